@@ -1,0 +1,25 @@
+"""Every test has its own store and the same seeds."""
+
+import random
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A store of its own for each test."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("FITDASH_HOME", str(folder))
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    import torch
+
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
