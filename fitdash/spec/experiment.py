@@ -1,0 +1,145 @@
+"""The recipe of a run: data, network, compile, fit, callbacks and seed, without results."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from fitdash.errors import SettingError
+from fitdash.spec.arg import Settings, unknown
+from fitdash.spec.callbacks import CALLBACKS, CallbackArgs
+from fitdash.spec.compile import CompileArgs
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FitArgs
+from fitdash.spec.kinds import shown
+from fitdash.spec.network import NetworkArgs
+from fitdash.spec.plain import settings_from, to_plain
+
+VERSION = 1
+LARGEST_SEED = 2**32 - 1  # what NumPy's generator takes
+SECTIONS: dict[str, type[Settings]] = {
+    "data": DatasetArgs,
+    "network": NetworkArgs,
+    "compile": CompileArgs,
+    "fit": FitArgs,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that determines a run.
+
+    Attributes:
+        data: What is trained on.
+        network: What is trained.
+        compile: Loss, optimizer, metrics.
+        fit: How it is trained.
+        callbacks: Settings of the stock callbacks, in their order.
+        seed: Where all random numbers start.
+        version: Of this form; a file of a newer one is refused.
+    """
+
+    data: DatasetArgs = field(default_factory=DatasetArgs)
+    network: NetworkArgs = field(default_factory=NetworkArgs)
+    compile: CompileArgs = field(default_factory=CompileArgs)
+    fit: FitArgs = field(default_factory=FitArgs)
+    callbacks: tuple[CallbackArgs, ...] = ()
+    seed: int = 0
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        if isinstance(self.callbacks, list):
+            object.__setattr__(self, "callbacks", tuple(self.callbacks))
+
+    def parts(self) -> list[tuple[str, Settings]]:
+        """Address and settings of each part that is what it should be."""
+        sections = [
+            (name, getattr(self, name)) for name, cls in SECTIONS.items() if isinstance(getattr(self, name), cls)
+        ]
+        given = enumerate(self.callbacks) if isinstance(self.callbacks, tuple) else ()
+        return sections + [(f"callbacks.{i}", args) for i, args in given if isinstance(args, CallbackArgs)]
+
+    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+        """Parts that are none, a seed that no generator takes."""
+        for name, cls in SECTIONS.items():
+            if not isinstance(getattr(self, name), cls):
+                yield name, f"{name} must be {cls.__name__}, got {shown(getattr(self, name))}."
+        given = self.callbacks if isinstance(self.callbacks, tuple) else (self.callbacks,)
+        for index, args in enumerate(given):
+            if not isinstance(args, CallbackArgs):
+                yield f"callbacks.{index}", f"callbacks must hold settings of callbacks, got {shown(args)}."
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= LARGEST_SEED:
+            yield "seed", f"seed must be an integer from 0 to {LARGEST_SEED}, got {shown(self.seed)}."
+        if type(self.version) is not int or self.version != VERSION:
+            yield "version", f"version must be {VERSION}, got {shown(self.version)}."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, complete: also what is at its default, so that a later default changes nothing."""
+        plain: dict[str, Any] = {"version": self.version, "seed": self.seed}
+        plain |= {name: to_plain(getattr(self, name)) for name in SECTIONS}
+        return plain | {"callbacks": [{"kind": args.kind} | to_plain(args) for args in self.callbacks]}
+
+    def to_json(self) -> str:
+        """The experiment as JSON that any reader takes.
+
+        Raises:
+            SettingError: a number is not finite.
+        """
+        try:
+            return json.dumps(self.to_dict(), allow_nan=False)
+        except (ValueError, TypeError) as error:
+            raise SettingError(f"An experiment must hold plain finite values to be written: {error}.") from error
+
+    @classmethod
+    def from_dict(cls, plain: Any) -> Self:
+        """The experiment that `to_dict` wrote. Values that cannot be are kept, for `problems_in` to tell.
+
+        Raises:
+            SettingError: it comes from a newer version, or holds names that have no place in it.
+        """
+        if not isinstance(plain, Mapping):
+            raise SettingError(f"An experiment must be a table of settings, got {shown(plain)}.")
+        version = plain.get("version", VERSION)
+        if isinstance(version, int | float) and version > VERSION:
+            raise SettingError(
+                f"version must be at most {VERSION}, got {shown(version)}. A newer fitdash wrote it: update this one."
+            )
+        known = ("version", "seed", *SECTIONS, "callbacks")
+        complaints = [unknown("part of an experiment", name, known) for name in plain if name not in known]
+        parts: dict[str, Any] = {
+            name: settings_from(part, plain[name], name, complaints) for name, part in SECTIONS.items() if name in plain
+        }
+        parts["callbacks"] = _callbacks_from(plain.get("callbacks", ()), complaints)
+        if complaints:
+            raise SettingError("\n".join(complaints))
+        return cls(**parts, seed=plain.get("seed", 0), version=version)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """The experiment that `to_json` wrote.
+
+        Raises:
+            SettingError: it is no JSON, comes from a newer version, or holds names that have no place in it.
+        """
+        try:
+            plain = json.loads(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise SettingError(f"An experiment must be JSON, got {shown(text)}: {error}.") from error
+        return cls.from_dict(plain)
+
+
+def _callbacks_from(plain: Any, complaints: list[str]) -> tuple[Any, ...]:
+    if not isinstance(plain, list | tuple):
+        complaints.append(f"callbacks must be a list, got {shown(plain)}.")
+        return ()
+    return tuple(_callback_from(args, f"callbacks.{index}", complaints) for index, args in enumerate(plain))
+
+
+def _callback_from(plain: Any, where: str, complaints: list[str]) -> Any:
+    kind = plain.get("kind") if isinstance(plain, Mapping) else None
+    if not isinstance(kind, str) or kind not in CALLBACKS:
+        complaints.append(unknown(f"callback at {where},", kind if kind is not None else plain, tuple(CALLBACKS)))
+        return None
+    settings = {name: value for name, value in plain.items() if name != "kind"}
+    return settings_from(CALLBACKS[kind], settings, where, complaints)

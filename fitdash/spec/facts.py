@@ -1,0 +1,70 @@
+"""What the checks need to know of the data, as plain numbers."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """The data of an experiment in numbers, told by whoever loaded it.
+
+    Attributes:
+        rows: Samples, before any split.
+        task: What is learned: a class or a number.
+        classes: Name of each class in the order of its index; None for numbers.
+        counts: Samples of each class.
+        first_rows: Row at which each class comes first.
+        last_rows: Row at which each class comes last.
+        features: Columns that the network is given.
+        columns: Every column of the data that holds numbers; one of them may be the sample_weight.
+        inputs: Numbers that the network receives for a sample, text columns spread out; None while unknown.
+        has_feed: The data yields batches itself.
+    """
+
+    rows: int
+    task: Task = "classification"
+    classes: tuple[str, ...] | None = None
+    counts: tuple[int, ...] | None = None
+    first_rows: tuple[int, ...] | None = None
+    last_rows: tuple[int, ...] | None = None
+    features: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    inputs: int | None = None
+    has_feed: bool = False
+
+    @property
+    def class_count(self) -> int | None:
+        """How many classes there are; None for numbers."""
+        return None if self.classes is None else len(self.classes)
+
+    def classes_without(self, start: int, stop: int) -> list[str]:
+        """Names of the classes that no row of [start, stop) has; start is 0 or stop is the end."""
+        if self.classes is None or self.first_rows is None or self.last_rows is None:
+            return []
+        spans = zip(self.classes, self.first_rows, self.last_rows, strict=True)
+        return [name for name, first, last in spans if first >= stop or last < start]
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether the rows of each class stand together."""
+        if self.counts is None or self.first_rows is None or self.last_rows is None or len(self.counts) < 2:
+            return False
+        spans = zip(self.counts, self.first_rows, self.last_rows, strict=True)
+        return all(last - first + 1 == count for count, first, last in spans)
+
+
+def cut(rows: int, share: float) -> int:
+    """The first row of the validation part when its share is the last of the rows.
+
+    Source: Keras 3 `train_validation_split`: floor(n * (1 - share)) in floating point.
+    """
+    return math.floor(rows * (1 - share))
+
+
+def stratified(counts: tuple[int, ...], share: float) -> tuple[int, ...]:
+    """Rows of each class that are held out: its share, and one of each class stays in both parts if it can."""
+    held = (count - cut(count, share) for count in counts)
+    return tuple(min(max(part, 1), count - 1) if count > 1 else 0 for part, count in zip(held, counts, strict=True))

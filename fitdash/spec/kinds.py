@@ -1,0 +1,96 @@
+"""What an annotation accepts, in a program and in words."""
+
+import math
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+LARGEST = 2**53 - 1  # beyond it JSON readers that count in doubles change the number
+
+
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """The types that an annotation joins: `int | None` is (int, NoneType)."""
+    if get_origin(annotation) is Annotated:
+        return alternatives(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return tuple(one for part in get_args(annotation) for one in alternatives(part))
+    return (annotation,)
+
+
+def words_of(annotation: Any) -> tuple[Any, ...]:
+    """The values that `Literal` names, in order."""
+    return tuple(word for one in alternatives(annotation) if get_origin(one) is Literal for word in get_args(one))
+
+
+def accepts(annotation: Any, value: Any) -> bool:
+    """Whether the value is of the annotated type; a bool is no number, an integer is a float too."""
+    return any(_is_one(alternative, value) for alternative in alternatives(annotation))
+
+
+def expected(annotation: Any) -> str:
+    """What an annotation accepts, in words that follow "must be"."""
+    phrases = [phrase for one in alternatives(annotation) for phrase in _phrases(one)]
+    return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} or {phrases[-1]}"
+
+
+def base_of(annotation: Any) -> str:
+    """The kind of widget a type asks for: bool, int, float, str, choice, names, weights or settings."""
+    kinds = [_kind(one) for one in alternatives(annotation)]
+    plain = [kind for kind in kinds if kind not in ("", "choice")]
+    if "choice" in kinds and plain in ([], ["bool"]):
+        return "choice"
+    return plain[0] if plain else "str"
+
+
+def shown(value: Any) -> str:
+    """The value as a message quotes it: short, and never a failure."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST:
+        return f"an integer of about {int(value.bit_length() * math.log10(2)) + 1} digits"
+    try:
+        text = repr(value)
+    except Exception:  # a stranger's object, or a number inside it too long to print
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def listed(values: Iterable[Any]) -> str:
+    """Values one after the other, as a message lists them."""
+    return ", ".join(shown(value) for value in values)
+
+
+def _is_one(kind: Any, value: Any) -> bool:
+    origin = get_origin(kind)
+    if origin is Literal:
+        return any(type(value) is type(word) and value == word for word in get_args(kind))
+    if origin is tuple:
+        return isinstance(value, tuple) and all(accepts(get_args(kind)[0], item) for item in value)
+    if origin is not None:
+        key, content = get_args(kind)
+        return isinstance(value, Mapping) and all(accepts(key, k) and accepts(content, v) for k, v in value.items())
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    return isinstance(value, kind)
+
+
+def _phrases(kind: Any) -> list[str]:
+    if get_origin(kind) is Literal:
+        return [shown(word) for word in get_args(kind)]
+    if get_origin(kind) is tuple:
+        return [{int: "a list of integers", str: "a list of names"}.get(get_args(kind)[0], "a list")]
+    if get_origin(kind) is not None:
+        return ["a table of class indices and weights"]
+    names = {int: "an integer", float: "a number", str: "text", type(None): "None"}
+    return ["True", "False"] if kind is bool else [names.get(kind, f"a {getattr(kind, '__name__', kind)}")]
+
+
+def _kind(one: Any) -> str:
+    if get_origin(one) is Literal:
+        return "choice"
+    if get_origin(one) is tuple:
+        return "names"
+    if get_origin(one) is not None:
+        return "weights"
+    if is_dataclass(one):
+        return "settings"
+    return {bool: "bool", int: "int", float: "float", str: "str"}.get(one, "")

@@ -1,0 +1,30 @@
+"""Learning rates by name, for training and for the curve that a form previews."""
+
+import math
+from typing import Literal
+
+Schedule = Literal["step", "exponential", "linear", "cosine", "warmup"]
+
+
+def rate_at(schedule: Schedule, epoch: int, *, initial: float, epochs: int, factor: float, every: int) -> float:
+    """The learning rate of an epoch.
+
+    Args:
+        schedule: step multiplies by factor after every so many epochs, exponential does the same in every epoch a
+            little; linear and cosine go down to initial * factor at the last epoch; warmup climbs to initial over
+            the first so many epochs.
+        epoch: Index from 0, absolute.
+        initial: The rate that compile was given.
+        epochs: The final epoch index of the run.
+        factor: Share of the rate that is left.
+        every: Epochs.
+    """
+    if schedule == "step":
+        return initial * math.pow(factor, epoch // every)
+    if schedule == "exponential":
+        return initial * math.pow(factor, epoch / every)
+    if schedule == "warmup":
+        return initial * min(1.0, (epoch + 1) / every)
+    way = min(1.0, epoch / max(1, epochs - 1))
+    left = 1 - way if schedule == "linear" else (1 + math.cos(math.pi * way)) / 2
+    return initial * (factor + (1 - factor) * left)
