@@ -1,0 +1,96 @@
+"""Parameters that one kernel call can update together, with the tensors an optimizer keeps for them."""
+
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """Parameters of one device and dtype.
+
+    Attributes:
+        parameters: In the order of their group.
+        slots: By name, one tensor for each parameter, with its shape and strides; the very tensors of the state.
+        fused: The rule's fused kernel may be used.
+        count: The number of this step as the fused kernels want it: one float32 scalar, shared by all.
+        counts: `count` once for each parameter.
+        strides: Of the parameters; fused kernels walk memory in a line, so gradients must have them too.
+        places: Addresses of the parameters when the bucket was made.
+    """
+
+    parameters: list[Tensor]
+    slots: dict[str, list[Tensor]]
+    fused: bool
+    count: Tensor
+    counts: list[Tensor]
+    strides: list[tuple[int, ...]]
+    places: list[int]
+
+    def gradients(self) -> list[Tensor]:
+        """The gradients, dense and laid out as their parameters."""
+        gradients: list[Any] = [p.grad for p in self.parameters]
+        try:
+            strides = [g.stride() for g in gradients]
+            if strides == self.strides or not self.fused:
+                return gradients
+        except RuntimeError:  # a sparse gradient has no strides
+            gradients = [g.to_dense() if g.layout != torch.strided else g for g in gradients]
+        return [torch.empty_like(p).copy_(g) for p, g in zip(self.parameters, gradients, strict=True)]
+
+    def moved(self) -> bool:
+        """Somebody gave a parameter other memory: another device, dtype or layout."""
+        return self.fused and [p.data_ptr() for p in self.parameters] != self.places
+
+
+def buckets_of(
+    parameters: Iterable[Tensor],
+    state: MutableMapping[Any, dict[str, Any]],
+    slots: Mapping[str, float],
+    fused_on: tuple[str, ...],
+) -> list[Bucket]:
+    """Buckets for these parameters; tensors that `state` lacks are made, others are laid out as their parameter."""
+    parts: dict[Any, list[Tensor]] = {}
+    for p in parameters:
+        fused = p.device.type in fused_on and _is_plain(p)
+        parts.setdefault((p.device, p.dtype, fused), []).append(p)
+    return [_bucket(part, state, slots, fused) for (_, _, fused), part in parts.items()]
+
+
+def _bucket(
+    parameters: list[Tensor], state: MutableMapping[Any, dict[str, Any]], slots: Mapping[str, float], fused: bool
+) -> Bucket:
+    count = torch.zeros((), dtype=torch.float32, device=parameters[0].device)
+    return Bucket(
+        parameters=parameters,
+        slots={name: [_slot(p, state[p], name, start) for p in parameters] for name, start in slots.items()},
+        fused=fused,
+        count=count,
+        counts=[count] * len(parameters),
+        strides=[p.stride() for p in parameters] if fused else [],
+        places=[p.data_ptr() for p in parameters] if fused else [],
+    )
+
+
+def _slot(p: Tensor, state: dict[str, Any], name: str, start: float) -> Tensor:
+    """The tensor of that name, made or moved where needed."""
+    kept = state.get(name)
+    if kept is None:
+        kept = torch.full_like(p, start, requires_grad=False)
+    elif (kept.dtype, kept.device, kept.stride()) != (p.dtype, p.device, torch.empty_like(p).stride()):
+        kept = torch.empty_like(p, requires_grad=False).copy_(kept)
+    state[name] = kept
+    return kept
+
+
+def _is_plain(p: Tensor) -> bool:
+    """A dense floating tensor without gaps, of no subclass with a mind of its own."""
+    return (
+        type(p) in (Tensor, torch.nn.Parameter)
+        and p.layout == torch.strided
+        and p.is_floating_point()
+        and torch.empty_like(p).stride() == p.stride()
+    )

@@ -1,0 +1,112 @@
+"""Update for update the same numbers as Keras, from the same gradients."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from fitdash import optimizers
+
+pytestmark = pytest.mark.parity
+
+NAMES = {
+    "sgd": "SGD",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+    "adamax": "Adamax",
+    "nadam": "Nadam",
+}
+COMMON = ("learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
+SETTINGS = [
+    *((name, {}) for name in NAMES),
+    *((name, {"weight_decay": 0.05, "learning_rate": 0.02}) for name in NAMES),
+    ("sgd", {"momentum": 0.9}),
+    ("sgd", {"momentum": 0.9, "nesterov": True}),
+    ("sgd", {"nesterov": True}),
+    ("sgd", {"momentum": 0.8, "nesterov": True, "weight_decay": 0.01, "clipnorm": 0.5}),
+    ("adam", {"amsgrad": True}),
+    ("adam", {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 1e-3}),
+    ("adamw", {"amsgrad": True, "weight_decay": 0.1}),
+    ("rmsprop", {"momentum": 0.9}),
+    ("rmsprop", {"centered": True}),
+    ("rmsprop", {"centered": True, "momentum": 0.5, "rho": 0.7, "epsilon": 1e-4}),
+    ("adagrad", {"initial_accumulator_value": 0.0, "epsilon": 1e-3}),
+    ("adagrad", {"initial_accumulator_value": 0.5, "learning_rate": 0.1}),
+    ("adadelta", {"rho": 0.5, "epsilon": 1e-4, "learning_rate": 1.0}),
+    ("adamax", {"beta_1": 0.7, "beta_2": 0.9}),
+    ("nadam", {"beta_1": 0.7, "beta_2": 0.9}),
+    *((name, {"clipnorm": 0.3}) for name in ("sgd", "adagrad")),
+    *((name, {"clipvalue": 0.1}) for name in ("sgd", "adagrad")),
+    *((name, {"global_clipnorm": 0.3}) for name in ("sgd", "adagrad")),
+]
+
+
+def gradients(scale, steps=40):
+    """Gradients of a (3, 4) and a (4,) parameter for each step, of changing size."""
+    numbers = np.random.default_rng(7)
+    swing = 1 + np.sin(np.arange(steps))
+    return [[(numbers.normal(size=s) * scale * k).astype("float32") for s in ((3, 4), (4,))] for k in swing]
+
+
+def starts(scale):
+    numbers = np.random.default_rng(3)
+    return [(numbers.normal(size=shape) * scale).astype("float32") for shape in ((3, 4), (4,))]
+
+
+def keras_walk(name, settings, begin, steps, rates):
+    """The parameters after each step, flat: (steps, elements)."""
+    import keras
+
+    optimizer = getattr(keras.optimizers, NAMES[name])(**settings)
+    variables = [keras.Variable(start) for start in begin]
+    walk = []
+    for parts, rate in zip(steps, rates, strict=True):
+        if rate is not None:
+            optimizer.learning_rate = rate
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # Keras' own Nadam reads tensors the old way
+            optimizer.apply([torch.from_numpy(g) for g in parts], variables)
+        walk.append(np.concatenate([v.value.detach().numpy().ravel() for v in variables]))
+    return np.array(walk)
+
+
+def own_walk(name, settings, begin, steps, rates, make=torch.nn.Parameter):
+    parameters = [make(torch.from_numpy(start.copy())) for start in begin]
+    optimizer = getattr(optimizers, name)(**settings)(parameters)
+    walk = []
+    for parts, rate in zip(steps, rates, strict=True):
+        if rate is not None:
+            optimizer.param_groups[0]["lr"] = rate
+        for parameter, gradient in zip(parameters, parts, strict=True):
+            parameter.grad = torch.from_numpy(gradient.copy())
+        optimizer.step()
+        walk.append(torch.cat([p.detach().flatten() for p in parameters]).numpy())
+    return np.array(walk)
+
+
+class Watched(torch.nn.Parameter):
+    """Of another class than torch's own, so that no fused kernel is used."""
+
+
+def assert_same_walk(own, keras, begin):
+    """Apart by no more than 1e-5 of the way gone so far, and what 40 roundings of the place come to."""
+    begin = np.concatenate([start.ravel() for start in begin])
+    way = np.abs(np.diff(keras, axis=0, prepend=begin[None])).cumsum(axis=0)
+    assert (way[-1] > 0).all()
+    assert (np.abs(own - keras) / (2e-6 * np.abs(begin) + 1e-5 * way)).max() < 1
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-2, 1e-6])
+@pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=str)
+def test_1_6_every_step_equals_keras(name, settings, scale):
+    begin, steps = starts(scale), gradients(scale)
+    rates = [None] * len(steps)
+
+    expected = keras_walk(name, settings, begin, steps, rates)
+
+    assert_same_walk(own_walk(name, settings, begin, steps, rates), expected, begin)
+    assert_same_walk(own_walk(name, settings, begin, steps, rates, make=Watched), expected, begin)
