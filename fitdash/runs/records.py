@@ -1,0 +1,81 @@
+"""What the store gives back: one run, one epoch, one event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from fitdash.runs.encoding import decode
+from fitdash.runs.events import ACTIVE
+
+RUN_COLUMNS = (
+    "uid, name, state, created, started, ended, seq, owner, parent, error, traceback,"
+    " experiment AS experiment_text, params AS params_text, summary AS summary_text"
+)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run as the store knows it.
+
+    Attributes:
+        state: "queued", "running", "paused", "stopping", "stopped", "finished", "failed" or "interrupted".
+        created: When it was asked for, `started` when training began, `ended` when it ended; seconds since 1970.
+        seq: Grows with everything that happens to the run.
+        error: First line of what made it fail; `traceback` has the rest.
+    """
+
+    uid: str
+    name: str
+    state: str
+    created: float
+    started: float | None
+    ended: float | None
+    seq: int
+    owner: str | None
+    parent: str | None
+    error: str | None
+    traceback: str | None
+    experiment_text: str
+    params_text: str
+    summary_text: str
+
+    @property
+    def is_active(self) -> bool:
+        """Something may still happen to it."""
+        return self.state in ACTIVE
+
+    # Decoded when asked: a list of two thousand runs shows few of them.
+    @cached_property
+    def experiment(self) -> Mapping[str, Any]:
+        """The recipe as a dictionary."""
+        return dict(decode(self.experiment_text))
+
+    @cached_property
+    def params(self) -> Mapping[str, Any]:
+        """What callbacks were told about the fit."""
+        return dict(decode(self.params_text))
+
+    @cached_property
+    def summary(self) -> Mapping[str, Any]:
+        """How many epochs, and the last, lowest and highest value of every log."""
+        return dict(decode(self.summary_text))
+
+
+class EpochRow(NamedTuple):
+    """A finished epoch: `epoch` from 0, `at` seconds since 1970, `seconds` it took, `logs` in their order."""
+
+    seq: int
+    epoch: int
+    at: float
+    seconds: float
+    logs: dict[str, float]
+
+
+class EventRow(NamedTuple):
+    """Something else that happened: "told", "printed", "batch" or "partial", with its `data`."""
+
+    seq: int
+    kind: str
+    at: float
+    data: Any

@@ -1,0 +1,109 @@
+"""Events as rows of the store's tables; called inside a transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from fitdash.runs.encoding import decode, encode
+from fitdash.runs.events import (
+    ENDED,
+    BatchEnded,
+    Began,
+    Changed,
+    Created,
+    EpochEnded,
+    Event,
+    PartialEpoch,
+    Printed,
+    Told,
+)
+from fitdash.runs.summary import Summary, add_epoch
+
+
+def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
+    """Write one run's events in their order and bring its summary up to date; a run that was deleted stays so."""
+    if isinstance(events[0], Created):
+        _create(db, events[0])
+    row = db.execute("SELECT id, seq, summary FROM runs WHERE uid = ?", [uid]).fetchone()
+    if row is None:
+        return
+    run, seq, summary = row[0], row[1], decode(row[2])
+    for event in events:
+        seq += 1
+        if isinstance(event, EpochEnded):
+            summary = _add_epoch(db, run, seq, event, summary)
+        else:
+            _add(db, run, seq, event)
+    db.execute("UPDATE runs SET seq = ?, summary = ? WHERE id = ?", [seq, encode(summary), run])
+
+
+def _create(db: sqlite3.Connection, event: Created) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO runs (uid, name, state, created, started, writer, owner, parent, experiment)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            event.uid,
+            event.name,
+            event.state,
+            event.at,
+            event.at if event.state == "running" else None,
+            event.writer,
+            event.owner,
+            event.parent,
+            encode(event.experiment),
+        ],
+    )
+
+
+def _add_epoch(db: sqlite3.Connection, run: int, seq: int, event: EpochEnded, summary: Summary) -> Summary:
+    """Keep the epoch in place of an equal one that was trained before."""
+    db.execute(
+        "INSERT OR REPLACE INTO epochs (run, epoch, seq, at, seconds, logs) VALUES (?, ?, ?, ?, ?, ?)",
+        [run, event.epoch, seq, event.at, event.seconds, encode(event.logs)],
+    )
+    if event.epoch > summary.get("epoch", -1):
+        return add_epoch(summary, event.epoch, event.logs)
+    again: Summary = {}
+    for epoch, logs in db.execute("SELECT epoch, logs FROM epochs WHERE run = ? ORDER BY epoch", [run]).fetchall():
+        again = add_epoch(again, epoch, decode(logs))
+    return again
+
+
+def _add(db: sqlite3.Connection, run: int, seq: int, event: Event) -> None:
+    match event:
+        case Changed():
+            _change(db, run, event)
+        case Began():
+            db.execute("UPDATE runs SET params = ? WHERE id = ?", [encode(event.params), run])
+        case BatchEnded():
+            where = {"epoch": event.epoch, "step": event.step, "steps": event.steps}
+            _add_event(db, run, seq, "batch", event, {**where, "logs": event.logs})
+        case PartialEpoch():
+            _add_event(db, run, seq, "partial", event, {"epoch": event.epoch, "logs": event.logs})
+        case Told():
+            _add_event(db, run, seq, "told", event, event.facts)
+        case Printed():
+            _add_event(db, run, seq, "printed", event, event.text)
+
+
+def _add_event(db: sqlite3.Connection, run: int, seq: int, kind: str, event: Event, data: Any) -> None:
+    db.execute(
+        "INSERT INTO events (run, kind, seq, at, data) VALUES (?, ?, ?, ?, ?)",
+        [run, kind, seq, event.at, encode(data)],
+    )
+
+
+def _change(db: sqlite3.Connection, run: int, event: Changed) -> None:
+    db.execute(
+        "UPDATE runs SET state = ?, error = ?, traceback = ?, ended = ?,"
+        " started = CASE WHEN ? = 'running' THEN coalesce(started, ?) ELSE started END WHERE id = ?",
+        [
+            event.state,
+            event.error,
+            event.traceback,
+            event.at if event.state in ENDED else None,
+            event.state,
+            event.at,
+            run,
+        ],
+    )

@@ -1,0 +1,94 @@
+"""The tables of the store, how they came to be, and opening a file that may not be one."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from fitdash.errors import StoreError
+
+# "fitd" as a number, in the file's header: tells our files from other SQLite files.
+APPLICATION_ID = 0x66697464
+
+# Each entry leads from the version that is its index to the next one. Never edit one that was released: add one.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE runs (
+            id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, state TEXT NOT NULL,
+            created REAL NOT NULL, started REAL, ended REAL, seq INTEGER NOT NULL DEFAULT 0,
+            writer TEXT NOT NULL, owner TEXT, parent TEXT,
+            experiment TEXT NOT NULL, params TEXT NOT NULL DEFAULT '{}', summary TEXT NOT NULL DEFAULT '{}',
+            error TEXT, traceback TEXT)""",
+        "CREATE INDEX runs_by_state ON runs (state)",
+        """CREATE TABLE epochs (
+            run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
+            at REAL NOT NULL, seconds REAL, logs TEXT NOT NULL, PRIMARY KEY (run, epoch)) WITHOUT ROWID""",
+        """CREATE TABLE events (
+            run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, kind TEXT NOT NULL, seq INTEGER NOT NULL,
+            at REAL NOT NULL, data TEXT NOT NULL, PRIMARY KEY (run, kind, seq)) WITHOUT ROWID""",
+    ),
+)
+
+
+def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
+    """A connection that opens no transaction by itself and waits this long for others."""
+    db = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA foreign_keys=ON")
+    db.execute("PRAGMA synchronous=NORMAL")
+    return db
+
+
+def prepare(path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Make the file a store of this version: create it, bring it up to date, or refuse it.
+
+    Raises:
+        StoreError: the file is no store, or a newer fitdash wrote it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        db = connect(path, busy_seconds=10)
+        try:
+            _migrate(db, path, migrations)
+        finally:
+            db.close()
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{path} must be a fitdash store that can be opened, got: {error}.") from error
+
+
+def _migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]]) -> None:
+    if _version(db, path, len(migrations)) < len(migrations):
+        _keep_copy(db, path)
+        db.execute("BEGIN IMMEDIATE")
+        # Read again: another process may have done it while this one waited.
+        for statements in migrations[_version(db, path, len(migrations)) :]:
+            for statement in statements:
+                db.execute(statement)
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version={len(migrations)}")
+        db.execute("COMMIT")
+    db.execute("PRAGMA journal_mode=WAL")
+
+
+def _version(db: sqlite3.Connection, path: Path, newest: int) -> int:
+    """The version of the store in this file, 0 for an empty file."""
+    version, application, tables = db.execute(
+        "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema)"
+        " FROM pragma_user_version, pragma_application_id"
+    ).fetchone()
+    if tables and application != APPLICATION_ID:
+        raise StoreError(f"{path} must be a fitdash store, got another program's SQLite file.")
+    if version > newest:
+        raise StoreError(
+            f"{path} must be of version {newest} or older, got version {version}. "
+            "A newer fitdash wrote it: upgrade, or set FITDASH_HOME to another folder."
+        )
+    return int(version)
+
+
+def _keep_copy(db: sqlite3.Connection, path: Path) -> None:
+    """A copy of an older store beside it, before it is changed."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version:
+        copy = sqlite3.connect(path.with_name(f"{path.stem}.v{version}.db"))
+        with copy:
+            db.backup(copy)
+        copy.close()

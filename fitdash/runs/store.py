@@ -1,0 +1,166 @@
+"""The record of all runs: one SQLite file that several processes write and everybody reads."""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from fitdash.errors import StoreError
+from fitdash.runs import alive, schema
+from fitdash.runs.encoding import decode, decode_all
+from fitdash.runs.events import ACTIVE, ENDED, Changed, Event
+from fitdash.runs.home import store_path
+from fitdash.runs.records import RUN_COLUMNS, EpochRow, EventRow, RunRecord
+from fitdash.runs.rows import append
+
+# A store that is busy longer than this makes the writer wait with its events in memory and try again.
+BUSY_SECONDS = 1.0
+
+
+class Store:
+    """The runs in one file.
+
+    One connection writes, another reads; each is used by one thread at a time. No reading holds a transaction, so
+    that the file's log can always be folded back into it.
+
+    Args:
+        path: The file; made where it is missing. Default: the user's store.
+
+    Raises:
+        StoreError: the file is no store, or a newer fitdash wrote it.
+    """
+
+    def __init__(self, path: str | Path | None = None, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self.path = Path(path) if path is not None else store_path()
+        schema.prepare(self.path)
+        self._writes = schema.connect(self.path, busy_seconds=busy_seconds)
+        self._reads = schema.connect(self.path, busy_seconds=10)
+        self._write_lock = threading.Lock()
+        self._read_lock = threading.Lock()
+
+    def close(self) -> None:
+        with self._write_lock, self._read_lock:
+            self._writes.close()
+            self._reads.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Keep these events, all or none; a run's end also survives a power cut.
+
+        Raises:
+            StoreError: not now: the file is locked, the disk is full, …
+        """
+        ends = any(isinstance(event, Changed) and event.state in ENDED for event in events)
+        by_run: dict[str, list[Event]] = {}
+        for event in events:
+            by_run.setdefault(event.uid, []).append(event)
+        with self._transaction(durable=ends) as db:
+            for uid, its_events in by_run.items():
+                append(db, uid, its_events)
+
+    def reap(self) -> list[str]:
+        """Mark the runs of dead processes interrupted; gives their uids."""
+        writers = [row[0] for row in self._read(f"SELECT DISTINCT writer FROM runs WHERE state IN {ACTIVE}")]
+        dead = [writer for writer in writers if not alive.is_held(self.lock_path(writer))]
+        if not dead:
+            return []
+        unknown = ",".join("?" * len(dead))
+        with self._transaction(durable=True) as db:
+            reaped = db.execute(
+                "UPDATE runs SET state='interrupted', seq=seq+1,"
+                " ended=max(created, coalesce(started, 0),"
+                "           coalesce((SELECT max(at) FROM epochs WHERE run=runs.id), 0))"
+                f" WHERE state IN {ACTIVE} AND writer IN ({unknown}) RETURNING uid",
+                dead,
+            ).fetchall()
+        for writer in dead:
+            self.lock_path(writer).unlink(missing_ok=True)
+        return [row[0] for row in reaped]
+
+    def lock_path(self, writer: str) -> Path:
+        """The file that this writer's process keeps locked while it lives."""
+        return self.path.parent / "writers" / f"{writer}.lock"
+
+    def revision(self) -> int:
+        """A number that differs after anybody else, this process's writer included, has written; costs microseconds."""
+        return int(self._read("PRAGMA data_version")[0][0])
+
+    def runs(self, *, owner: str | None = None, states: Sequence[str] | None = None) -> list[RunRecord]:
+        """All runs, the newest first; only one owner's, or in some states, if asked."""
+        wanted = [("owner = ?", [owner])] if owner is not None else []
+        if states is not None:
+            wanted.append((f"state IN ({','.join('?' * len(states))})", list(states)))
+        where = " AND ".join(text for text, _ in wanted) or "1"
+        values = [value for _, some in wanted for value in some]
+        rows = self._read(f"SELECT {RUN_COLUMNS} FROM runs WHERE {where} ORDER BY id DESC", values)
+        return [RunRecord(*row) for row in rows]
+
+    def run(self, uid: str) -> RunRecord | None:
+        """This run, None where there is no such run."""
+        rows = self._read(f"SELECT {RUN_COLUMNS} FROM runs WHERE uid = ?", [uid])
+        return RunRecord(*rows[0]) if rows else None
+
+    def epochs(self, uid: str, *, since: int = 0) -> list[EpochRow]:
+        """The run's finished epochs in order; only those written after the row numbered `since`."""
+        newer = "AND epochs.seq > ?" if since else ""
+        rows = self._read(
+            "SELECT epochs.seq, epoch, at, seconds, logs FROM epochs JOIN runs ON runs.id = run"
+            f" WHERE uid = ? {newer} ORDER BY epoch",
+            [uid, since] if since else [uid],
+        )
+        logs = decode_all(row[4] for row in rows)
+        return [EpochRow._make((*row[:4], some)) for row, some in zip(rows, logs, strict=True)]
+
+    def events(self, uid: str, *kinds: str, since: int = 0) -> list[EventRow]:
+        """What else happened to the run, in order: "told", "printed", "batch", "partial" (all without `kinds`)."""
+        kinds = kinds or ("told", "printed", "batch", "partial")
+        rows = self._read(
+            "SELECT events.seq, kind, at, data FROM events JOIN runs ON runs.id = run"
+            f" WHERE uid = ? AND kind IN ({','.join('?' * len(kinds))}) AND events.seq > ? ORDER BY events.seq",
+            [uid, *kinds, since],
+        )
+        data = decode_all(row[3] for row in rows)
+        return [EventRow._make((*row[:3], facts)) for row, facts in zip(rows, data, strict=True)]
+
+    def latest(self, uid: str, kind: str) -> EventRow | None:
+        """The newest event of this kind."""
+        rows = self._read(
+            "SELECT events.seq, kind, at, data FROM events JOIN runs ON runs.id = run"
+            " WHERE uid = ? AND kind = ? ORDER BY events.seq DESC LIMIT 1",
+            [uid, kind],
+        )
+        return EventRow._make((*rows[0][:3], decode(rows[0][3]))) if rows else None
+
+    def texts(self, uid: str, *, since: int = 0) -> list[str]:
+        """The lines that the run printed."""
+        return [row.data for row in self.events(uid, "printed", since=since)]
+
+    def _read(self, query: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._read_lock:
+            try:
+                return self._reads.execute(query, tuple(values)).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise StoreError(f"{self.path} cannot be read: {error}.") from error
+
+    @contextmanager
+    def _transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        with self._write_lock:
+            try:
+                self._writes.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                # IMMEDIATE: a transaction that reads first and writes then fails at once where two do it.
+                self._writes.execute("BEGIN IMMEDIATE")
+                yield self._writes
+                self._writes.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                raise StoreError(f"{self.path} cannot be written: {error}.") from error
+            finally:
+                if self._writes.in_transaction:
+                    self._writes.execute("ROLLBACK")
