@@ -1,0 +1,1 @@
+"""The one declaration of settings: standard library only."""

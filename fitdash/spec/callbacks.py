@@ -3,6 +3,7 @@
 Source: Keras 3 `keras.callbacks`: the names, arguments and defaults.
 """
 
+import re
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from fitdash.spec.arg import Arg, Condition, Settings
 from fitdash.spec.facts import Facts
 from fitdash.spec.kinds import shown
 from fitdash.spec.schedules import Schedule
+
+FORMAT = r"0?[0-9]{0,2}(\.[0-9]{1,2})?[defg]?"  # wider ones would make names, or memory, without end
 
 Monitor = Annotated[
     str,
@@ -231,10 +234,22 @@ class ModelCheckpointArgs(CallbackArgs):
     def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
         """A name that leaves the folder of the run, or cannot be filled in."""
         yield from _file_faults("filepath", "ModelCheckpoint filepath", self.filepath)
+        if self.fields is None:
+            known = "such as {epoch:03d} or {val_loss:.4f}"
+            yield "filepath", f"ModelCheckpoint filepath must have fields {known}, got {shown(self.filepath)}."
+
+    @property
+    def fields(self) -> tuple[str, ...] | None:
+        """Names in braces; None if they are not plain names with a short number format."""
         try:
-            list(string.Formatter().parse(self.filepath))
+            parts = [part[1:] for part in string.Formatter().parse(self.filepath) if part[1] is not None]
         except ValueError:
-            yield "filepath", f"ModelCheckpoint filepath must close its braces, got {shown(self.filepath)}."
+            return None
+        legal = (
+            re.fullmatch(r"[A-Za-z_]\w*", str(name)) and re.fullmatch(FORMAT, form or "") and not conversion
+            for name, form, conversion in parts
+        )
+        return tuple(str(name) for name, *_ in parts) if all(legal) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,6 +285,7 @@ CALLBACKS: dict[str, type[CallbackArgs]] = {
         CSVLoggerArgs,
     )
 }
+SETTERS = (ReduceLROnPlateauArgs, LearningRateSchedulerArgs)  # they log learning_rate
 
 
 def _file_faults(field: str, label: str, name: str) -> Iterator[tuple[str, str]]:

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from fitdash.errors import SettingError
-from fitdash.spec.arg import Settings, unknown
-from fitdash.spec.callbacks import CALLBACKS, CallbackArgs
-from fitdash.spec.compile import CompileArgs
+from fitdash.spec.arg import Settings, sound, unknown
+from fitdash.spec.callbacks import CALLBACKS, SETTERS, CallbackArgs, ModelCheckpointArgs
+from fitdash.spec.compile import CompileArgs, resolved_metrics
 from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.facts import Facts
+from fitdash.spec.facts import Facts as Facts
 from fitdash.spec.fit import FitArgs
 from fitdash.spec.kinds import shown
 from fitdash.spec.network import NetworkArgs
 from fitdash.spec.plain import settings_from, to_plain
+from fitdash.spec.plan import Plan as Plan
+from fitdash.spec.plan import plan_of
 
 VERSION = 1
 LARGEST_SEED = 2**32 - 1  # what NumPy's generator takes
@@ -73,6 +75,28 @@ class Experiment:
             yield "seed", f"seed must be an integer from 0 to {LARGEST_SEED}, got {shown(self.seed)}."
         if type(self.version) is not int or self.version != VERSION:
             yield "version", f"version must be {VERSION}, got {shown(self.version)}."
+        if facts is not None and isinstance(self.compile, CompileArgs) and isinstance(self.fit, FitArgs):
+            yield from self._watching_faults(facts)
+
+    def _watching_faults(self, facts: Facts) -> Iterator[tuple[str, str]]:
+        """Callbacks that ask for numbers which no epoch will have."""
+        logged = self.logged(facts)
+        rate = ("learning_rate",) if any(isinstance(args, SETTERS) for _, args in self.parts()) else ()
+        for where, args in ((where, sound(args)) for where, args in self.parts()):
+            monitor = getattr(args, "monitor", None)
+            if monitor is not None and monitor.removeprefix("val_") not in logged:
+                yield f"{where}.monitor", unknown(f"{args.speaks_as} monitor", monitor, logged)
+            if isinstance(args, ModelCheckpointArgs):
+                for name in set(args.fields or ()) - {"epoch", *logged, *rate}:
+                    yield f"{where}.filepath", unknown(f"{args.speaks_as} field", name, ("epoch", *logged, *rate))
+
+    def logged(self, facts: Facts) -> tuple[str, ...]:
+        """Names that the history will have and a callback can watch, in their order.
+
+        Those of validation are among them if there is one.
+        """
+        names = ("loss", *resolved_metrics(facts.task, sound(self.compile).metrics))
+        return names + tuple(f"val_{name}" for name in names) if sound(self.fit).validates else names
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, complete: also what is at its default, so that a later default changes nothing."""
@@ -88,7 +112,7 @@ class Experiment:
         """
         try:
             return json.dumps(self.to_dict(), allow_nan=False)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise SettingError(f"An experiment must hold plain finite values to be written: {error}.") from error
 
     @classmethod
@@ -127,6 +151,11 @@ class Experiment:
         except (ValueError, TypeError, RecursionError) as error:
             raise SettingError(f"An experiment must be JSON, got {shown(text)}: {error}.") from error
         return cls.from_dict(plain)
+
+
+def plan(experiment: Experiment, facts: Facts) -> Plan:
+    """What a run of the experiment will do, in numbers."""
+    return plan_of(experiment.fit, facts)
 
 
 def _callbacks_from(plain: Any, complaints: list[str]) -> tuple[Any, ...]:

@@ -68,3 +68,12 @@ def stratified(counts: tuple[int, ...], share: float) -> tuple[int, ...]:
     """Rows of each class that are held out: its share, and one of each class stays in both parts if it can."""
     held = (count - cut(count, share) for count in counts)
     return tuple(min(max(part, 1), count - 1) if count > 1 else 0 for part, count in zip(held, counts, strict=True))
+
+
+def balanced(counts: tuple[int, ...]) -> dict[int, float]:
+    """The class_weight that "balanced" means: every class counts the same in sum, a row 1 on average.
+
+    Source: scikit-learn `compute_class_weight`: rows / (classes * rows of the class).
+    """
+    present = [count for count in counts if count]
+    return {index: sum(present) / (len(present) * count) for index, count in enumerate(counts) if count}

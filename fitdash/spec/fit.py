@@ -269,7 +269,7 @@ def parts_of(rows: int, fit: FitArgs, counts: tuple[int, ...] | None = None) -> 
 def _against(fit: FitArgs, facts: Facts) -> Iterator[tuple[str, str]]:
     """What is wrong with these arguments for this data."""
     train, validation = parts_of(facts.rows, fit, facts.counts)
-    if fit.validates and not (train and validation):
+    if fit.validates and not facts.has_feed and not (train and validation):
         name = "validation_split" if fit.validation_data is None else "validation_data"
         share = fit.validation_split if fit.validation_data is None else fit.validation_data.share
         yield name, f"{name} must leave rows on both sides, got {train} and {validation} from {share} of {facts.rows}."

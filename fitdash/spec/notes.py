@@ -1,0 +1,173 @@
+"""What is worth knowing before a run and stops nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from fitdash.spec.arg import inert_in, sound
+from fitdash.spec.callbacks import CallbackArgs, ModelCheckpointArgs
+from fitdash.spec.compile import CLASS_METRICS, full_name
+from fitdash.spec.experiment import SECTIONS, Experiment, plan
+from fitdash.spec.facts import Facts, balanced
+from fitdash.spec.fit import parts_of
+from fitdash.spec.network import parameters_of
+
+MANY_PARAMETERS = 2_000_000
+MANY_CLASSES = 50
+HUGE_RATIO = 100
+STRATIFY = "Use validation_data with stratified rows."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A remark: where it stands ("fit.batch_size") and the sentences that people read."""
+
+    where: str
+    text: str
+
+
+def notes_in(experiment: Experiment, facts: Facts, *, continues: bool = False) -> list[Note]:
+    """Remarks on an experiment, for the settings that have an effect; a value that cannot be counts as its default.
+
+    Args:
+        experiment: What is to run.
+        facts: Its data.
+        continues: The run starts from weights that were trained before.
+    """
+    names = [name for name, cls in SECTIONS.items() if isinstance(getattr(experiment, name), cls)]
+    if len(names) < len(SECTIONS) or not isinstance(experiment.callbacks, tuple):
+        return []
+    callbacks = tuple(sound(args) if isinstance(args, CallbackArgs) else args for args in experiment.callbacks)
+    repaired = replace(experiment, callbacks=callbacks, **{name: sound(getattr(experiment, name)) for name in names})
+    inert = inert_in(repaired, facts)
+    notes = [Note(where=where, text=text) for where, text in _fresh(repaired, continues)]
+    notes += [Note(where=where, text=text) for remark in REMARKS for where, text in remark(repaired, facts)]
+    return [note for note in notes if note.where not in inert]
+
+
+Remarks = Iterator[tuple[str, str]]
+
+
+def _fresh(experiment: Experiment, continues: bool) -> Remarks:
+    start = experiment.fit.initial_epoch
+    if start and not continues:
+        yield "fit.initial_epoch", f"initial_epoch is {start} but the weights are new: only the numbering starts there."
+
+
+def _time(experiment: Experiment, facts: Facts) -> Remarks:
+    fit, numbers = experiment.fit, plan(experiment, facts)
+    if fit.batch_size is not None and fit.batch_size > numbers.train_rows > 0:
+        there = f"there are {numbers.train_rows} training rows"
+        yield "fit.batch_size", f"batch_size is {fit.batch_size} but {there}: one update per pass."
+    if fit.steps_per_epoch is not None and numbers.batches:
+        if numbers.steps < numbers.batches:
+            seen = numbers.steps * numbers.batch_size / numbers.train_rows
+            yield "fit.steps_per_epoch", f"An epoch sees {seen:.0%} of the training rows; the next one goes on there."
+        elif numbers.steps > numbers.batches:
+            yield "fit.steps_per_epoch", f"An epoch makes {numbers.passes:.3g} passes: rows repeat within it."
+
+
+def _validation(experiment: Experiment, facts: Facts) -> Remarks:
+    fit, numbers = experiment.fit, plan(experiment, facts)
+    if not fit.validates or not numbers.val_rows:
+        return
+    if fit.validation_steps is not None and numbers.val_share < 1:
+        yield "fit.validation_steps", f"Validation uses the first {numbers.val_share:.0%} of its rows, every time."
+    if fit.validation_steps is not None and fit.validation_steps > numbers.val_batches:
+        more = f"validation_steps is {fit.validation_steps}, more than the {numbers.val_batches} that there are"
+        yield "fit.validation_steps", f"{more}: it uses those."
+    if numbers.epochs and not numbers.validations:
+        yield "fit.validation_freq", f"No epoch from {fit.initial_epoch + 1} to {fit.epochs} is validated."
+
+
+def _order(experiment: Experiment, facts: Facts) -> Remarks:
+    """Classes that one of the two parts has no rows of, where the last rows are held out."""
+    fit = experiment.fit
+    held = fit.validation_data
+    if not fit.validates or (held is not None and held.kind != "last"):
+        return
+    split, _ = parts_of(facts.rows, fit, facts.counts)
+    where = "fit.validation_split" if held is None else "fit.validation_data"
+    missing = {
+        "training": facts.classes_without(0, split),
+        "validation": facts.classes_without(split, facts.rows),
+    }
+    for part, names in missing.items():
+        if names:
+            yield where, f"The last rows are held out, and no {part} row is of class {_some(names)}. {STRATIFY}"
+    if facts.is_sorted and not any(missing.values()):
+        yield where, f"The rows are sorted by class, and the last ones are held out. {STRATIFY}"
+
+
+def _weighting(experiment: Experiment, facts: Facts) -> Remarks:
+    fit = experiment.fit
+    if fit.shuffle == "batch":
+        yield "fit.shuffle", "'batch' moves whole batches; on data in memory True mixes better and costs no more."
+    if fit.class_weight is None or facts.task == "regression":
+        return
+    if fit.sample_weight is not None:
+        yield "fit.class_weight", "class_weight and sample_weight are both set: they are multiplied."
+    weights = balanced(facts.counts or ()) if fit.class_weight == "balanced" else fit.class_weight
+    values = [weights.get(index, 1.0) for index in range(facts.class_count or 0)]
+    if values and max(values) > HUGE_RATIO * min(values):
+        yield "fit.class_weight", f"One class weighs more than {HUGE_RATIO} times another: training may be restless."
+
+
+def _columns(experiment: Experiment, facts: Facts) -> Remarks:
+    column = experiment.fit.sample_weight
+    if column is not None and column in (experiment.data.features or ()):
+        yield "fit.sample_weight", f"{column} is the sample_weight and a feature too: the network sees it."
+    if (facts.class_count or 0) > MANY_CLASSES:
+        yield "data.target", f"The target has {facts.class_count} classes. Is it a number? Then set task to regression."
+
+
+def _network(experiment: Experiment, facts: Facts) -> Remarks:
+    count = parameters_of(experiment.network, facts.inputs or 1, facts.class_count or 1)
+    if count > MANY_PARAMETERS:
+        yield "network.width", f"The network has {count:,} parameters: an epoch will take its time."
+
+
+def _metrics(experiment: Experiment, facts: Facts) -> Remarks:
+    given = experiment.compile.metrics
+    for metric in given if given != "auto" else ():
+        if facts.task == "regression" and full_name(metric) in CLASS_METRICS:
+            yield "compile.metrics", f"{metric} counts classes, but the target is a number."
+
+
+def _callbacks(experiment: Experiment, facts: Facts) -> Remarks:
+    seen = set()
+    for where, args in experiment.parts():
+        if not isinstance(args, CallbackArgs):
+            continue
+        if args.single and args.kind in seen:
+            yield where, f"{args.kind} is there already: the second one adds nothing."
+        seen.add(args.kind)
+        monitor = getattr(args, "monitor", "")
+        if isinstance(args, ModelCheckpointArgs) and not args.save_best_only:
+            monitor = ""
+        if monitor.startswith("val_"):
+            yield from _late(f"{where}.monitor", args.kind, monitor, experiment)
+
+
+def _late(where: str, kind: str, monitor: str, experiment: Experiment) -> Remarks:
+    """A monitor of validation that some or all epochs do not have."""
+    fit = experiment.fit
+    if not fit.validates:
+        yield where, f"{kind} watches {monitor}, which will not exist. Set validation_split or validation_data."
+    elif fit.validation_freq != 1:
+        yield where, f"{kind} watches {monitor}, which exists only in the epochs of validation_freq."
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+REMARKS: tuple[Callable[[Experiment, Facts], Remarks], ...] = (
+    _time,
+    _validation,
+    _order,
+    _weighting,
+    _columns,
+    _network,
+    _metrics,
+    _callbacks,
+)
