@@ -86,16 +86,6 @@ def change_learning_rates(optimizer: torch.optim.Optimizer, change: Callable[[fl
             group["lr"] = rate
 
 
-def forget(optimizer: torch.optim.Optimizer, parameters: Iterable[Any]) -> None:
-    """Take parameters and their state out of an optimizer."""
-    gone = {id(p) for p in parameters}
-    for group in optimizer.param_groups:
-        for p in group["params"]:
-            if id(p) in gone:
-                optimizer.state.pop(p, None)
-        group["params"] = [p for p in group["params"] if id(p) not in gone]
-
-
 def _factory(given: Any) -> Callable[[list[Any]], Any]:
     """What is called with the parameters."""
     if isinstance(given, str):

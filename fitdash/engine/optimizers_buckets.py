@@ -33,12 +33,11 @@ class Bucket:
     def gradients(self) -> list[Tensor]:
         """The gradients, dense and laid out as their parameters."""
         gradients: list[Any] = [p.grad for p in self.parameters]
-        try:
-            strides = [g.stride() for g in gradients]
-            if strides == self.strides or not self.fused:
-                return gradients
-        except RuntimeError:  # a sparse gradient has no strides
-            gradients = [g.to_dense() if g.layout != torch.strided else g for g in gradients]
+        if self.fused and [g.stride() for g in gradients] == self.strides:  # never those of a sparse gradient
+            return gradients
+        gradients = [g if g.layout == torch.strided else g.to_dense() for g in gradients]
+        if not self.fused:
+            return gradients
         return [torch.empty_like(p).copy_(g) for p, g in zip(self.parameters, gradients, strict=True)]
 
     def moved(self) -> bool:

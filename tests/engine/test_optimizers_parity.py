@@ -1,5 +1,6 @@
 """Update for update the same numbers as Keras, from the same gradients."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -20,7 +21,7 @@ NAMES = {
     "adamax": "Adamax",
     "nadam": "Nadam",
 }
-COMMON = ("learning_rate", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
+NOT_HERE = {"use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"}
 SETTINGS = [
     *((name, {}) for name in NAMES),
     *((name, {"weight_decay": 0.05, "learning_rate": 0.02}) for name in NAMES),
@@ -68,8 +69,8 @@ def keras_walk(name, settings, begin, steps, rates):
         if rate is not None:
             optimizer.learning_rate = rate
         with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # Keras' own Nadam reads tensors the old way
-            optimizer.apply([torch.from_numpy(g) for g in parts], variables)
+            warnings.simplefilter("ignore")  # Nadam reads tensors the old way; a missing gradient is told
+            optimizer.apply([None if g is None else torch.from_numpy(g) for g in parts], variables)
         walk.append(np.concatenate([v.value.detach().numpy().ravel() for v in variables]))
     return np.array(walk)
 
@@ -82,7 +83,7 @@ def own_walk(name, settings, begin, steps, rates, make=torch.nn.Parameter):
         if rate is not None:
             optimizer.param_groups[0]["lr"] = rate
         for parameter, gradient in zip(parameters, parts, strict=True):
-            parameter.grad = torch.from_numpy(gradient.copy())
+            parameter.grad = None if gradient is None else torch.from_numpy(gradient.copy())
         optimizer.step()
         walk.append(torch.cat([p.detach().flatten() for p in parameters]).numpy())
     return np.array(walk)
@@ -110,3 +111,45 @@ def test_1_6_every_step_equals_keras(name, settings, scale):
 
     assert_same_walk(own_walk(name, settings, begin, steps, rates), expected, begin)
     assert_same_walk(own_walk(name, settings, begin, steps, rates, make=Watched), expected, begin)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [*((name, {}) for name in NAMES), ("sgd", {"momentum": 0.9}), ("sgd", {"momentum": 0.9, "nesterov": True})],
+    ids=str,
+)
+def test_1_6_a_changing_learning_rate_enters_where_keras_has_it(name, settings):
+    begin, steps = starts(1.0), gradients(1.0)
+    rates = [0.1, *[None] * 9, 0.01, *[None] * 9, 0.5, *[0.0] * 4, *np.linspace(0.2, 0.001, 15).tolist()]
+
+    expected = keras_walk(name, settings, begin, steps, rates)
+
+    assert_same_walk(own_walk(name, settings, begin, steps, rates), expected, begin)
+    assert_same_walk(own_walk(name, settings, begin, steps, rates, make=Watched), expected, begin)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_1_6_a_parameter_without_a_gradient_stays_and_joins_later_at_the_common_count(name):
+    begin, steps = starts(1.0), gradients(1.0)
+    settings = {"weight_decay": 0.1, "learning_rate": 0.01}
+    steps = [[a, None if i < 5 or i % 7 == 0 else b] for i, (a, b) in enumerate(steps)]
+
+    expected = keras_walk(name, settings, begin, steps, [None] * len(steps))
+    own = own_walk(name, settings, begin, steps, [None] * len(steps))
+
+    assert_same_walk(own, expected, begin)
+    np.testing.assert_array_equal(own[4, -4:], begin[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_1_12_arguments_and_defaults_are_those_of_keras(name):
+    import keras
+
+    keras_signature = inspect.signature(getattr(keras.optimizers, NAMES[name])).parameters
+    keras_defaults = {key: p.default for key, p in keras_signature.items() if p.default is not inspect.Parameter.empty}
+    own = inspect.signature(getattr(optimizers, name)).parameters
+
+    expected = {key: value for key, value in keras_defaults.items() if key not in NOT_HERE | {"name", "kwargs"}}
+    assert {key: p.default for key, p in own.items()} == expected
+    by_place = [key for key, p in own.items() if p.kind == p.POSITIONAL_OR_KEYWORD]
+    assert by_place == list(keras_signature)[: len(by_place)]
