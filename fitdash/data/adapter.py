@@ -1,0 +1,112 @@
+"""What the loop is fed with: a protocol of one property list and one method, and the choice of who fulfils it.
+
+Source: R keras `fit` (x, y, generators) and the data adapters of Keras 3; each adapter is one file of this folder.
+"""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import torch
+
+from fitdash.errors import DataError
+
+
+class Batch(NamedTuple):
+    """What one step consumes.
+
+    Attributes:
+        x: A tensor, a tuple (positional inputs) or a dict (inputs by keyword).
+        y: A tensor, a list or a dict of tensors; None where there are no targets.
+        weight: Of the samples, in the containers of `y`; None: all weigh 1.
+        rows: Number of samples.
+    """
+
+    x: Any
+    y: Any
+    weight: Any
+    rows: int
+
+
+class Source(Protocol):
+    """Batches, pass after pass."""
+
+    reiterable: bool
+    """Whether another pass can begin when one has ended."""
+
+    @property
+    def steps(self) -> int | None:
+        """Batches of one pass, None where that is not known."""
+
+    @property
+    def rows(self) -> int | None:
+        """Samples of one pass, None where that is not known."""
+
+    def batches(self) -> Iterator[Batch]:
+        """One pass."""
+
+
+class Target(NamedTuple):
+    """Where batches go.
+
+    Attributes:
+        device: Of the module's parameters.
+        floating: dtype that floating-point data is cast to.
+    """
+
+    device: torch.device
+    floating: torch.dtype
+
+
+def kind_of(x: Any) -> str:
+    """ "arrays", "dataset", "loader", "iterator", "function" or "iterable": which adapter takes `x`.
+
+    Raises:
+        DataError: nothing here takes it.
+    """
+    from torch.utils.data import DataLoader, Dataset, IterableDataset
+
+    if isinstance(x, (list, tuple, dict, torch.Tensor)) or hasattr(x, "__array__"):
+        return "arrays"
+    if isinstance(x, DataLoader):
+        return "loader"
+    if isinstance(x, Dataset) and not isinstance(x, IterableDataset):
+        return "dataset"
+    if hasattr(x, "__next__"):
+        return "iterator"
+    if inspect.isgeneratorfunction(x) or (callable(x) and not isinstance(x, type) and not hasattr(x, "__iter__")):
+        return "function"
+    if hasattr(x, "__iter__") or (hasattr(x, "__len__") and hasattr(x, "__getitem__")):
+        return "iterable"
+    raise DataError(
+        f"x must be arrays, a DataLoader, a Dataset, a generator or an iterable of batches, got {type(x).__name__}."
+    )
+
+
+def rebuilt(structure: Any, leaves: Iterator[Any]) -> Any:
+    """`structure` (a leaf, a list, a tuple or a dict) with its leaves replaced in order; None stays."""
+    if structure is None:
+        return None
+    if isinstance(structure, dict):
+        return {key: rebuilt(part, leaves) for key, part in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)(rebuilt(part, leaves) for part in structure)
+    return next(leaves)
+
+
+def leaves_of(structure: Any) -> list[Any]:
+    """The leaves of a structure in order, None left out."""
+    if structure is None:
+        return []
+    if isinstance(structure, dict):
+        return [leaf for part in structure.values() for leaf in leaves_of(part)]
+    if isinstance(structure, (list, tuple)):
+        return [leaf for part in structure for leaf in leaves_of(part)]
+    return [structure]
+
+
+def alone(structure: Any) -> Any:
+    """The single member of a list or tuple; anything else as it is."""
+    if isinstance(structure, (list, tuple)) and len(structure) == 1:
+        return structure[0]
+    return structure

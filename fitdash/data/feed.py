@@ -1,0 +1,73 @@
+"""From what a caller gave as data to a source of batches."""
+
+from typing import Any
+
+from fitdash.data.adapter import Source, Target, kind_of
+from fitdash.data.arrays import ArraySource, Order, arrays_of
+from fitdash.data.generator import FunctionSource, IterableSource, IteratorSource
+from fitdash.data.torch_data import DatasetSource
+from fitdash.errors import DataError, SettingError
+
+DEFAULT_BATCH_SIZE = 32
+
+
+def source_of(
+    x: Any,
+    y: Any = None,
+    weight: Any = None,
+    *,
+    target: Target,
+    batch_size: int | None = None,
+    order: Order = "given",
+    needs_y: bool = True,
+    prefix: str = "",
+) -> Source:
+    """The adapter that takes `x`.
+
+    Args:
+        x, y, weight: As `fit` takes them.
+        target: Device and floating-point type of the batches.
+        batch_size: Samples of a batch, None: 32.
+        order: Of the rows of arrays and map-style data sets.
+        needs_y: Whether arrays must come with targets.
+        prefix: Put before names in errors, such as "validation ".
+
+    Raises:
+        DataError: `x` cannot be read, or the arrays do not fit together.
+        SettingError: an argument that belongs to arrays came with data that is already in batches.
+    """
+    kind = kind_of(x)
+    if kind == "arrays":
+        if y is None and needs_y:
+            raise DataError(f"{prefix}y must be given with arrays, got None. Pass the targets as y.")
+        rows = arrays_of(x, y, weight, target, prefix)
+        size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
+        return ArraySource(*rows, batch_size=size, order=order, target=target)
+    refuse_with_batches(kind, y=y, sample_weight=weight, batch_size=batch_size, prefix=prefix)
+    if kind == "dataset":
+        if len(x) == 0:
+            raise DataError(f"{prefix}x is empty: the data set has 0 samples.")
+        return DatasetSource(x, batch_size=batch_size or DEFAULT_BATCH_SIZE, order=order, target=target)
+    if kind == "iterator":
+        return IteratorSource(x, target)
+    return FunctionSource(x, target) if kind == "function" else IterableSource(x, target)
+
+
+def refuse_with_batches(kind: str, *, y: Any, sample_weight: Any, batch_size: int | None, prefix: str = "") -> None:
+    """Refuse what belongs to arrays only.
+
+    Raises:
+        SettingError: naming every argument that has no place beside such a source.
+
+    Source: R keras `fit_generator`, which has none of these. Keras 3 ignores batch_size silently.
+    """
+    given = {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}
+    if kind == "dataset":
+        del given["batch_size"]
+    found = [name for name, value in given.items() if value is not None]
+    if found:
+        names = " and ".join(f"{prefix}{name}" for name in found)
+        raise SettingError(
+            f"{names} must not be given when x yields batches itself, as a {kind} does. "
+            "Yield (x, y, sample_weight) from it, in batches of the size you want."
+        )

@@ -1,0 +1,57 @@
+"""HDF5 data sets, read in contiguous blocks: reading row by row is some hundred times slower."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from fitdash import options
+from fitdash.data.rows import TensorRows, kept_kind
+
+
+class H5Rows:
+    """Rows of an h5py data set; nothing is read before it is asked for."""
+
+    def __init__(self, dataset: Any, name: str, floating: torch.dtype, start: int = 0, stop: int | None = None) -> None:
+        self.dataset, self.name, self.floating = dataset, name, floating
+        self.start = start
+        self.stop = len(dataset) if stop is None else stop
+        self.kind = kept_kind(dataset.dtype, name)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.stop - self.start, *self.dataset.shape[1:])
+
+    @property
+    def row_bytes(self) -> int:
+        return max(1, int(np.prod(self.dataset.shape[1:], dtype=np.int64)) * self.kind.itemsize)
+
+    def slice(self, start: int, stop: int) -> torch.Tensor:
+        return self._tensor(self.dataset[self.start + start : self.start + stop])
+
+    def take(self, index: torch.Tensor) -> torch.Tensor:
+        """Rows by sorted indices: one pass over the file, put back into the asked order."""
+        order = torch.argsort(index)
+        found = self._tensor(self.dataset[(index[order] + self.start).numpy()])
+        return found[torch.argsort(order)]
+
+    def narrow(self, start: int, stop: int) -> "H5Rows":
+        return H5Rows(self.dataset, self.name, self.floating, self.start + start, self.start + stop)
+
+    def for_shuffling(self) -> "TensorRows | H5Rows":
+        """The same rows in memory where they fit `options.read_once_bytes`, otherwise as they are, with a warning."""
+        size = self.shape[0] * self.row_bytes
+        if size <= options.read_once_bytes:
+            tensor = self.slice(0, self.shape[0])
+            return TensorRows(tensor, tensor.dtype)
+        warnings.warn(
+            f"{self.name} has {size} bytes in HDF5, more than options.read_once_bytes={options.read_once_bytes}: "
+            'shuffling row by row reads it slowly. shuffle="batch" shuffles whole batches and is fast.',
+            stacklevel=2,
+        )
+        return self
+
+    def _tensor(self, block: np.ndarray[Any, Any]) -> torch.Tensor:
+        tensor = torch.from_numpy(block.astype(self.kind, copy=False))
+        return tensor.to(self.floating) if tensor.is_floating_point() else tensor

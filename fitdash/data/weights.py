@@ -1,0 +1,133 @@
+"""Weights of samples, from what was given for classes and for samples. Table look-ups, never a loop over rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from fitdash.errors import DataError, SettingError
+
+
+class ClassWeights:
+    """Weight of each sample, looked up by its class.
+
+    Args:
+        given: Weight by class index: whole numbers, or digit strings as R's named lists have them. A class left out
+            weighs 1.
+
+    Raises:
+        SettingError: not a mapping, or a key that is no class index.
+
+    Source: R keras `fit`, class_weight: shapes training, never validation. Unlike Keras 3, targets with a time axis
+    weigh each step.
+    """
+
+    def __init__(self, given: Any) -> None:
+        weights = indexed(given)
+        last = max(weights, default=-1)
+        self.table = torch.ones(last + 2)
+        for index, weight in weights.items():
+            self.table[index] = weight
+
+    def of(self, y: torch.Tensor, prediction_axes: int) -> torch.Tensor:
+        """(n,) or (n, t) weights.
+
+        Args:
+            y: (n,), (n, 1) or (n, t) class indices, or one-hot in a last axis.
+            prediction_axes: Number of axes of the prediction: one more than `y` has means that `y` holds indices.
+        """
+        classes = self._classes(y, prediction_axes).long()
+        other = len(self.table) - 1
+        known = (classes >= 0) & (classes < other)
+        return self.table.to(y.device)[torch.where(known, classes, other)]
+
+    def times(self, weight: torch.Tensor | None, y: Any, prediction: Any) -> torch.Tensor:
+        """The class weights of `y`, multiplied with the samples' own weights."""
+        target, output = _single(y), _single(prediction)
+        ours = self.of(target, output.ndim)
+        return ours if weight is None else product(_single(weight), ours)
+
+    @staticmethod
+    def _classes(y: torch.Tensor, prediction_axes: int) -> torch.Tensor:
+        if y.ndim == 1 or prediction_axes == y.ndim + 1:
+            return y.round() if y.is_floating_point() else y
+        if y.shape[-1] == 1:
+            last = y.squeeze(-1)
+            return last.round() if last.is_floating_point() else last
+        return y.argmax(-1)
+
+
+def indexed(given: Any) -> dict[int, float]:
+    """`class_weight` with whole-number keys.
+
+    Raises:
+        SettingError: not a mapping, a key that is no class index, or a weight that is no number.
+    """
+    if not isinstance(given, Mapping):
+        raise SettingError(
+            f"class_weight must map class indices to weights, such as {{0: 1.0, 1: 4.0}}, got {_short(given)}."
+        )
+    return {_index(key): _number(key, weight) for key, weight in given.items()}
+
+
+def balanced(y: np.ndarray[Any, Any]) -> dict[int, float]:
+    """Weights that give every class the same share: samples / (classes × samples of the class).
+
+    Args:
+        y: (n,) class indices.
+
+    Source: King and Zeng, Logistic Regression in Rare Events Data, 2001.
+    """
+    classes, counts = np.unique(y, return_counts=True)
+    return {int(k): float(len(y) / (len(classes) * n)) for k, n in zip(classes, counts, strict=True)}
+
+
+def product(sample: torch.Tensor, by_class: torch.Tensor) -> torch.Tensor:
+    """Samples' weights times class weights, aligned: (n,), (n, 1) or (n, t) with (n,) or (n, t)."""
+    if sample.ndim == 2 and by_class.ndim == 1:
+        return sample.squeeze(1) * by_class if sample.shape[1] == 1 else sample * by_class[:, None]
+    if sample.ndim == 1 and by_class.ndim == 2:
+        return sample[:, None] * by_class
+    return sample * by_class
+
+
+def _single(structure: Any) -> torch.Tensor:
+    """The one tensor of a container.
+
+    Raises:
+        DataError: there are several, which class_weight cannot serve.
+    """
+    if isinstance(structure, dict):
+        structure = list(structure.values())
+    if isinstance(structure, (list, tuple)):
+        if len(structure) != 1:
+            raise DataError(
+                f"class_weight works with one output, got {len(structure)}. Give sample_weight for each output instead."
+            )
+        return _single(structure[0])
+    tensor: torch.Tensor = structure
+    return tensor
+
+
+def _index(key: Any) -> int:
+    if isinstance(key, str) and key.strip().isdigit():
+        return int(key)
+    whole = isinstance(key, (int, np.integer, float, np.floating)) and not isinstance(key, bool) and float(key) % 1 == 0
+    if not whole or key < 0:
+        raise SettingError(
+            f"class_weight must map class indices to weights, got the key {key!r}. Use the index: {{0: 1.0, 1: 4.0}}."
+        )
+    return int(key)
+
+
+def _number(key: Any, weight: Any) -> float:
+    try:
+        return float(weight)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"class_weight must give numbers, got {weight!r} for class {key!r}.") from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{type(value).__name__} {text[:50]}…"
