@@ -1,0 +1,118 @@
+"""Named data: columns as they came, one of them the target."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fitdash.data.target import class_names, codes_of
+from fitdash.errors import DataError
+from fitdash.spec.facts import Facts, Task
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Data to train on, nothing learned from it yet.
+
+    Attributes:
+        name: What people call it.
+        table: All columns, (n, columns).
+        target_name: The column to predict.
+        inputs: The columns to predict it from.
+        task: Whether the target is a class or a number.
+        classes: Name of each class in the order of its index; None for numbers.
+        image_shape: Height and width, where the inputs are the pixels of an image.
+        line: One sentence of what it is.
+    """
+
+    name: str
+    table: pd.DataFrame
+    target_name: str
+    inputs: tuple[str, ...]
+    task: Task
+    classes: tuple[str, ...] | None = None
+    image_shape: tuple[int, int] | None = None
+    line: str = ""
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """The input columns, raw: (n, features)."""
+        return self.table[list(self.inputs)]
+
+    @property
+    def target(self) -> pd.Series:
+        """The target column, raw: (n,)."""
+        return self.table[self.target_name]
+
+    @cached_property
+    def codes(self) -> np.ndarray[Any, Any]:
+        """Class index of each row, (n,) int64.
+
+        Raises:
+            DataError: the target is a number.
+        """
+        if self.classes is None:
+            raise DataError(f"{self.name} must have classes for that, its target {self.target_name!r} is a number.")
+        return codes_of(self.target, self.classes)
+
+    @property
+    def numeric_columns(self) -> tuple[str, ...]:
+        """The columns that hold numbers, beside the target."""
+        numeric = self.table.select_dtypes(["number", "bool"]).columns
+        return tuple(str(name) for name in numeric if name != self.target_name)
+
+    def facts(self, inputs: int | None = None) -> Facts:
+        """The data in numbers, for the checks of the settings.
+
+        Args:
+            inputs: Numbers that the network receives for a sample; None counts them where no column is text.
+        """
+        if inputs is None and set(self.inputs) <= set(self.numeric_columns):
+            inputs = len(self.inputs)
+        shared: dict[str, Any] = {
+            "rows": len(self),
+            "task": self.task,
+            "features": self.inputs,
+            "columns": self.numeric_columns,
+            "inputs": inputs,
+        }
+        if self.classes is None:
+            return Facts(**shared)
+        spans = [np.flatnonzero(self.codes == index) for index in range(len(self.classes))]
+        return Facts(
+            **shared,
+            classes=self.classes,
+            counts=tuple(len(span) for span in spans),
+            first_rows=tuple(int(span[0]) for span in spans),
+            last_rows=tuple(int(span[-1]) for span in spans),
+        )
+
+
+def make_dataset(name: str, table: pd.DataFrame, target: str, task: Task, **more: Any) -> Dataset:
+    """A data set whose inputs are all columns but the target, unless `inputs` is given."""
+    inputs = more.pop("inputs", None) or tuple(str(column) for column in table.columns if column != target)
+    classes = class_names(table[target]) if task == "classification" else None
+    return Dataset(name=name, table=table, target_name=target, inputs=inputs, task=task, classes=classes, **more)
+
+
+def with_features(dataset: Dataset, features: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The input columns after a choice of them.
+
+    Raises:
+        DataError: a chosen column is not there, or is the target.
+    """
+    if features is None:
+        return dataset.inputs
+    known = [str(name) for name in dataset.table.columns if name != dataset.target_name]
+    if strange := [name for name in features if name not in known]:
+        raise DataError(f"features must name columns of {dataset.name}, got {strange[0]!r}. Columns: {_some(known)}.")
+    return tuple(dict.fromkeys(features))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")

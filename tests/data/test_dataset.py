@@ -1,0 +1,99 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fitdash.data.catalogue import load_dataset
+from fitdash.data.dataset import make_dataset
+from fitdash.errors import DataError, SettingError
+
+SIZES = {
+    "digits": (1797, 64, 10),
+    "wine": (178, 13, 3),
+    "breast_cancer": (569, 30, 2),
+    "iris": (150, 4, 3),
+    "diabetes": (442, 10, None),
+    "spiral": (600, 2, 2),
+    "moons": (600, 2, 2),
+    "circles": (600, 2, 2),
+    "blobs": (600, 2, 2),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_named_data_is_there_without_a_network_and_always_the_same(name):
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+
+    first, again = load_dataset(name), load_dataset(name)
+
+    assert (len(first), first.features.shape[1], first.facts().class_count) == SIZES[name]
+    pd.testing.assert_frame_equal(first.table, again.table)
+    assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("name", ["digits", "wine", "breast_cancer", "iris", "spiral", "blobs"])
+def test_shuffled_data_has_every_class_in_its_last_fifth_and_sorted_data_has_not(name):
+    shuffled, trap = load_dataset(name), load_dataset(name, order="sorted")
+
+    first = int(0.8 * len(shuffled))
+    assert set(shuffled.codes[first:]) == set(range(len(shuffled.classes)))
+    assert len(set(trap.codes[first:])) < len(trap.classes)
+    assert trap.facts().classes_without(first, len(trap)) != []
+    assert shuffled.facts().classes_without(first, len(trap)) == []
+
+
+@pytest.mark.parametrize("name", ["spiral", "blobs"])
+def test_toys_have_the_classes_and_the_scatter_asked_for(name):
+    clean = load_dataset(name, classes=3, samples=300, noise=0.0, order="sorted")
+    noisy = load_dataset(name, classes=3, samples=300, noise=0.5, order="sorted")
+
+    assert clean.facts().counts == (100, 100, 100)
+    scatter = (noisy.features - clean.features).to_numpy().std()
+    assert scatter == pytest.approx(0.5, rel=0.15)
+
+
+def test_facts_tell_what_the_checks_need():
+    table = pd.DataFrame({"size": [1.0, 2.0, 3.0], "word": ["a", "b", "c"], "kind": ["x", "y", "x"]})
+
+    facts = make_dataset("t", table, "kind", "classification").facts()
+
+    assert (facts.rows, facts.classes, facts.counts) == (3, ("x", "y"), (2, 1))
+    assert (facts.first_rows, facts.last_rows) == ((0, 1), (2, 1))
+    assert (facts.features, facts.columns, facts.inputs) == (("size", "word"), ("size",), None)
+
+
+def test_digits_know_that_they_are_images():
+    digits = load_dataset("digits")
+
+    assert digits.image_shape == (8, 8)
+    assert digits.classes == tuple("0123456789")
+
+
+def test_only_the_chosen_features_are_inputs():
+    assert load_dataset("moons", features=("x2",)).features.columns.tolist() == ["x2"]
+
+
+def test_a_path_of_a_csv_file_is_data_too(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("size,kind\n" + "1,a\n2,b\n" * 5)
+
+    dataset = load_dataset(str(path))
+
+    assert (dataset.name, dataset.target_name, dataset.classes) == ("mine.csv", "kind", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "error", "text"),
+    [
+        ("iriss", {}, SettingError, "Unknown name 'iriss'. Did you mean 'iris'?"),
+        ("blobs", {"classes": 9}, SettingError, "classes must be at most 4, got 9."),
+        ("iris", {"sample": 9}, SettingError, "Unknown setting of a data set, 'sample'. Did you mean 'samples'?"),
+        ("moons", {"features": ("x3",)}, DataError, "features must name columns of moons, got 'x3'. Columns: x1, x2."),
+        ("none.csv", {}, DataError, "none.csv must be a file, got a path where none is."),
+        ("upload", {"target": "y"}, SettingError, "name is upload but there is no file."),
+    ],
+)
+def test_data_that_is_not_there_is_refused_in_words(name, settings, error, text):
+    with pytest.raises(error) as caught:
+        load_dataset(name, **settings)
+
+    assert str(caught.value).startswith(text)
