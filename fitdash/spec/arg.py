@@ -215,7 +215,7 @@ def unknown(what: str, word: Any, known: tuple[str, ...]) -> str:
     """The sentences for a name that nobody knows, with the nearest one that is known."""
     near = difflib.get_close_matches(str(word)[:60], known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown {what} {shown(word)}.{hint} Known: {', '.join(known)}."
+    return f"Unknown {what} {shown(word)}.{hint} Known: {', '.join(known) or 'none'}."
 
 
 def _problems(settings: Any, facts: Facts | None, where: str) -> list[Problem]:
@@ -274,11 +274,12 @@ def _same(value: Any, default: Any) -> bool:
 
 def _wrong_type(setting: Setting, value: Any, name: str) -> str:
     if setting.base == "weights" and isinstance(value, Mapping):
+        rule = f"{name} must map class indices to weights"
         for key, weight in value.items():
             if not accepts(int, key):
-                return f"{name} must map class indices to weights, got the key {shown(key)}. Use the index: {{0: 1.0}}."
+                return f"{rule}, got the key {shown(key)}. Use the index: {{0: 1.0, 1: 4.0}}."
             if not accepts(float, weight):
-                return f"{name} must map class indices to weights, got {shown(weight)} for class {shown(key)}."
+                return f"{rule}, got {shown(weight)} for class {shown(key)}."
     return f"{name} must be {expected(setting.annotation)}, got {shown(value)}."
 
 
@@ -296,6 +297,7 @@ def _out_of_bounds(arg: Arg, number: float) -> str | None:
         (arg.more_than is not None and number <= arg.more_than, f"above {arg.more_than}"),
         (arg.maximum is not None and number > arg.maximum, f"at most {arg.maximum}"),
         (arg.less_than is not None and number >= arg.less_than, f"below {arg.less_than}"),
-        (abs(number) > LARGEST and isinstance(number, int), f"at most {LARGEST}"),
+        (isinstance(number, int) and number > LARGEST, f"at most {LARGEST}"),
+        (isinstance(number, int) and number < -LARGEST, f"at least {-LARGEST}"),
     ]
     return next((text for wrong, text in tests if wrong), None)

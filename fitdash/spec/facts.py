@@ -47,14 +47,6 @@ class Facts:
         spans = zip(self.classes, self.first_rows, self.last_rows, strict=True)
         return [name for name, first, last in spans if first >= stop or last < start]
 
-    @property
-    def is_sorted(self) -> bool:
-        """Whether the rows of each class stand together."""
-        if self.counts is None or self.first_rows is None or self.last_rows is None or len(self.counts) < 2:
-            return False
-        spans = zip(self.counts, self.first_rows, self.last_rows, strict=True)
-        return all(last - first + 1 == count for count, first, last in spans)
-
 
 def cut(rows: int, share: float) -> int:
     """The first row of the validation part when its share is the last of the rows.

@@ -61,7 +61,7 @@ def _time(experiment: Experiment, facts: Facts) -> Remarks:
     if fit.steps_per_epoch is not None and numbers.batches:
         if numbers.steps < numbers.batches:
             seen = numbers.steps * numbers.batch_size / numbers.train_rows
-            yield "fit.steps_per_epoch", f"An epoch sees {seen:.0%} of the training rows; the next one goes on there."
+            yield "fit.steps_per_epoch", f"An epoch sees {_percent(seen)} of the training rows; the next goes on there."
         elif numbers.steps > numbers.batches:
             yield "fit.steps_per_epoch", f"An epoch makes {numbers.passes:.3g} passes: rows repeat within it."
 
@@ -71,7 +71,7 @@ def _validation(experiment: Experiment, facts: Facts) -> Remarks:
     if not fit.validates or not numbers.val_rows:
         return
     if fit.validation_steps is not None and numbers.val_share < 1:
-        yield "fit.validation_steps", f"Validation uses the first {numbers.val_share:.0%} of its rows, every time."
+        yield "fit.validation_steps", f"Validation uses the first {_percent(numbers.val_share)} of its rows."
     if fit.validation_steps is not None and fit.validation_steps > numbers.val_batches:
         more = f"validation_steps is {fit.validation_steps}, more than the {numbers.val_batches} that there are"
         yield "fit.validation_steps", f"{more}: it uses those."
@@ -94,8 +94,6 @@ def _order(experiment: Experiment, facts: Facts) -> Remarks:
     for part, names in missing.items():
         if names:
             yield where, f"The last rows are held out, and no {part} row is of class {_some(names)}. {STRATIFY}"
-    if facts.is_sorted and not any(missing.values()):
-        yield where, f"The rows are sorted by class, and the last ones are held out. {STRATIFY}"
 
 
 def _weighting(experiment: Experiment, facts: Facts) -> Remarks:
@@ -155,6 +153,10 @@ def _late(where: str, kind: str, monitor: str, experiment: Experiment) -> Remark
         yield where, f"{kind} watches {monitor}, which will not exist. Set validation_split or validation_data."
     elif fit.validation_freq != 1:
         yield where, f"{kind} watches {monitor}, which exists only in the epochs of validation_freq."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def _some(names: list[str]) -> str:
