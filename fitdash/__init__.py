@@ -1,0 +1,66 @@
+"""fitdash: the `fit()` of Keras, on PyTorch, live in the browser.
+
+Names are imported when they are first used, so that what needs no torch starts without it.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fitdash import callbacks, optimizers, options
+    from fitdash.data.catalogue import load_dataset
+    from fitdash.engine.callbacks.base import Callback
+    from fitdash.engine.history import History
+    from fitdash.errors import DataError, FitdashError, NotCompiledError, SettingError, StoreError
+    from fitdash.model import Model
+    from fitdash.module_methods import keras_model, keras_model_sequential, multi_gpu_model
+    from fitdash.seeds import set_random_seed
+
+__all__ = [
+    "Callback",
+    "DataError",
+    "FitdashError",
+    "History",
+    "Model",
+    "NotCompiledError",
+    "SettingError",
+    "StoreError",
+    "callbacks",
+    "keras_model",
+    "keras_model_sequential",
+    "load_dataset",
+    "multi_gpu_model",
+    "optimizers",
+    "options",
+    "set_random_seed",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Callback": "fitdash.engine.callbacks.base",
+    "DataError": "fitdash.errors",
+    "FitdashError": "fitdash.errors",
+    "History": "fitdash.engine.history",
+    "Model": "fitdash.model",
+    "NotCompiledError": "fitdash.errors",
+    "SettingError": "fitdash.errors",
+    "StoreError": "fitdash.errors",
+    "keras_model": "fitdash.module_methods",
+    "keras_model_sequential": "fitdash.module_methods",
+    "load_dataset": "fitdash.data.catalogue",
+    "multi_gpu_model": "fitdash.module_methods",
+    "set_random_seed": "fitdash.seeds",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("callbacks", "optimizers", "options"):
+        return importlib.import_module(f"fitdash.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'fitdash' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -2,6 +2,8 @@
 
 fit_verbose: what `verbose=None` means in `fit` and `evaluate`: 0, 1, 2 or "auto".
 view_metrics: what `view_metrics=None` means in `fit`: True, False or "auto".
+threads: how many threads torch computes with during `fit`, `evaluate` and `predict`. More than one pays only for large
+    networks on idle cores; beside a browser on the same cores it is many times slower.
 read_once_bytes: HDF5 data up to this size (bytes) is read into memory once when it is shuffled row by row.
 
 The first two start from the environment: FITDASH_FIT_VERBOSE and FITDASH_VIEW_METRICS.
@@ -21,4 +23,5 @@ def _from_environment(name: str, default: Any) -> Any:
 
 fit_verbose: Any = _from_environment("FITDASH_FIT_VERBOSE", 1)
 view_metrics: Any = _from_environment("FITDASH_VIEW_METRICS", "auto")
+threads: int = 1
 read_once_bytes: int = 1_000_000_000

@@ -1,0 +1,136 @@
+"""The arguments of `fit` and its relatives, checked: everything that is wrong, at once, before anything trains."""
+
+import numbers
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fitdash import options
+from fitdash.errors import FitdashError, SettingError
+
+T = TypeVar("T")
+
+
+class Problems:
+    """What is wrong, collected until all is known."""
+
+    def __init__(self) -> None:
+        self.found: list[Exception] = []
+
+    def checked(self, check: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
+        """The result of a check, or None and one problem more."""
+        try:
+            return check(*args, **kwargs)
+        except (FitdashError, TypeError) as error:
+            self.found.append(error)
+            return None
+
+    def refuse(self) -> None:
+        """Raise what was found: one problem as itself, several as the first one's class with all their sentences."""
+        if len(self.found) == 1:
+            raise self.found[0]
+        if self.found:
+            raise type(self.found[0])("\n".join(str(error) for error in self.found))
+
+
+def positive(name: str, value: Any) -> int | None:
+    """A whole number from 1; None stays None.
+
+    Raises:
+        SettingError: anything else.
+    """
+    if value is None:
+        return None
+    if not _is_whole(value) or value < 1:
+        raise SettingError(f"{name} must be a whole number from 1, got {value!r}.")
+    return int(value)
+
+
+def epoch_index(name: str, value: Any) -> int:
+    """A whole number; 10.0 counts as one, as R writes them.
+
+    Raises:
+        TypeError: anything else.
+    """
+    if not _is_whole(value):
+        raise TypeError(f"{name} must be a whole number, got {value!r}.")
+    return int(value)
+
+
+def share(value: Any) -> float:
+    """`validation_split` as a number from 0 and below 1.
+
+    Raises:
+        SettingError: anything else.
+    """
+    if not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
+        raise SettingError(f"validation_split must be a share from 0 and below 1, got {value!r}.")
+    return float(value)
+
+
+def shuffling(value: Any) -> bool | str:
+    """True, False or "batch".
+
+    Raises:
+        SettingError: anything else.
+    """
+    if isinstance(value, str) and value == "batch":
+        return "batch"
+    if type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    raise SettingError(f'shuffle must be True, False or "batch", got {value!r}.')
+
+
+def verbosity(value: Any, unset: Any = None) -> int:
+    """0, 1 or 2 from those, True, False, "auto" or None.
+
+    Args:
+        value: What was given.
+        unset: What None means; None again: `options.fit_verbose`.
+
+    Raises:
+        SettingError: anything else.
+    """
+    if value is None:
+        value = options.fit_verbose if unset is None else unset
+    if isinstance(value, str) and value == "auto":
+        return 1
+    if _is_whole(value, booleans=True) and value in (0, 1, 2):
+        return int(value)
+    raise SettingError(f'verbose must be 0, 1, 2 or "auto", got {value!r}.')
+
+
+def watching(value: Any) -> bool | str:
+    """`view_metrics` as True, False or "auto"; None: `options.view_metrics`.
+
+    Raises:
+        SettingError: anything else.
+    """
+    value = options.view_metrics if value is None else value
+    if isinstance(value, bool) or (isinstance(value, str) and value == "auto"):
+        return value
+    if _is_whole(value) and value in (0, 1):
+        return bool(value)
+    raise SettingError(f'view_metrics must be True, False or "auto", got {value!r}.')
+
+
+def validation_epochs(value: Any) -> Callable[[int], bool]:
+    """Whether an epoch (index from 0) is validated, from a number k (every k-th) or a list of epochs from 1.
+
+    Raises:
+        SettingError: anything else.
+    """
+    if isinstance(value, (list, tuple, set, frozenset)) and all(_is_whole(epoch) and epoch >= 1 for epoch in value):
+        chosen = frozenset(int(epoch) for epoch in value)
+        return lambda epoch: epoch + 1 in chosen
+    if not _is_whole(value) or value < 1:
+        raise SettingError(f"validation_freq must be a whole number from 1 or a list of epochs from 1, got {value!r}.")
+    every = int(value)
+    return lambda epoch: (epoch + 1) % every == 0
+
+
+def _is_whole(value: Any, *, booleans: bool = False) -> bool:
+    if type(value).__name__ in ("bool", "bool_"):
+        return booleans
+    if isinstance(value, numbers.Integral):
+        return True
+    return isinstance(value, numbers.Real) and float(value).is_integer()

@@ -1,0 +1,49 @@
+"""Where a module computes, and in which floating-point type."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from fitdash import options
+from fitdash.data.adapter import Target
+from fitdash.errors import SettingError
+
+
+def target_of(module: nn.Module) -> Target:
+    """Where batches go: the device and the floating-point type of the module's parameters."""
+    parameters = list(module.parameters())
+    device = parameters[0].device if parameters else torch.device("cpu")
+    floating = [p.dtype for p in parameters if p.dtype.is_floating_point]
+    return Target(device, floating[0] if floating else torch.get_default_dtype())
+
+
+def device_of(given: Any) -> torch.device:
+    """A torch device; "auto" is the best there is.
+
+    Raises:
+        SettingError: there is no such device.
+    """
+    if given == "auto":
+        best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(best)
+    try:
+        return torch.device(given)
+    except (RuntimeError, TypeError) as error:
+        raise SettingError(f'device must be "auto", "cpu", "cuda", "mps" or a torch device, got {given!r}.') from error
+
+
+@contextmanager
+def few_threads() -> Iterator[None]:
+    """`options.threads` torch threads for a while; the caller's number comes back."""
+    before = torch.get_num_threads()
+    if before == options.threads:
+        yield
+        return
+    torch.set_num_threads(options.threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

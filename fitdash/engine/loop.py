@@ -1,0 +1,220 @@
+"""The loop: what happens in a fit, in its order.
+
+Source: Keras 3 `Trainer.fit`, `evaluate` and `predict`; the arguments' meaning lives in `data` (rows, order, weights),
+in `objective` (losses, metrics) and in the callbacks, not here.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from fitdash.data.passes import Passes, Window
+from fitdash.data.weights import ClassWeights
+from fitdash.engine.callbacks.base import Logs, Moment
+from fitdash.engine.callbacks.list import CallbackList
+from fitdash.engine.objective_book import Book
+from fitdash.engine.steps import Step
+from fitdash.errors import DataError
+
+
+@dataclass(kw_only=True)
+class Validation:
+    """What is measured at the end of an epoch, and at which."""
+
+    window: Window
+    due: Callable[[int], bool]
+
+
+@dataclass(kw_only=True)
+class Fit:
+    """One call of `fit`, its arguments understood.
+
+    Attributes:
+        flags: Has stop_training, stop_evaluating, start_epoch and epoch, which callbacks read and set.
+        step: Trains a batch.
+        book: Running values of training.
+        test_book: Running values of validation.
+        passes: The training data.
+        initial_epoch, epochs: Epochs initial_epoch … epochs − 1 run.
+    """
+
+    flags: Any
+    step: Step
+    book: Book
+    test_book: Book
+    passes: Passes
+    callbacks: CallbackList
+    class_weight: ClassWeights | None
+    validation: Validation | None
+    initial_epoch: int
+    epochs: int
+    was_cut: bool = False
+
+
+def train(fit: Fit) -> None:
+    """Train all epochs, until somebody stops it or the data ends."""
+    flags, callbacks = fit.flags, fit.callbacks
+    flags.stop_training = False
+    flags.start_epoch = fit.initial_epoch
+    logs: Logs = {}
+    callbacks.on_train_begin()
+    for epoch in range(flags.start_epoch, fit.epochs):
+        if not _has_data(fit, epoch):
+            break
+        epoch_logs = train_epoch(fit, epoch)
+        if fit.was_cut:
+            break
+        logs = epoch_logs
+        if flags.stop_training:
+            break
+    callbacks.on_train_end(logs)
+
+
+def train_epoch(fit: Fit, epoch: int) -> Logs:
+    """Train one epoch and validate; gives its values without what callbacks add."""
+    module, callbacks, book = fit.step.module, fit.callbacks, fit.book
+    fit.flags.epoch = epoch
+    book.reset()
+    callbacks.on_epoch_begin(epoch)
+    module.train()
+    fit.step.prepare()
+    fit.was_cut = _train_steps(fit, epoch)
+    module.eval()
+    logs = book.logs()
+    if fit.was_cut:
+        callbacks.on_partial_epoch(epoch, logs)
+        return logs
+    if fit.validation is not None and fit.validation.due(epoch):
+        logs |= validate(fit, fit.validation)
+    callbacks.on_epoch_end(epoch, dict(logs))
+    return logs
+
+
+def _train_steps(fit: Fit, epoch: int) -> bool:
+    """Train the batches of one epoch; True where the seam ended it."""
+    flags, callbacks, book = fit.flags, fit.callbacks, fit.book
+    train_batch, class_weight = fit.step.train, fit.class_weight
+    tells_batches, has_seam = callbacks.watches_train_batches, callbacks.has_seam
+    for index, batch in enumerate(fit.passes.epoch()):
+        if tells_batches:
+            callbacks.on_train_batch_begin(index)
+        train_batch(batch, book, class_weight)
+        if tells_batches:
+            callbacks.on_train_batch_end(index, book.logs())
+        if has_seam and callbacks.between_steps(
+            Moment(epoch=epoch, first=index, last=index, steps=fit.passes.steps, logs=book.logs)
+        ):
+            return True
+        if flags.stop_training:
+            break
+    return False
+
+
+def validate(fit: Fit, validation: Validation) -> Logs:
+    """The values of the validation data, their names with `val_` in front; empty where an iterator has run dry."""
+    logs = evaluate(fit.flags, fit.step, fit.test_book, validation.window, fit.callbacks)
+    return {f"val_{name}": value for name, value in logs.items()}
+
+
+def evaluate(
+    flags: Any, step: Step, book: Book, window: Window, callbacks: CallbackList, *, alone: bool = False
+) -> Logs:
+    """The values of all batches of `window`; the module is as before afterwards.
+
+    Args:
+        flags, step, book, window, callbacks: As `Fit` has them.
+        alone: Whether it is no part of a fit, so that the progress bar shows it.
+    """
+    flags.stop_evaluating = False
+    tells_batches = callbacks.watches_test_batches
+    book.reset()
+    callbacks.on_test_begin()
+    seen = 0
+    with evaluating(step.module):
+        for batch in window.epoch():
+            if tells_batches:
+                callbacks.on_test_batch_begin(seen)
+            step.test(batch, book)
+            if tells_batches:
+                callbacks.on_test_batch_end(seen, book.logs())
+            seen += 1
+            if alone:
+                callbacks.on_progress(seen, book.logs)
+            if flags.stop_evaluating:
+                break
+    if seen == 0:
+        return _nothing_seen(window, callbacks)
+    logs = book.logs()
+    callbacks.on_test_end(dict(logs))
+    return logs
+
+
+def predict(flags: Any, step: Step, window: Window, callbacks: CallbackList) -> list[Any]:
+    """The outputs of all batches of `window` as NumPy, batch after batch."""
+    flags.stop_predicting = False
+    tells_batches = callbacks.watches_predict_batches
+    outputs: list[Any] = []
+    callbacks.on_predict_begin()
+    with evaluating(step.module):
+        for index, batch in enumerate(window.epoch()):
+            if tells_batches:
+                callbacks.on_predict_batch_begin(index)
+            outputs.append(step.predict(batch))
+            if tells_batches:
+                callbacks.on_predict_batch_end(index, {"outputs": outputs[-1]})
+            callbacks.on_progress(index + 1, dict)
+            if flags.stop_predicting:
+                break
+    callbacks.on_predict_end()
+    if not outputs:
+        raise DataError("The data to predict is empty: it gave no batch.")
+    return outputs
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; every part gets the mode back that it had."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, was_training in modes:
+            part.training = was_training
+
+
+def _has_data(fit: Fit, epoch: int) -> bool:
+    """Whether this epoch has a batch.
+
+    Raises:
+        DataError: there is none for the first epoch.
+    """
+    if fit.passes.has_more():
+        return True
+    if epoch == fit.flags.start_epoch:
+        raise DataError("The training data is empty: it gave no batch.")
+    warnings.warn(
+        f"The data ran out of data before epoch {epoch + 1}: training ends here. "
+        "Give a generator function, which is called anew for each pass.",
+        stacklevel=2,
+    )
+    return False
+
+
+def _nothing_seen(window: Window, callbacks: CallbackList) -> Logs:
+    """An iterator that has run dry gives no values, once with a warning.
+
+    Raises:
+        DataError: the data was empty from the start.
+    """
+    if window.source.reiterable:
+        raise DataError("The data to evaluate is empty: it gave no batch.")
+    if not window.told_dry:
+        window.told_dry = True
+        warnings.warn("The validation data ran out of data: there are no more val_ values.", stacklevel=2)
+    callbacks.on_test_end({})
+    return {}

@@ -1,0 +1,146 @@
+"""How one batch is trained, evaluated or predicted."""
+
+import contextlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from fitdash.data.adapter import Batch, leaves_of, rebuilt
+from fitdash.data.weights import ClassWeights
+from fitdash.engine.objective import Objective
+from fitdash.engine.objective_book import Book
+from fitdash.errors import DataError
+
+
+class Forward:
+    """Calls a module with a tensor, a tuple (by position) or a dict (by keyword) of inputs."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self._keywords: tuple[set[str], set[str] | None] | None = None
+
+    def __call__(self, x: Any) -> Any:
+        try:
+            if isinstance(x, torch.Tensor):
+                return self.module(x)
+            if isinstance(x, dict):
+                return self.module(**self._chosen(x))
+            return self.module(*x)
+        except RuntimeError as error:
+            if "dtype" not in str(error):
+                raise
+            raise RuntimeError(f"{error}\nx has {_dtypes(x)}; cast it to what the module works with.") from error
+
+    def _chosen(self, x: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The inputs that `forward` takes; the others are left out."""
+        if self._keywords is None:
+            self._keywords = _keywords(self.module)
+        needed, taken = self._keywords
+        if missing := needed - set(x):
+            raise DataError(f"x must have the inputs that forward needs; missing: {', '.join(sorted(missing))}.")
+        return x if taken is None else {name: part for name, part in x.items() if name in taken}
+
+
+class Step:
+    """One batch through a module: the loop's smallest part.
+
+    Args:
+        module: Trained in place, one forward call per batch.
+        objective: Losses and metrics.
+        optimizer: Gives the optimizer when it is first needed; None where nothing can be trained.
+        precision: "float32" or "bfloat16" (automatic casting).
+    """
+
+    def __init__(
+        self, module: nn.Module, objective: Objective, optimizer: Callable[[], Any], precision: str = "float32"
+    ) -> None:
+        self.module, self.objective, self.optimizer = module, objective, optimizer
+        self.forward = Forward(module)
+        self.output_names = getattr(module, "output_names", None)
+        self.casting: Callable[[], Any] = contextlib.nullcontext
+        if precision == "bfloat16":
+            self.casting = lambda: torch.autocast(next(module.parameters()).device.type, torch.bfloat16)
+        self.example: Any = None
+        """Inputs of the first batch as tensors without values, from which `summary` reads shapes."""
+        self._update: Callable[[], Any] | None = None
+        self._cleared: list[nn.Parameter] = []
+
+    def prepare(self) -> None:
+        """Look up once an epoch what each update needs: the optimizer and the parameters whose gradients it clears."""
+        optimizer = self.optimizer()
+        parameters = dict.fromkeys(self.module.parameters())
+        if optimizer is not None:
+            parameters |= dict.fromkeys(p for group in optimizer.param_groups for p in group["params"])
+        self._cleared = list(parameters)
+        self._update = None if optimizer is None else _update_of(optimizer)
+
+    def train(self, batch: Batch, book: Book, class_weight: ClassWeights | None) -> None:
+        """Forward, loss, backward and update; `book` grows by the losses from before the update."""
+        with self.casting():
+            prediction = self.forward(batch.x)
+            if self.example is None:
+                self._look_at(batch.x, prediction)
+            weight = batch.weight
+            if class_weight is not None:
+                weight = class_weight.times(weight, batch.y, prediction)
+            loss = book.add(batch.y, prediction, weight, batch.rows)
+        for parameter in self._cleared:
+            parameter.grad = None
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+            if self._update is not None:
+                self._update()
+
+    @torch.no_grad()
+    def test(self, batch: Batch, book: Book) -> None:
+        """Forward and loss; nothing is changed but `book`."""
+        with self.casting():
+            prediction = self.forward(batch.x)
+            if self.example is None:
+                self._look_at(batch.x, prediction)
+            book.add(batch.y, prediction, batch.weight, batch.rows)
+
+    @torch.no_grad()
+    def predict(self, batch: Batch) -> Any:
+        """The module's output as NumPy arrays in its containers."""
+        with self.casting():
+            return to_numpy(self.forward(batch.x))
+
+    def _look_at(self, x: Any, prediction: Any) -> None:
+        """Learn from the first batch what outputs there are."""
+        self.objective.bind(prediction, self.output_names)
+        self.example = rebuilt(x, iter([torch.empty_like(part, device="meta") for part in leaves_of(x)]))
+
+
+def to_numpy(structure: Any) -> Any:
+    """A tensor, list, tuple or dict of tensors as NumPy arrays in the same containers."""
+    if isinstance(structure, dict):
+        return {key: to_numpy(part) for key, part in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return [to_numpy(part) for part in structure]
+    tensor = structure.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _update_of(optimizer: Any) -> Callable[[], Any]:
+    """The optimizer's own update where nobody listens to `step`, which costs ten times as much Python."""
+    hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    direct = getattr(optimizer, "update", None)
+    step: Callable[[], Any] = optimizer.step if direct is None or hooks or "step" in vars(optimizer) else direct
+    return step
+
+
+def _keywords(module: nn.Module) -> tuple[set[str], set[str] | None]:
+    """The names that `forward` needs, and those it takes (None: any)."""
+    parameters = inspect.signature(module.forward).parameters.values()
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters)
+    return {p.name for p in named if p.default is p.empty}, None if takes_any else {p.name for p in named}
+
+
+def _dtypes(x: Any) -> str:
+    tensors = [x] if isinstance(x, torch.Tensor) else list(x.values() if isinstance(x, dict) else x)
+    return ", ".join(f"dtype {str(t.dtype).removeprefix('torch.')}" for t in tensors)

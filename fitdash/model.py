@@ -1,0 +1,379 @@
+"""`Model`: a PyTorch module with the `compile`, `fit`, `evaluate` and `predict` of Keras.
+
+Source: R keras `fit` and the functions its page refers to; where they are silent, Keras 3. What each argument does is
+written once, where it is done: rows and weights in `data`, losses and metrics in `engine`, the order in `engine/loop`.
+"""
+
+import warnings
+from typing import Any, TextIO
+
+import torch
+from torch import nn
+
+from fitdash.data.adapter import Target
+from fitdash.engine import arguments, loop, optimizers
+from fitdash.engine.callbacks.base import Callback
+from fitdash.engine.callbacks.list import CallbackList, make_callbacks
+from fitdash.engine.devices import device_of, few_threads, target_of
+from fitdash.engine.history import History
+from fitdash.engine.objective import Objective
+from fitdash.engine.outputs import classes_of, joined, probabilities_of
+from fitdash.engine.prepare import Given, Prepared, evaluation_source, prepared
+from fitdash.engine.steps import Step
+from fitdash.errors import NotCompiledError, SettingError
+from fitdash.module_methods import ModuleMethods
+from fitdash.single_batches import SingleBatches, Values, values_of
+
+
+class Model(SingleBatches, ModuleMethods):
+    """A module that can be fitted.
+
+    Args:
+        module: Trained in place; one forward call per batch.
+        feed: What `fit` trains from when `x` is None: a source of batches.
+
+    Attributes:
+        module: The module itself.
+        history: The History of the last fit, None before the first.
+        stop_training, stop_evaluating, stop_predicting: A callback sets one to end that loop after this batch.
+        start_epoch: The epoch that a fit starts with; a callback may set it in `on_train_begin`.
+        watchers: Callbacks that run after the caller's own, History and the progress bar.
+        console: Where text is printed, None: standard output.
+    """
+
+    def __init__(self, module: nn.Module, *, feed: Any = None) -> None:
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}.")
+        self.module = module
+        self.history: History | None = None
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
+        self.start_epoch = self.epoch = 0
+        self.watchers: list[Callback] = []
+        self.console: TextIO | None = None
+        self._feed = feed
+        self._objective: Objective | None = None
+        self._callbacks: CallbackList | None = None
+        self._forward = Step(module, Objective(), lambda: None)
+
+    # compile ----------------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+        sample_weight_mode: Any = None,
+        *,
+        run_eagerly: bool = False,
+        device: Any = None,
+        precision: str = "float32",
+    ) -> "Model":
+        """Choose optimizer, losses and metrics; the module's parameters are not touched.
+
+        Args:
+            optimizer: A name with Keras' defaults and arithmetic, a torch optimizer, or a callable that makes one from
+                the parameters.
+            loss: A name (predictions are probabilities), a torch.nn loss (mostly logits) or a callable
+                `(y_true, y_pred)`; for several outputs a list or a dict of them.
+            metrics: Names, callables or metric objects, in a list, a dict by output, or a single one.
+            loss_weights: Of the outputs' losses in the total, a list or a dict.
+            weighted_metrics: Metrics that heed class_weight and sample_weight.
+            sample_weight_mode: None or "temporal" (one weight per time step), for all or per output.
+            run_eagerly: True trains every step by itself in Python; it changes the speed only.
+            device: "auto", "cpu", "cuda", "mps" or a torch device to move the module to; None leaves it.
+            precision: "float32", or "bfloat16" for automatic casting.
+
+        Returns:
+            This model.
+
+        Raises:
+            SettingError: an unknown name.
+
+        Source: R keras `compile`.
+        """
+        optimizers.is_known(optimizer)
+        objective = Objective(
+            loss=loss,
+            metrics=metrics,
+            loss_weights=loss_weights,
+            weighted_metrics=weighted_metrics,
+            sample_weight_mode=sample_weight_mode,
+        )
+        if precision not in ("float32", "bfloat16"):
+            raise SettingError(f'precision must be "float32" or "bfloat16", got {precision!r}.')
+        if device is not None:
+            self.module.to(device_of(device))
+        self._objective = objective
+        self._optimizer_given, self._optimizer = optimizer, None
+        self._settings = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "metrics": metrics,
+            "loss_weights": loss_weights,
+            "weighted_metrics": weighted_metrics,
+            "sample_weight_mode": sample_weight_mode,
+            "run_eagerly": run_eagerly,
+            "precision": precision,
+        }
+        self._step = Step(self.module, objective, lambda: self.optimizer, precision)
+        self._forward = self._step
+        self._train_book, self._test_book = objective.new_book(), objective.new_book()
+        return self
+
+    @property
+    def optimizer(self) -> Any:
+        """The torch optimizer, made when it is first needed; None if the module has nothing to train."""
+        if self._objective is None:
+            return None
+        if self._optimizer is None:
+            parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
+            if not parameters and not isinstance(self._optimizer_given, torch.optim.Optimizer):
+                return None
+            self._optimizer = optimizers.make_optimizer(self._optimizer_given, parameters)
+        return self._optimizer
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """Every name that is logged, in its order; complete once a batch has been seen."""
+        return self._compiled("metrics_names").names
+
+    # fit --------------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: Any = None,
+        epochs: Any = 10,
+        verbose: Any = None,
+        callbacks: Any = None,
+        view_metrics: Any = None,
+        validation_split: Any = 0.0,
+        validation_data: Any = None,
+        shuffle: Any = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: Any = 0,
+        steps_per_epoch: Any = None,
+        validation_steps: Any = None,
+        *,
+        validation_batch_size: Any = None,
+        validation_freq: Any = 1,
+    ) -> History:
+        """Train for the epochs `initial_epoch` … `epochs` − 1.
+
+        Args:
+            x: (n, …) array of NumPy, torch, pandas or HDF5, a list or dict of them for several inputs, a Dataset, or a
+                source of batches: DataLoader, generator, generator function, any iterable. None: the model's feed.
+            y: (n, …) targets, a list or dict for several outputs; none beside a source of batches.
+            batch_size: Samples per update, None: 32. The last batch may be smaller.
+            epochs: Index of the epoch to stop before, not a count.
+            verbose: 0 silent, 1 progress bar, 2 a line per epoch; None: `options.fit_verbose`.
+            callbacks: A `Callback` or a list of them.
+            view_metrics: True shows the run live in the dashboard, False does not, "auto" does where someone watches,
+                metrics were given, more than one epoch runs and verbose is not 0; None: `options.view_metrics`.
+            validation_split: Share of the rows held out for validation: the last ones, before shuffling.
+            validation_data: (x, y) or (x, y, sample_weight), a dict of those names, or a source of batches; overrides
+                `validation_split`.
+            shuffle: True permutes the rows before each epoch, "batch" moves whole batches. No effect with
+                `steps_per_epoch` or a source of batches.
+            class_weight: Weight by class index, for the loss in training only.
+            sample_weight: (n,) weights, (n, t) for time steps; a list or dict for several outputs. Multiplied with
+                `class_weight`.
+            initial_epoch: Index of the first epoch, to go on where an earlier fit stopped.
+            steps_per_epoch: Batches of an epoch; the pass over the data goes on in the next one. None: one pass.
+            validation_steps: At most so many validation batches, from the first row each time.
+            validation_batch_size: Samples of a validation batch, None: `batch_size`.
+            validation_freq: Validate every so many epochs, or a list of epochs from 1.
+
+        Returns:
+            The History: losses and metrics by epoch. It is `self.history` as well.
+
+        Raises:
+            NotCompiledError: `compile` was not called.
+            SettingError, DataError, TypeError: all that is wrong with the arguments, before anything trains.
+
+        Source: R keras `fit`.
+        """
+        objective = self._compiled("fit", needs_loss=True)
+        fit = prepared(
+            Given(
+                x=x,
+                y=y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                view_metrics=view_metrics,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+            ),
+            self._feed,
+            self._target,
+        )
+        return self._run(fit, objective, callbacks)
+
+    def _run(self, fit: Prepared, objective: Objective, callbacks: Any) -> History:
+        """Train what was prepared, with the callbacks in their order."""
+        params = {"verbose": fit.verbose, "epochs": fit.epochs, "steps": fit.passes.steps, **fit.params}
+        watchers = [*self.watchers, *self._viewers(fit, objective)]
+        everybody = make_callbacks(callbacks, History(), fit.verbose, watchers)
+        self._callbacks = CallbackList(everybody, model=self, params=params)
+        history = self._callbacks.history
+        assert history is not None
+        self.history = history
+        history.draw = _draw
+        if self.optimizer is None:
+            warnings.warn("The model has no trainable parameters: nothing will be learned.", stacklevel=3)
+        run = loop.Fit(
+            flags=self,
+            step=self._step,
+            book=self._train_book,
+            test_book=self._test_book,
+            passes=fit.passes,
+            callbacks=self._callbacks,
+            class_weight=fit.class_weight,
+            validation=fit.validation,
+            initial_epoch=fit.initial_epoch,
+            epochs=fit.epochs,
+        )
+        with few_threads():
+            loop.train(run)
+        return history
+
+    # evaluate and predict ---------------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: Any = None,
+        verbose: Any = None,
+        sample_weight: Any = None,
+        steps: Any = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Values:
+        """Loss and metrics over data; nothing of the model changes.
+
+        Args:
+            x, y, batch_size, sample_weight: As in `fit`.
+            verbose: 0 silent, 1 progress bar, 2 a line; None: `options.fit_verbose`.
+            steps: At most so many batches; without `batch_size`, arrays are cut into that many.
+            callbacks: Told about test batches.
+            return_dict: Give a dict by name.
+
+        Returns:
+            The loss alone if nothing else is measured, else a list in the order of `metrics_names`, or the dict.
+
+        Raises:
+            NotCompiledError: `compile` was not called.
+            SettingError, DataError: all that is wrong with the arguments.
+
+        Source: R keras `evaluate`.
+        """
+        self._compiled("evaluate", needs_loss=True)
+        source = self._feed if x is None else x
+        window = evaluation_source(source, y, sample_weight, batch_size, steps, self._target)
+        told = self._told(callbacks, arguments.verbosity(verbose), window.steps)
+        with few_threads():
+            logs = loop.evaluate(self, self._step, self._test_book, window, told, alone=True)
+        return values_of(logs, return_dict)
+
+    def predict(
+        self, x: Any, batch_size: Any = None, verbose: Any = None, steps: Any = None, callbacks: Any = None
+    ) -> Any:
+        """The module's outputs for data, as NumPy arrays in its own containers.
+
+        Args:
+            x: As in `fit`; targets and weights that a source yields are ignored.
+            batch_size: Samples per call of the module, None: 32.
+            verbose: 0 silent (also None), 1 progress bar, 2 a line.
+            steps: At most so many batches.
+            callbacks: Told about predicted batches.
+
+        Returns:
+            (n, …) array, or a list or dict of them.
+
+        Source: R keras `predict`.
+        """
+        window = evaluation_source(x, None, None, batch_size, steps, self._target, needs_y=False)
+        told = self._told(callbacks, arguments.verbosity(verbose, unset=0), window.steps)
+        with few_threads():
+            return joined(loop.predict(self, self._forward, window, told))
+
+    def predict_proba(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
+        """`predict`, with the outputs of a logits loss turned into probabilities; warns if they are none."""
+        links = [] if self._objective is None else self._objective.links
+        return probabilities_of(self.predict(x, batch_size, verbose, steps), list(links))
+
+    def predict_classes(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
+        """Class indices: the most probable column, or whether the only one is above 0.5 (int32)."""
+        return classes_of(self.predict_proba(x, batch_size, verbose, steps))
+
+    # what callbacks use -----------------------------------------------------------------------------------------------
+
+    def tell(self, kind: str, **facts: Any) -> None:
+        """Note in the record of the fit that something happened in this epoch."""
+        event = {"epoch": self.epoch, "kind": kind, **facts}
+        if self.history is not None:
+            self.history.events.append(event)
+        if self._callbacks is not None:
+            self._callbacks.on_tell(event)
+
+    # private ----------------------------------------------------------------------------------------------------------
+
+    def _compiled(self, method: str, *, needs_loss: bool = False) -> Objective:
+        if self._objective is None:
+            raise NotCompiledError(f"{method} needs a compiled model. Call compile(optimizer, loss, metrics) first.")
+        if needs_loss and self._settings["loss"] is None:
+            raise SettingError(
+                f"{method} needs a loss, got loss=None in compile. Give one, such as compile(loss='mse')."
+            )
+        return self._objective
+
+    @property
+    def _target(self) -> Target:
+        return target_of(self.module)
+
+    def _told(self, callbacks: Any, verbose: int, steps: int | None) -> CallbackList:
+        """The callbacks of one evaluation or prediction."""
+        return CallbackList(
+            make_callbacks(callbacks, None, verbose),
+            model=self,
+            params={"verbose": verbose, "epochs": 1, "steps": steps},
+        )
+
+    def _viewers(self, fit: Prepared, objective: Objective) -> list[Callback]:
+        """The recorder that shows this fit in a dashboard, where `view_metrics` asks for it."""
+        return []
+
+    def _example(self) -> Any:
+        return self._forward.example
+
+    def _forget_example(self) -> None:
+        self._forward.example = None
+
+    def _compile_config(self) -> dict[str, Any] | None:
+        if self._objective is None:
+            return None
+        return {
+            name: value if isinstance(value, (str, bool, type(None))) else repr(value)
+            for name, value in self._settings.items()
+        }
+
+
+def _draw(*args: Any, **kwargs: Any) -> Any:
+    """How a History draws itself; charts stand above the engine and are imported when one is asked for."""
+    from fitdash.charts.history import draw
+
+    return draw(*args, **kwargs)

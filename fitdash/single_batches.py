@@ -1,0 +1,78 @@
+"""The methods of `Model` that work on exactly one batch."""
+
+from typing import Any
+
+from torch import nn
+
+from fitdash.data.adapter import Batch
+from fitdash.data.weights import ClassWeights
+from fitdash.engine import loop
+from fitdash.engine.devices import target_of
+from fitdash.engine.objective import Objective
+from fitdash.engine.objective_book import Book
+from fitdash.engine.prepare import evaluation_source
+from fitdash.engine.steps import Step
+
+Values = float | list[float] | dict[str, float]
+
+
+class SingleBatches:
+    """Train, test or predict one batch; expects what `Model.compile` sets."""
+
+    module: nn.Module
+    _step: Step
+    _forward: Step
+    _train_book: Book
+    _test_book: Book
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Values:
+        """One update on exactly these rows; gives their loss and metrics from before it, as `evaluate` does.
+
+        Source: R keras `train_on_batch`.
+        """
+        self._compiled("train_on_batch", needs_loss=True)
+        weights = None if class_weight is None else ClassWeights(class_weight)
+        batch = self._batch(x, y, sample_weight)
+        self._train_book.reset()
+        self.module.train()
+        self._step.prepare()
+        self._step.train(batch, self._train_book, weights)
+        return values_of(self._train_book.logs(), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Values:
+        """Loss and metrics of exactly these rows.
+
+        Source: R keras `test_on_batch`.
+        """
+        self._compiled("test_on_batch", needs_loss=True)
+        batch = self._batch(x, y, sample_weight)
+        self._test_book.reset()
+        with loop.evaluating(self.module):
+            self._step.test(batch, self._test_book)
+        return values_of(self._test_book.logs(), return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for exactly these rows, by one forward call, as NumPy.
+
+        Source: R keras `predict_on_batch`.
+        """
+        with loop.evaluating(self.module):
+            return self._forward.predict(self._batch(x, None, None, needs_y=False))
+
+    def _batch(self, x: Any, y: Any, weight: Any, *, needs_y: bool = True) -> Batch:
+        """All rows as one batch."""
+        rows = evaluation_source(x, y, weight, None, 1, target_of(self.module), needs_y=needs_y)
+        return next(rows.epoch())
+
+    def _compiled(self, method: str, *, needs_loss: bool = False) -> Objective:
+        raise NotImplementedError
+
+
+def values_of(logs: dict[str, float], return_dict: bool) -> Values:
+    """Logs as `evaluate` gives them."""
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values

@@ -1,0 +1,96 @@
+"""`Model` from end to end, on the smallest things that show it."""
+
+import inspect
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import fitdash as fd
+
+
+@pytest.fixture
+def model():
+    return fd.Model(nn.Linear(2, 1)).compile("sgd", loss="mse", metrics=["mae"])
+
+
+@pytest.fixture
+def xy():
+    x = np.random.default_rng(0).normal(size=(10, 2)).astype("float32")
+    return x, x @ np.array([[1.0], [2.0]], dtype="float32")
+
+
+def test_0_1_fit_takes_the_arguments_of_the_reference_in_its_order():
+    parameters = inspect.signature(fd.Model.fit).parameters
+
+    assert [*parameters][1:] == [
+        "x", "y", "batch_size", "epochs", "verbose", "callbacks", "view_metrics", "validation_split",
+        "validation_data", "shuffle", "class_weight", "sample_weight", "initial_epoch", "steps_per_epoch",
+        "validation_steps", "validation_batch_size", "validation_freq",
+    ]  # fmt: skip
+    assert parameters["epochs"].default == 10
+    assert parameters["shuffle"].default is True
+    assert parameters["validation_freq"].kind is inspect.Parameter.KEYWORD_ONLY
+
+
+def test_fit_learns_and_returns_what_it_logged(model, xy):
+    history = model.fit(*xy, epochs=50, validation_split=0.2, verbose=0)
+
+    assert list(history.history) == ["loss", "mae", "val_loss", "val_mae"]
+    assert history.epoch == list(range(50))
+    assert history.history["val_loss"][-1] < 0.5 * history.history["val_loss"][0]
+    assert model.history is history
+
+
+def test_10_7_the_same_seed_gives_the_same_bits(xy):
+    def run():
+        fd.set_random_seed(3)
+        model = fd.Model(nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 1))).compile("adam", loss="mse")
+        history = model.fit(*xy, epochs=3, batch_size=4, verbose=0)
+        return history.history["loss"], torch.cat([p.flatten() for p in model.module.parameters()])
+
+    (first_loss, first), (second_loss, second) = run(), run()
+
+    assert first_loss == second_loss
+    assert torch.equal(first, second)
+
+
+def test_a_watcher_ends_training_after_the_batch_without_validation(model, xy):
+    class Steering(fd.Callback):
+        cut = None
+
+        def between_steps(self, moment):
+            return moment.epoch == 1 and moment.last == 1
+
+        def on_partial_epoch(self, epoch, logs):
+            self.cut = (epoch, sorted(logs))
+
+    steering = Steering()
+    model.watchers = [steering]
+
+    history = model.fit(*xy, epochs=5, batch_size=3, validation_split=0.2, verbose=0)
+
+    assert history.epoch == [0]
+    assert steering.cut == (1, ["loss", "mae"])
+
+
+def test_the_threads_of_the_caller_come_back(model, xy):
+    torch.set_num_threads(2)
+    seen = []
+    model.fit(*xy, epochs=1, verbose=0, callbacks=fd.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append(torch.get_num_threads())))  # fmt: skip
+
+    assert (seen, torch.get_num_threads()) == ([1], 2)
+
+
+def test_importing_fitdash_imports_no_torch():
+    code = "import sys, fitdash, fitdash.options, fitdash.spec.experiment; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_public_name_is_there():
+    assert [name for name in fd.__all__ if not hasattr(fd, name)] == []
