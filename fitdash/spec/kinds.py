@@ -4,11 +4,13 @@ import math
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import is_dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 LARGEST = 2**53 - 1  # beyond it JSON readers that count in doubles change the number
 
 
+@cache
 def alternatives(annotation: Any) -> tuple[Any, ...]:
     """The types that an annotation joins: `int | None` is (int, NoneType)."""
     if get_origin(annotation) is Annotated:
