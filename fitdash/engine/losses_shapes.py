@@ -65,11 +65,13 @@ def is_sparse(target: Tensor, prediction: Tensor) -> bool:
 
 
 def kind_by_shape(target: Tensor, prediction: Tensor) -> str:
-    """ "binary", "sparse" or "categorical": what "accuracy" and "crossentropy" mean for these shapes.
+    """What "accuracy" and "crossentropy" mean for these shapes: "binary", "sparse" or "categorical".
 
-    Source: Keras 3; a prediction of shape (n,) is categorical there, whatever n is.
+    Source: Keras 3; a prediction of shape (n,) is categorical there.
     """
-    if prediction.ndim > 1 and prediction.shape[-1] == 1:
+    if prediction.ndim == 1:
+        return "categorical"
+    if prediction.shape[-1] == 1:
         return "binary"
     return "sparse" if target.ndim < prediction.ndim or target.shape[-1] == 1 else "categorical"
 

@@ -1,4 +1,4 @@
-"""Losses with torch's arithmetic: modules of `torch.nn`, functions of `torch.nn.functional`, called (prediction, target).
+"""Losses with torch's arithmetic: modules of `torch.nn` and `torch.nn.functional`, called (prediction, target).
 
 Weights multiply what the loss gives without its reduction, so all weights 1 change nothing.
 """

@@ -134,7 +134,7 @@ class F1(Sums):
         prediction = columns(prediction)
         true = one_hot(target, prediction, self.name)
         single = prediction.shape[-1] == 1
-        said = self._positive(prediction) if single else prediction >= prediction.amax(-1, keepdim=True)
+        said = self._positive(prediction) if single else _best(prediction)
         axes = tuple(range(prediction.ndim - 1))
         for total, hits in zip(self._sums, (said * true, said * 1.0, true), strict=True):
             total.add_(_sum(hits, weight, axes))
@@ -168,6 +168,11 @@ class Determination(Sums):
         return torch.where(score.isinf(), 0.0, score).mean()
 
 
+def _best(prediction: Tensor) -> Tensor:
+    """The highest column of each row; none where all are 0."""
+    return (prediction >= prediction.amax(-1, keepdim=True)) & (prediction.abs() > 1e-9)
+
+
 def _from_above(counts: Tensor) -> Tensor:
     """How many lie in this bucket or a higher one."""
     return counts.flip(0).cumsum(0).flip(0)
@@ -194,8 +199,5 @@ CELLS: dict[str, tuple[str, Callable[..., Tensor]]] = {
     "true_negatives": ("tn", _only),
     "false_negatives": ("fn", _only),
 }
-WHOLE_METRICS: dict[str, type[AreaUnderCurve] | type[F1] | type[Determination]] = {
-    "auc": AreaUnderCurve,
-    "f1_score": F1,
-    "r2_score": Determination,
-}
+Counted = AreaUnderCurve | F1 | Determination
+WHOLE_METRICS: dict[str, type[Counted]] = {"auc": AreaUnderCurve, "f1_score": F1, "r2_score": Determination}

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -30,6 +31,22 @@ def name_of(given: Any) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(given).__name__).lower()
 
 
+def opened(given: Any) -> Any:
+    """`given` with each collection of torchmetrics as the list of its metrics, named by their keys."""
+    if isinstance(given, (list, tuple)):
+        return [opened(part) for part in given]
+    if isinstance(given, Mapping):
+        return {key: opened(part) for key, part in given.items()}
+    if not (is_torchmetric(given) and callable(getattr(given, "items", None))):
+        return given
+    members = []
+    for key, metric in given.items():
+        member = copy.copy(metric)
+        member.name = key
+        members.append(member)
+    return members
+
+
 class ForeignMetric:
     """A copy of somebody else's metric, so that training and evaluation count apart."""
 
@@ -42,6 +59,7 @@ class ForeignMetric:
     def begin(self, prediction: Tensor) -> None:
         if isinstance(self._metric, torch.nn.Module):
             self._metric.to(prediction.device)
+        self.reset()
 
     def states(self) -> list[Tensor]:
         return []

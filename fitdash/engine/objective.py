@@ -1,12 +1,13 @@
 """What is minimised and what is measured: losses, metrics and their weights over all outputs of a network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from fitdash.engine.losses import resolve_loss
-from fitdash.engine.metrics import resolve_metric
+from fitdash.engine.metrics import Recipe, resolve_metric
+from fitdash.engine.metrics_objects import opened
 from fitdash.engine.objective_book import Book, Output, loss_names
 from fitdash.engine.objective_outputs import (
     guessed_names,
@@ -51,7 +52,7 @@ class Objective:
         loss_weights: Any = None,
         sample_weight_mode: Any = None,
     ) -> None:
-        self._loss, self._metrics, self._weighted = loss, metrics, weighted_metrics
+        self._loss, self._metrics, self._weighted = loss, opened(metrics), opened(weighted_metrics)
         self._loss_weights, self._mode = loss_weights, sample_weight_mode
         self.has_loss = any(True for _ in leaves(loss))
         self.outputs: list[Output] = []
@@ -113,19 +114,20 @@ class Objective:
                 output.loss.begin(said)
 
     def _check(self) -> None:
-        """Refuse what cannot be meant, before any data is seen."""
-        for given in leaves(self._loss):
-            resolve_loss(given)
-        for given in leaves(self._metrics):
-            resolve_metric(given)
-        for given in leaves(self._weighted):
-            resolve_metric(given, weighted=True)
-        for weight in leaves(self._loss_weights):
-            if isinstance(weight, (bool, str)) or not isinstance(weight, (int, float)) and not hasattr(weight, "item"):
-                raise SettingError(f"loss_weights must be numbers, got {weight!r}.")
-        for mode in leaves(self._mode):
-            if mode != "temporal":
-                raise SettingError(f"sample_weight_mode must be None or 'temporal', got {mode!r}.")
+        """Refuse what cannot be meant, before any data is seen: all of it at once."""
+        checks: list[tuple[Any, Callable[[Any], Any]]] = [(given, resolve_loss) for given in leaves(self._loss)]
+        checks += [(given, resolve_metric) for given in leaves(self._metrics)]
+        checks += [(given, _weighted_metric) for given in leaves(self._weighted)]
+        checks += [(given, _factor) for given in leaves(self._loss_weights)]
+        checks += [(given, _mode) for given in leaves(self._mode)]
+        problems = []
+        for given, check in checks:
+            try:
+                check(given)
+            except SettingError as error:
+                problems.append(str(error))
+        if problems:
+            raise SettingError("\n".join(dict.fromkeys(problems)))
 
     def _guessed(self) -> list[Output]:
         names = guessed_names([self._loss, self._metrics, self._weighted, self._loss_weights, self._mode])
@@ -141,7 +143,7 @@ class Objective:
         shares = per_output(self._loss_weights, names, "loss_weights", any_key=any_key)
         modes = per_output(self._mode, names, "sample_weight_mode", any_key=any_key)
         outputs = [
-            Output(name, loss, share, mode == "temporal")
+            Output(name, loss, share, temporal=mode == "temporal", anonymous=any_key)
             for name, loss, share, mode in zip(names, losses, shares, modes, strict=True)
         ]
         taken = {"loss", *loss_names(outputs)}
@@ -159,10 +161,26 @@ class Objective:
         weighted = metrics_per_output(self._weighted, names, "weighted_metrics", any_key=any_key)
         for output, given in zip(outputs, weighted, strict=True):
             prefix = f"{output.name}_" if len(outputs) > 1 else ""
-            for recipe in (resolve_metric(one, weighted=True) for one in given):
+            for recipe in map(_weighted_metric, given):
                 clashes = prefix + recipe.name in taken
                 name = prefix + ("weighted_" if clashes else "") + recipe.name
                 output.weighted.append((unique(name, taken), recipe))
+
+
+def _weighted_metric(given: Any) -> Recipe:
+    return resolve_metric(given, weighted=True)
+
+
+def _factor(given: Any) -> float:
+    """A factor of `loss_weights`."""
+    if isinstance(given, (bool, str)) or not (isinstance(given, (int, float)) or hasattr(given, "item")):
+        raise SettingError(f"loss_weights must be numbers, got {given!r}.")
+    return float(given)
+
+
+def _mode(given: Any) -> None:
+    if given != "temporal":
+        raise SettingError(f"sample_weight_mode must be None or 'temporal', got {given!r}.")
 
 
 def _is_container(given: Any) -> bool:

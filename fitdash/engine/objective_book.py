@@ -9,7 +9,7 @@ import torch
 from fitdash.engine.losses import Loss, resolve_loss
 from fitdash.engine.metrics import Metric, Recipe
 from fitdash.engine.metrics_counts import zeros
-from fitdash.engine.objective_outputs import leaves, outputs_of, targets_per_output
+from fitdash.engine.objective_outputs import outputs_of, targets_per_output
 from fitdash.errors import DataError, SettingError
 
 Tensor = torch.Tensor
@@ -26,10 +26,11 @@ class Output:
         share: Factor of its loss in the total.
         metrics, weighted: Recipes with the names that logs show.
         temporal: Whether its weights must weigh time steps.
+        anonymous: Whether it is a single output that was never named, which any key fits.
     """
 
-    def __init__(self, name: str, loss: Any, share: Any, temporal: bool) -> None:
-        self.name, self.temporal = name, temporal
+    def __init__(self, name: str, loss: Any, share: Any, *, temporal: bool, anonymous: bool) -> None:
+        self.name, self.temporal, self.anonymous = name, temporal, anonymous
         self.loss: Loss | None = None if loss is None else resolve_loss(loss)
         self.share = 1.0 if share is None else float(share)
         self.metrics: list[tuple[str, Recipe]] = []
@@ -59,6 +60,11 @@ class Part:
 
     def metrics(self) -> list[Metric]:
         return [metric for _, metric, _ in self.plain + self.weighted]
+
+    def _ready(self, target: Any, prediction: Any) -> None:
+        """Room for the sums where the predictions are now."""
+        if self._total is None or self._total.device != _device_of(prediction):
+            self.prepare(target, prediction)
 
     def measure(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:
         """Count the metrics of one batch."""
@@ -109,8 +115,8 @@ class Book:
             DataError: a target is missing, or shapes do not fit.
             SettingError: no output has a loss.
         """
-        if self._total is None:
-            self.prepare(target, prediction)
+        if self.rows == 0:
+            self._ready(target, prediction)
         loss = self.measure(target, prediction, weight, rows)
         self.advance(rows)
         return loss
@@ -128,6 +134,11 @@ class Book:
         self._plain = len(outputs) == 1
         for part, aim, said, _ in self._pieces(target, prediction, None):
             _warn_of_flat_accuracy(part.output, aim, said)
+
+    def _ready(self, target: Any, prediction: Any) -> None:
+        """Room for the sums where the predictions are now."""
+        if self._total is None or self._total.device != _device_of(prediction):
+            self.prepare(target, prediction)
 
     def measure(self, target: Any, prediction: Any, weight: Any, rows: int) -> Tensor:
         """`add` without its Python numbers: tensor operations only, chosen by shapes and never by values."""
@@ -168,22 +179,22 @@ class Book:
 
     def _pieces(self, target: Any, prediction: Any, weight: Any) -> list[Piece]:
         """Of each output that is used: its part, target, prediction and weight."""
-        if not (self._plain and isinstance(target, Tensor) and isinstance(prediction, Tensor)):
+        single = self._plain and isinstance(target, Tensor) and isinstance(prediction, Tensor)
+        if not (single and (weight is None or isinstance(weight, Tensor))):
             return self._spread(target, prediction, weight)
         part = self._parts[0]
-        if weight is not None:
-            weight = weight if isinstance(weight, Tensor) else next(iter(leaves(weight)), None)
-            check_weight(weight, prediction, part.output)
+        check_weight(weight, prediction, part.output)
         return [(part, target, whole(prediction), weight)]
 
     def _spread(self, target: Any, prediction: Any, weight: Any) -> list[Piece]:
         outputs = self._bind(prediction)
         names, needed = [output.name for output in outputs], [output.is_used for output in outputs]
-        targets = targets_per_output(target, names, needed, "y")
+        any_key = outputs[0].anonymous
+        targets = targets_per_output(target, names, needed, "y", any_key=any_key)
         if weight is None or isinstance(weight, Tensor):
             weights = [weight for _ in names]
         else:
-            weights = targets_per_output(weight, names, needed, "sample_weight")
+            weights = targets_per_output(weight, names, needed, "sample_weight", any_key=any_key)
         rest, pieces = iter(self._parts), []
         for output, aim, said, by in zip(outputs, targets, outputs_of(prediction), weights, strict=True):
             if not output.is_used:
@@ -233,6 +244,10 @@ def floats(results: dict[str, Any]) -> dict[str, float]:
 def whole(prediction: Tensor) -> Tensor:
     """Half precision is too coarse for losses and sums."""
     return prediction.float() if prediction.dtype in HALVES else prediction
+
+
+def _device_of(prediction: Any) -> torch.device:
+    return next(part.device for part in outputs_of(prediction) if isinstance(part, Tensor))
 
 
 def _warn_of_flat_accuracy(output: Output, target: Tensor, prediction: Tensor) -> None:

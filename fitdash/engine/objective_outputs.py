@@ -73,7 +73,9 @@ def metrics_per_output(given: Any, names: list[str], what: str, *, any_key: bool
     return [list(leaves(part)) for part in per_output(given, names, what)]
 
 
-def targets_per_output(given: Any, names: list[str], needed: list[bool], what: str) -> list[Any]:
+def targets_per_output(
+    given: Any, names: list[str], needed: list[bool], what: str, *, any_key: bool = False
+) -> list[Any]:
     """Targets or weights of each output, None where there are none.
 
     Args:
@@ -84,9 +86,11 @@ def targets_per_output(given: Any, names: list[str], needed: list[bool], what: s
     """
     if isinstance(given, Mapping):
         unknown = [key for key in given if key not in names]
-        if unknown and not (len(names) == 1 and len(given) == 1):
+        if any_key and len(given) == 1:
+            return list(given.values())
+        if unknown:
             raise DataError(f"{what} has the key {unknown[0]!r}, which is no output. {_outputs(names)}")
-        return list(given.values()) if unknown else [given.get(name) for name in names]
+        return [given.get(name) for name in names]
     parts = list(given) if isinstance(given, (list, tuple)) else [given]
     if len(parts) == len(names):
         return parts
