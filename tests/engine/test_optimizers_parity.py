@@ -1,5 +1,6 @@
 """Update for update the same numbers as Keras, from the same gradients."""
 
+import importlib.util
 import inspect
 import warnings
 
@@ -8,19 +9,14 @@ import pytest
 import torch
 
 from fitdash import optimizers
+from tests.parity import KERAS_NAMES as NAMES
+from tests.parity import assert_same, assert_same_numbers, compiled, rows, twins
 
-pytestmark = pytest.mark.parity
+pytestmark = [
+    pytest.mark.parity,
+    pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed"),
+]
 
-NAMES = {
-    "sgd": "SGD",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "rmsprop": "RMSprop",
-    "adagrad": "Adagrad",
-    "adadelta": "Adadelta",
-    "adamax": "Adamax",
-    "nadam": "Nadam",
-}
 NOT_HERE = {"use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps"}
 SETTINGS = [
     *((name, {}) for name in NAMES),
@@ -153,3 +149,24 @@ def test_1_12_arguments_and_defaults_are_those_of_keras(name):
     assert {key: p.default for key, p in own.items()} == expected
     by_place = [key for key, p in own.items() if p.kind == p.POSITIONAL_OR_KEYWORD]
     assert by_place == list(keras_signature)[: len(by_place)]
+
+
+@pytest.mark.parametrize(
+    "optimizer", ["adam", "nadam", "rmsprop", ("sgd", {"momentum": 0.9, "nesterov": True})], ids=str
+)
+def test_22_2_optimizer_state_carries_over_between_calls_and_fits(optimizer):
+    pair = compiled(twins(4, 8, 3), optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y = rows(50, classes=3)
+
+    first = pair.fit(x, y, epochs=2, batch_size=16)
+    between = pair.call("train_on_batch", x[:20], y[:20], return_dict=True)
+    last = pair.fit(x, y, epochs=4, initial_epoch=2, batch_size=16, callbacks=lambda kit: [falling(kit)])
+
+    for keras, own in (first, between, last):
+        assert_same(own, keras)
+    assert_same_numbers(between[1].result, between[0].result)
+
+
+def falling(kit):
+    """Another learning rate in each epoch."""
+    return kit.LearningRateScheduler(lambda epoch, rate: rate / (1 + epoch))
