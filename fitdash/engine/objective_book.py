@@ -61,11 +61,6 @@ class Part:
     def metrics(self) -> list[Metric]:
         return [metric for _, metric, _ in self.plain + self.weighted]
 
-    def _ready(self, target: Any, prediction: Any) -> None:
-        """Room for the sums where the predictions are now."""
-        if self._total is None or self._total.device != _device_of(prediction):
-            self.prepare(target, prediction)
-
     def measure(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:
         """Count the metrics of one batch."""
         seen = prediction.detach()
