@@ -1,0 +1,34 @@
+"""The callbacks of fitdash, with the names, arguments and defaults of Keras 3."""
+
+from fitdash.engine.callbacks.backup import BackupAndRestore
+from fitdash.engine.callbacks.base import Callback, Moment
+from fitdash.engine.callbacks.checkpoint import ModelCheckpoint
+from fitdash.engine.callbacks.csv_logger import CSVLogger
+from fitdash.engine.callbacks.early_stopping import EarlyStopping
+from fitdash.engine.callbacks.lambdas import LambdaCallback
+from fitdash.engine.callbacks.list import CallbackList
+from fitdash.engine.callbacks.nan import TerminateOnNaN
+from fitdash.engine.callbacks.plateau import ReduceLROnPlateau
+from fitdash.engine.callbacks.progress import ProgbarLogger
+from fitdash.engine.callbacks.remote import RemoteMonitor
+from fitdash.engine.callbacks.scheduler import LearningRateScheduler
+from fitdash.engine.callbacks.tensorboard import TensorBoard
+from fitdash.engine.history import History
+
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "Moment",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "TensorBoard",
+    "TerminateOnNaN",
+]

@@ -1,0 +1,97 @@
+"""Go on after a crash where training was."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from fitdash.engine.callbacks.base import Callback, Logs, Moment
+from fitdash.engine.callbacks.state import load, save, training_state
+from fitdash.engine.callbacks.steps import EveryFewSteps, every
+from fitdash.errors import SettingError
+
+
+class BackupAndRestore(Callback):
+    """Keeps a backup of parameters, optimizer state and next epoch while training.
+
+    If there is one when training begins, it is loaded and this fit starts with its epoch.
+
+    Args:
+        backup_dir: Folder for the backup alone.
+        save_freq: "epoch", or a number of batches; resuming repeats the epoch from its first batch then.
+        double_checkpoint: Keep the backup before, too, for when the last one cannot be read.
+        delete_checkpoint: Remove the folder when training ends.
+
+    Raises:
+        SettingError: an empty backup_dir or an unknown save_freq.
+        OSError: no backup there can be read.
+
+    Source: Keras 3 `BackupAndRestore`.
+    """
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: str | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        super().__init__()
+        if not backup_dir:
+            raise SettingError(f"backup_dir must name a folder, got {backup_dir!r}, which is empty.")
+        self.backup_dir = Path(backup_dir)
+        self.save_freq = save_freq
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+        self._last = self.backup_dir / "last.pt"
+        self._before = self.backup_dir / "before.pt"
+        self._steps = EveryFewSteps(every("BackupAndRestore save_freq", save_freq))
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        state = _first_readable([path for path in (self._last, self._before) if path.exists()])
+        if state is None:
+            return
+        self.model.module.load_state_dict(state["state_dict"])
+        if self.model.optimizer is not None and state["optimizer"] is not None:
+            self.model.optimizer.load_state_dict(state["optimizer"])
+        self.model.start_epoch = state["epoch"]
+        self.tell("resumed", start_epoch=state["epoch"])
+
+    def steps_until_due(self) -> int | None:
+        """Training steps that may run before a backup is due."""
+        return self._steps.until_due()
+
+    def between_steps(self, moment: Moment) -> bool | None:
+        if self._steps.is_due(moment):
+            self._save(moment.epoch)
+        return None
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(epoch + 1)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Remove the backups, and the folder unless something else is in it."""
+        if not self.delete_checkpoint or not self.backup_dir.exists():
+            return
+        self._last.unlink(missing_ok=True)
+        self._before.unlink(missing_ok=True)
+        if not any(self.backup_dir.iterdir()):
+            self.backup_dir.rmdir()
+
+    def _save(self, next_epoch: int) -> None:
+        if self.double_checkpoint and self._last.exists():
+            os.replace(self._last, self._before)
+        save(training_state(self.model, next_epoch), self._last)
+
+
+def _first_readable(paths: list[Path]) -> Any:
+    """The content of the first file that can be read; None without files."""
+    problem: Exception | None = None
+    for path in paths:
+        try:
+            return load(path)
+        except Exception as error:  # torch raises whatever the broken bytes lead to
+            problem = problem or error
+    if problem is not None:
+        raise OSError(f"The backup {str(paths[0])!r} cannot be read. Remove it to start anew.") from problem
+    return None

@@ -1,0 +1,110 @@
+"""Save the model while it trains."""
+
+import os
+from pathlib import Path
+
+from fitdash.engine.callbacks.base import Logs, Moment
+from fitdash.engine.callbacks.monitor import MonitorCallback
+from fitdash.engine.callbacks.state import save, training_state
+from fitdash.engine.callbacks.steps import EveryFewSteps, every
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Writes files that `torch.load(weights_only=True)` reads.
+
+    A file holds "state_dict", "optimizer" and "epoch" (from 0), or the state_dict alone.
+
+    Args:
+        filepath: Where to; a format template with `epoch` (from 1), every name in the logs and, with an integer
+            save_freq, `batch` (from 1): "{epoch:02d}-{val_loss:.2f}.pt". Missing folders are made.
+        monitor: Name in the logs that tells what is best.
+        verbose: 1 prints what is saved and why.
+        save_best_only: Save only what improves on the best so far; where the monitored name is missing, warn and save.
+        save_weights_only: Save the state_dict alone.
+        mode: "min", "max", or "auto": by the name.
+        save_freq: "epoch", or a number of batches, counted across epochs.
+        initial_value_threshold: What the first value has to beat.
+
+    Attributes:
+        best: The best value so far; it outlives a fit.
+
+    Raises:
+        KeyError: the template has a field that is not logged, when the first file is written.
+
+    Source: Keras 3 `ModelCheckpoint`; the format is torch's, so any file name will do.
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode)
+        self.filepath = os.fspath(filepath)
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_freq
+        self.best = initial_value_threshold
+        self._steps = EveryFewSteps(every("ModelCheckpoint save_freq", save_freq))
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self.save_best_only:
+            self.check_direction()
+        if os.path.isdir(self.filepath):
+            raise IsADirectoryError(f"ModelCheckpoint filepath must be a file, got the directory {self.filepath!r}.")
+
+    def steps_until_due(self) -> int | None:
+        """Training steps that may run before a file is due."""
+        return self._steps.until_due()
+
+    def between_steps(self, moment: Moment) -> bool | None:
+        if self._steps.is_due(moment):
+            self._save(moment.epoch, {"batch": moment.last + 1}, moment.logs())
+        return None
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(epoch, {}, logs or {})
+
+    def _save(self, epoch: int, batch: dict[str, int], logs: Logs) -> None:
+        path = self._path({**logs, **batch, "epoch": epoch + 1})
+        if not self._is_wanted(epoch, logs, path):
+            return
+        state = self.model.module.state_dict() if self.save_weights_only else training_state(self.model, epoch)
+        save(state, Path(path))
+        self._comment(epoch, f"finished saving model to {path}")
+
+    def _path(self, fields: Logs) -> str:
+        try:
+            return self.filepath.format(**fields)
+        except KeyError as error:
+            raise KeyError(
+                f"ModelCheckpoint filepath {self.filepath!r} has the field {error}, which is not available."
+                f" Available: {', '.join(fields)}."
+            ) from None
+
+    def _is_wanted(self, epoch: int, logs: Logs, path: str) -> bool:
+        if not self.save_best_only:
+            self._comment(epoch, f"saving model to {path}")
+            return True
+        value = self.monitored(logs)
+        if value is None:
+            return True
+        best = "None" if self.best is None else f"{self.best:.5f}"
+        if not self.improves(value, self.best):
+            self._comment(epoch, f"{self.monitor} did not improve from {best}")
+            return False
+        self._comment(epoch, f"{self.monitor} improved from {best} to {value:.5f}, saving model to {path}")
+        self.best = value
+        return True
+
+    def _comment(self, epoch: int, text: str) -> None:
+        if self.verbose > 0:
+            self.say(f"\nEpoch {epoch + 1}: {text}")

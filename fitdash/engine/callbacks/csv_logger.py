@@ -1,0 +1,63 @@
+"""Write the logs of each epoch into a CSV file."""
+
+import csv
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fitdash.engine.callbacks.base import Callback, Logs
+
+
+class CSVLogger(Callback):
+    """One row per epoch: `epoch` (from 0), then the names of the first logged epoch, sorted; NA where one is missing.
+
+    If that first epoch is not validated, there is a `val_` column for every name. Names that come later are left out.
+
+    Args:
+        filename: The file; each row is in it as soon as its epoch ends.
+        separator: Between two values.
+        append: Go on with a file instead of replacing it; its header stays.
+
+    Source: Keras 3 `CSVLogger`.
+    """
+
+    def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
+        super().__init__()
+        self.filename = os.fspath(filename)
+        self.sep = separator
+        self.append = append
+        self.keys: list[str] | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        path = Path(self.filename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.keys = None
+        self._needs_header = not (self.append and path.exists() and path.stat().st_size)
+        with path.open("a" if self.append else "w"):
+            pass
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        is_first = self.keys is None
+        if self.keys is None:
+            self.keys = _columns(logs)
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=self.sep)
+            if is_first and self._needs_header:
+                writer.writerow(["epoch", *self.keys])
+            writer.writerow([epoch, *(_text(logs.get(key, "NA")) for key in self.keys)])
+
+
+def _columns(logs: Logs) -> list[str]:
+    names = sorted(logs)
+    if any(name.startswith("val_") for name in names):
+        return names
+    return names + [f"val_{name}" for name in names]
+
+
+def _text(value: Any) -> Any:
+    """A list of values as one cell."""
+    if isinstance(value, str) or not isinstance(value, Iterable) or getattr(value, "ndim", None) == 0:
+        return value
+    return f'"[{", ".join(map(str, value))}]"'
