@@ -49,29 +49,26 @@ def history_chart(frame: Any, *, smooth: bool, theme_bw: bool) -> Chart:
 
 
 def smoothed(x: Floats, y: Floats, at: Floats, span: float = 0.75) -> Floats:
-    """Local lines through the nearest share of points, near ones weighing more.
+    """Local parabolas through the nearest share of points, near ones weighing more.
 
     Args:
         x, y: (n,) points, all finite.
         at: Where the smoothed curve is wanted, (m,).
-        span: Share of the points that each local line heeds.
+        span: Share of the points that each parabola heeds.
 
-    Source: Cleveland, Robust locally weighted regression, 1979, without the robust rounds.
+    Source: R's `loess`, with its defaults.
     """
-    near = max(2, math.ceil(span * len(x)))
-    return np.array([_local_line(x, y, place, near) for place in at])
+    near = min(max(3, math.ceil(span * len(x))), len(x))
+    height = np.array([_local(x, y - y[0], place, near) for place in at])  # a constant stays exactly one
+    return np.asarray(height + y[0], dtype=float)
 
 
-def _local_line(x: Floats, y: Floats, place: float, near: int) -> float:
+def _local(x: Floats, y: Floats, place: float, near: int) -> float:
     distance = np.abs(x - place)
-    reach = np.sort(distance)[min(near, len(x)) - 1]
-    weight = np.clip(1 - (distance / max(reach * 1.000001, 1e-12)) ** 3, 0, None) ** 3
-    mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
-    spread = np.average((x - mean_x) ** 2, weights=weight)
-    if spread < 1e-12:
-        return float(mean_y)
-    slope = np.average((x - mean_x) * (y - mean_y), weights=weight) / spread
-    return float(mean_y + slope * (place - mean_x))
+    reach = np.sort(distance)[near - 1] * 1.000001
+    root = np.sqrt(np.clip(1 - (distance / reach) ** 3, 0, None) ** 3)
+    parabola = np.vander((x - place) / reach, 3) * root[:, None]
+    return float(np.linalg.lstsq(parabola, y * root, rcond=None)[0][-1])
 
 
 def _traces(rows: Any, data: str, *, axis: str, in_legend: bool, smooth: bool) -> list[dict[str, Any]]:

@@ -64,6 +64,13 @@ def test_19_4_smoothing_averages_out_what_alternates():
     assert np.abs(y[3:-3]).max() < 0.2
 
 
+def test_19_4_smoothing_follows_a_parabola_and_keeps_a_constant():
+    x = np.arange(12.0)
+
+    np.testing.assert_allclose(smoothed(x, x**2, x + 0.5), (x + 0.5) ** 2, atol=1e-9)
+    assert set(smoothed(x, np.full(12, 0.1), x)) == {0.1}
+
+
 def test_19_4_plot_gives_a_figure():
     history = History.of(epochs=[4, 5], logs=[{"loss": 1.0, "val_loss": 2.0}, {"loss": 0.5, "val_loss": 1.0}])
     history.draw = draw
