@@ -1,0 +1,7 @@
+"""The dashboard's entry: `streamlit run app.py`, or just `fitdash`."""
+
+import streamlit as st
+
+st.set_page_config(page_title="fitdash", page_icon="📈", layout="wide", initial_sidebar_state=400)
+
+st.navigation([st.Page("pages/train.py", title="Train", icon="📈", default=True)], position="top").run()

@@ -29,7 +29,7 @@ def shown(value: float) -> str:
     """A value in four digits; a small one is never shown as 0."""
     if not np.isfinite(value):
         return "not a number" if np.isnan(value) else "infinite"
-    return f"{value:.4f}" if 0.1 <= abs(value) < 10 else f"{value:.4g}"
+    return f"{value:#.4g}".rstrip(".") if 1e-3 <= abs(value) < 1e5 else f"{value:.3g}"
 
 
 def frame(run: str, x_title: str, x_range: tuple[float, float], y_title: str) -> dict[str, Any]:
@@ -39,8 +39,12 @@ def frame(run: str, x_title: str, x_range: tuple[float, float], y_title: str) ->
         "hovermode": "x unified",
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "xaxis": {"title": {"text": x_title}, "range": list(x_range), **_whole(x_range)},
-        "yaxis": {"title": {"text": y_title}, "exponentformat": "power"},
+        "xaxis": {
+            "title": {"text": x_title, "font": {"size": 15}, "standoff": 8},
+            "range": list(x_range),
+            **_whole(x_range),
+        },
+        "yaxis": {"title": {"text": y_title, "font": {"size": 15}, "standoff": 8}, "exponentformat": "power"},
     }
 
 

@@ -101,7 +101,7 @@ def test_a_diverged_run_is_drawn_and_told_without_a_warning():
 def test_the_words_tell_the_curve():
     assert told(panels([0, 1, 2], HISTORY)[0]) == (
         "loss: training from 0.9000 at epoch 1 to 0.2500 at epoch 3; "
-        "validation from 1.0000 at epoch 1 to 0.6000 at epoch 3; best 0.4000 at epoch 2."
+        "validation from 1.000 at epoch 1 to 0.6000 at epoch 3; best 0.4000 at epoch 2."
     )
 
 

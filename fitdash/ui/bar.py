@@ -1,0 +1,172 @@
+"""The action bar: Fit, Stop run, seed, what to start from, the pace; beneath it the plan line."""
+
+import sys
+from typing import Any
+
+import streamlit as st
+
+from fitdash.errors import FitdashError
+from fitdash.runs.steering import RATES
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.plan import plan_of
+from fitdash.ui.form import Draft, draw_form
+from fitdash.ui.planned import plan_line
+from fitdash.ui.resources import Desk
+from fitdash.ui.state import show, shown_run
+from fitdash.ui.words import escaped
+
+NEW, CONTINUE = "new weights", "continue"
+PACES: dict[Any, str] = {"watchable": "watchable", "full": "full speed"}
+PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in RATES}
+
+
+@st.fragment(key="draft")
+def draft(desk: Desk) -> None:
+    """What goes in, in the sidebar, and what starts it, above the results."""
+    with st.sidebar:
+        form = draw_form()
+    with st.container(key="bar"):
+        _actions(desk, form)
+        _plan(form)
+
+
+def _actions(desk: Desk, form: Draft) -> None:
+    busy = bool(desk.runner.active())
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        asked = st.button(
+            "Fit",
+            key="fit",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=busy or bool(form.problems),
+            help=_why_not(busy, form),
+            width=130,
+        )
+        st.button(
+            "Stop run",
+            key="stop",
+            icon=":material/stop:",
+            disabled=not busy,
+            help="Ends after the batch at hand; history and weights stay.",
+            on_click=_stop,
+            args=[desk],
+            width=130,
+        )
+        _choices(desk)
+    if asked:
+        _start(desk, form.experiment)
+
+
+def _choices(desk: Desk) -> None:
+    """What is said beside the form: seed, start, pace."""
+    st.number_input(
+        "seed",
+        value=0,
+        step=1,
+        format="%d",
+        key="seed",
+        bind="query-params",
+        width=120,
+        help="Where all random numbers start: the same seed gives the same run.",
+    )
+    st.selectbox(
+        "start from",
+        [NEW, CONTINUE],
+        key="start_from",
+        width=150,
+        help="New weights drawn from the seed, so that two runs differ only in what was changed; or the weights of "
+        "the last run, going on where it ended.",
+        on_change=_number_epochs,
+        args=[desk],
+        disabled=not _last_epoch(desk),
+    )
+    st.selectbox(
+        "pace",
+        list(PACES),
+        format_func=PACES.__getitem__,
+        key="pace",
+        bind="query-params",
+        width=180,
+        help="How fast it may run, so that it can be watched; it changes no number. Applies at once. Watchable: at "
+        "most 5 epochs a second, about 15 s more than the run needs.",
+        on_change=_set_pace,
+        args=[desk],
+    )
+
+
+def _plan(form: Draft) -> None:
+    """What pressing Fit would do; where nothing is held out, one click that changes it."""
+    if form.problems:
+        first, *others = form.problems
+        more = f" And {len(others)} more, marked in the form." if others else ""
+        st.markdown(f":red[:material/error: **Fit waits:** {escaped(first)}{more}]")
+        return
+    if form.facts is None:
+        return
+    plan = plan_of(form.experiment.fit, form.facts)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="plan"):
+        st.markdown(f"Plan: {plan_line(plan)}.", width="content")
+        if not plan.val_rows:
+            st.button("Hold out 20 %", key="hold_out", on_click=_hold_out, help=HOLD_OUT_HELP)
+
+
+HOLD_OUT_HELP = "Sets validation_data to a stratified 20 %: the same share of every class, never trained on."
+
+
+def _why_not(busy: bool, form: Draft) -> str:
+    if busy:
+        return "A run is on. What you change applies to the next fit."
+    return "There is something to fix first: it is marked in the form." if form.problems else "Train this."
+
+
+def _start(desk: Desk, experiment: Experiment) -> None:
+    """Hand the draft to the runner and show the run."""
+    from fitdash.build import job
+
+    goes_on = st.session_state["start_from"] == CONTINUE and _last_epoch(desk)
+    origin = shown_run(desk).uid if goes_on else None
+    try:
+        run = desk.runner.submit(
+            job(experiment, origin=origin),
+            experiment=experiment.to_dict(),
+            name=experiment.data.filename or experiment.data.name,
+            pace=st.session_state["pace"],
+            parent=origin,
+        )
+    except FitdashError as error:
+        st.error(escaped(str(error)))
+        return
+    desk.writer.flush(2.0)
+    show(run.uid)
+    st.rerun()
+
+
+def _stop(desk: Desk) -> None:
+    for run in desk.runner.active():
+        run.stop()
+
+
+def _set_pace(desk: Desk) -> None:
+    """The run that is on takes the new pace at once."""
+    for run in desk.runner.active():
+        run.control.pace = st.session_state["pace"]
+
+
+def _hold_out() -> None:
+    st.session_state["fit.validation_data"] = "stratified"
+
+
+def _last_epoch(desk: Desk) -> int:
+    """Epochs after which the run that is shown ended, if its weights are still here; else 0."""
+    run = shown_run(desk)
+    # Not imported here: that takes seconds, and where nothing was trained there is nothing to go on from.
+    goes_on = getattr(sys.modules.get("fitdash.build"), "goes_on", None)
+    return run.rows[-1].epoch + 1 if goes_on and not run.is_active and run.rows and goes_on(run.uid) else 0
+
+
+def _number_epochs(desk: Desk) -> None:
+    """Going on starts where the last run ended and trains as many epochs again; new weights start at 0."""
+    values: Any = st.session_state
+    planned = values["fit.epochs"] - values["fit.initial_epoch"]
+    start = _last_epoch(desk) if values["start_from"] == CONTINUE else 0
+    values["fit.initial_epoch"], values["fit.epochs"] = start, start + planned

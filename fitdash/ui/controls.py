@@ -1,0 +1,192 @@
+"""One control per declared setting: the widget its type asks for, and beneath it one line that says what matters."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from fitdash.spec.arg import Setting, Settings, settings_of
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import HoldOut
+from fitdash.ui.reading import OPTIONS, UNSET, start_of
+from fitdash.ui.words import choice_word, escaped, help_of, label_of, unset_word
+
+FEW = 4
+SHORT = len("not set → 1,234")
+MOST_CLASSES = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What a control shows beside its value.
+
+    Attributes:
+        problems: Sentences by address; they stop a run.
+        inert: By address, why a control is without effect.
+        columns: Names that a setting may be chosen from, by address.
+        unset: By address, what None comes to with these data, where the declaration is less exact.
+        facts: The data, None while there is none.
+    """
+
+    problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    inert: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unset: Mapping[str, str] = field(default_factory=dict)
+    facts: Facts | None = None
+
+    def unset_word(self, setting: Setting, key: str) -> str:
+        """What None means, in sight."""
+        return f"not set → {self.unset[key]}" if key in self.unset else unset_word(setting)
+
+
+def controls(cls: type[Settings], where: str, names: Sequence[str], around: Around, *, told_as: str = "") -> None:
+    """The named settings, two in a row where both are short.
+
+    Args:
+        where: First part of the widgets' keys.
+        told_as: First part of the addresses of problems, where it is another one.
+    """
+    declared = settings_of(cls)
+    for row in rows_of([declared[name] for name in names], where, around):
+        places = st.columns(2, gap="small") if _is_short(row[0], where, around) else [st.container()]
+        for place, setting in zip(places, row, strict=False):
+            with place:
+                control(setting, f"{where}.{setting.name}", around, address=f"{told_as or where}.{setting.name}")
+
+
+def rows_of(settings: Sequence[Setting], where: str, around: Around) -> list[list[Setting]]:
+    """The settings in their order, neighbours that are short together."""
+    rows: list[list[Setting]] = []
+    for setting in settings:
+        beside = rows and len(rows[-1]) == 1 and _is_short(rows[-1][0], where, around)
+        if beside and _is_short(setting, where, around):
+            rows[-1].append(setting)
+        else:
+            rows.append([setting])
+    return rows
+
+
+def _is_short(setting: Setting, where: str, around: Around) -> bool:
+    """Whether half a row shows it whole."""
+    unset = around.unset_word(setting, f"{where}.{setting.name}") if setting.optional else ""
+    return setting.base in ("int", "float") and len(unset) <= SHORT
+
+
+def control(setting: Setting, key: str, around: Around, *, address: str = "") -> None:
+    """One widget, named by the argument, with its line beneath."""
+    address = address or key
+    draw = DRAWERS[setting.base]
+    with st.container(gap="xxsmall", key=f"at-{key}"):
+        draw(setting, key, around, {"key": key, "help": help_of(setting), "disabled": address in around.inert})
+        note(setting, address, around)
+    if setting.base in DETAILS:
+        DETAILS[setting.base](key, around)
+
+
+def note(setting: Setting, address: str, around: Around) -> None:
+    """The line beneath: what is wrong, else why it is without effect, else what it is in plain words."""
+    problems = around.problems.get(address, ())
+    for text in problems:
+        st.caption(f":red[**{escaped(text)}**]")
+    if problems:
+        return
+    reason = around.inert.get(address)
+    if reason:
+        st.caption(f":material/block: {escaped(reason)}")
+    elif setting.arg.plain and setting.arg.plain != label_of(address):
+        st.caption(escaped(setting.arg.plain))
+
+
+def _number(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """A field that takes any number: what cannot be is told beneath it, in our words."""
+    whole = setting.base == "int"
+    step = setting.arg.step or (1 if whole else 0.001)
+    st.number_input(
+        label_of(key),
+        value=setting.default,
+        step=int(step) if whole else float(step),
+        format="%d" if whole else "%.6g",
+        placeholder=around.unset_word(setting, key) if setting.optional else None,
+        bind="query-params",
+        **common,
+    )
+
+
+def _choice(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """Buttons side by side for a few, a list for many."""
+    start = start_of(setting, key)
+    choices = list(setting.choices)
+    if key in OPTIONS:
+        choices = [one for one in choices if one != "auto" or start == "auto" or key != "fit.verbose"]
+    elif setting.optional:
+        choices = [None, *choices]
+    bound = {"format_func": lambda value: choice_word(key, value), "bind": "query-params", **common}
+    if len(choices) <= FEW:
+        st.segmented_control(label_of(key), choices, default=start, required=True, width="stretch", **bound)
+    else:
+        st.selectbox(label_of(key), choices, index=choices.index(start), **bound)
+
+
+def _names(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """Several of many, in any order."""
+    words = [setting.default] if isinstance(setting.default, str) else []
+    known = around.columns.get(key, setting.arg.choices)
+    unset = around.unset_word(setting, key) if setting.optional else "none"
+    options = [*words, *known]
+    st.multiselect(label_of(key), options, default=words, placeholder=unset, bind="query-params", **common)
+
+
+def _column(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """One of the columns, or free text where there are none to choose from."""
+    known = around.columns.get(key)
+    if known is None:
+        st.text_input(label_of(key), value=setting.default or "", bind="query-params", **common)
+    elif setting.optional:
+        unset = around.unset_word(setting, key)
+        st.selectbox(label_of(key), known, index=None, placeholder=unset, bind="query-params", **common)
+    else:
+        st.selectbox(label_of(key), list(dict.fromkeys([setting.default, *known])), bind="query-params", **common)
+
+
+def _weights(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """No weights, weights that even the classes out, or one number for each class."""
+    choices = [UNSET, *setting.words, "custom"]
+    bound: dict[str, Any] = {"bind": "query-params", **common}
+    st.segmented_control(label_of(key), choices, default=UNSET, required=True, width="stretch", **bound)
+
+
+def _class_numbers(key: str, around: Around) -> None:
+    """The weight of each class, where they are custom."""
+    names = around.facts.classes if around.facts is not None and around.facts.classes else ()
+    st.session_state[f"{key}.count"] = min(len(names), MOST_CLASSES)
+    if st.session_state.get(key) != "custom":
+        return
+    step: dict[str, Any] = {"step": 0.1, "format": "%.6g", "bind": "query-params"}
+    for index, name in enumerate(names[:MOST_CLASSES]):
+        st.number_input(f"{index}: {escaped(name)}", value=1.0, key=f"{key}.{index}", **step)
+
+
+def _hold_out(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """Which rows are held out."""
+    choices = [UNSET, *settings_of(HoldOut)["kind"].choices]
+    st.selectbox(label_of(key), choices, bind="query-params", **common)
+
+
+def _share(key: str, around: Around) -> None:
+    """How many rows are held out, where any are."""
+    if st.session_state.get(key, UNSET) != UNSET:
+        control(settings_of(HoldOut)["share"], f"{key}.share", around)
+
+
+DETAILS: dict[str, Callable[[str, Around], None]] = {"weights": _class_numbers, "settings": _share}
+DRAWERS: dict[str, Callable[[Setting, str, Around, dict[str, Any]], None]] = {
+    "bool": _choice,
+    "choice": _choice,
+    "int": _number,
+    "float": _number,
+    "names": _names,
+    "str": _column,
+    "weights": _weights,
+    "settings": _hold_out,
+}

@@ -1,0 +1,110 @@
+"""The data section: which data, a file of one's own, what to predict from what."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from fitdash.errors import FitdashError
+from fitdash.runs.home import home
+from fitdash.spec.arg import problems_in, settings_of
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.facts import Facts
+from fitdash.ui.controls import Around, control, controls
+from fitdash.ui.words import escaped, number
+
+ASKED_HERE = ("name", "features", "target", "task")
+MOST_NAMED = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What the form needs to know of the data; nothing but problems where it cannot be read."""
+
+    facts: Facts | None = None
+    target: str = ""
+    columns: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    line: str = ""
+    problems: tuple[str, ...] = ()
+
+
+def look(args: DatasetArgs) -> Look:
+    """The data that these settings name, as numbers; read once per choice."""
+    if problems_in(args):
+        return Look()
+    return _look(repr(args), args)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _look(key: str, _args: DatasetArgs) -> Look:
+    from fitdash.data.catalogue import dataset_of
+
+    try:
+        dataset = dataset_of(_args, home() / "uploads")
+        facts = dataset.facts()
+    except FitdashError as error:
+        return Look(problems=tuple(str(error).splitlines()), columns=_columns_of(_args))
+    columns = tuple(str(name) for name in dataset.table.columns)
+    features = tuple(name for name in columns if name != dataset.target_name)
+    return Look(facts=facts, target=dataset.target_name, columns=columns, features=features, line=dataset.line)
+
+
+def _columns_of(args: DatasetArgs) -> tuple[str, ...]:
+    """The columns of a kept file whose chosen target cannot be learned: another one may."""
+    from fitdash.data.upload import kept_table
+
+    try:
+        table = kept_table(args.content or "", home() / "uploads", args.filename or "The file")
+    except FitdashError:
+        return ()
+    return tuple(str(name) for name in table.frame.columns)
+
+
+def line(args: DatasetArgs, facts: Facts | None) -> str:
+    """The section in one line."""
+    name = args.filename or "your file" if args.name == "upload" else args.name
+    if facts is None:
+        return escaped(str(name))
+    kind = f"{facts.class_count} classes" if facts.classes else "a number"
+    return f"{escaped(str(name))} · {number(facts.rows)} rows · {number(len(facts.features))} columns → {kind}"
+
+
+def draw(args: DatasetArgs, around: Around) -> None:
+    """The controls of the data; those that this kind of data does not have are left out."""
+    declared = settings_of(DatasetArgs)
+    control(declared["name"], "data.name", around)
+    st.file_uploader(
+        "CSV file",
+        type=["csv", "tsv", "txt"],
+        key="data.file",
+        on_change=_keep_upload,
+        help="A table with a header: one row per sample, one column to predict. It stays on this machine.",
+    )
+    for text in (*around.problems.get("data.content", ()), *st.session_state.get("data.refused", ())):
+        st.error(escaped(text))
+    made = [n for n in declared if n not in (*ASKED_HERE, "content", "filename") and f"data.{n}" not in around.inert]
+    controls(DatasetArgs, "data", made, around)
+    for name in ("features", "target", "task"):
+        if name == "features" or f"data.{name}" not in around.inert:
+            control(declared[name], f"data.{name}", around)
+
+
+def _keep_upload() -> None:
+    """Keep the file that was dropped and choose it; one that cannot be read changes nothing."""
+    from fitdash.data.upload import keep
+
+    state: Any = st.session_state
+    file = state["data.file"]
+    state["data.refused"] = ()
+    if file is None:
+        return
+    try:
+        state["data.content"] = keep(file.getvalue(), home() / "uploads", file.name)
+    except FitdashError as error:
+        state["data.refused"] = tuple(str(error).splitlines())
+        return
+    state["data.filename"] = file.name
+    state["data.name"] = "upload"
+    for key in ("data.target", "data.features", "fit.sample_weight"):
+        state.pop(key, None)

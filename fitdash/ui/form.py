@@ -1,0 +1,139 @@
+"""The form in the sidebar: what goes in. Each section folds to one line that says what is set."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from fitdash.spec.arg import inert_in, problems_in, settings_of
+from fitdash.spec.callbacks import CALLBACKS
+from fitdash.spec.compile import CompileArgs, output_of
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
+from fitdash.spec.network import NetworkArgs, parameters_of
+from fitdash.ui import datasets
+from fitdash.ui.controls import Around, control, controls
+from fitdash.ui.derived import monitors, unset_in
+from fitdash.ui.reading import read_experiment
+from fitdash.ui.words import escaped, number, short, summary
+
+ORDER = [argument.name for argument in FIT_ARGUMENTS]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What the form says: the experiment, the data it names, and everything that stops a run."""
+
+    experiment: Experiment
+    facts: Facts | None
+    problems: tuple[str, ...]
+
+
+def draw_form() -> Draft:
+    """The form, drawn from what it says; a link that says more than was read at first makes it draw again."""
+    experiment = read_experiment(st.session_state.get)
+    draft, around = _judged(experiment)
+    _draw(draft, around)
+    if read_experiment(st.session_state.get) != experiment and st.session_state.get("drawn", 0) < 4:
+        st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
+        st.rerun()
+    st.session_state["drawn"] = 0
+    return draft
+
+
+def _judged(experiment: Experiment) -> tuple[Draft, Around]:
+    """The draft with everything that is wrong with it, at its place."""
+    loaded = datasets.look(experiment.data)
+    found = [(problem.where, problem.text) for problem in problems_in(experiment, loaded.facts)]
+    found += [("data.content", text) for text in loaded.problems]
+    by_place: dict[str, list[str]] = {}
+    for where, text in found:
+        by_place.setdefault(where, []).append(text)
+    columns = {
+        "data.features": loaded.features,
+        "data.target": loaded.columns,
+        "fit.sample_weight": loaded.facts.columns if loaded.facts else (),
+    }
+    around = Around(
+        problems=by_place,
+        inert=inert_in(experiment, loaded.facts),
+        columns=columns,
+        unset=unset_in(experiment, loaded.facts, loaded.target),
+        facts=loaded.facts,
+    )
+    return Draft(experiment=experiment, facts=loaded.facts, problems=tuple(text for _, text in found)), around
+
+
+def _draw(draft: Draft, around: Around) -> None:
+    experiment, facts = draft.experiment, draft.facts
+    with _section("Data", datasets.line(experiment.data, facts), "data", around, expanded=True):
+        datasets.draw(experiment.data, around)
+    with _section("Network", _network_line(experiment, facts), "network", around):
+        controls(NetworkArgs, "network", list(settings_of(NetworkArgs)), around)
+    with _section("Compile", summary(experiment.compile, ("optimizer",)), "compile", around):
+        controls(CompileArgs, "compile", list(settings_of(CompileArgs)), around)
+    for group, always in ((TIME, ("epochs",)), (VALIDATION, ()), (WEIGHTING, ()), (WATCHING, ())):
+        with _section(group, _group_line(experiment, group, always), f"fit.{group}", around, expanded=True):
+            _group(group, experiment, around)
+
+
+def _group(group: str, experiment: Experiment, around: Around) -> None:
+    """One group of the arguments of fit, in the order of the reference page."""
+    declared = settings_of(FitArgs)
+    names = [name for name in ORDER if name in declared and declared[name].arg.group == group]
+    if group != WATCHING:
+        controls(FitArgs, "fit", names, around)
+        return
+    control(declared["verbose"], "fit.verbose", around)
+    _callbacks(experiment, around)
+    control(declared["view_metrics"], "fit.view_metrics", around)
+    st.caption("`...` is unused in the reference.", help=_help_of("..."))
+
+
+def _callbacks(experiment: Experiment, around: Around) -> None:
+    """Which callbacks are called, and a card for each."""
+    with st.container(gap="xxsmall"):
+        chosen = st.multiselect(
+            "callbacks",
+            list(CALLBACKS),
+            key="callbacks",
+            placeholder="none",
+            help=_help_of("callbacks"),
+            bind="query-params",
+        )
+        st.caption("called in this order · then history and progress")
+    names = monitors(experiment, around.facts)
+    for place, kind in enumerate(chosen):
+        cls, where = CALLBACKS[kind], f"callbacks.{kind}"
+        fields = list(settings_of(cls))
+        told = replace(around, columns={f"{where}.monitor": names})
+        with st.container(border=True, key=f"card-{kind}"):
+            st.markdown(f"**{kind}**", help=cls.summary)
+            controls(cls, where, fields, told, told_as=f"callbacks.{place}")
+
+
+def _section(title: str, line: str, where: str, around: Around, *, expanded: bool = False) -> Any:
+    """A part of the form that folds to its title and what is set in it."""
+    wrong = any(place.startswith(where) for place in around.problems) and not where.startswith("fit.")
+    mark = ":red[:material/error:] " if wrong else ""
+    return st.expander(f"{mark}**{title}** {line}", expanded=expanded, key=f"section.{where}")
+
+
+def _group_line(experiment: Experiment, group: str, always: tuple[str, ...]) -> str:
+    line = summary(experiment.fit, always, group)
+    kinds = ", ".join(args.kind for args in experiment.callbacks)
+    return " · ".join(part for part in (line, kinds if group == WATCHING else "") if part) or "as the reference"
+
+
+def _network_line(experiment: Experiment, facts: Facts | None) -> str:
+    net = experiment.network
+    line = f"{short(net.width)} × {short(net.depth)} {net.activation}"
+    if facts is None or facts.inputs is None or not isinstance(net.width, int) or not isinstance(net.depth, int):
+        return line
+    units = output_of(facts.task, facts.class_count, experiment.compile.loss).units
+    return f"{line} · {number(parameters_of(net, facts.inputs, units))} parameters"
+
+
+def _help_of(name: str) -> str:
+    return escaped(next(argument.help for argument in FIT_ARGUMENTS if argument.name == name))

@@ -1,0 +1,130 @@
+"""What happens: state, progress, charts, log and downloads of one run; drawn again while it goes on."""
+
+import time
+from typing import Any
+
+import streamlit as st
+
+from fitdash import options
+from fitdash.charts.curves import Panel, curve_chart, panels, told
+from fitdash.spec.compile import resolved_metrics
+from fitdash.spec.watching import hidden_because
+from fitdash.ui import downloads
+from fitdash.ui.derived import monitors
+from fitdash.ui.live_chart import live_chart
+from fitdash.ui.progress import progress_of, progress_words
+from fitdash.ui.resources import Desk
+from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.state import shown_run, state
+from fitdash.ui.words import escaped
+
+COLOURS: dict[str, Any] = {
+    "running": "blue",
+    "finished": "green",
+    "failed": "red",
+    "interrupted": "violet",
+    "stopped": "orange",
+}
+LEAST_SECONDS = 0.5
+TICKS_PER_SECOND = 10
+
+
+def live_view(desk: Desk) -> None:
+    """The run, followed as long as something may happen to it."""
+    follow = shown_run(desk).is_active
+    every = max(LEAST_SECONDS, desk.viewers.count() / TICKS_PER_SECOND) if follow else None
+    st.fragment(_view, run_every=every, key="live")(desk, follow)
+
+
+def _view(desk: Desk, follow: bool) -> None:
+    desk.viewers.here(time.monotonic())
+    run = shown_run(desk)
+    draw_run(desk, run)
+    if follow and not run.is_active:
+        st.rerun()
+
+
+def draw_run(desk: Desk, run: Snapshot) -> None:
+    """One run from top to bottom."""
+    _heading(run)
+    if run.error:
+        _failure(run)
+    hidden = [] if run.uid in state().anyway else reasons_to_hide(run)
+    if hidden:
+        _hidden(run, hidden)
+    else:
+        _charts(run)
+    _log(run)
+    if not run.is_example:
+        downloads.draw(desk.store, run)
+
+
+def _heading(run: Snapshot) -> None:
+    if state().unknown:
+        st.warning(f"There is no run {escaped(state().unknown or '')} here.")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="state"):
+        st.badge(run.state, color=COLOURS.get(run.state, "gray"))
+        title = f"Example: a finished run on {run.name}. Press Fit to train your own." if run.is_example else run.name
+        st.markdown(f"**{escaped(title)}**", width="content")
+    with st.container(key="progress"):
+        st.progress(progress_of(run).share, text=progress_words(run))
+
+
+def _failure(run: Snapshot) -> None:
+    """The first line, and the rest for those who want it."""
+    st.error(escaped(run.error or ""), icon=":material/error:")
+    if run.traceback:
+        with st.expander("Traceback", key="traceback"):
+            st.code(run.traceback, language=None)
+
+
+def reasons_to_hide(run: Snapshot) -> list[str]:
+    """Why the charts of this run are not drawn, by the rule that the engine uses; over runs are always drawn."""
+    if run.experiment is None or not run.is_active:
+        return []
+    fit, compiled = run.experiment.fit, run.experiment.compile
+    return hidden_because(
+        options.view_metrics if fit.view_metrics is None else fit.view_metrics,
+        viewer=True,
+        metrics=bool(resolved_metrics("classification", compiled.metrics)),
+        epochs=fit.epochs,
+        verbose=options.fit_verbose if fit.verbose is None else fit.verbose,
+    )
+
+
+def _hidden(run: Snapshot, reasons: list[str]) -> None:
+    """In the charts' place: why there are none, and a way to see them."""
+    with st.container(
+        border=True, height=200, vertical_alignment="center", horizontal_alignment="center", key="hidden"
+    ):
+        st.markdown(f"No chart while training: {escaped('; '.join(reasons))}.", text_alignment="center")
+        st.button("Show anyway", key="show_anyway", on_click=state().anyway.add, args=[run.uid])
+
+
+def _charts(run: Snapshot) -> None:
+    """Loss and each metric, two in a row; their places stand before the first epoch is over."""
+    found = panels(run.epochs, run.history or {name: [] for name in _expected(run)})
+    for first in range(0, len(found), 2):
+        row = found[first : first + 2]
+        for place, panel in zip(st.columns(min(2, len(found))), row, strict=False):
+            with place, st.container(border=True):
+                _chart(run, panel, 360 if len(found) < 3 else 300)
+
+
+def _chart(run: Snapshot, panel: Panel, height: int) -> None:
+    spec = curve_chart(panel, run=run.uid, planned=run.planned)
+    live_chart(spec, key=f"chart-{panel.metric}", alt=told(panel), height=height, rev=len(run.rows))
+
+
+def _expected(run: Snapshot) -> list[str]:
+    """Names that the history will have."""
+    return ["loss"] if run.experiment is None else monitors(run.experiment, None)
+
+
+def _log(run: Snapshot) -> None:
+    """What a console would show, the newest line in sight."""
+    with st.container(border=True, height=220, autoscroll=True, key="log"):
+        if run.lines:
+            st.code("\n".join(run.lines), language=None)
+        else:
+            st.caption("Nothing printed yet." if run.is_active else "Nothing was printed.")

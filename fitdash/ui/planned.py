@@ -1,0 +1,34 @@
+"""The plan line: what pressing Fit would do, in one sentence."""
+
+from fitdash.spec.plan import Plan
+
+
+def plan_line(plan: Plan) -> str:
+    """Rows, batches, epochs and updates of a plan, as markdown."""
+    if plan.epochs == 0:
+        return "**0 epochs would run**: epochs is the index to stop at."
+    parts = [_training(plan), _validation(plan), _running(plan)]
+    return " · ".join(parts)
+
+
+def _training(plan: Plan) -> str:
+    last = "" if plan.last_batch == plan.batch_size or plan.batches < 2 else f", the last of {plan.last_batch}"
+    if plan.batches == 1:
+        return f"trains on **{plan.train_rows:,}** rows in 1 batch"
+    return f"trains on **{plan.train_rows:,}** rows in {plan.batches:,} batches of {plan.batch_size:,}{last}"
+
+
+def _validation(plan: Plan) -> str:
+    if not plan.val_rows:
+        return "**nothing is held out**"
+    if not plan.validations:
+        return f"holds out **{plan.val_rows:,}** rows, but never validates"
+    share = "" if plan.val_share >= 1 else f", looking at {plan.val_share:.0%} of them"
+    return f"validates on **{plan.val_rows:,}** rows{share}"
+
+
+def _running(plan: Plan) -> str:
+    first, last = plan.first_epoch + 1, plan.first_epoch + plan.epochs
+    span = f"epochs {first} to {last}" if plan.first_epoch else f"{plan.epochs:,} epoch{'s' * (plan.epochs != 1)}"
+    passes = "" if 0.999 < plan.passes < 1.001 else f" of {plan.steps:,} steps ({plan.passes:.0%} of the rows each)"
+    return f"**{span}**{passes}, {plan.updates:,} updates"

@@ -1,0 +1,136 @@
+"""What is known of one run at one moment, ready to be drawn; read from the store piece by piece."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fitdash.errors import SettingError
+from fitdash.runs.events import ACTIVE
+from fitdash.runs.records import EpochRow, EventRow, RunRecord
+from fitdash.runs.store import Store
+from fitdash.spec.experiment import Experiment
+
+MOST_LINES = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A run as it is now.
+
+    Attributes:
+        uid: Its name in the store; "example" for the one that ships.
+        experiment: The recipe; None where it came without one, or from another version.
+        params: What callbacks were told of the fit.
+        rows: The finished epochs in order.
+        batch: The newest running values within an epoch.
+        lines: What it printed last.
+    """
+
+    uid: str
+    name: str
+    state: str
+    experiment: Experiment | None
+    params: Mapping[str, Any]
+    rows: Sequence[EpochRow]
+    batch: EventRow | None = None
+    lines: Sequence[str] = ()
+    error: str | None = None
+    traceback: str | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Something may still happen to it."""
+        return self.state in ACTIVE
+
+    @property
+    def is_example(self) -> bool:
+        """It ships with fitdash."""
+        return self.uid == "example"
+
+    @property
+    def epochs(self) -> list[int]:
+        """Index of each finished epoch."""
+        return [row.epoch for row in self.rows]
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The logs as columns, NaN where an epoch has none."""
+        names = dict.fromkeys(name for row in self.rows for name in row.logs)
+        return {name: [row.logs.get(name, float("nan")) for row in self.rows] for name in names}
+
+    @property
+    def planned(self) -> tuple[int, int]:
+        """First and last shown epoch of the plan."""
+        fit = self.experiment.fit if self.experiment else None
+        first = self.rows[0].epoch if self.rows else fit.initial_epoch if fit else 0
+        last = fit.epochs if fit else int(self.params.get("epochs") or first + 1)
+        return first + 1, max(last, first + 1, self.rows[-1].epoch + 1 if self.rows else 0)
+
+
+@dataclass
+class Watch:
+    """One session's view of one run: what was read stays, only what is new is asked for."""
+
+    uid: str
+    seq: int = 0
+    rows: dict[int, EpochRow] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    latest: Snapshot | None = None
+
+    def read(self, store: Store) -> Snapshot | None:
+        """The run as it is now; None if the store does not know it."""
+        record = store.run(self.uid)
+        if record is None:
+            return None
+        if self.latest is None or record.seq != self.seq or record.state != self.latest.state:
+            self._add(store)
+            self.seq, self.latest = record.seq, self._snapshot(record, store)
+        return self.latest
+
+    def _add(self, store: Store) -> None:
+        """What was written since; an epoch trained again takes the place of the earlier one."""
+        new = store.epochs(self.uid, since=self.seq)
+        self.rows.update({row.epoch: row for row in new})
+        printed = store.events(self.uid, "printed", since=self.seq)
+        self.lines = [*self.lines, *(str(row.data) for row in printed)][-MOST_LINES:]
+
+    def _snapshot(self, record: RunRecord, store: Store) -> Snapshot:
+        return Snapshot(
+            uid=record.uid,
+            name=record.name,
+            state=record.state,
+            experiment=_experiment(record.experiment),
+            params=record.params,
+            rows=[self.rows[epoch] for epoch in sorted(self.rows)],
+            batch=store.latest(record.uid, "batch") if record.is_active else None,
+            lines=self.lines,
+            error=record.error,
+            traceback=record.traceback,
+        )
+
+
+@cache
+def example() -> Snapshot:
+    """The finished run that ships: recorded, not made up."""
+    told = json.loads((Path(__file__).parent / "example.json").read_text(encoding="utf-8"))
+    rows = [EpochRow(0, row["epoch"], row["at"], row["seconds"], row["logs"]) for row in told["epochs"]]
+    return Snapshot(
+        uid="example",
+        name=told["name"],
+        state="finished",
+        experiment=_experiment(told["experiment"]),
+        params=told["params"],
+        rows=rows,
+        lines=told["lines"],
+    )
+
+
+def _experiment(plain: Mapping[str, Any]) -> Experiment | None:
+    """The recipe, where this version can read it."""
+    try:
+        return Experiment.from_dict(plain) if plain else None
+    except SettingError:
+        return None

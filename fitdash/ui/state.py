@@ -1,0 +1,50 @@
+"""What one session remembers beside its widgets, under one key."""
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from fitdash.runs.events import ACTIVE
+from fitdash.ui.resources import Desk
+from fitdash.ui.snapshot import Snapshot, Watch, example
+
+
+@dataclass
+class PageState:
+    """One session.
+
+    Attributes:
+        watch: The run that is shown.
+        anyway: Runs whose charts were asked for although `view_metrics` hides them.
+        unknown: A run that a link asked for and the store does not have.
+    """
+
+    watch: Watch | None = None
+    anyway: set[str] = field(default_factory=set)
+    unknown: str | None = None
+
+
+def state() -> PageState:
+    """This session's state."""
+    page: PageState = st.session_state.setdefault("page", PageState())
+    return page
+
+
+def show(uid: str) -> None:
+    """Show this run from now on: kept in the session, because a page change clears the link."""
+    state().watch = Watch(uid)
+    st.query_params["run"] = uid
+
+
+def shown_run(desk: Desk) -> Snapshot:
+    """The run of the link, of the session, the one that trains, the last one, or the example."""
+    page = state()
+    asked = st.query_params.get("run")
+    if asked and (page.watch is None or page.watch.uid != asked):
+        page.unknown = None if desk.store.run(asked) else asked
+        page.watch = page.watch if page.unknown else Watch(asked)
+    if page.watch is None:
+        newest = desk.store.runs(states=ACTIVE) or desk.store.runs()
+        page.watch = Watch(newest[0].uid) if newest else None
+    found = page.watch.read(desk.store) if page.watch else None
+    return found or example()

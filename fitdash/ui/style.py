@@ -1,0 +1,33 @@
+"""The few rules of look that the theme has no word for."""
+
+import streamlit as st
+
+# The theme's backgrounds: what stays in place while the page scrolls must cover what passes beneath it.
+LIGHT, DARK = "#FBFBFD", "#11151C"
+CSS = """
+<style>
+[data-testid="stMainBlockContainer"] { max-width: 1800px; padding-left: 1.75rem; padding-right: 1.75rem; }
+[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.6rem; }
+[data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] > :has(.st-key-bar) {
+  position: sticky; top: 3.75rem; z-index: 50; padding-bottom: 0.4rem;
+  background: light-dark(PAPER_LIGHT, PAPER_DARK); }
+.st-key-bar { gap: 0.35rem; }
+.st-key-bar .st-key-hold_out button { min-height: 0; padding: 0.1rem 0.6rem; }
+.st-key-progress p { font-variant-numeric: tabular-nums; }
+.st-key-log [data-testid="stCode"] pre { background: none; padding: 0; }
+[data-testid="stSidebar"] [data-testid="stExpander"] summary p { font-size: 0.92rem; }
+[data-testid="stSidebar"] [data-testid="stExpander"] [data-testid="stVerticalBlock"] { gap: 0.75rem; }
+[data-testid="stSidebar"] [class*="st-key-at-"] { gap: 0.1rem !important; }
+[class*="st-key-at-"] [data-testid="stCaptionContainer"] { margin-bottom: 0; }
+[class*="st-key-at-"] [data-testid="stCaptionContainer"] p { font-size: 0.8rem; line-height: 1.3; margin: 0; }
+[data-testid="stSidebar"] [data-testid="stFileUploaderDropzone"] { padding: 0.4rem 0.6rem; min-height: 0; }
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
+}
+</style>
+""".replace("PAPER_LIGHT", LIGHT).replace("PAPER_DARK", DARK)
+
+
+def apply() -> None:
+    """Once per page."""
+    st.html(CSS)

@@ -1,0 +1,80 @@
+"""Values and settings in the words of the page."""
+
+import re
+from typing import Any
+
+from fitdash.spec.arg import Setting, Settings, changed_in
+
+VALUES = {True: "on", False: "off", None: "not set"}
+LABELS = {"data.name": "data", "data.features": "x", "data.target": "y", "network.kind": "object"}
+LABELS |= {"fit.validation_data.share": "validation_data share"}
+"""Controls that are an argument of `fit` under another name in the declaration, or need a name to stand alone."""
+
+CHOICES: dict[str, dict[Any, str]] = {"fit.verbose": {0: "0 silent", 1: "1 bar", 2: "2 lines"}}
+
+
+def escaped(text: str) -> str:
+    """Text as it is, where markdown would read signs into it; what users name things is never markup."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|:$~<>])", r"\\\1", text)
+
+
+def label_of(key: str) -> str:
+    """Name of a control: the argument's."""
+    return LABELS.get(key, key.rpartition(".")[2])
+
+
+def choice_word(key: str, value: Any) -> str:
+    """A choice as its button says it."""
+    if not isinstance(value, bool) and value in (own := CHOICES.get(key, {})):
+        return own[value]
+    return VALUES[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def number(value: float) -> str:
+    """A number in few digits, never shown as 0 when it is not."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def unset_word(setting: Setting) -> str:
+    """What None means, in sight."""
+    return f"not set → {setting.arg.unset}" if setting.arg.unset else "not set"
+
+
+def help_of(setting: Setting) -> str:
+    """Meaning and default."""
+    default = unset_word(setting) if setting.default is None else choice_word("", setting.default)
+    return f"{setting.arg.help} Default: {escaped(default)}."
+
+
+def summary(settings: Settings, always: tuple[str, ...] = (), group: str | None = None) -> str:
+    """One line of what is set: what differs from the defaults, and `always` these."""
+    from fitdash.spec.arg import settings_of
+
+    declared = settings_of(type(settings))
+    changed = changed_in(settings)
+    names = [n for n, s in declared.items() if (n in always or n in changed) and group in (None, s.arg.group)]
+    return " · ".join(f"{escaped(name)} {escaped(short(getattr(settings, name)))}" for name in names)
+
+
+def short(value: Any) -> str:
+    """A value in a word or two."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number(value)
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return "custom"
+    if isinstance(value, Settings):
+        return f"{getattr(value, 'kind', '')} {number(getattr(value, 'share', 0))}"
+    return choice_word("", value)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"

@@ -1,0 +1,10 @@
+"""Train: what goes in on the left, what happens on the right."""
+
+from fitdash.ui import style
+from fitdash.ui.bar import draft
+from fitdash.ui.live import live_view
+from fitdash.ui.resources import desk
+
+style.apply()
+draft(desk())
+live_view(desk())
