@@ -63,14 +63,18 @@ class Recorder(Callback):
         self._put(Told(uid=self.uid, facts=plain(event)))
 
     def _tell_params(self) -> None:
-        if self.params != self._told_params:
-            self._told_params = dict(self.params)
+        params = getattr(self._history(), "params", self.params)
+        if params != self._told_params:
+            self._told_params = dict(params)
             self._put(Began(uid=self.uid, params=plain(self._told_params)))
 
     def _seconds(self) -> float:
-        """How long History says that the epoch took, so that both tell the same."""
-        seconds = getattr(getattr(self.model, "history", None), "seconds", None)
+        """How long the epoch took: what History says, so that both tell the same."""
+        seconds = getattr(self._history(), "seconds", None)
         return float(seconds[-1]) if seconds else self._clock() - self._epoch_began
+
+    def _history(self) -> Any:
+        return getattr(self.model, "history", None)
 
 
 def _plain_logs(logs: Logs) -> Logs:

@@ -14,6 +14,8 @@ Pace = str | float
 
 WATCHABLE_EPOCHS_PER_SECOND = 5
 WATCHABLE_EXTRA_SECONDS = 15.0
+# A wait below this is not worth waking up for; it is made up for at a later epoch.
+SHORTEST_WAIT_SECONDS = 1e-4
 
 
 class Control:
@@ -115,7 +117,7 @@ class Steering(Callback):
             changes = self.control.changes
             longest = self._waited + now - began
             seconds = wait_seconds(self.control.pace, now - self._epoch_began, self._epochs_done, planned, longest)
-            if seconds <= 0:
+            if seconds < SHORTEST_WAIT_SECONDS:
                 break
             self._wait(seconds, changes)
             now = self._clock()

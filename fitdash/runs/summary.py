@@ -11,8 +11,7 @@ def add_epoch(summary: Summary, epoch: int, logs: Mapping[str, float]) -> Summar
 
     Returns:
         {"epochs": how many, "epoch": the last one's index, "logs": {name: {"last", "min", "min_epoch", "max",
-        "max_epoch"}}}; "min" and "max" are absent while
-        every value was NaN, which is never a lowest or highest.
+        "max_epoch"}}}; "min" and "max" are absent while every value was NaN, which is never lowest or highest.
     """
     known = summary.get("logs", {})
     added = {name: _extended(known.get(name, {}), epoch, value) for name, value in logs.items()}
