@@ -57,17 +57,17 @@ def poisson(target: Tensor, prediction: Tensor) -> Tensor:
 
 
 def hinge(target: Tensor, prediction: Tensor) -> Tensor:
-    return (1.0 - _signs(target) * prediction).clamp(min=0.0).mean(-1)
+    return _above_zero(1.0 - _signs(target) * prediction).mean(-1)
 
 
 def squared_hinge(target: Tensor, prediction: Tensor) -> Tensor:
-    return (1.0 - _signs(target) * prediction).clamp(min=0.0).square().mean(-1)
+    return _above_zero(1.0 - _signs(target) * prediction).square().mean(-1)
 
 
 def categorical_hinge(target: Tensor, prediction: Tensor) -> Tensor:
     right = (target * prediction).sum(-1)
     wrong = ((1.0 - target) * prediction).amax(-1)
-    return (wrong - right + 1.0).clamp(min=0.0)
+    return _above_zero(wrong - right + 1.0)
 
 
 def similarity(target: Tensor, prediction: Tensor) -> Tensor:
@@ -110,6 +110,11 @@ def _sparse(target: Tensor, prediction: Tensor, reduction: str) -> Tensor:
 def _log_share(prediction: Tensor) -> Tensor:
     share = prediction / prediction.sum(-1, keepdim=True)
     return share.clamp(EPSILON, 1.0 - EPSILON).log()
+
+
+def _above_zero(values: Tensor) -> Tensor:
+    """max(values, 0), with Keras' gradient of one half at 0 itself, where a saturated prediction is exactly."""
+    return torch.maximum(values, values.new_zeros(()))
 
 
 def _signs(target: Tensor) -> Tensor:
