@@ -6,7 +6,6 @@ from fitdash.engine.callbacks.checkpoint import ModelCheckpoint
 from fitdash.engine.callbacks.csv_logger import CSVLogger
 from fitdash.engine.callbacks.early_stopping import EarlyStopping
 from fitdash.engine.callbacks.lambdas import LambdaCallback
-from fitdash.engine.callbacks.list import CallbackList
 from fitdash.engine.callbacks.nan import TerminateOnNaN
 from fitdash.engine.callbacks.plateau import ReduceLROnPlateau
 from fitdash.engine.callbacks.progress import ProgbarLogger
@@ -19,7 +18,6 @@ __all__ = [
     "BackupAndRestore",
     "CSVLogger",
     "Callback",
-    "CallbackList",
     "EarlyStopping",
     "History",
     "LambdaCallback",

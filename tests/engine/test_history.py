@@ -184,3 +184,8 @@ def test_19_4_plot_hands_the_chosen_metrics_to_the_drawing_function():
     assert history.plot("loss", smooth=False)[0] == ["loss"]
     with pytest.raises(ValueError, match="metrics must be among loss, accuracy, learning_rate, got 'auc'."):
         history.plot(["loss", "auc"])
+
+
+def test_a_history_without_a_drawing_function_says_which_to_set():
+    with pytest.raises(RuntimeError, match="draw must be a drawing function, got None. Set it to"):
+        recorded().plot()

@@ -54,7 +54,7 @@ class BackupAndRestore(Callback):
         if self.model.optimizer is not None and state["optimizer"] is not None:
             self.model.optimizer.load_state_dict(state["optimizer"])
         self.model.start_epoch = state["epoch"]
-        self.tell("resumed", start_epoch=state["epoch"])
+        self.tell("resumed", epoch=state["epoch"])
 
     def steps_until_due(self) -> int | None:
         """Training steps that may run before a backup is due."""

@@ -44,7 +44,7 @@ def test_16_21_training_starts_where_the_backup_was_made(drive, tmp_path, stand_
     assert started == [2.0]
     assert model.history.epoch == [2, 3]
     assert model.optimizer.param_groups[0]["lr"] == 0.1
-    assert {"kind": "resumed", "start_epoch": 2} in model.told
+    assert {"kind": "resumed", "epoch": 2} in model.told
 
 
 def test_16_21_every_few_batches_the_epoch_is_repeated(drive, tmp_path, stand_in):
