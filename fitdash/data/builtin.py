@@ -14,7 +14,8 @@ from fitdash.data.dataset import Dataset, make_dataset
 from fitdash.spec.facts import Task
 
 Order = Literal["shuffled", "sorted"]
-ORDER_SEED = 20_240
+ORDER_SEED = 6
+"""Gives last fifths that are neither easy nor hard: other seeds move the R² of diabetes there from 0.35 to 0.55."""
 
 _TARGETS: dict[str, tuple[str, Task]] = {
     "digits": ("digit", "classification"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fitdash.data.builtin import ORDER_SEED, Order, ordered
+from fitdash.data.builtin import Order, ordered
 from fitdash.data.dataset import Dataset, make_dataset
 
 Array = np.ndarray[Any, Any]
@@ -30,7 +30,7 @@ def toy(name: str, *, samples: int = 600, noise: float = 0.1, classes: int = 2, 
         order: Of the rows.
     """
     classes = classes if name in ("spiral", "blobs") else 2
-    generator = np.random.default_rng([TOY_SEED, ORDER_SEED])
+    generator = np.random.default_rng(TOY_SEED)
     label = np.arange(samples) % classes
     shape = _SHAPES[name](label, generator.random(samples), classes)
     points = shape + noise * generator.standard_normal((samples, 2))

@@ -32,34 +32,38 @@ def check_size(size_bytes: int, filename: str = "The file") -> None:
 def keep(content: bytes, folder: Path, filename: str = "The file") -> str:
     """Keep an uploaded file and give the SHA-256 of its content, by which it is found again.
 
-    The file is read first, so that what cannot be trained on is not kept.
-
     Args:
         content: The file's bytes.
         folder: Where uploads are kept; made if it is not there.
         filename: What messages call it.
 
     Raises:
-        DataError: it is too large, or no CSV with two columns and two rows.
+        DataError: it is too large, or no CSV with two columns and two rows; then it is not kept.
     """
     check_size(len(content), filename)
-    read_table(content, filename)
     digest = hashlib.sha256(content).hexdigest()
-    if not (folder / digest).exists():
+    is_new = not (folder / digest).exists()
+    if is_new:
         folder.mkdir(parents=True, exist_ok=True)
         number, part = tempfile.mkstemp(dir=folder, prefix="part-")
         with os.fdopen(number, "wb") as file:
             file.write(content)
         os.replace(part, folder / digest)
+    try:
+        kept_table(digest, folder, filename)
+    except DataError:
+        if is_new:
+            (folder / digest).unlink(missing_ok=True)
+        raise
     return digest
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def kept_table(digest: str, folder: Path, filename: str = "The file") -> Table:
-    """The columns of a file that was kept.
+    """The columns of a file that was kept; read once, not to be changed.
 
     Raises:
-        DataError: it is no longer there, or its content has changed.
+        DataError: it is no longer there, its content has changed, or it is no CSV.
     """
     path = folder / digest
     if re.fullmatch("[0-9a-f]{64}", digest) is None or not path.is_file():

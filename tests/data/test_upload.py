@@ -64,7 +64,7 @@ def test_content_that_is_not_kept_is_asked_for_again(tmp_path, content):
 
 
 def test_content_that_was_changed_is_not_used(tmp_path):
-    digest = keep(CONTENT, tmp_path)
+    digest = hashlib.sha256(CONTENT).hexdigest()
     (tmp_path / digest).write_bytes(CONTENT + b"4,red,1\n")
 
     with pytest.raises(DataError, match="has been changed"):

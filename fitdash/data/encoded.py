@@ -1,0 +1,110 @@
+"""The data of an experiment as the arrays that `fit` is given."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fitdash.data.catalogue import dataset_of
+from fitdash.data.columns import Columns, learn_columns
+from fitdash.data.dataset import Dataset
+from fitdash.data.holdout import row_weights, split_rows
+from fitdash.errors import SettingError
+from fitdash.spec.arg import inert_in, problems_in, settings_of
+from fitdash.spec.compile import Output, output_of
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FitArgs
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Encoded:
+    """Arrays, and how they were made.
+
+    Attributes:
+        dataset: The data as it came.
+        columns: How its columns became numbers, learned from the training rows.
+        output: What the last layer has to give.
+        facts: The data in numbers, `inputs` too.
+        fit: The arguments of fit that have an effect; the others at their defaults.
+        train, validation: Indices of the rows of each part.
+        x, y: What fit is given: all rows where `validation_split` cuts them, else the training rows.
+        sample_weight: Weight of each of those rows, or None.
+        validation_data: (x, y) or (x, y, sample_weight) of the rows that `validation_data` holds out, or None.
+    """
+
+    dataset: Dataset
+    columns: Columns
+    output: Output
+    facts: Facts
+    fit: FitArgs
+    train: Array
+    validation: Array
+    x: Array
+    y: Array
+    sample_weight: Array | None
+    validation_data: tuple[Array, ...] | None
+
+    @property
+    def line(self) -> str:
+        """What the data is, and what was done to it."""
+        return f"{self.dataset.line} {self.columns.line}"
+
+
+def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
+    """Load the data, split its rows, learn its columns from the training rows, and turn all rows into numbers.
+
+    Args:
+        experiment: What is to run.
+        uploads: The folder where uploads are kept.
+
+    Raises:
+        SettingError: the experiment has problems; all of them, one per line.
+        DataError: the data is not there, or cannot be trained on.
+    """
+    refuse(experiment)
+    dataset = dataset_of(experiment.data, uploads)
+    refuse(experiment, dataset.facts())
+    fit = effective(experiment.fit, dataset.facts())
+    train, validation = split_rows(dataset, fit, experiment.seed)
+    columns = learn_columns(dataset, train, without=fit.sample_weight)
+    facts = dataset.facts(inputs=len(columns.names))
+    refuse(experiment, facts)
+    output = output_of(facts.task, facts.class_count, experiment.compile.loss)
+    weights = None if fit.sample_weight is None else row_weights(dataset, fit.sample_weight)
+    target = columns.target.encode(dataset.target, output.target)
+    parts = [columns.encode(dataset.table), target, *([] if weights is None else [weights])]
+    held = fit.validation_data is not None
+    given = [part[train] for part in parts] if held else parts
+    return Encoded(
+        dataset=dataset,
+        columns=columns,
+        output=output,
+        facts=facts,
+        fit=fit,
+        train=train,
+        validation=validation,
+        x=given[0],
+        y=given[1],
+        sample_weight=given[2] if len(given) > 2 else None,
+        validation_data=tuple(part[validation] for part in parts) if held else None,
+    )
+
+
+def refuse(experiment: Experiment, facts: Facts | None = None) -> None:
+    """Stop here if the experiment has problems.
+
+    Raises:
+        SettingError: all of them, one per line.
+    """
+    if problems := problems_in(experiment, facts):
+        raise SettingError("\n".join(problem.text for problem in problems))
+
+
+def effective(fit: FitArgs, facts: Facts) -> FitArgs:
+    """The arguments with the defaults in place of those that are without effect."""
+    declared, inert = settings_of(FitArgs), inert_in(fit, facts)
+    return replace(fit, **{name: declared[name].default for name in declared if f"fit.{name}" in inert})
