@@ -40,11 +40,11 @@ def frame(run: str, x_title: str, x_range: tuple[float, float], y_title: str) ->
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "xaxis": {
-            "title": {"text": x_title, "font": {"size": 15}, "standoff": 8},
+            "title": {"text": x_title},
             "range": list(x_range),
             **_whole(x_range),
         },
-        "yaxis": {"title": {"text": y_title, "font": {"size": 15}, "standoff": 8}, "exponentformat": "power"},
+        "yaxis": {"title": {"text": y_title}, "exponentformat": "power"},
     }
 
 

@@ -11,6 +11,7 @@ from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
 from fitdash.ui import downloads
 from fitdash.ui.derived import monitors
+from fitdash.ui.happened import happened
 from fitdash.ui.live_chart import live_chart
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.resources import Desk
@@ -68,6 +69,7 @@ def _heading(run: Snapshot) -> None:
         st.markdown(f"**{escaped(title)}**", width="content")
     with st.container(key="progress"):
         st.progress(progress_of(run).share, text=progress_words(run))
+        st.caption(escaped(" ".join(happened(run.told)) or " "))
 
 
 def _failure(run: Snapshot) -> None:
@@ -108,12 +110,12 @@ def _charts(run: Snapshot) -> None:
         row = found[first : first + 2]
         for place, panel in zip(st.columns(min(2, len(found))), row, strict=False):
             with place, st.container(border=True):
-                _chart(run, panel, 360 if len(found) < 3 else 300)
+                _chart(run, panel)
 
 
-def _chart(run: Snapshot, panel: Panel, height: int) -> None:
+def _chart(run: Snapshot, panel: Panel) -> None:
     spec = curve_chart(panel, run=run.uid, planned=run.planned)
-    live_chart(spec, key=f"chart-{panel.metric}", alt=told(panel), height=height, rev=len(run.rows))
+    live_chart(spec, key=f"chart-{panel.metric}", alt=told(panel), rev=len(run.rows))
 
 
 def _expected(run: Snapshot) -> list[str]:

@@ -15,6 +15,7 @@ from streamlit.components.v1 import declare_component
 
 from fitdash.charts.theme import Chart
 
+HEIGHT = "clamp(300px, 40vh, 560px)"
 SCRIPT = r"""
 const library = src => window.__fitdashPlotly ??= new Promise((resolve, reject) => {
   const script = document.createElement('script');
@@ -36,7 +37,7 @@ export default function ({data, parentElement: root}) {          // called anew 
     });
     box.watcher.observe(box);
   }
-  box.style.height = data.height + 'px';
+  box.style.height = data.height;
   box.setAttribute('role', 'img');
   box.setAttribute('aria-label', data.alt);
   const style = getComputedStyle(root), css = name => style.getPropertyValue('--st-' + name).trim();
@@ -50,12 +51,14 @@ export default function ({data, parentElement: root}) {          // called anew 
     }
     const axis = {gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true};
     const none = 'rgba(0,0,0,0)';
-    const layout = {...figure.layout, height: data.height, paper_bgcolor: none, plot_bgcolor: none,
-      font: {color: ink, family: css('font'), size: parseFloat(css('base-font-size')) || 15},
+    const layout = {...figure.layout, autosize: true, paper_bgcolor: none, plot_bgcolor: none,
+      font: {color: ink, family: css('font'), size: parseFloat(getComputedStyle(document.documentElement).fontSize)},
       dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom', colorway: colours,
       modebar: {bgcolor: 'rgba(0,0,0,0)', color: ink, activecolor: ink, orientation: 'h'},
       hoverlabel: {bgcolor: paper, bordercolor: line, font: {color: ink}}};
-    for (const name of Object.keys(layout).filter(k => /^[xy]axis/.test(k))) layout[name] = {...axis, ...layout[name]};
+    for (const name of Object.keys(layout).filter(k => /^[xy]axis/.test(k))) {
+      layout[name] = {...axis, ...layout[name], title: {...layout[name].title, font: layout.font, standoff: 8}};
+    }
     await Plotly.react(box, figure.data, layout, {displaylogo: false, showSendToCloud: false, doubleClick: 'reset',
       modeBarButtonsToRemove: ['lasso2d', 'select2d', 'zoomIn2d', 'zoomOut2d', 'autoScale2d'],
       toImageButtonOptions: {format: 'svg', filename: data.name}});
@@ -73,18 +76,18 @@ export default function ({data, parentElement: root}) {          // called anew 
 _mount = st.components.v2.component("fitdash_chart", js=SCRIPT, isolate_styles=False)
 
 
-def live_chart(spec: Chart, *, key: str, alt: str, height: int = 320, rev: int = 0) -> None:
+def live_chart(spec: Chart, *, key: str, alt: str, height: str = HEIGHT, rev: int = 0) -> None:
     """Draw `spec`, whole each time: Streamlit may drop what was sent in between.
 
     Args:
         spec: In plotly's schema; a number at a trace's `meta.color` is a place in the theme's list of colours.
         key: Which chart of the page: the same key is the same DOM node.
         alt: The chart in words.
-        height: Pixels.
+        height: As CSS says it.
         rev: Count of points drawn; a browser test waits for it.
     """
     data: dict[str, Any] = {"spec": json.dumps(spec), "src": _plotly_js(), "alt": alt, "name": key}
-    _mount(key=key, height=height, data={**data, "height": height, "rev": str(rev)})
+    _mount(key=key, data={**data, "height": height, "rev": str(rev)})
 
 
 def _plotly_js() -> str:

@@ -26,6 +26,7 @@ class Snapshot:
         params: What callbacks were told of the fit.
         rows: The finished epochs in order.
         batch: The newest running values within an epoch.
+        told: What it told beside its numbers: the data, what callbacks did.
         lines: What it printed last.
     """
 
@@ -36,6 +37,7 @@ class Snapshot:
     params: Mapping[str, Any]
     rows: Sequence[EpochRow]
     batch: EventRow | None = None
+    told: Sequence[Mapping[str, Any]] = ()
     lines: Sequence[str] = ()
     error: str | None = None
     traceback: str | None = None
@@ -77,6 +79,7 @@ class Watch:
     uid: str
     seq: int = 0
     rows: dict[int, EpochRow] = field(default_factory=dict)
+    told: list[Mapping[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     latest: Snapshot | None = None
 
@@ -94,8 +97,9 @@ class Watch:
         """What was written since; an epoch trained again takes the place of the earlier one."""
         new = store.epochs(self.uid, since=self.seq)
         self.rows.update({row.epoch: row for row in new})
-        printed = store.events(self.uid, "printed", since=self.seq)
-        self.lines = [*self.lines, *(str(row.data) for row in printed)][-MOST_LINES:]
+        others = store.events(self.uid, "told", "printed", since=self.seq)
+        self.told += [row.data for row in others if row.kind == "told"]
+        self.lines = [*self.lines, *(str(row.data) for row in others if row.kind == "printed")][-MOST_LINES:]
 
     def _snapshot(self, record: RunRecord, store: Store) -> Snapshot:
         return Snapshot(
@@ -106,6 +110,7 @@ class Watch:
             params=record.params,
             rows=[self.rows[epoch] for epoch in sorted(self.rows)],
             batch=store.latest(record.uid, "batch") if record.is_active else None,
+            told=self.told,
             lines=self.lines,
             error=record.error,
             traceback=record.traceback,
@@ -124,6 +129,7 @@ def example() -> Snapshot:
         experiment=_experiment(told["experiment"]),
         params=told["params"],
         rows=rows,
+        told=told["told"],
         lines=told["lines"],
     )
 

@@ -2,9 +2,12 @@
 
 import streamlit as st
 
+from fitdash.ui.live_chart import HEIGHT
+
 # The theme's backgrounds: what stays in place while the page scrolls must cover what passes beneath it.
 LIGHT, DARK = "#FBFBFD", "#11151C"
-CSS = """
+CSS = (
+    """
 <style>
 [data-testid="stMainBlockContainer"] { max-width: 1800px; padding-left: 1.75rem; padding-right: 1.75rem; }
 [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] { gap: 0.6rem; }
@@ -21,11 +24,20 @@ CSS = """
 [class*="st-key-at-"] [data-testid="stCaptionContainer"] { margin-bottom: 0; }
 [class*="st-key-at-"] [data-testid="stCaptionContainer"] p { font-size: 0.8rem; line-height: 1.3; margin: 0; }
 [data-testid="stSidebar"] [data-testid="stFileUploaderDropzone"] { padding: 0.4rem 0.6rem; min-height: 0; }
+[class*="st-key-chart-"] { min-height: CHART; }
+@media (min-width: 1800px) {
+  html { font-size: 17px !important; }
+  [data-testid="stSidebar"][aria-expanded="true"] { min-width: 470px; }
+}
 @media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] > :has(.st-key-bar) { position: static; }
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
 }
 </style>
-""".replace("PAPER_LIGHT", LIGHT).replace("PAPER_DARK", DARK)
+""".replace("PAPER_LIGHT", LIGHT)
+    .replace("PAPER_DARK", DARK)
+    .replace("CHART", HEIGHT)
+)
 
 
 def apply() -> None:

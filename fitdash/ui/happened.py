@@ -1,0 +1,29 @@
+"""What callbacks and people did to a run, in words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fitdash.ui.words import number
+
+Facts = Mapping[str, Any]
+
+
+def happened(told: Sequence[Facts]) -> list[str]:
+    """One sentence for each thing that happened; repeated ones of a kind only at their last."""
+    last = {facts.get("kind"): facts for facts in told}
+    return [WORDS[kind](facts) for kind, facts in last.items() if kind in WORDS]
+
+
+def _at(facts: Facts) -> str:
+    return f"epoch {int(facts.get('epoch') or 0) + 1}"
+
+
+WORDS: dict[Any, Callable[[Facts], str]] = {
+    "data": lambda facts: str(facts.get("text", "")),
+    "learning_rate": lambda facts: f"The learning rate is {number(facts['value'])} since {_at(facts)}.",
+    "early_stop": lambda facts: f"EarlyStopping ended it at {_at(facts)}: {facts.get('monitor')} no longer got better.",
+    "restored_weights": lambda facts: f"The weights of epoch {int(facts['best_epoch']) + 1}, the best, came back.",
+    "resumed": lambda facts: f"It went on from epoch {int(facts['start_epoch']) + 1}.",
+    "nan": lambda facts: f"TerminateOnNaN ended it at {_at(facts)}: the loss was no longer a number.",
+    "stop_run": lambda facts: f"It was stopped by hand at {_at(facts)}.",
+}
