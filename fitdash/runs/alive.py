@@ -3,6 +3,7 @@
 No process numbers (they are used again) and no clocks (they are set).
 """
 
+import os
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -36,3 +37,18 @@ def is_held(path: Path) -> bool:
         return True
     lock.release()
     return False
+
+
+def lend(path: Path) -> int | None:
+    """An open file that keeps the lock as long as any process has it open; None where files cannot be handed on.
+
+    Hand it to a child and close it here: the lock is then the child's, also after it has become another program.
+    """
+    if os.name != "posix":
+        return None
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return file

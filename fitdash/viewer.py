@@ -1,0 +1,67 @@
+"""Shows a fit of a script in the dashboard.
+
+Source: R keras `fit`, view_metrics; nothing that goes wrong here may harm the training.
+"""
+
+import warnings
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fitdash.engine.callbacks.base import Logs
+from fitdash.runs.dashboards import find_or_start
+from fitdash.runs.encoding import plain
+from fitdash.runs.events import Changed, Created
+from fitdash.runs.home import store_path
+from fitdash.runs.recorder import Recorder
+from fitdash.runs.runner import failure, new_uid
+from fitdash.runs.store import Store
+from fitdash.runs.writer import Writer
+
+
+class ScriptRecorder(Recorder):
+    """Records a fit that no runner looks after: it notes the end itself."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        super().on_train_end(logs)
+        self._put(Changed(uid=self.uid, state="finished"))
+
+    def failed(self, error: BaseException) -> None:
+        """Note that the fit raised this; Ctrl-C interrupts it."""
+        self.console.end()
+        if isinstance(error, KeyboardInterrupt):
+            self._put(Changed(uid=self.uid, state="interrupted"))
+        else:
+            self._put(failure(self.uid, error))
+
+
+def watch(experiment: Mapping[str, Any], *, name: str = "script") -> list[ScriptRecorder]:
+    """Who watches a fit so that a dashboard shows it live: one recorder, or nobody if that cannot be.
+
+    Finds the dashboard on this store or starts one as a process of its own, and prints the address of the run's page.
+    What goes wrong becomes one warning.
+
+    Args:
+        experiment: What is known of the fit: {"fit": {argument: value}, …}; arrays are told by their shape.
+        name: What the run is called.
+    """
+    try:
+        address = find_or_start()
+        writer = _writer(store_path())
+        recorder = ScriptRecorder(new_uid(), writer.put)
+        facts = plain(experiment)
+        writer.put(Created(uid=recorder.uid, name=name, experiment=facts, writer=writer.uid, state="running"))
+        # Whoever opens the address at once shall find the run.
+        writer.flush(1.0)
+        print(f"Watch this run at {address}/?run={recorder.uid}", flush=True)
+    except Exception as error:
+        warnings.warn(f"view_metrics cannot show this fit: {error}", stacklevel=2)
+        return []
+    return [recorder]
+
+
+@cache
+def _writer(path: Path) -> Writer:
+    """The one writer of this process for this store; it closes itself when the process ends."""
+    return Writer(Store(path))
