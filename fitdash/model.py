@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from fitdash.data.adapter import Target
-from fitdash.engine import arguments, loop, optimizers
+from fitdash.engine import arguments, layers, loop, optimizers
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.list import CallbackList, make_callbacks
 from fitdash.engine.devices import device_of, few_threads, target_of
@@ -94,33 +94,30 @@ class Model(SingleBatches, ModuleMethods):
         Source: R keras `compile`.
         """
         optimizers.is_known(optimizer)
-        objective = Objective(
-            loss=loss,
-            metrics=metrics,
-            loss_weights=loss_weights,
-            weighted_metrics=weighted_metrics,
-            sample_weight_mode=sample_weight_mode,
-        )
-        if precision not in ("float32", "bfloat16"):
-            raise SettingError(f'precision must be "float32" or "bfloat16", got {precision!r}.')
-        if device is not None:
-            self.module.to(device_of(device))
-        self._objective = objective
-        self._optimizer_given, self._optimizer = optimizer, None
-        self._settings = {
-            "optimizer": optimizer,
+        measured = {
             "loss": loss,
             "metrics": metrics,
             "loss_weights": loss_weights,
             "weighted_metrics": weighted_metrics,
             "sample_weight_mode": sample_weight_mode,
-            "run_eagerly": run_eagerly,
-            "precision": precision,
         }
-        self._step = Step(self.module, objective, lambda: self.optimizer, precision)
-        self._forward = self._step
-        self._train_book, self._test_book = objective.new_book(), objective.new_book()
+        objective = Objective(**measured)
+        if precision not in ("float32", "bfloat16"):
+            raise SettingError(f'precision must be "float32" or "bfloat16", got {precision!r}.')
+        if device is not None:
+            self.module.to(device_of(device))
+        self._optimizer_given, self._optimizer = optimizer, None
+        self._measured = measured
+        self._settings = {"optimizer": optimizer, **measured, "run_eagerly": run_eagerly, "precision": precision}
+        self._measure(objective)
         return self
+
+    def _measure(self, objective: Objective) -> None:
+        """Count by this objective from now on."""
+        self._objective = objective
+        self._step = Step(self.module, objective, lambda: self.optimizer, self._settings["precision"])
+        self._forward = self._step
+        self._train_book, self._test_book, self._single_book = (objective.new_book() for _ in range(3))
 
     @property
     def optimizer(self) -> Any:
@@ -216,6 +213,7 @@ class Model(SingleBatches, ModuleMethods):
                 validation_steps=validation_steps,
                 validation_batch_size=validation_batch_size,
                 validation_freq=validation_freq,
+                callbacks=callbacks,
             ),
             self._feed,
             self._target,
@@ -246,7 +244,7 @@ class Model(SingleBatches, ModuleMethods):
             initial_epoch=fit.initial_epoch,
             epochs=fit.epochs,
         )
-        with few_threads():
+        with few_threads(), torch.enable_grad():
             loop.train(run)
         return history
 
@@ -281,12 +279,13 @@ class Model(SingleBatches, ModuleMethods):
 
         Source: R keras `evaluate`.
         """
-        self._compiled("evaluate", needs_loss=True)
+        objective = self._compiled("evaluate", needs_loss=True)
         source = self._feed if x is None else x
         window = evaluation_source(source, y, sample_weight, batch_size, steps, self._target)
         told = self._told(callbacks, arguments.verbosity(verbose), window.steps)
+        book = objective.new_book()  # its own: a callback may evaluate while another evaluation runs
         with few_threads():
-            logs = loop.evaluate(self, self._step, self._test_book, window, told, alone=True)
+            logs = loop.evaluate(self, self._step, book, window, told, alone=True)
         return values_of(logs, return_dict)
 
     def predict(
@@ -360,16 +359,16 @@ class Model(SingleBatches, ModuleMethods):
     def _example(self) -> Any:
         return self._forward.example
 
-    def _forget_example(self) -> None:
+    def _forget_shapes(self) -> None:
+        """The module's outputs are others from now on: count anew, and keep the optimizer."""
         self._forward.example = None
+        if self._objective is not None:
+            self._measure(Objective(**self._measured))
 
     def _compile_config(self) -> dict[str, Any] | None:
         if self._objective is None:
             return None
-        return {
-            name: value if isinstance(value, (str, bool, type(None))) else repr(value)
-            for name, value in self._settings.items()
-        }
+        return {name: layers.plain(value) for name, value in self._settings.items()}
 
 
 def _draw(*args: Any, **kwargs: Any) -> Any:

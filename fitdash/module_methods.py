@@ -55,7 +55,7 @@ class ModuleMethods:
                     if id(parameter) in gone:
                         self._optimizer.state.pop(parameter, None)
                 group["params"] = [parameter for parameter in group["params"] if id(parameter) not in gone]
-        self._forget_example()
+        self._forget_shapes()
         return layer
 
     def get_weights(self) -> list[np.ndarray[Any, Any]]:
@@ -82,19 +82,23 @@ class ModuleMethods:
 
         Source: R keras `fit_generator(object, generator, steps_per_epoch, epochs, …)`.
         """
-        names = ("steps_per_epoch", "epochs", "verbose", "callbacks", "view_metrics", "validation_data")
+        first = "steps_per_epoch epochs verbose callbacks view_metrics validation_data validation_steps class_weight"
+        names = (*first.split(), "max_queue_size", "workers", "initial_epoch")
         return self._renamed("fit", generator, names, args, kwargs)
 
     def evaluate_generator(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
         """`evaluate`, under its older name."""
-        return self._renamed("evaluate", generator, ("steps",), args, kwargs)
+        return self._renamed("evaluate", generator, ("steps", "max_queue_size", "workers", "callbacks"), args, kwargs)
 
     def predict_generator(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
         """`predict`, under its older name."""
-        return self._renamed("predict", generator, ("steps", "verbose", "callbacks"), args, kwargs)
+        names = ("steps", "max_queue_size", "workers", "verbose", "callbacks")
+        return self._renamed("predict", generator, names, args, kwargs)
 
     def _renamed(self, name: str, generator: Any, order: tuple[str, ...], args: Any, kwargs: Any) -> Any:
         warnings.warn(f"{name}_generator is deprecated: {name} takes generators.", DeprecationWarning, stacklevel=3)
+        if len(args) > len(order):
+            raise TypeError(f"{name}_generator takes at most {len(order) + 1} arguments by place, got {len(args) + 1}.")
         given = dict(zip(order, args, strict=False)) | kwargs
         unused = {"max_queue_size", "workers", "use_multiprocessing"}
         return getattr(self, name)(generator, **{key: value for key, value in given.items() if key not in unused})
@@ -102,7 +106,7 @@ class ModuleMethods:
     def _example(self) -> Any:
         raise NotImplementedError
 
-    def _forget_example(self) -> None:
+    def _forget_shapes(self) -> None:
         raise NotImplementedError
 
     def _compile_config(self) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from fitdash.data.adapter import Batch
@@ -22,8 +23,7 @@ class SingleBatches:
     module: nn.Module
     _step: Step
     _forward: Step
-    _train_book: Book
-    _test_book: Book
+    _single_book: Book
 
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
@@ -35,11 +35,12 @@ class SingleBatches:
         self._compiled("train_on_batch", needs_loss=True)
         weights = None if class_weight is None else ClassWeights(class_weight)
         batch = self._batch(x, y, sample_weight)
-        self._train_book.reset()
+        self._single_book.reset()
         self.module.train()
         self._step.prepare()
-        self._step.train(batch, self._train_book, weights)
-        return values_of(self._train_book.logs(), return_dict)
+        with torch.enable_grad():
+            self._step.train(batch, self._single_book, weights)
+        return values_of(self._single_book.logs(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Values:
         """Loss and metrics of exactly these rows.
@@ -48,10 +49,10 @@ class SingleBatches:
         """
         self._compiled("test_on_batch", needs_loss=True)
         batch = self._batch(x, y, sample_weight)
-        self._test_book.reset()
+        self._single_book.reset()
         with loop.evaluating(self.module):
-            self._step.test(batch, self._test_book)
-        return values_of(self._test_book.logs(), return_dict)
+            self._step.test(batch, self._single_book)
+        return values_of(self._single_book.logs(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for exactly these rows, by one forward call, as NumPy.

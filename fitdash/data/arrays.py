@@ -35,6 +35,7 @@ class ArraySource:
         self.batch_size, self.order, self.target = batch_size, order, target
         self.structure = (x, y, weight)
         self.parts: list[Rows] = leaves_of(self.structure)
+        self.inputs = len(leaves_of(x))
         if order == "rows":
             self.parts = [getattr(part, "for_shuffling", lambda part=part: part)() for part in self.parts]
         self.plain = weight is None and not any(isinstance(part, (list, tuple, dict)) for part in (x, y))
@@ -63,9 +64,9 @@ class ArraySource:
         for start in range(0, self.rows, size):
             stop = min(start + size, self.rows)
             if index is None:
-                yield [self._moved(part.slice(start, stop)) for part in self.parts]
+                yield self._piece(start, stop)
             else:
-                yield [self._moved(part.take(index[start:stop])) for part in self.parts]
+                yield [part.take(index[start:stop]).to(self.target.device) for part in self.parts]
 
     def narrow(self, start: int, stop: int, *, batch_size: int, order: Order) -> "ArraySource":
         """Only the rows start … stop − 1, without copying."""
@@ -77,10 +78,15 @@ class ArraySource:
         full, size = self.rows // self.batch_size, self.batch_size
         starts = [*(torch.randperm(full) * size).tolist(), *([full * size] if full * size < self.rows else [])]
         for start in starts:
-            yield [self._moved(part.slice(start, min(start + size, self.rows))) for part in self.parts]
+            yield self._piece(start, min(start + size, self.rows))
 
-    def _moved(self, tensor: torch.Tensor) -> torch.Tensor:
-        return tensor.to(self.target.device)
+    def _piece(self, start: int, stop: int) -> list[torch.Tensor]:
+        """Rows as they lie; inputs as copies, since a module may write into them and the arrays are the caller's."""
+        pieces = [part.slice(start, stop).to(self.target.device) for part in self.parts]
+        for i, part in enumerate(self.parts[: self.inputs]):
+            if isinstance(part, TensorRows) and part.shares(pieces[i]):
+                pieces[i] = pieces[i].clone()
+        return pieces
 
     def _batch(self, tensors: tuple[torch.Tensor, ...]) -> Batch:
         rows = len(tensors[0])
@@ -117,7 +123,9 @@ def is_plain(value: Any) -> bool:
         if not value:
             return True
         value = value[0]
-    return value is not None and not hasattr(value, "__array__") and not isinstance(value, (dict, torch.Tensor))
+    if value is None or isinstance(value, dict):
+        return False
+    return len(getattr(value, "shape", ())) == 0 if hasattr(value, "__array__") else True
 
 
 def _structured(value: Any, name: str, floating: torch.dtype, leaf: Any) -> Any:

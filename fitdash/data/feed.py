@@ -1,10 +1,11 @@
 """From what a caller gave as data to a source of batches."""
 
+from functools import partial
 from typing import Any
 
 from fitdash.data.adapter import Source, Target, kind_of
 from fitdash.data.arrays import ArraySource, Order, arrays_of
-from fitdash.data.generator import FunctionSource, IterableSource, IteratorSource
+from fitdash.data.generator import FunctionSource, IterableSource, IteratorSource, batch_of, length_of
 from fitdash.data.torch_data import DatasetSource
 from fitdash.errors import DataError, SettingError
 
@@ -44,13 +45,16 @@ def source_of(
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
         return ArraySource(*rows, batch_size=size, order=order, target=target)
     refuse_with_batches(kind, y=y, sample_weight=weight, batch_size=batch_size, prefix=prefix)
+    read = partial(batch_of, target=target, inputs_only=not needs_y)
     if kind == "dataset":
-        if len(x) == 0:
-            raise DataError(f"{prefix}x is empty: the data set has 0 samples.")
-        return DatasetSource(x, batch_size=batch_size or DEFAULT_BATCH_SIZE, order=order, target=target)
+        if not length_of(x):
+            found = "it has no length" if length_of(x) is None else "it is empty: 0 samples"
+            raise DataError(f"{prefix}x must be a data set with samples to count, but {found}.")
+        size = batch_size or DEFAULT_BATCH_SIZE
+        return DatasetSource(x, batch_size=size, order=order, read=read, inputs_only=not needs_y)
     if kind == "iterator":
-        return IteratorSource(x, target)
-    return FunctionSource(x, target) if kind == "function" else IterableSource(x, target)
+        return IteratorSource(x, read)
+    return FunctionSource(x, read) if kind == "function" else IterableSource(x, read)
 
 
 def refuse_with_batches(kind: str, *, y: Any, sample_weight: Any, batch_size: int | None, prefix: str = "") -> None:

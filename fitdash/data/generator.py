@@ -18,12 +18,12 @@ class IteratorSource:
     steps = None
     rows = None
 
-    def __init__(self, iterator: Iterator[Any], target: Target) -> None:
-        self.iterator, self.target = iterator, target
+    def __init__(self, iterator: Iterator[Any], read: Callable[[Any], Batch]) -> None:
+        self.iterator, self.read = iterator, read
 
     def batches(self) -> Iterator[Batch]:
         for item in self.iterator:
-            yield batch_of(item, self.target)
+            yield self.read(item)
 
 
 class IterableSource:
@@ -31,13 +31,13 @@ class IterableSource:
 
     Args:
         iterable: Yields x, (x,), (x, y) or (x, y, weight).
-        target: Device and floating-point type of the batches.
+        read: Makes a batch of such an item.
     """
 
     reiterable = True
 
-    def __init__(self, iterable: Any, target: Target) -> None:
-        self.iterable, self.target = iterable, target
+    def __init__(self, iterable: Any, read: Callable[[Any], Batch]) -> None:
+        self.iterable, self.read = iterable, read
 
     @property
     def steps(self) -> int | None:
@@ -49,7 +49,7 @@ class IterableSource:
 
     def batches(self) -> Iterator[Batch]:
         for item in _items(self.iterable):
-            yield batch_of(item, self.target)
+            yield self.read(item)
 
 
 class FunctionSource:
@@ -59,16 +59,21 @@ class FunctionSource:
     steps = None
     rows = None
 
-    def __init__(self, function: Callable[[], Iterable[Any]], target: Target) -> None:
-        self.function, self.target = function, target
+    def __init__(self, function: Callable[[], Iterable[Any]], read: Callable[[Any], Batch]) -> None:
+        self.function, self.read = function, read
 
     def batches(self) -> Iterator[Batch]:
         for item in self.function():
-            yield batch_of(item, self.target)
+            yield self.read(item)
 
 
-def batch_of(item: Any, target: Target) -> Batch:
+def batch_of(item: Any, target: Target, *, inputs_only: bool = False) -> Batch:
     """What a source yielded, as a batch on its device.
+
+    Args:
+        item: x, (x,), (x, y) or (x, y, weight).
+        target: Device and floating-point type.
+        inputs_only: Leave y and weight unread.
 
     Raises:
         DataError: more than three parts, or parts that do not fit together.
@@ -76,7 +81,7 @@ def batch_of(item: Any, target: Target) -> Batch:
     parts = tuple(item) if isinstance(item, (list, tuple)) else (item,)
     if not 1 <= len(parts) <= 3:
         raise DataError(f"A batch must be x, (x,), (x, y) or (x, y, sample_weight), got {len(parts)} parts.")
-    x, y, weight = (*parts, None, None)[:3]
+    x, y, weight = (*(parts[:1] if inputs_only else parts), None, None)[:3]
     if _is_ready(x, target) and (y is None or _is_ready(y, target)) and weight is None:
         batch = Batch(x, y, None, len(x))
         if y is None or len(y) == len(x) > 0:
@@ -103,8 +108,10 @@ def _items(iterable: Any) -> Iterator[Any]:
 
 def _is_ready(value: Any, target: Target) -> bool:
     """Whether a tensor needs no conversion; most batches of a DataLoader are so."""
-    if not isinstance(value, torch.Tensor) or value.ndim < 2 or value.device != target.device:
-        return isinstance(value, torch.Tensor) and value.ndim == 1 and value.dtype == torch.int64
+    if not isinstance(value, torch.Tensor) or value.device != target.device:
+        return False
+    if value.ndim < 2:
+        return value.ndim == 1 and value.dtype == torch.int64
     return value.dtype == target.floating or not value.is_floating_point()
 
 

@@ -27,7 +27,7 @@ class Passes:
         self.asked = steps
         self.known = steps if steps is not None else source.steps
         self._pass: Iterator[Batch] | None = None
-        self._began = False
+        self._ahead: Batch | None = None
 
     @property
     def steps(self) -> int | None:
@@ -35,55 +35,59 @@ class Passes:
         return self.known
 
     def has_more(self) -> bool:
-        """Whether another epoch can begin; looks one batch ahead only where the length is unknown."""
-        if self.source.reiterable and (self.source.steps is not None or self._began):
+        """Whether another epoch can begin, as far as that is known; looks one batch ahead into an iterator."""
+        if self.source.reiterable:
             return self.source.steps != 0
-        self._began = True
-        if self._pass is None:
-            self._pass = self.source.batches()
-        first = next(self._pass, None)
-        if first is None:
-            return False
-        self._pass = itertools.chain([first], self._pass)
-        return True
+        if self._ahead is None:
+            self._ahead = self._drawn()
+        return self._ahead is not None
+
+    def refuse_empty(self) -> None:
+        """Refuse data that is known to be empty.
+
+        Raises:
+            DataError: there is no batch.
+        """
+        if not self.has_more():
+            raise DataError("The training data is empty: it gave no batch.")
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of one epoch."""
         return self._one_pass() if self.asked is None else self._steps(self.asked)
 
     def _one_pass(self) -> Iterator[Batch]:
-        batches = self._pass if self._pass is not None else self.source.batches()
-        self._pass = None if self.source.reiterable else batches
         seen = 0
-        for batch in batches:
+        while (batch := self._drawn()) is not None:
             seen += 1
             yield batch
-        if self.source.steps is None:
-            self.known = seen if self.source.reiterable else self.known
+        if self.source.reiterable:
+            self._pass = None
+            self.known = seen if self.source.steps is None else self.known
 
     def _steps(self, steps: int) -> Iterator[Batch]:
         for taken in range(steps):
-            batch = self._next()
+            batch = self._drawn()
+            if batch is None and self.source.reiterable:
+                self._pass = None
+                batch = self._drawn()
             if batch is None:
-                warnings.warn(
-                    f"The data ran out of data after {taken} of {steps} steps; this epoch ends early. "
-                    "Give a generator function, which is called anew for each pass, or fewer steps_per_epoch.",
-                    stacklevel=2,
-                )
+                if taken:
+                    warnings.warn(
+                        f"The training data ran out of data after {taken} of {steps} steps; this epoch ends early. "
+                        "Give a generator function, which is called anew for each pass, or fewer steps_per_epoch.",
+                        stacklevel=2,
+                    )
                 return
             yield batch
 
-    def _next(self) -> Batch | None:
-        """The next batch, over the end of a pass where another one can begin."""
+    def _drawn(self) -> Batch | None:
+        """The next batch of the pass, None at its end."""
+        if self._ahead is not None:
+            batch, self._ahead = self._ahead, None
+            return batch
         if self._pass is None:
             self._pass = self.source.batches()
-        batch = next(self._pass, None)
-        if batch is None and self.source.reiterable:
-            self._pass = self.source.batches()
-            batch = next(self._pass, None)
-            if batch is None:
-                raise DataError("The data is empty: a new pass over it gave no batch.")
-        return batch
+        return next(self._pass, None)
 
 
 class Window:
@@ -98,8 +102,8 @@ class Window:
         self.source, self.asked = source, steps
         known = source.steps
         self.known = steps if known is None else known if steps is None else min(steps, known)
-        self.told_dry = False
         self._rest: Iterator[Batch] | None = None
+        self._is_fresh = False
         self._warned = False
 
     @property
@@ -107,23 +111,24 @@ class Window:
         return self.known
 
     def refuse_empty(self) -> None:
-        """Look one batch ahead into an iterator.
+        """Refuse data without a batch; looks one ahead where the length is unknown.
 
         Raises:
             DataError: there is none.
         """
-        if self.source.reiterable:
-            return
-        self._rest = self.source.batches()
-        first = next(self._rest, None)
-        if first is None:
+        if self.source.steps is None:
+            self._rest = self.source.batches()
+            first = next(self._rest, None)
+            self._rest = itertools.chain([] if first is None else [first], self._rest)
+            self._is_fresh = True
+        if self.source.steps == 0 or (self._is_fresh and first is None):
             raise DataError("The data is empty: it gave no batch.")
-        self._rest = itertools.chain([first], self._rest)
 
     def epoch(self) -> Iterator[Batch]:
-        """The batches of one evaluation."""
-        if self.source.reiterable or self._rest is None:
+        """The batches of one evaluation; warns once where there are fewer than asked for."""
+        if self._rest is None or (self.source.reiterable and not self._is_fresh):
             self._rest = self.source.batches()
+        self._is_fresh = False
         taken = 0
         while self.asked is None or taken < self.asked:
             batch = next(self._rest, None)
@@ -131,13 +136,15 @@ class Window:
                 break
             taken += 1
             yield batch
-        if self.asked is not None and 0 < taken < self.asked:
+        if taken == 0 or (self.asked is not None and taken < self.asked):
             self._warn(taken)
 
     def _warn(self, taken: int) -> None:
         if not self._warned:
             self._warned = True
+            asked = "" if self.asked is None else f" of {self.asked}"
+            what = "what there was is used" if taken else "nothing is measured from here on"
             warnings.warn(
-                f"The validation data ran out of data after {taken} of {self.asked} steps; what there was is used.",
+                f"The data to evaluate ran out of data after {taken}{asked} steps; {what}.",
                 stacklevel=2,
             )

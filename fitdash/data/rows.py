@@ -53,6 +53,10 @@ class TensorRows:
     def narrow(self, start: int, stop: int) -> "TensorRows":
         return TensorRows(self.tensor[start:stop], self.dtype)
 
+    def shares(self, piece: torch.Tensor) -> bool:
+        """Whether writing into `piece` would write into these rows."""
+        return piece.untyped_storage().data_ptr() == self.tensor.untyped_storage().data_ptr()
+
 
 def rows_of(value: Any, name: str, floating: torch.dtype) -> Rows:
     """`value` as rows: floats become `floating`, integers and booleans keep their kind.
@@ -103,12 +107,14 @@ def _numpy(value: Any, name: str) -> np.ndarray[Any, Any]:
 
 
 def _from_pandas(value: Any) -> np.ndarray[Any, Any]:
-    """A frame as (n, columns), a series as one column (n, 1)."""
-    frame = value.to_frame() if value.ndim == 1 else value
+    """A frame as (n, columns), a series as one column (n, 1), an array of pandas' own as (n,)."""
+    import pandas as pd
+
+    frame = pd.DataFrame(value) if value.ndim == 1 else value
     array = frame.to_numpy()
     if array.dtype == object and all(getattr(kind, "kind", "O") in "fiub" for kind in frame.dtypes):
         array = frame.to_numpy(dtype="float64", na_value=np.nan)
-    return np.asarray(array)
+    return np.asarray(array if hasattr(value, "to_frame") or value.ndim > 1 else array[:, 0])
 
 
 class _Shared:

@@ -1,14 +1,13 @@
 """torch's own sources: map-style data sets, which fit batches itself, and loaders, which come with batches."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch.utils.data import default_collate
 
-from fitdash.data.adapter import Batch, Target
+from fitdash.data.adapter import Batch
 from fitdash.data.arrays import Order
-from fitdash.data.generator import batch_of
 
 
 class DatasetSource:
@@ -18,13 +17,17 @@ class DatasetSource:
         dataset: Has `__len__` and `__getitem__`; an item is x, (x,), (x, y) or (x, y, weight) of one sample.
         batch_size: Samples of a batch; the last one may be smaller.
         order: "rows", "batch" or "given", as for arrays.
-        target: Device and floating-point type of the batches.
+        read: Makes a batch of collated samples.
+        inputs_only: Leave y and weight of the samples out.
     """
 
     reiterable = True
 
-    def __init__(self, dataset: Any, *, batch_size: int, order: Order, target: Target) -> None:
-        self.dataset, self.batch_size, self.order, self.target = dataset, batch_size, order, target
+    def __init__(
+        self, dataset: Any, *, batch_size: int, order: Order, read: Callable[[Any], Batch], inputs_only: bool = False
+    ) -> None:
+        self.dataset, self.batch_size, self.order, self.read = dataset, batch_size, order, read
+        self.inputs_only = inputs_only
 
     @property
     def rows(self) -> int:
@@ -37,8 +40,11 @@ class DatasetSource:
     def batches(self) -> Iterator[Batch]:
         for index in self._order():
             samples = [self.dataset[i] for i in index]
+            has_parts = isinstance(samples[0], (tuple, list))
+            if has_parts and self.inputs_only:
+                samples = [sample[:1] for sample in samples]
             item = default_collate(samples)
-            yield batch_of(item if isinstance(samples[0], (tuple, list)) else (item,), self.target)
+            yield self.read(item if has_parts else (item,))
 
     def _order(self) -> Iterator[list[int]]:
         size, rows = self.batch_size, self.rows

@@ -44,6 +44,8 @@ class ClassWeights:
 
     def times(self, weight: torch.Tensor | None, y: Any, prediction: Any) -> torch.Tensor:
         """The class weights of `y`, multiplied with the samples' own weights."""
+        if y is None:
+            raise DataError("class_weight needs targets, but a batch came without y. Yield (x, y).")
         target, output = _single(y), _single(prediction)
         ours = self.of(target, output.ndim)
         return ours if weight is None else product(_single(weight), ours)

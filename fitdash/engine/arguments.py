@@ -5,9 +5,16 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from fitdash import options
-from fitdash.errors import FitdashError, SettingError
+from fitdash.errors import DataError, FitdashError, SettingError
 
 T = TypeVar("T")
+
+
+class SeveralProblems(SettingError, DataError, TypeError):
+    """Problems of more than one class at once."""
+
+
+_CLASSES = (SettingError, DataError, TypeError, FitdashError)
 
 
 class Problems:
@@ -25,11 +32,13 @@ class Problems:
             return None
 
     def refuse(self) -> None:
-        """Raise what was found: one problem as itself, several as the first one's class with all their sentences."""
+        """Raise what was found: one problem as itself, several as one error of all their classes and sentences."""
         if len(self.found) == 1:
             raise self.found[0]
         if self.found:
-            raise type(self.found[0])("\n".join(str(error) for error in self.found))
+            classes = {next(known for known in _CLASSES if isinstance(error, known)) for error in self.found}
+            kind = classes.pop() if len(classes) == 1 else SeveralProblems
+            raise kind("\n".join(str(error) for error in self.found))
 
 
 def positive(name: str, value: Any) -> int | None:
@@ -119,7 +128,9 @@ def validation_epochs(value: Any) -> Callable[[int], bool]:
     Raises:
         SettingError: anything else.
     """
-    if isinstance(value, (list, tuple, set, frozenset)) and all(_is_whole(epoch) and epoch >= 1 for epoch in value):
+    if isinstance(value, (list, tuple, set, frozenset, range)) and all(
+        _is_whole(epoch) and epoch >= 1 for epoch in value
+    ):
         chosen = frozenset(int(epoch) for epoch in value)
         return lambda epoch: epoch + 1 in chosen
     if not _is_whole(value) or value < 1:

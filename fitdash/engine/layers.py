@@ -5,7 +5,7 @@ Source: Keras `get_layer`, `pop_layer`, `summary`, `get_config`, and the R funct
 
 import contextlib
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -86,6 +86,15 @@ def config(module: nn.Module) -> dict[str, Any]:
         {"name": name, "class": type(layer).__name__, "settings": layer.extra_repr()} for name, layer in _leaves(module)
     ]
     return {"class": type(module).__name__, "layers": layers}
+
+
+def plain(value: Any) -> Any:
+    """A setting as data for JSON; what is neither number nor text as it prints itself."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(part) for part in value]
+    return value if isinstance(value, (str, bool, int, float, type(None))) else repr(value)
 
 
 def output_shapes(module: nn.Module, example: Any) -> dict[str, tuple[int, ...]]:

@@ -84,6 +84,8 @@ def train_epoch(fit: Fit, epoch: int) -> Logs:
     fit.step.prepare()
     fit.was_cut = _train_steps(fit, epoch)
     module.eval()
+    if book.rows == 0:
+        return _nothing_trained(fit, epoch)
     logs = book.logs()
     if fit.was_cut:
         callbacks.on_partial_epoch(epoch, logs)
@@ -146,9 +148,7 @@ def evaluate(
                 callbacks.on_progress(seen, book.logs)
             if flags.stop_evaluating:
                 break
-    if seen == 0:
-        return _nothing_seen(window, callbacks)
-    logs = book.logs()
+    logs = book.logs() if seen else {}
     callbacks.on_test_end(dict(logs))
     return logs
 
@@ -188,33 +188,29 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def _has_data(fit: Fit, epoch: int) -> bool:
-    """Whether this epoch has a batch.
-
-    Raises:
-        DataError: there is none for the first epoch.
-    """
+    """Whether this epoch has a batch, as far as that can be known; if not, training ends with a warning."""
     if fit.passes.has_more():
         return True
-    if epoch == fit.flags.start_epoch:
-        raise DataError("The training data is empty: it gave no batch.")
-    warnings.warn(
-        f"The data ran out of data before epoch {epoch + 1}: training ends here. "
-        "Give a generator function, which is called anew for each pass.",
-        stacklevel=2,
-    )
+    _ran_out(epoch)
     return False
 
 
-def _nothing_seen(window: Window, callbacks: CallbackList) -> Logs:
-    """An iterator that has run dry gives no values, once with a warning.
+def _nothing_trained(fit: Fit, epoch: int) -> Logs:
+    """A pass without a batch ends training, although another pass could begin.
 
     Raises:
-        DataError: the data was empty from the start.
+        DataError: it was the first one.
     """
-    if window.source.reiterable:
-        raise DataError("The data to evaluate is empty: it gave no batch.")
-    if not window.told_dry:
-        window.told_dry = True
-        warnings.warn("The validation data ran out of data: there are no more val_ values.", stacklevel=2)
-    callbacks.on_test_end({})
+    if epoch == fit.flags.start_epoch:
+        raise DataError("The training data is empty: it gave no batch.")
+    _ran_out(epoch)
+    fit.was_cut = True
     return {}
+
+
+def _ran_out(epoch: int) -> None:
+    warnings.warn(
+        f"The training data ran out of data before epoch {epoch + 1}: training ends here. "
+        "Give a generator function, which is called anew for each pass.",
+        stacklevel=3,
+    )

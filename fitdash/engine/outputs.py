@@ -47,7 +47,7 @@ def classes_of(probabilities: Any) -> Any:
 
 def _linked(array: Any, link: Link) -> Any:
     if link == "sigmoid":
-        return (1 / (1 + np.exp(-array.astype(np.float64)))).astype(array.dtype)
+        return (0.5 * (1 + np.tanh(array.astype(np.float64) / 2))).astype(array.dtype)
     if link == "softmax":
         raised = np.exp(array - array.max(1, keepdims=True))
         return raised / raised.sum(1, keepdims=True)

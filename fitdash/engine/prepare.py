@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from fitdash.data.adapter import Source, Target, kind_of
-from fitdash.data.arrays import ArraySource, Order
+from fitdash.data.arrays import ArraySource, Order, is_plain
 from fitdash.data.feed import DEFAULT_BATCH_SIZE, source_of
 from fitdash.data.passes import Passes, Window
 from fitdash.data.split import cut
 from fitdash.data.weights import ClassWeights
 from fitdash.engine import arguments
+from fitdash.engine.callbacks.list import make_callbacks
 from fitdash.engine.loop import Validation
 from fitdash.errors import DataError, SettingError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """The arguments of `fit` as they came, but for the callbacks."""
+    """The arguments of `fit` as they came."""
 
     x: Any
     y: Any
@@ -35,6 +36,7 @@ class Given:
     validation_steps: Any
     validation_batch_size: Any
     validation_freq: Any
+    callbacks: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,7 @@ def prepared(given: Given, feed: Any, target: Target) -> Prepared:
     due = check(arguments.validation_epochs, given.validation_freq)
     shuffle = check(arguments.shuffling, given.shuffle)
     class_weight = check(_class_weight, given.class_weight, given.y)
+    check(make_callbacks, given.callbacks, None, 0)
     order: Order = "given" if steps is not None or shuffle is False else "batch" if shuffle == "batch" else "rows"
     whole = "given" if split and given.validation_data is None else order  # a part of it gets the order
     source = check(_training_source, given, feed, target, batch_size, whole)
@@ -85,18 +88,24 @@ def prepared(given: Given, feed: Any, target: Target) -> Prepared:
     problems.refuse()
     assert source is not None
     assert due is not None
+    assert epochs is not None
+    assert initial_epoch is not None
     training, held_out = validating or (source, None)
     if given.x is None and steps is None and training.steps is None:
         steps = 1
+    passes = Passes(training, steps)
     window = None if held_out is None else Window(held_out, validation_steps)
+    if epochs > initial_epoch:
+        check(passes.refuse_empty)
     if window is not None:
-        window.refuse_empty()
+        check(window.refuse_empty)
+    problems.refuse()
     return Prepared(
-        passes=Passes(training, steps),
+        passes=passes,
         validation=None if window is None else Validation(window=window, due=due),
         class_weight=class_weight,
-        initial_epoch=initial_epoch or 0,
-        epochs=epochs or 0,
+        initial_epoch=initial_epoch,
+        epochs=epochs,
         verbose=verbose or 0,
         view_metrics="auto" if view_metrics is None else view_metrics,
         params=_params(training, held_out, batch_size),
@@ -129,16 +138,12 @@ def evaluation_source(
 def _class_weight(given: Any, y: Any) -> ClassWeights | None:
     if given is None:
         return None
-    outputs = len(y) if isinstance(y, dict) or (isinstance(y, (list, tuple)) and _holds_arrays(y)) else 1
+    outputs = len(y) if isinstance(y, dict) or (isinstance(y, (list, tuple)) and not is_plain(y)) else 1
     if outputs > 1:
         raise SettingError(
             f"class_weight works with one output, got {outputs} targets. Give sample_weight for each output instead."
         )
     return ClassWeights(given)
-
-
-def _holds_arrays(y: Any) -> bool:
-    return any(hasattr(part, "__array__") for part in y)
 
 
 def _training_source(given: Given, feed: Any, target: Target, batch_size: int | None, order: Order) -> Source:
@@ -165,13 +170,17 @@ def _validation_source(
         return (source, None) if source is not None else None
     if not isinstance(source, ArraySource):
         raise SettingError(
-            f"validation_split must be 0 unless x and y are arrays, got {split} with a {kind_of(given.x)}. "
+            f"validation_split must be 0 unless x and y are arrays, got {split} with {_named(given.x)}. "
             "Give validation_data instead."
         )
     first = cut(source.rows, split)
     training = source.narrow(0, first, batch_size=batch_size or DEFAULT_BATCH_SIZE, order=order)
     size = validation_size or DEFAULT_BATCH_SIZE
     return training, source.narrow(first, source.rows, batch_size=size, order="given")
+
+
+def _named(x: Any) -> str:
+    return "the model's feed" if x is None else f"a source of the kind {kind_of(x)!r}"
 
 
 def _from_validation_data(data: Any, target: Target, batch_size: int | None) -> Source:

@@ -10,9 +10,13 @@ from torch import nn
 
 from fitdash.data.adapter import Batch, leaves_of, rebuilt
 from fitdash.data.weights import ClassWeights
+from fitdash.engine.devices import target_of
 from fitdash.engine.objective import Objective
 from fitdash.engine.objective_book import Book
 from fitdash.errors import DataError
+
+DTYPE_WORDS = ("dtype", "scalar type", "Input type", "not implemented for", "can't be cast")
+"""What torch says where a module meets numbers of a kind it does not take."""
 
 
 class Forward:
@@ -30,7 +34,7 @@ class Forward:
                 return self.module(**self._chosen(x))
             return self.module(*x)
         except RuntimeError as error:
-            if "dtype" not in str(error):
+            if not any(words in str(error) for words in DTYPE_WORDS):
                 raise
             raise RuntimeError(f"{error}\nx has {_dtypes(x)}; cast it to what the module works with.") from error
 
@@ -62,7 +66,7 @@ class Step:
         self.output_names = getattr(module, "output_names", None)
         self.casting: Callable[[], Any] = contextlib.nullcontext
         if precision == "bfloat16":
-            self.casting = lambda: torch.autocast(next(module.parameters()).device.type, torch.bfloat16)
+            self.casting = lambda: torch.autocast(target_of(module).device.type, torch.bfloat16)
         self.example: Any = None
         """Inputs of the first batch as tensors without values, from which `summary` reads shapes."""
         self._update: Callable[[], Any] | None = None
@@ -142,5 +146,4 @@ def _keywords(module: nn.Module) -> tuple[set[str], set[str] | None]:
 
 
 def _dtypes(x: Any) -> str:
-    tensors = [x] if isinstance(x, torch.Tensor) else list(x.values() if isinstance(x, dict) else x)
-    return ", ".join(f"dtype {str(t.dtype).removeprefix('torch.')}" for t in tensors)
+    return ", ".join(f"dtype {str(part.dtype).removeprefix('torch.')}" for part in leaves_of(x))

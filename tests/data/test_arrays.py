@@ -84,13 +84,25 @@ def test_7_7_no_samples_are_refused():
         arrays_of(np.ones((0, 3)), np.ones(0), None, CPU)
 
 
-def test_7_14_the_callers_arrays_are_shared_and_never_written():
-    x = np.arange(12, dtype=np.float32).reshape(6, 2)
-    x.flags.writeable = False
+@pytest.mark.parametrize("order", ["given", "batch", "rows"])
+def test_7_14_a_module_that_writes_into_its_batch_leaves_the_callers_arrays_alone(order):
+    x, y = np.ones((6, 2), np.float32), np.ones((6, 1), np.float32)
+    data = source(x, y, order=order)
 
-    batch = next(iter(source(x).batches()))
+    for batch in data.batches():
+        batch.x.zero_()
 
-    assert batch.x.data_ptr() == x.__array_interface__["data"][0]
+    assert x.min() == 1.0
+    assert all(batch.x.min() == 1.0 for batch in data.batches())
+
+
+def test_7_14_read_only_targets_are_shared():
+    y = np.arange(12, dtype=np.float32).reshape(6, 2)
+    y.flags.writeable = False
+
+    batch = next(iter(source(np.arange(6), y).batches()))
+
+    assert batch.y.data_ptr() == y.__array_interface__["data"][0]
 
 
 def test_a_memory_map_is_cast_piece_by_piece(tmp_path):

@@ -86,11 +86,16 @@ def test_12_9_an_error_of_the_generator_comes_through():
         epoch(data)
 
 
-def test_a_pass_that_gives_nothing_is_refused_rather_than_repeated_for_ever():
-    data = passes(lambda: iter([]), 2)
+def test_a_pass_that_gives_nothing_is_not_repeated_for_ever():
+    assert epoch(passes(lambda: iter([]), 2)) == []
+
+
+@pytest.mark.parametrize("nothing", [iter([]), []], ids=["iterator", "sized"])
+def test_7_12_data_that_is_known_to_be_empty_is_refused(nothing):
+    data = passes(_Loader(nothing) if isinstance(nothing, list) else nothing)
 
     with pytest.raises(DataError, match="empty"):
-        epoch(data)
+        data.refuse_empty()
 
 
 def test_11_12_validation_steps_begin_with_the_first_batch_each_time():
@@ -110,7 +115,19 @@ def test_11_13_more_validation_steps_than_batches_warn_once():
 def test_11_14_an_iterator_goes_on_where_it_stopped():
     window = Window(source_of(iter(batches(4)), target=CPU), 2)
 
-    assert [epoch(window), epoch(window), epoch(window)] == [[1, 2], [3, 4], []]
+    assert [epoch(window), epoch(window)] == [[1, 2], [3, 4]]
+    with pytest.warns(UserWarning, match="ran out of data") as told:
+        assert [epoch(window), epoch(window)] == [[], []]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("kind", ["iterator", "function", "sized"])
+def test_11_15_an_empty_window_is_refused(kind):
+    nothing = {"iterator": iter([]), "function": lambda: iter([]), "sized": _Loader([])}[kind]
+    window = Window(source_of(nothing, target=CPU))
+
+    with pytest.raises(DataError, match="empty"):
+        window.refuse_empty()
 
 
 class _Loader:
