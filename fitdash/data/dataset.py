@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from fitdash.data.target import class_names, codes_of
-from fitdash.errors import DataError
-from fitdash.spec.facts import Facts, Task
+from fitdash.errors import DataError, SettingError
+from fitdash.spec.facts import Facts, Task, cut
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,6 +65,26 @@ class Dataset:
         """The columns that hold numbers, beside the target."""
         numeric = self.table.select_dtypes(["number", "bool"]).columns
         return tuple(str(name) for name in numeric if name != self.target_name)
+
+    def arrays(self, validation_split: float = 0.0) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """x and y for `fit`: numbers standardised, gaps filled, words spread out.
+
+        Args:
+            validation_split: What `fit` will be given; what it holds out is not looked at here.
+
+        Returns:
+            x (n, inputs) float32; y (n,) int64 class indices, or (n, 1) float32 standardised numbers.
+
+        Raises:
+            SettingError: validation_split leaves no training rows, or is no share.
+        """
+        from fitdash.data.columns import learn_columns
+
+        rows = cut(len(self), validation_split) if 0 <= validation_split < 1 else 0
+        if not rows:
+            raise SettingError(f"validation_split must be from 0 to below 1 and leave rows, got {validation_split}.")
+        columns = learn_columns(self, np.arange(rows))
+        return columns.encode(self.table), columns.target.encode(self.target, "index")
 
     def facts(self, inputs: int | None = None) -> Facts:
         """The data in numbers, for the checks of the settings.

@@ -68,6 +68,22 @@ def test_digits_know_that_they_are_images():
     assert digits.classes == tuple("0123456789")
 
 
+def test_arrays_are_what_fit_takes_learned_from_the_rows_that_train():
+    x, y = load_dataset("diabetes").arrays(validation_split=0.2)
+    _, classes = load_dataset("iris").arrays()
+
+    assert (x.shape, y.shape, x.dtype, y.dtype) == ((442, 10), (442, 1), np.float32, np.float32)
+    assert x[:353].mean(axis=0) == pytest.approx(np.zeros(10), abs=1e-5)
+    assert y[:353].std() == pytest.approx(1, rel=1e-5)
+    assert (classes.shape, classes.dtype, set(classes)) == ((150,), np.int64, {0, 1, 2})
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, 0.999, float("nan")])
+def test_arrays_need_rows_to_learn_from(share):
+    with pytest.raises(SettingError, match="validation_split must be from 0 to below 1 and leave rows, got"):
+        load_dataset("iris").arrays(validation_split=share)
+
+
 def test_only_the_chosen_features_are_inputs():
     assert load_dataset("moons", features=("x2",)).features.columns.tolist() == ["x2"]
 
