@@ -43,14 +43,14 @@ def prepare(path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> Non
     Raises:
         StoreError: the file is no store, or a newer fitdash wrote it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         db = connect(path, busy_seconds=10)
         try:
             _migrate(db, path, migrations)
         finally:
             db.close()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, OSError) as error:
         raise StoreError(f"{path} must be a fitdash store that can be opened, got: {error}.") from error
 
 

@@ -173,6 +173,13 @@ def test_a_file_that_is_no_store_is_refused_with_its_name(tmp_path):
     assert path.read_text().startswith("a diary")
 
 
+def test_a_folder_that_cannot_be_is_refused_with_its_name(tmp_path):
+    (tmp_path / "home").write_text("a file")
+
+    with pytest.raises(StoreError, match=r"home.runs\.db must be a fitdash store that can be opened, got: .*home"):
+        Store(tmp_path / "home" / "runs.db")
+
+
 def test_a_file_of_another_program_is_refused_with_its_name(tmp_path):
     path = tmp_path / "bookmarks.db"
     other = sqlite3.connect(path)

@@ -149,3 +149,25 @@ def test_a_script_that_just_ends_loses_nothing(store):
 
     assert store.texts("a") == [str(i) for i in range(100)]
     assert store.reap() == ["a"]
+
+
+def test_several_processes_write_at_once_and_nothing_is_lost(store, writer):
+    script = (
+        "import sys; from fitdash.runs.store import Store; from fitdash.runs.writer import Writer;"
+        "from fitdash.runs.events import Created, EpochEnded;"
+        "w = Writer(Store()); uid = sys.argv[1]; w.put(Created(uid=uid, name='', experiment={}, writer=w.uid));"
+        "[(w.put(EpochEnded(uid=uid, epoch=i, logs={'loss': 1.0}, seconds=0.1)), i % 20 or w.flush())"
+        " for i in range(400)]"
+    )
+    processes = [subprocess.Popen([sys.executable, "-W", "error", "-c", script, str(number)]) for number in range(3)]
+    writer.put(created("here"))
+    epochs = 0
+    while any(process.poll() is None for process in processes):
+        writer.put(ended(epochs, "here"))
+        assert writer.flush(30)
+        epochs += 1
+
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert [len(store.epochs(str(number))) for number in range(3)] == [400, 400, 400]
+    assert len(store.epochs("here")) == epochs
+    assert writer.trouble is None
