@@ -9,23 +9,27 @@ import click
 
 from fitdash import __version__
 
-_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["-h", "--help"]}
+
+class DashboardFirst(click.Group):
+    """Commands, where none and unknown flags mean the dashboard."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = ("--help", "--version")
+        is_flag = bool(args) and args[0].startswith("-") and args[0] not in own
+        return super().parse_args(ctx, ["dashboard", *args] if is_flag or not args else args)
 
 
-@click.group(invoke_without_command=True, context_settings=_PASSED_ON)
+@click.group(cls=DashboardFirst)
 @click.version_option(__version__, prog_name="fitdash")
-@click.pass_context
-def main(context: click.Context) -> None:
+def main() -> None:
     """The fit() of Keras, on PyTorch, live in the browser.
 
     Without a command it opens the dashboard. Streamlit's own flags and environment are left in force:
     `fitdash --server.port=8600`.
     """
-    if context.invoked_subcommand is None:
-        _serve(context.args)
 
 
-@main.command(context_settings=_PASSED_ON)
+@main.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.pass_context
 def dashboard(context: click.Context) -> None:
     """Open the dashboard; Streamlit's flags are passed on."""
