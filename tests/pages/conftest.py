@@ -1,0 +1,105 @@
+"""The page in a test: `AppTest` with a desk of its own."""
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from fitdash.engine.callbacks.base import Callback
+from fitdash.ui.resources import desk
+
+APP = Path(__file__).parents[2] / "app.py"
+SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def own_desk(home):
+    """The desk of this test alone; its runs end with it."""
+    st.cache_resource.clear()
+    yield desk
+    made = desk()
+    made.runner.shutdown()
+    made.writer.close()
+    made.store.close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page():
+    """Opens the page as a link does; gives it after its first drawing."""
+
+    def opened(**values):
+        page = AppTest.from_file(APP, default_timeout=SECONDS)
+        for key, value in values.items():
+            page.query_params[key.replace("__", ".")] = value
+        page.run()
+        assert not page.exception
+        return page
+
+    return opened
+
+
+@pytest.fixture
+def held_run():
+    """Starts a run that told two epochs and waits until it is let go."""
+    gates = []
+
+    def started(experiment, epochs=2):
+        gate = threading.Event()
+        gates.append(gate)
+        run = desk().runner.submit(waiting_job(gate, epochs), experiment=experiment.to_dict(), name="held")
+        wait_for(lambda: len(desk().store.epochs(run.uid)) == epochs)
+        return run, gate
+
+    yield started
+    for gate in gates:
+        gate.set()
+
+
+def waiting_job(gate, epochs):
+    """A job that tells some epochs at once and ends when it may."""
+
+    def job(recorder, control):
+        recorder.set_model(Callback())
+        recorder.set_params({"epochs": 10, "samples": 100})
+        recorder.on_train_begin()
+        for epoch in range(epochs):
+            recorder.on_epoch_begin(epoch)
+            recorder.on_epoch_end(epoch, {"loss": 1 / (epoch + 1), "val_loss": 2 / (epoch + 1)})
+        gate.wait(SECONDS)
+
+    return job
+
+
+def wait_for(condition):
+    """Until it holds."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        threading.Event().wait(0.02)
+
+
+def until(page, state):
+    """Draw the page again until its run is in this state."""
+
+    def shows():
+        page.run()
+        assert not page.exception
+        return state in texts(page)
+
+    wait_for(shows)
+
+
+def texts(page):
+    """Everything that the page says, without the escapes of markdown."""
+    kinds = ("markdown", "caption", "error", "warning", "code")
+    return "\n".join(str(element.value) for kind in kinds for element in page.get(kind)).replace("\\", "")
+
+
+def charts(page):
+    """The metrics of the charts that are drawn, in their order."""
+    return [json.loads(element.proto.json)["name"].removeprefix("chart-") for element in page.get("bidi_component")]

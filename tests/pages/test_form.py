@@ -1,0 +1,126 @@
+"""The form: drawn from the declaration, bound to the link, judged all at once."""
+
+import pytest
+
+from fitdash.spec.fit import FIT_ARGUMENTS
+from tests.pages.conftest import texts
+
+KINDS = ("number_input", "selectbox", "multiselect", "button_group", "text_input")
+
+
+def widgets(page):
+    return [widget for kind in KINDS for widget in page.get(kind)]
+
+
+def by_key(page, key):
+    return next(widget for widget in widgets(page) if widget.key == key)
+
+
+def fit_button(page):
+    return page.button(key="fit")
+
+
+def test_every_argument_of_fit_is_a_control_with_its_exact_name(open_page):
+    page = open_page(data__name="upload")
+
+    labels = {widget.label for widget in widgets(page)}
+
+    assert {argument.name for argument in FIT_ARGUMENTS} - labels == {"..."}
+    assert "`...`" in texts(page)
+
+
+def test_none_is_a_state_in_sight_that_tells_what_it_comes_to(open_page):
+    page = open_page(fit__batch_size="50")
+
+    assert by_key(page, "fit.steps_per_epoch").placeholder == "not set → 36"
+    assert by_key(page, "compile.learning_rate").placeholder == "not set → 0.001"
+
+
+def test_a_link_says_what_is_planned(open_page):
+    page = open_page(data__name="iris", fit__epochs="7", fit__validation_split="0.2", fit__shuffle="off")
+
+    assert by_key(page, "fit.epochs").value == 7
+    assert "trains on **120** rows in 4 batches of 32, the last of 24" in texts(page)
+    assert "validates on **30** rows" in texts(page)
+    assert "**7 epochs**, 28 updates" in texts(page)
+
+
+def test_all_problems_stand_at_their_controls_and_block_fit(open_page):
+    page = open_page(fit__epochs="0", fit__validation_split="1.0", network__width="0")
+
+    told = [caption.value for caption in page.caption if ":red[" in caption.value]
+
+    assert any("epochs must be at least 1, got 0" in text for text in told)
+    assert any("must be below 1, got 1" in text for text in told)
+    assert any("width must be at least 1" in text for text in told)
+    assert fit_button(page).disabled
+    assert "And 2 more" in texts(page)
+
+
+def test_a_fixed_problem_lets_fit_go(open_page):
+    page = open_page(fit__epochs="0")
+
+    by_key(page, "fit.epochs").set_value(3).run()
+
+    assert not page.exception
+    assert not fit_button(page).disabled
+
+
+@pytest.mark.parametrize(
+    "link", [{"fit__epochs": "abc"}, {"data__name": "../etc"}, {"callbacks": "Evil"}, {"run": "<script>"}]
+)
+def test_hostile_values_in_a_link_crash_nothing(open_page, link):
+    page = open_page(**link)
+
+    assert not fit_button(page).disabled
+
+
+def test_a_control_without_effect_keeps_its_value_and_says_why(open_page):
+    page = open_page(fit__shuffle="off", fit__steps_per_epoch="5")
+
+    shuffle = by_key(page, "fit.shuffle")
+
+    assert shuffle.proto.disabled
+    assert shuffle.value is False
+    assert "No effect while steps_per_epoch is set" in texts(page)
+
+
+def test_one_click_holds_out_a_stratified_part(open_page):
+    page = open_page(data__name="iris")
+
+    page.button(key="hold_out").click().run()
+
+    assert not page.exception
+    assert by_key(page, "fit.validation_data").value == "stratified"
+    assert "validates on **30** rows" in texts(page)
+
+
+def test_a_weight_per_class_is_asked_by_its_name(open_page):
+    page = open_page(data__name="iris", fit__class_weight="custom")
+
+    labels = [widget.label for widget in page.number_input if str(widget.key).startswith("fit.class_weight.")]
+
+    assert labels == ["0: setosa", "1: versicolor", "2: virginica"]
+
+
+def test_a_chosen_callback_brings_its_settings(open_page):
+    page = open_page(callbacks="EarlyStopping", fit__validation_split="0.2")
+
+    assert by_key(page, "callbacks.EarlyStopping.monitor").options == [
+        "val_loss",
+        "loss",
+        "accuracy",
+        "val_accuracy",
+    ]
+    by_key(page, "callbacks.EarlyStopping.patience").set_value(-1).run()
+    assert fit_button(page).disabled
+
+
+def test_the_form_starts_from_the_options_of_the_library(open_page, monkeypatch):
+    monkeypatch.setattr("fitdash.options.fit_verbose", 2)
+    monkeypatch.setattr("fitdash.options.view_metrics", False)
+
+    page = open_page()
+
+    assert by_key(page, "fit.verbose").value == 2
+    assert by_key(page, "fit.view_metrics").value is False
