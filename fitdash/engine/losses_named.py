@@ -89,7 +89,8 @@ def categorical_crossentropy(target: Tensor, prediction: Tensor) -> Tensor:
 
 
 def sparse_categorical_crossentropy(target: Tensor, prediction: Tensor) -> Tensor:
-    return _sparse(target, prediction, "none").reshape(prediction.shape[:-1])
+    values = _sparse(target, prediction, "none")
+    return values if prediction.ndim == 2 else values.reshape(prediction.shape[:-1])
 
 
 def _binary(target: Tensor, prediction: Tensor, reduction: str) -> Tensor:
@@ -98,13 +99,13 @@ def _binary(target: Tensor, prediction: Tensor, reduction: str) -> Tensor:
 
 
 def _sparse(target: Tensor, prediction: Tensor, reduction: str) -> Tensor:
-    classes = prediction.shape[-1]
-    ids = class_ids(target, prediction, "sparse_categorical_crossentropy").reshape(-1)
-    logs = _log_share(prediction).reshape(-1, classes)
+    ids, logs = class_ids(target, prediction, "sparse_categorical_crossentropy"), _log_share(prediction)
+    if prediction.ndim != 2:
+        ids, logs = ids.reshape(-1), logs.reshape(-1, prediction.shape[-1])
     try:
         return F.nll_loss(logs, ids, reduction=reduction, ignore_index=NOBODY)
     except (IndexError, RuntimeError) as error:
-        raise wrong_class(target, classes) or error from error
+        raise wrong_class(target, prediction.shape[-1]) or error from error
 
 
 def _log_share(prediction: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from fitdash.engine.losses import Loss, known_name, resolve_loss
 from fitdash.engine.losses_named import SYNONYMS
 from fitdash.engine.losses_shapes import spread
 from fitdash.engine.losses_torch import TorchLoss, is_functional, named
-from fitdash.engine.metrics_counts import CELLS, WHOLE_METRICS, Counts, Sums, zeros
+from fitdash.engine.metrics_counts import CELLS, WHOLE_METRICS, Counts, Sums, summed, zeros
 from fitdash.engine.metrics_named import MEANS
 from fitdash.engine.metrics_objects import KerasMetric, TorchMetric, is_keras_metric, is_torchmetric, name_of
 from fitdash.errors import SettingError
@@ -67,13 +67,12 @@ class Mean(Sums):
         values = self._values(target, prediction)
         self.scalar = values.ndim == 0
         share = 1.0 if self.scalar else rows / values.numel()
-        if not self._weighted:
-            self._sums[0].add_(values.sum(), alpha=share)
-        elif weight is None:
-            self._sums[0].add_(values.sum(), alpha=share)
-            self._sums[1].add_(1.0 if self.scalar else rows)
-        else:
+        if self._weighted and weight is not None:
             self._count(values, weight, share, rows)
+            return
+        self._sums[0].add_(summed(values), alpha=share)
+        if self._weighted:
+            self._sums[1].add_(1.0 if self.scalar else rows)
 
     def result(self, rows: int, batches: int) -> Tensor:
         mean = self._sums[0] / (batches if self.scalar else rows) if not self._weighted else self._weighted_mean()

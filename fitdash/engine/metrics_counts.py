@@ -41,7 +41,12 @@ def one_hot(target: Tensor, prediction: Tensor, name: str) -> Tensor:
 def _sum(hits: Tensor, weight: Tensor | None, axes: tuple[int, ...] | None = None) -> Tensor:
     """Weighted number of hits, over all axes or the given ones."""
     counted = hits if weight is None else hits * spread(weight, hits)
-    return counted.sum() if axes is None else counted.sum(axes)
+    return summed(counted) if axes is None else counted.sum(axes)
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum; of answers the number of true ones, which is counted in half the time."""
+    return values.count_nonzero() if values.dtype == torch.bool else values.sum()
 
 
 class Sums:

@@ -63,6 +63,8 @@ class Part:
 
     def measure(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:
         """Count the metrics of one batch."""
+        if not (self.plain or self.weighted):
+            return
         seen = prediction.detach()
         for _, metric, recipe in self.plain:
             metric.update(target, self._seen(seen, recipe), None, rows)
