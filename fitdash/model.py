@@ -194,37 +194,34 @@ class Model(SingleBatches, ModuleMethods):
 
         Source: R keras `fit`.
         """
-        objective = self._compiled("fit", needs_loss=True)
-        fit = prepared(
-            Given(
-                x=x,
-                y=y,
-                batch_size=batch_size,
-                epochs=epochs,
-                verbose=verbose,
-                view_metrics=view_metrics,
-                validation_split=validation_split,
-                validation_data=validation_data,
-                shuffle=shuffle,
-                class_weight=class_weight,
-                sample_weight=sample_weight,
-                initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
-                validation_steps=validation_steps,
-                validation_batch_size=validation_batch_size,
-                validation_freq=validation_freq,
-                callbacks=callbacks,
-            ),
-            self._feed,
-            self._target,
+        self._compiled("fit", needs_loss=True)
+        given = Given(
+            x=x,
+            y=y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            view_metrics=view_metrics,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+            callbacks=callbacks,
         )
-        return self._run(fit, objective, callbacks)
+        fit = prepared(given, self._feed, self._target)
+        return self._run(fit, given)
 
-    def _run(self, fit: Prepared, objective: Objective, callbacks: Any) -> History:
+    def _run(self, fit: Prepared, given: Given) -> History:
         """Train what was prepared, with the callbacks in their order."""
         params = {"verbose": fit.verbose, "epochs": fit.epochs, "steps": fit.passes.steps, **fit.params}
-        watchers = [*self.watchers, *self._viewers(fit, objective)]
-        everybody = make_callbacks(callbacks, History(), fit.verbose, watchers)
+        viewers = self._viewers(fit, given)
+        everybody = make_callbacks(given.callbacks, History(), fit.verbose, [*self.watchers, *viewers])
         self._callbacks = CallbackList(everybody, model=self, params=params)
         history = self._callbacks.history
         assert history is not None
@@ -244,8 +241,13 @@ class Model(SingleBatches, ModuleMethods):
             initial_epoch=fit.initial_epoch,
             epochs=fit.epochs,
         )
-        with few_threads(), torch.enable_grad():
-            loop.train(run)
+        try:
+            with few_threads(), torch.enable_grad():
+                loop.train(run)
+        except BaseException as error:
+            for viewer in viewers:
+                viewer.failed(error)
+            raise
         return history
 
     # evaluate and predict ---------------------------------------------------------------------------------------------
@@ -352,9 +354,21 @@ class Model(SingleBatches, ModuleMethods):
             params={"verbose": verbose, "epochs": 1, "steps": steps},
         )
 
-    def _viewers(self, fit: Prepared, objective: Objective) -> list[Callback]:
+    def _viewers(self, fit: Prepared, given: Given) -> list[Any]:
         """The recorder that shows this fit in a dashboard, where `view_metrics` asks for it."""
-        return []
+        if self.watchers:  # who started this fit shows it already
+            return []
+        from fitdash.viewer import viewers
+
+        metrics = self._settings["metrics"] or self._settings["weighted_metrics"]
+        return viewers(
+            fit.view_metrics,
+            metrics=bool(metrics),
+            epochs=fit.epochs,
+            verbose=fit.verbose,
+            name=type(self.module).__name__,
+            experiment={"compile": self._settings, "fit": vars(given)},
+        )
 
     def _example(self) -> Any:
         return self._forward.example

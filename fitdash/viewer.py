@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fitdash.engine.callbacks.base import Logs
-from fitdash.runs.dashboards import find_or_start
+from fitdash.runs.dashboards import find, find_or_start
 from fitdash.runs.encoding import plain
 from fitdash.runs.events import Changed, Created
 from fitdash.runs.home import store_path
@@ -18,6 +18,7 @@ from fitdash.runs.recorder import Recorder
 from fitdash.runs.runner import failure, new_uid
 from fitdash.runs.store import Store
 from fitdash.runs.writer import Writer
+from fitdash.spec.watching import hidden_because
 
 
 class ScriptRecorder(Recorder):
@@ -34,6 +35,30 @@ class ScriptRecorder(Recorder):
             self._put(Changed(uid=self.uid, state="interrupted"))
         else:
             self._put(failure(self.uid, error))
+
+
+def viewers(
+    view_metrics: bool | str,
+    *,
+    metrics: bool,
+    epochs: int,
+    verbose: int,
+    name: str,
+    experiment: Mapping[str, Any],
+) -> list[ScriptRecorder]:
+    """Who watches a fit that a script or notebook starts.
+
+    Args:
+        view_metrics: True starts a dashboard where none runs; "auto" uses one that runs on this store.
+        metrics: Whether `compile` was given metrics.
+        epochs, verbose: Of the fit.
+        name, experiment: As `watch` takes them.
+    """
+    if hidden_because(view_metrics, viewer=True, metrics=metrics, epochs=epochs, verbose=verbose):
+        return []
+    if view_metrics == "auto" and not _attached():
+        return []
+    return watch(experiment, name=name)
 
 
 def watch(experiment: Mapping[str, Any], *, name: str = "script") -> list[ScriptRecorder]:
@@ -59,6 +84,14 @@ def watch(experiment: Mapping[str, Any], *, name: str = "script") -> list[Script
         warnings.warn(f"view_metrics cannot show this fit: {error}", stacklevel=2)
         return []
     return [recorder]
+
+
+def _attached() -> bool:
+    """A dashboard runs on this store."""
+    try:
+        return find() is not None
+    except Exception:  # what cannot be asked is not there
+        return False
 
 
 @cache

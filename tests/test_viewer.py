@@ -114,3 +114,63 @@ def test_a_script_that_dies_in_its_fit_leaves_an_interrupted_run(store):
 
     assert len(store.reap()) == 1
     assert [run.state for run in store.runs()] == ["interrupted"]
+
+
+SHOWN = {"metrics": True, "epochs": 2, "verbose": 1}
+
+
+@pytest.mark.parametrize(
+    ("view_metrics", "runs", "changed", "watched"),
+    [
+        (True, False, {}, True),
+        (True, False, {"metrics": False, "epochs": 1, "verbose": 0}, True),
+        (False, True, {}, False),
+        ("auto", True, {}, True),
+        ("auto", False, {}, False),
+        ("auto", True, {"metrics": False}, False),
+        ("auto", True, {"epochs": 1}, False),
+        ("auto", True, {"verbose": 0}, False),
+    ],
+)
+def test_18_2_auto_shows_a_fit_where_a_dashboard_runs_and_all_conditions_hold(
+    monkeypatch, view_metrics, runs, changed, watched
+):
+    monkeypatch.setattr(viewer, "find", lambda: "http://127.0.0.1:8501" if runs else None)
+    monkeypatch.setattr(viewer, "watch", lambda experiment, name: [name])
+
+    found = viewer.viewers(view_metrics, **{**SHOWN, **changed}, name="mine", experiment={})
+
+    assert found == (["mine"] if watched else [])
+
+
+def test_18_3_a_fit_with_view_metrics_is_recorded_with_its_arguments_and_its_failure(address, store, capsys):
+    torch = pytest.importorskip("torch")
+    from fitdash.engine.callbacks.lambdas import LambdaCallback
+    from fitdash.model import Model
+
+    def fail(epoch, logs):
+        if epoch == 1:
+            raise ZeroDivisionError("mine")
+
+    model = Model(torch.nn.Linear(2, 1)).compile("sgd", loss="mse")
+    with pytest.raises(ZeroDivisionError):
+        model.fit(
+            np.ones((8, 2), "float32"), np.ones((8, 1), "float32"), epochs=3, verbose=0, view_metrics=True,
+            callbacks=LambdaCallback(on_epoch_end=fail),
+        )  # fmt: skip
+    flush(store)
+
+    (run,) = store.runs()
+    assert (run.name, run.state) == ("Linear", "failed")
+    assert run.experiment["fit"]["epochs"] == 3
+    assert run.experiment["compile"]["loss"] == "mse"
+    assert len(store.epochs(run.uid)) == 1
+
+
+def test_18_4_what_cannot_be_asked_for_is_not_there(monkeypatch):
+    def fail():
+        raise OSError("no folder")
+
+    monkeypatch.setattr(viewer, "find", fail)
+
+    assert viewer.viewers("auto", **SHOWN, name="mine", experiment={}) == []

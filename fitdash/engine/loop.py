@@ -59,7 +59,7 @@ def train(fit: Fit) -> None:
     """Train all epochs, until somebody stops it or the data ends."""
     flags, callbacks = fit.flags, fit.callbacks
     flags.stop_training = False
-    flags.start_epoch = fit.initial_epoch
+    flags.start_epoch = flags.epoch = fit.initial_epoch
     logs: Logs = {}
     callbacks.on_train_begin()
     for epoch in range(flags.start_epoch, fit.epochs):

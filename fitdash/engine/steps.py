@@ -13,6 +13,7 @@ from fitdash.data.weights import ClassWeights
 from fitdash.engine.devices import target_of
 from fitdash.engine.objective import Objective
 from fitdash.engine.objective_book import Book
+from fitdash.engine.optimizers_base import KerasOptimizer
 from fitdash.errors import DataError
 
 DTYPE_WORDS = ("dtype", "scalar type", "Input type", "not implemented for", "can't be cast")
@@ -132,8 +133,8 @@ def to_numpy(structure: Any) -> Any:
 def _update_of(optimizer: Any) -> Callable[[], Any]:
     """The optimizer's own update where nobody listens to `step`, which costs ten times as much Python."""
     hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
-    direct = getattr(optimizer, "update", None)
-    step: Callable[[], Any] = optimizer.step if direct is None or hooks or "step" in vars(optimizer) else direct
+    plain = isinstance(optimizer, KerasOptimizer) and not hooks and "step" not in vars(optimizer)
+    step: Callable[[], Any] = optimizer.update if plain else optimizer.step
     return step
 
 
