@@ -25,21 +25,26 @@ def aligned(target: Tensor, prediction: Tensor, name: str) -> Tensor:
                 f"got {shape(target)} and {shape(prediction)}."
             )
         target = target.reshape(prediction.shape)
+    return target if target.dtype == prediction.dtype else target.to(prediction.dtype)
+
+
+def fitted(target: Tensor, prediction: Tensor) -> Tensor:
+    """`target` like `prediction` where the two are elementwise, as it is where they are not."""
+    if target.shape != prediction.shape:
+        if not _differ_by_a_last_one(target, prediction):
+            return target
+        target = target.reshape(prediction.shape)
     return target.to(prediction.dtype)
 
 
 def ranked(target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
-    """Both for a function of the user's: aligned where they are elementwise, as they are where they are not.
+    """Both for a function of the user's.
 
     Source: Keras 3: of (n,) and (n, 1), whichever comes first, both become (n, 1).
     """
-    if target.shape == prediction.shape:
-        return target.to(prediction.dtype), prediction
-    if not _differ_by_a_last_one(target, prediction):
-        return target, prediction
-    if prediction.ndim == 1:
-        prediction = prediction.unsqueeze(-1)
-    return target.reshape(prediction.shape).to(prediction.dtype), prediction
+    if target.ndim > prediction.ndim and _differ_by_a_last_one(target, prediction):
+        prediction = columns(prediction)
+    return fitted(target, prediction), prediction
 
 
 def class_ids(target: Tensor, prediction: Tensor, name: str) -> Tensor:

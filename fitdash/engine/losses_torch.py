@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.engine.losses_shapes import aligned, ranked, shape, spread, weighted_mean, wrong_class
+from fitdash.engine.losses_shapes import aligned, fitted, shape, spread, weighted_mean, wrong_class
 from fitdash.errors import DataError
 
 Tensor = torch.Tensor
@@ -131,7 +131,7 @@ class TorchLoss:
             return target.long()
         if self.kind in ELEMENTWISE:
             return aligned(target, prediction, self.name)
-        return ranked(target, prediction)[0] if prediction.ndim > 1 else _flat(target, prediction)
+        return fitted(target, prediction)
 
     def _classes(self, target: Tensor, prediction: Tensor) -> Tensor:
         if self.kind == "CrossEntropyLoss" and target.shape == prediction.shape:
@@ -184,8 +184,3 @@ def without_reduction(module: Any) -> Any:
     each = copy.copy(module)
     each.reduction = "none"
     return each
-
-
-def _flat(target: Tensor, prediction: Tensor) -> Tensor:
-    same = target.numel() == prediction.numel() and target.ndim == 2
-    return target.reshape(prediction.shape).to(prediction.dtype) if same else target

@@ -104,7 +104,6 @@ class AreaUnderCurve(Sums):
 
     def begin(self, prediction: Tensor) -> None:
         self._sums = [zeros((2 * THRESHOLDS,), prediction)]
-        self._one = zeros((1,), prediction).fill_(1.0)
 
     def update(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:
         prediction = columns(prediction)
@@ -112,17 +111,13 @@ class AreaUnderCurve(Sums):
         share = probabilities(prediction, self._link).nan_to_num().clamp(0.0, 1.0)
         bucket = ((share * (THRESHOLDS - 1)).ceil() - 1.0).clamp(min=0.0).long() + true * THRESHOLDS
         (counts,) = self._sums
-        amount = self._one.expand(bucket.numel()) if weight is None else self._amounts(weight, bucket, counts)
-        counts.index_add_(0, bucket.reshape(-1), amount)
+        amount = torch.ones_like(bucket) if weight is None else spread(weight, bucket).expand(bucket.shape)
+        counts.index_add_(0, bucket.reshape(-1), amount.reshape(-1).to(counts.dtype))
 
     def result(self, rows: int, batches: int) -> Tensor:
         false, true = (_from_above(part) for part in self._sums[0].reshape(2, THRESHOLDS))
         x, y = _share(false, false[0]), _share(true, true[0])
         return ((x[:-1] - x[1:]) * (y[:-1] + y[1:]) / 2.0).sum()
-
-    @staticmethod
-    def _amounts(weight: Tensor, bucket: Tensor, counts: Tensor) -> Tensor:
-        return spread(weight, bucket).expand(bucket.shape).reshape(-1).to(counts.dtype)
 
 
 class F1(Sums):

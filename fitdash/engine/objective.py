@@ -14,7 +14,6 @@ from fitdash.engine.objective_outputs import (
     leaves,
     metrics_per_output,
     output_names,
-    outputs_of,
     per_output,
     unique,
 )
@@ -92,7 +91,7 @@ class Objective:
         """Per output, what makes probabilities of its predictions: "sigmoid", "softmax", or None: they are that."""
         return [output.loss.link if output.loss else None for output in self.outputs or self._guessed()]
 
-    def new_book(self) -> "Book":
+    def new_book(self) -> Book:
         """Sums of one's own, for training or for evaluation."""
         return Book(self.bind)
 
@@ -109,9 +108,6 @@ class Objective:
             raise DataError(f"The outputs must stay {[output.name for output in self.outputs]}, got {names}.")
         single = len(names) == 1 and not named and not isinstance(prediction, Mapping)
         self.outputs = self._outputs(names, any_key=single)
-        for output, said in zip(self.outputs, outputs_of(prediction), strict=True):
-            if output.loss is not None:
-                output.loss.begin(said)
 
     def _check(self) -> None:
         """Refuse what cannot be meant, before any data is seen: all of it at once."""

@@ -38,7 +38,7 @@ class Output:
 
     @property
     def is_used(self) -> bool:
-        return bool(self.loss or self.metrics or self.weighted)
+        return self.loss is not None or bool(self.metrics or self.weighted)
 
 
 class Part:
@@ -46,12 +46,14 @@ class Part:
 
     Attributes:
         total: Σ loss·rows of this output alone; None where that is the total of all.
-        metrics: Name in the logs, metric, whether it sees weights, whether it sees classes in the last axis.
+        plain, weighted: Name in the logs, metric and recipe of those that ignore weights and those that do not.
     """
 
     def __init__(self, output: Output, prediction: Tensor, alone: bool) -> None:
         self.output, self.loss, self.share = output, output.loss, output.share
         self.total = None if alone or output.loss is None else zeros((), prediction)
+        if output.loss is not None:
+            output.loss.begin(prediction)
         self._classes_second = bool(output.loss and output.loss.classes_second and prediction.ndim > 2)
         self.plain = [(name, recipe.make(output.loss, False), recipe) for name, recipe in output.metrics]
         self.weighted = [(name, recipe.make(output.loss, True), recipe) for name, recipe in output.weighted]
@@ -129,8 +131,8 @@ class Book:
         self._parts = [Part(output, whole(said), alone) for output, said in used]
         self._total = zeros((), predictions[trained[0]])
         self._plain = len(outputs) == 1
-        for part, aim, said, _ in self._pieces(target, prediction, None):
-            _warn_of_flat_accuracy(part.output, aim, said)
+        for part, _, said, _ in self._pieces(target, prediction, None):
+            _warn_of_flat_accuracy(part.output, said)
 
     def _ready(self, target: Any, prediction: Any) -> None:
         """Room for the sums where the predictions are now."""
@@ -210,7 +212,7 @@ def loss_names(outputs: list[Output]) -> list[str]:
 
 
 def check_weight(weight: Tensor | None, prediction: Tensor, output: Output) -> None:
-    """Refuse weights for another number of samples, or for samples where time steps must be weighed.
+    """Refuse one number for all samples, and weights of samples where time steps must be weighed.
 
     Raises:
         DataError: the shapes do not fit.
@@ -247,7 +249,7 @@ def _device_of(prediction: Any) -> torch.device:
     return next(part.device for part in outputs_of(prediction) if isinstance(part, Tensor))
 
 
-def _warn_of_flat_accuracy(output: Output, target: Tensor, prediction: Tensor) -> None:
+def _warn_of_flat_accuracy(output: Output, prediction: Tensor) -> None:
     """A prediction without a last axis is one categorical answer to Keras, which is hardly what was meant."""
     if prediction.ndim == 1 and any(recipe.by_shape for _, recipe in output.metrics + output.weighted):
         warnings.warn(

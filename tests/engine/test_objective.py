@@ -233,6 +233,12 @@ def abs_error(y_true, y_pred):
     return (y_true - y_pred).abs()
 
 
+def test_1_9_one_bare_metric_measures_every_output():
+    _, logs = added([AIM_A, AIM_A], [A, A], names=NAMES, loss="mse", metrics="mae")
+
+    assert list(logs) == ["loss", "a_loss", "b_loss", "a_mae", "b_mae"]
+
+
 @pytest.mark.parametrize("loss", ["mse", ["mse"], ("mse",), {"out1": "mse"}, {"any": "mse"}], ids=str)
 def test_2_1_one_output_takes_a_loss_in_a_list_or_a_dict(loss):
     total, logs = added(*ONE, rows=5, loss=loss)
