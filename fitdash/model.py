@@ -17,7 +17,7 @@ from fitdash.engine.callbacks.list import CallbackList, make_callbacks
 from fitdash.engine.devices import device_of, few_threads, target_of
 from fitdash.engine.history import History
 from fitdash.engine.objective import Objective
-from fitdash.engine.outputs import classes_of, joined, probabilities_of
+from fitdash.engine.outputs import classes_of, joined, probabilities_of, warn_unless_probabilities
 from fitdash.engine.prepare import Given, Prepared, evaluation_source, prepared
 from fitdash.engine.steps import Step
 from fitdash.errors import NotCompiledError, SettingError
@@ -314,12 +314,17 @@ class Model(SingleBatches, ModuleMethods):
 
     def predict_proba(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
         """`predict`, with the outputs of a logits loss turned into probabilities; warns if they are none."""
-        links = [] if self._objective is None else self._objective.links
-        return probabilities_of(self.predict(x, batch_size, verbose, steps), list(links))
+        found = self._probabilities(x, batch_size, verbose, steps)
+        warn_unless_probabilities(found)
+        return found
 
     def predict_classes(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
         """Class indices: the most probable column, or whether the only one is above 0.5 (int32)."""
-        return classes_of(self.predict_proba(x, batch_size, verbose, steps))
+        return classes_of(self._probabilities(x, batch_size, verbose, steps))
+
+    def _probabilities(self, x: Any, *how: Any) -> Any:
+        links = [] if self._objective is None else self._objective.links
+        return probabilities_of(self.predict(x, *how), links)
 
     # what callbacks use -----------------------------------------------------------------------------------------------
 

@@ -66,6 +66,8 @@ def kind_of(x: Any) -> str:
     """
     from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+    if x is None:
+        raise DataError("x must be given, got None.")
     if isinstance(x, (list, tuple, dict, torch.Tensor)) or hasattr(x, "__array__"):
         return "arrays"
     if isinstance(x, DataLoader):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 
 from fitdash.data.adapter import Batch, Target, alone, leaves_of, rebuilt
+from fitdash.data.hdf5 import for_shuffling
 from fitdash.data.rows import Rows, TensorRows, rows_of
 from fitdash.errors import DataError
 
@@ -37,7 +38,7 @@ class ArraySource:
         self.parts: list[Rows] = leaves_of(self.structure)
         self.inputs = len(leaves_of(x))
         if order == "rows":
-            self.parts = [getattr(part, "for_shuffling", lambda part=part: part)() for part in self.parts]
+            self.parts = for_shuffling(self.parts)
         self.plain = weight is None and not any(isinstance(part, (list, tuple, dict)) for part in (x, y))
 
     @property
@@ -112,7 +113,8 @@ def arrays_of(x: Any, y: Any, weight: Any, target: Target, prefix: str = "") -> 
     inputs = alone(_structured(x, f"{prefix}x", target.floating, _input))
     inputs = tuple(inputs) if isinstance(inputs, list) else inputs
     targets = alone(_structured(y, f"{prefix}y", target.floating, rows_of))
-    weights = alone(_structured(weight, f"{prefix}sample_weight", target.floating, _weight))
+    weights = _structured(weight, f"{prefix}sample_weight", target.floating, _weight)
+    weights = weights if isinstance(targets, (list, dict)) else alone(weights)
     _check_lengths(inputs, targets, weights, prefix)
     return inputs, targets, weights
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from fitdash import options
-from fitdash.data.rows import TensorRows, kept_kind
+from fitdash.data.rows import Rows, TensorRows, kept_kind
 
 
 class H5Rows:
@@ -39,19 +39,26 @@ class H5Rows:
     def narrow(self, start: int, stop: int) -> "H5Rows":
         return H5Rows(self.dataset, self.name, self.floating, self.start + start, self.start + stop)
 
-    def for_shuffling(self) -> "TensorRows | H5Rows":
-        """The same rows in memory where they fit `options.read_once_bytes`, otherwise as they are, with a warning."""
-        size = self.shape[0] * self.row_bytes
-        if size <= options.read_once_bytes:
-            tensor = self.slice(0, self.shape[0])
-            return TensorRows(tensor, tensor.dtype)
-        warnings.warn(
-            f"{self.name} has {size} bytes in HDF5, more than options.read_once_bytes={options.read_once_bytes}: "
-            'shuffling row by row reads it slowly. shuffle="batch" shuffles whole batches and is fast.',
-            stacklevel=2,
-        )
-        return self
+    def in_memory(self) -> TensorRows:
+        """The same rows, read at once."""
+        tensor = self.slice(0, self.shape[0])
+        return TensorRows(tensor, tensor.dtype)
 
     def _tensor(self, block: np.ndarray[Any, Any]) -> torch.Tensor:
         tensor = torch.from_numpy(block.astype(self.kind, copy=False))
         return tensor.to(self.floating) if tensor.is_floating_point() else tensor
+
+
+def for_shuffling(parts: list[Rows]) -> list[Rows]:
+    """HDF5 data in memory, where all of it fits `options.read_once_bytes`; otherwise as it is, with a warning."""
+    stored = [part for part in parts if isinstance(part, H5Rows)]
+    size = sum(part.shape[0] * part.row_bytes for part in stored)
+    if size <= options.read_once_bytes:
+        return [part.in_memory() if isinstance(part, H5Rows) else part for part in parts]
+    names = " and ".join(part.name for part in stored)
+    warnings.warn(
+        f"{names}: {size} bytes of HDF5 are more than options.read_once_bytes={options.read_once_bytes}, so shuffling "
+        'row by row reads slowly. shuffle="batch" shuffles whole batches and is fast.',
+        stacklevel=2,
+    )
+    return parts

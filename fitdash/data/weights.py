@@ -24,11 +24,9 @@ class ClassWeights:
     """
 
     def __init__(self, given: Any) -> None:
-        weights = indexed(given)
-        last = max(weights, default=-1)
-        self.table = torch.ones(last + 2)
-        for index, weight in weights.items():
-            self.table[index] = weight
+        table = sorted({-1: 1.0, **indexed(given)}.items())
+        self.classes = torch.tensor([index for index, _ in table])
+        self.weights = torch.tensor([weight for _, weight in table], dtype=torch.float32)
 
     def of(self, y: torch.Tensor, prediction_axes: int) -> torch.Tensor:
         """(n,) or (n, t) weights.
@@ -38,9 +36,9 @@ class ClassWeights:
             prediction_axes: Number of axes of the prediction: one more than `y` has means that `y` holds indices.
         """
         classes = self._classes(y, prediction_axes).long()
-        other = len(self.table) - 1
-        known = (classes >= 0) & (classes < other)
-        return self.table.to(y.device)[torch.where(known, classes, other)]
+        known, weights = self.classes.to(y.device), self.weights.to(y.device)
+        place = torch.searchsorted(known, classes).clamp(max=len(known) - 1)
+        return torch.where(known[place] == classes, weights[place], 1.0)
 
     def times(self, weight: torch.Tensor | None, y: Any, prediction: Any) -> torch.Tensor:
         """The class weights of `y`, multiplied with the samples' own weights."""
@@ -116,7 +114,7 @@ def _index(key: Any) -> int:
     if isinstance(key, str) and key.strip().isdigit():
         return int(key)
     whole = isinstance(key, (int, np.integer, float, np.floating)) and not isinstance(key, bool) and float(key) % 1 == 0
-    if not whole or key < 0:
+    if not whole or not 0 <= key < 2**63:
         raise SettingError(
             f"class_weight must map class indices to weights, got the key {key!r}. Use the index: {{0: 1.0, 1: 4.0}}."
         )

@@ -23,19 +23,22 @@ def probabilities_of(prediction: Any, links: list[Link]) -> Any:
 
     Args:
         prediction: An array, or a list or dict of them.
-        links: "softmax", "sigmoid" or None for each output.
+        links: "softmax", "sigmoid" or None for each output; outputs beyond them have none.
 
     Source: R keras `predict_proba`, which expects probabilities from the network.
     """
-    ours = iter([*links, *[None] * 100])
-    found = _each(prediction, lambda array: _linked(array, next(ours)))
+    ours = iter(links)
+    return _each(prediction, lambda array: _linked(array, next(ours, None)))
+
+
+def warn_unless_probabilities(found: Any) -> None:
+    """Warn where a value leaves [0, 1]."""
     if not all(((part >= 0) & (part <= 1)).all() for part in _parts(found)):
         warnings.warn(
             "predict_proba: the network's outputs leave [0, 1], so they are no probabilities. "
             "End it in softmax or sigmoid, or compile it with a loss on logits.",
             stacklevel=3,
         )
-    return found
 
 
 def classes_of(probabilities: Any) -> Any:

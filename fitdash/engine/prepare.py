@@ -179,6 +179,11 @@ def _validation_source(
     return training, source.narrow(first, source.rows, batch_size=size, order="given")
 
 
+def _described(data: Any) -> str:
+    shape = getattr(data, "shape", None)
+    return type(data).__name__ if shape is None else f"array of shape {tuple(shape)}"
+
+
 def _named(x: Any) -> str:
     return "the model's feed" if x is None else f"a source of the kind {kind_of(x)!r}"
 
@@ -200,7 +205,7 @@ def _from_validation_data(data: Any, target: Target, batch_size: int | None) -> 
     if kind == "arrays":
         raise SettingError(
             "validation_data must be (x, y), (x, y, sample_weight) or a source of batches, "
-            f"got one {type(data).__name__}."
+            f"got one {_described(data)}."
         )
     size = batch_size if kind == "dataset" else None
     return source_of(data, target=target, batch_size=size, prefix="validation ")
