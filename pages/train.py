@@ -3,8 +3,9 @@
 from fitdash.ui import style
 from fitdash.ui.bar import draft
 from fitdash.ui.live import live_view
-from fitdash.ui.resources import desk
+from fitdash.ui.resources import desk, warm_up
 
 style.apply()
 draft(desk())
 live_view(desk())
+warm_up()

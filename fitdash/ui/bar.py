@@ -1,17 +1,20 @@
 """The action bar: Fit, Stop run, seed, what to start from, the pace; beneath it the plan line."""
 
 import sys
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from fitdash.errors import FitdashError
-from fitdash.runs.steering import RATES
+from fitdash.runs.recorder import Recorder
+from fitdash.runs.steering import RATES, Control
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.plan import plan_of
 from fitdash.ui.form import Draft, draw_form
-from fitdash.ui.planned import plan_line
+from fitdash.ui.planned import difference_line, plan_line
 from fitdash.ui.resources import Desk
+from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import show, shown_run
 from fitdash.ui.words import escaped
 
@@ -28,6 +31,7 @@ def draft(desk: Desk) -> None:
     with st.container(key="bar"):
         _actions(desk, form)
         _plan(form)
+        _difference(form, shown_run(desk))
 
 
 def _actions(desk: Desk, form: Draft) -> None:
@@ -110,6 +114,15 @@ def _plan(form: Draft) -> None:
             st.button("Hold out 20 %", key="hold_out", on_click=_hold_out, help=HOLD_OUT_HELP)
 
 
+def _difference(form: Draft, run: Snapshot) -> None:
+    """The form is the draft, the run below has settings of its own: what was changed since."""
+    if run.experiment is None or run.is_example:
+        return
+    line = difference_line(run.experiment, form.experiment)
+    if line:
+        st.caption(f"Changed since the run below: {line}")
+
+
 HOLD_OUT_HELP = "Sets validation_data to a stratified 20 %: the same share of every class, never trained on."
 
 
@@ -121,13 +134,11 @@ def _why_not(busy: bool, form: Draft) -> str:
 
 def _start(desk: Desk, experiment: Experiment) -> None:
     """Hand the draft to the runner and show the run."""
-    from fitdash.build import job
-
     goes_on = st.session_state["start_from"] == CONTINUE and _last_epoch(desk)
     origin = shown_run(desk).uid if goes_on else None
     try:
         run = desk.runner.submit(
-            job(experiment, origin=origin),
+            partial(_train, experiment, origin),
             experiment=experiment.to_dict(),
             name=experiment.data.filename or experiment.data.name,
             pace=st.session_state["pace"],
@@ -139,6 +150,13 @@ def _start(desk: Desk, experiment: Experiment) -> None:
     desk.writer.flush(2.0)
     show(run.uid)
     st.rerun()
+
+
+def _train(experiment: Experiment, origin: str | None, recorder: Recorder, control: Control) -> None:
+    """Runs in the training thread, which waits for the imports, so that the page does not."""
+    from fitdash.build import job
+
+    job(experiment, origin=origin)(recorder, control)
 
 
 def _stop(desk: Desk) -> None:

@@ -14,7 +14,8 @@ from fitdash.ui.controls import Around, control, controls
 from fitdash.ui.words import escaped, number
 
 ASKED_HERE = ("name", "features", "target", "task")
-MOST_NAMED = 4
+IN_LINK = ("data.content", "data.filename")
+"""No widgets, but part of the link: which file, by the hash of its content, and what it was called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,13 @@ def _columns_of(args: DatasetArgs) -> tuple[str, ...]:
     except FitdashError:
         return ()
     return tuple(str(name) for name in table.frame.columns)
+
+
+def restore() -> None:
+    """Take up the file that the link names: after a reload the session knows nothing of it."""
+    for key in IN_LINK:
+        if key in st.query_params:
+            st.session_state.setdefault(key, st.query_params[key])
 
 
 def line(args: DatasetArgs, facts: Facts | None) -> str:
@@ -106,5 +114,6 @@ def _keep_upload() -> None:
         return
     state["data.filename"] = file.name
     state["data.name"] = "upload"
+    st.query_params.update({key: state[key] for key in IN_LINK})
     for key in ("data.target", "data.features", "fit.sample_weight"):
         state.pop(key, None)

@@ -32,6 +32,7 @@ class Draft:
 
 def draw_form() -> Draft:
     """The form, drawn from what it says; a link that says more than was read at first makes it draw again."""
+    datasets.restore()
     experiment = read_experiment(st.session_state.get)
     draft, around = _judged(experiment)
     _draw(draft, around)

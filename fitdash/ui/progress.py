@@ -57,7 +57,7 @@ def progress_words(run: Snapshot) -> str:
     if run.is_active and now.step and now.steps:
         parts.append(f"batch {now.step:,} of {now.steps:,}")
     if run.is_active and now.left_seconds is not None:
-        parts.append(f"{duration(now.left_seconds)} left")
+        parts.append(f"{duration(now.left_seconds)} left" if now.left_seconds >= 1 else "less than 1 s left")
     if not run.is_active and run.rows:
         parts.append(f"{duration(sum(row.seconds for row in run.rows))} of training")
     if now.samples_per_second:

@@ -49,12 +49,19 @@ def desk() -> Desk:
     store = Store()
     store.reap()
     writer = Writer(store)
-    threading.Thread(target=_warm_up, name="fitdash-warm-up", daemon=True).start()
     return Desk(store, writer, Runner(writer))
 
 
-def _warm_up() -> None:
-    """Import what the first Fit needs while the reader looks at the page; then leave all of it out of collections."""
+@st.cache_resource(show_spinner=False)
+def warm_up() -> threading.Thread:
+    """Import what the first Fit needs while the reader looks at the page that was drawn."""
+    thread = threading.Thread(target=_import_and_freeze, name="fitdash-warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def _import_and_freeze() -> None:
+    """What was imported stays, so that no collection looks at it again."""
     import fitdash.build  # noqa: F401
 
     gc.collect()

@@ -70,7 +70,9 @@ def short(value: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them."""
+    """Seconds as people say them; few are not shown as 0."""
+    if seconds < 1:
+        return f"{max(1, round(1000 * seconds))} ms"
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

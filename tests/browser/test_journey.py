@@ -139,6 +139,22 @@ def test_a_csv_that_cannot_be_read_gets_its_sentence_and_changes_nothing(context
     expect(page.locator(".st-key-plan")).to_contain_text("1,797 rows")
 
 
+def test_an_upload_trains_and_is_still_there_after_a_reload(context, server, tmp_path):
+    page = open_page(context, server, "?pace=full+speed")
+    good = tmp_path / "pets.csv"
+    good.write_text("size,colour,kind\n" + "1.5,red,cat\n3.5,,dog\n,green,cat\n4.5,green,dog\n" * 10)
+
+    page.locator("input[type=file]").set_input_files(good)
+    expect(page.locator(".st-key-plan")).to_contain_text("40 rows")
+    fit(page)
+    expect_state(page, "finished")
+    expect(page.locator(".st-key-progress")).to_contain_text("10 gaps filled with the median")
+
+    page.reload()
+    expect(page.locator(".st-key-plan")).to_contain_text("40 rows")
+    expect(page.get_by_label("y", exact=True)).to_be_visible()
+
+
 def test_a_killed_server_leaves_an_interrupted_run_with_its_epochs(context, server):
     page = open_page(context, server, "?fit.epochs=300&fit.validation_split=0.2")
     uid = fit(page)
