@@ -12,6 +12,9 @@ import numpy as np
 from fitdash.charts.theme import LINES, SPOKEN, Chart, frame, packed, shown
 from fitdash.charts.thin import Floats, thinned
 
+FEW_EPOCHS = 60
+"""Up to so many planned epochs every point is marked, from the first to the last."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
@@ -81,18 +84,19 @@ def curve_chart(panel: Panel, *, run: str, planned: tuple[int, int]) -> Chart:
     """
     first, last = planned
     room = max(0.02 * (last - first), 0.2)
-    lines = [_line(curve) for curve in panel.curves]
+    few = last - first < FEW_EPOCHS
+    lines = [_line(curve, few) for curve in panel.curves]
     return {
         "data": [*lines, *_best_mark(panel)],
         "layout": frame(run, "epoch", (first - room, last + room), panel.metric),
     }
 
 
-def _line(curve: Curve) -> dict[str, Any]:
-    """Lines; markers too while there are few points, or where gaps would leave a point without a line."""
+def _line(curve: Curve, pointed: bool) -> dict[str, Any]:
+    """Lines; markers too where few points are planned, or gaps would leave a point without a line."""
     x, y = thinned(curve.epochs, curve.values)
     look = LINES[curve.split]
-    pointed = len(x) <= 40 or not np.isfinite(y).all()
+    pointed = pointed or len(x) < 3 or not np.isfinite(y).all()
     return {
         "type": "scatter",
         "uid": curve.split,

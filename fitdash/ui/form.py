@@ -116,9 +116,20 @@ def _callbacks(experiment: Experiment, around: Around) -> None:
 
 def _section(title: str, line: str, where: str, around: Around, *, expanded: bool = False) -> Any:
     """A part of the form that folds to its title and what is set in it."""
-    wrong = any(place.startswith(where) for place in around.problems) and not where.startswith("fit.")
+    wrong = any(_stands_in(address, where) for address in around.problems)
     mark = ":red[:material/error:] " if wrong else ""
     return st.expander(f"{mark}**{title}** {line}", expanded=expanded, key=f"section.{where}")
+
+
+def _stands_in(address: str, section: str) -> bool:
+    """Whether a problem stands in a section: a part of the experiment, or one group of the arguments of fit."""
+    part, name, *_ = *address.split("."), ""
+    if part == "callbacks":
+        return section == f"fit.{WATCHING}"
+    if part != "fit":
+        return part == section
+    declared = settings_of(FitArgs)
+    return name in declared and section == f"fit.{declared[name].arg.group}"
 
 
 def _group_line(experiment: Experiment, group: str, always: tuple[str, ...]) -> str:

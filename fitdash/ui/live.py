@@ -47,6 +47,8 @@ def _view(desk: Desk, follow: bool) -> None:
 
 def draw_run(desk: Desk, run: Snapshot) -> None:
     """One run from top to bottom."""
+    if desk.writer.trouble:
+        st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
     _heading(run)
     if run.error:
         _failure(run)

@@ -5,7 +5,7 @@ from typing import Any
 
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.plan import Plan
-from fitdash.ui.words import escaped, short
+from fitdash.ui.words import escaped, label_of, short
 
 MOST_NAMED = 4
 UNSAID = ("data.content",)
@@ -61,7 +61,7 @@ def _flat(plain: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]
 
 
 def _name(address: str) -> str:
-    return escaped(address.rpartition(".")[2])
+    return escaped(label_of(address))
 
 
 def _word(value: Any) -> str:

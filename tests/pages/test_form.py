@@ -57,6 +57,14 @@ def test_all_problems_stand_at_their_controls_and_block_fit(open_page):
     assert "And 2 more" in texts(page)
 
 
+def test_a_section_with_a_problem_is_marked_though_it_is_folded(open_page):
+    page = open_page(fit__epochs="0", network__width="0")
+
+    marked = [expander.label for expander in page.expander if ":red[" in expander.label]
+
+    assert [label.split("**")[1] for label in marked] == ["Network", "Time"]
+
+
 def test_a_fixed_problem_lets_fit_go(open_page):
     page = open_page(fit__epochs="0")
 
