@@ -11,6 +11,15 @@ from fitdash.errors import DataError, SettingError
 
 DEFAULT_BATCH_SIZE = 32
 
+KINDS = {
+    "dataset": "a Dataset",
+    "loader": "a DataLoader",
+    "iterator": "an iterator",
+    "function": "a function",
+    "iterable": "an iterable",
+}
+"""What batch sources are called."""
+
 
 def source_of(
     x: Any,
@@ -72,6 +81,6 @@ def refuse_with_batches(kind: str, *, y: Any, sample_weight: Any, batch_size: in
     if found:
         names = " and ".join(f"{prefix}{name}" for name in found)
         raise SettingError(
-            f"{names} must not be given when x yields batches itself, as a {kind} does. "
+            f"{names} must not be given when x yields batches itself, as {KINDS[kind]} does. "
             "Yield (x, y, sample_weight) from it, in batches of the size you want."
         )

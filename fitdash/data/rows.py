@@ -10,6 +10,9 @@ from fitdash.errors import DataError
 CAST_ONCE_BYTES = 64 * 1024 * 1024
 """Larger arrays of another floating-point type are cast piece by piece, so that no second copy of them exists."""
 
+UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+"""Kinds that torch stores but hardly computes with."""
+
 
 class Rows(Protocol):
     """An array whose first axis counts samples."""
@@ -68,12 +71,20 @@ def rows_of(value: Any, name: str, floating: torch.dtype) -> Rows:
         from fitdash.data.hdf5 import H5Rows
 
         return H5Rows(value, name, floating)
-    tensor = value.detach() if isinstance(value, torch.Tensor) else torch.from_numpy(_numpy(value, name))
+    tensor = _plain(value, name) if isinstance(value, torch.Tensor) else torch.from_numpy(_numpy(value, name))
     if tensor.ndim == 0:
         raise DataError(f"{name} must have one row per sample, got the single value {tensor.item()}.")
     dtype = floating if tensor.is_floating_point() else tensor.dtype
     lazy = isinstance(value, np.memmap) or tensor.nbytes > CAST_ONCE_BYTES
     return TensorRows(tensor if lazy else tensor.to(dtype), dtype)
+
+
+def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
+    """A tensor without history, of a kind that rows can be gathered from."""
+    if tensor.is_complex() or tensor.layout != torch.strided:
+        found = "a sparse tensor" if tensor.layout != torch.strided else f"dtype {tensor.dtype}"
+        raise DataError(f"{name} must hold real numbers, densely, got {found}.")
+    return tensor.detach().long() if tensor.dtype in UNSIGNED else tensor.detach()
 
 
 def kept_kind(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:

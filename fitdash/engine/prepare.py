@@ -6,7 +6,7 @@ from typing import Any
 
 from fitdash.data.adapter import Source, Target, kind_of
 from fitdash.data.arrays import ArraySource, Order, is_plain
-from fitdash.data.feed import DEFAULT_BATCH_SIZE, source_of
+from fitdash.data.feed import DEFAULT_BATCH_SIZE, KINDS, source_of
 from fitdash.data.passes import Passes, Window
 from fitdash.data.split import cut
 from fitdash.data.weights import ClassWeights
@@ -185,7 +185,7 @@ def _described(data: Any) -> str:
 
 
 def _named(x: Any) -> str:
-    return "the model's feed" if x is None else f"a source of the kind {kind_of(x)!r}"
+    return "the model's feed" if x is None else KINDS[kind_of(x)]
 
 
 def _from_validation_data(data: Any, target: Target, batch_size: int | None) -> Source:
@@ -204,8 +204,7 @@ def _from_validation_data(data: Any, target: Target, batch_size: int | None) -> 
     kind = kind_of(data)
     if kind == "arrays":
         raise SettingError(
-            "validation_data must be (x, y), (x, y, sample_weight) or a source of batches, "
-            f"got one {_described(data)}."
+            f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches, got one {_described(data)}."
         )
     size = batch_size if kind == "dataset" else None
     return source_of(data, target=target, batch_size=size, prefix="validation ")
