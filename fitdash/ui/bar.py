@@ -9,13 +9,13 @@ import streamlit as st
 from fitdash.errors import FitdashError
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.steering import RATES, Control
-from fitdash.spec.experiment import Experiment
+from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
 from fitdash.ui.form import Draft, draw_form
 from fitdash.ui.planned import difference_line, plan_line
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.state import show, shown_run
+from fitdash.ui.state import show, shown_run, state
 from fitdash.ui.words import escaped
 
 NEW, CONTINUE = "new weights", "continue"
@@ -26,38 +26,43 @@ PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in RATES}
 @st.fragment(key="draft")
 def draft(desk: Desk) -> None:
     """What goes in, in the sidebar, and what starts it, above the results."""
-    with st.sidebar:
-        form = draw_form()
     with st.container(key="bar"):
-        _actions(desk, form)
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            buttons = st.container(horizontal=True, gap="small", width="content")
+            # Before the form: the seed is part of what it says.
+            _choices(desk)
+        with st.sidebar:
+            form = draw_form()
+        with buttons:
+            _actions(desk, form)
         _plan(form)
-        _difference(form, shown_run(desk))
+        run = shown_run(desk)
+        _difference(form, run)
+    state().drawn_active = run.is_active
 
 
 def _actions(desk: Desk, form: Draft) -> None:
     busy = bool(desk.runner.active())
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        asked = st.button(
-            "Fit",
-            key="fit",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=busy or bool(form.problems),
-            help=_why_not(busy, form),
-            width=130,
-        )
-        st.button(
-            "Stop run",
-            key="stop",
-            icon=":material/stop:",
-            disabled=not busy,
-            help="Ends after the batch at hand; history and weights stay.",
-            on_click=_stop,
-            args=[desk],
-            width=130,
-        )
-        _choices(desk)
-    if asked:
+    asked = st.button(
+        "Fit",
+        key="fit",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=busy or bool(form.problems),
+        help=_why_not(busy, form),
+        width=130,
+    )
+    st.button(
+        "Stop run",
+        key="stop",
+        icon=":material/stop:",
+        disabled=not busy,
+        help="Ends after the batch at hand; history and weights stay.",
+        on_click=_stop,
+        args=[desk],
+        width=130,
+    )
+    if asked and not form.problems:
         _start(desk, form.experiment)
 
 
@@ -65,6 +70,8 @@ def _choices(desk: Desk) -> None:
     """What is said beside the form: seed, start, pace."""
     st.number_input(
         "seed",
+        min_value=0,
+        max_value=LARGEST_SEED,
         value=0,
         step=1,
         format="%d",

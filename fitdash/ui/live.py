@@ -41,7 +41,8 @@ def _view(desk: Desk, follow: bool) -> None:
     desk.viewers.here(time.monotonic())
     run = shown_run(desk)
     draw_run(desk, run)
-    if follow and not run.is_active:
+    if (follow or state().drawn_active) and not run.is_active:
+        state().drawn_active = False
         st.rerun()
 
 

@@ -16,11 +16,13 @@ class PageState:
     Attributes:
         watch: The run that is shown.
         anyway: Runs whose charts were asked for although `view_metrics` hides them.
+        drawn_active: The buttons were drawn while the run went on.
         unknown: A run that a link asked for and the store does not have.
     """
 
     watch: Watch | None = None
     anyway: set[str] = field(default_factory=set)
+    drawn_active: bool = False
     unknown: str | None = None
 
 

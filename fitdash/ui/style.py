@@ -18,6 +18,7 @@ CSS = (
 .st-key-bar .st-key-hold_out button { min-height: 0; padding: 0.1rem 0.6rem; }
 .st-key-progress p { font-variant-numeric: tabular-nums; }
 .st-key-log [data-testid="stCode"] pre { background: none; padding: 0; }
+[data-testid="stSidebarHeader"]::before { content: "fitdash"; font-size: 1.15rem; font-weight: 650; margin: auto 0; }
 [data-testid="stSidebar"] [data-testid="stExpander"] summary p { font-size: 0.92rem; }
 [data-testid="stSidebar"] [data-testid="stExpander"] [data-testid="stVerticalBlock"] { gap: 0.75rem; }
 [data-testid="stSidebar"] [class*="st-key-at-"] { gap: 0.1rem !important; }

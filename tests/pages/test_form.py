@@ -37,8 +37,9 @@ def test_none_is_a_state_in_sight_that_tells_what_it_comes_to(open_page):
 
 
 def test_a_link_says_what_is_planned(open_page):
-    page = open_page(data__name="iris", fit__epochs="7", fit__validation_split="0.2", fit__shuffle="off")
+    page = open_page(data__name="iris", fit__epochs="7", fit__validation_split="0.2", fit__shuffle="off", seed="5")
 
+    assert page.number_input(key="seed").value == 5
     assert by_key(page, "fit.epochs").value == 7
     assert "trains on **120** rows in 4 batches of 32, the last of 24" in texts(page)
     assert "validates on **30** rows" in texts(page)
@@ -75,7 +76,8 @@ def test_a_fixed_problem_lets_fit_go(open_page):
 
 
 @pytest.mark.parametrize(
-    "link", [{"fit__epochs": "abc"}, {"data__name": "../etc"}, {"callbacks": "Evil"}, {"run": "<script>"}]
+    "link",
+    [{"seed": "-1"}, {"fit__epochs": "abc"}, {"data__name": "../etc"}, {"callbacks": "Evil"}, {"run": "<script>"}],
 )
 def test_hostile_values_in_a_link_crash_nothing(open_page, link):
     page = open_page(**link)

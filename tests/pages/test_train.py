@@ -23,7 +23,7 @@ def test_before_the_first_run_a_finished_example_is_drawn_and_marked(open_page):
 
 
 def test_fit_trains_what_the_form_says_and_the_page_shows_it(open_page):
-    page = open_page(data__name="iris", fit__epochs="4", fit__validation_split="0.2", pace="full speed")
+    page = open_page(data__name="iris", fit__epochs="4", fit__validation_split="0.2", seed="5", pace="full speed")
 
     page.button(key="fit").click().run()
     until(page, "finished")
@@ -31,6 +31,7 @@ def test_fit_trains_what_the_form_says_and_the_page_shows_it(open_page):
     (run,) = desk().store.runs()
     assert page.query_params["run"] == run.uid
     assert run.experiment["fit"]["validation_split"] == 0.2
+    assert run.experiment["seed"] == 5
     assert list(desk().store.epochs(run.uid)[-1].logs) == ["loss", "accuracy", "val_loss", "val_accuracy"]
     assert charts(page) == ["loss", "accuracy"]
     assert "learned from 120 training rows" in texts(page)
