@@ -29,7 +29,7 @@ CSS = (
 [class*="st-key-chart-"] { min-height: CHART; }
 @media (min-width: 1800px) {
   html { font-size: 17px !important; }
-  [data-testid="stSidebar"][aria-expanded="true"] { min-width: 470px; }
+  [data-testid="stSidebar"][data-collapsed="false"] { min-width: 470px !important; }
 }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] > :has(.st-key-bar) { position: static; }

@@ -18,6 +18,7 @@ NOTE_UPDATES = """() => {
   new MutationObserver(() => window.updates.push(+box.dataset.rev)).observe(box, {attributeFilter: ['data-rev']});
 }"""
 POINTS = "() => window.box._fullData.filter(t => t.mode !== 'markers').map(t => t.y.length)"
+HIDDEN = "() => window.box._fullData[1].visible === 'legendonly'"
 RANGE = "() => window.box._fullLayout.xaxis.range.map(x => Math.round(x * 1000) / 1000)"
 
 
@@ -79,6 +80,7 @@ def test_a_run_is_watched_zoomed_stopped_and_downloaded(context, server):
     zoom(page)
     zoomed = page.evaluate(RANGE)
     page.locator(".st-key-chart-loss .legendtoggle").nth(1).click()
+    page.wait_for_function(HIDDEN)  # plotly waits whether it becomes a double click
     before = drawn(page)
     page.wait_for_function("n => window.updates.at(-1) >= n", arg=before + 2)
 
@@ -87,7 +89,7 @@ def test_a_run_is_watched_zoomed_stopped_and_downloaded(context, server):
     assert len(set(page.evaluate(POINTS))) == 1
     assert zoomed[1] - zoomed[0] < 40
     assert page.evaluate(RANGE) == zoomed
-    assert page.evaluate("() => window.box._fullData[1].visible") == "legendonly"
+    assert page.evaluate(HIDDEN)
     assert page.evaluate("() => window.box.isConnected")
 
     page.get_by_role("button", name="Stop run").click()
