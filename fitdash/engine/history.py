@@ -158,12 +158,18 @@ class History(Callback):
         return {**self.__dict__, "model": None, "draw": self.draw}
 
     def _keep(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        logs = {name: _python(value) for name, value in logs.items()}
         self.epoch.append(epoch)
-        self._rows.append((epoch, dict(logs)))
+        self._rows.append((epoch, logs))
         if not logs.keys() <= self.history.keys():
             _add_names(self.history, list(logs))
         for name, value in logs.items():
             self.history[name].append(value)
+
+
+def _python(value: Any) -> Any:
+    """A single number of NumPy or torch as Python's own; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def _add_names(history: dict[str, list[Any]], logged: list[str]) -> None:

@@ -165,7 +165,7 @@ class Determination(Sums):
     def result(self, rows: int, batches: int) -> Tensor:
         total, squares, missed, count = self._sums
         score = 1.0 - missed / (squares - total.square() / count)
-        return torch.where(score.isinf(), 0.0, score).mean()
+        return torch.where(score.isinf() | (count == 0.0), 0.0, score).mean()
 
 
 def _best(prediction: Tensor) -> Tensor:

@@ -2,7 +2,9 @@ import json
 import math
 import pickle
 
+import numpy as np
 import pytest
+import torch
 
 from fitdash.engine.history import History
 
@@ -45,6 +47,15 @@ def test_19_1_a_name_logged_in_some_epochs_has_a_shorter_list():
 
 def test_13_7_names_added_by_callbacks_stay_last_when_validation_comes_later():
     assert list(recorded().history) == ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"]
+
+
+@pytest.mark.parametrize("added", [np.float32(0.25), np.float64(0.25), np.array(0.25), torch.tensor(0.25)])
+def test_3_7_a_number_that_a_callback_added_is_kept_as_a_python_float(added):
+    history = recorded([{"loss": 0.5, "gap": added}])
+
+    assert history.history["gap"] == [0.25]
+    assert type(history.history["gap"][0]) is float
+    assert repr(history).endswith(" gap: 0.25")
 
 
 def test_16_24_used_again_it_adds_to_history_and_restarts_epoch():

@@ -234,7 +234,9 @@ def test_4_10_a_callable_with_one_number_weighs_batches():
     assert found == pytest.approx(((first + second) / (1.5 + 3.5 / 3)).item(), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["accuracy", "mse", "precision", "auc", "root_mean_squared_error", "f1_score"])
+@pytest.mark.parametrize(
+    "name", ["accuracy", "mse", "precision", "auc", "root_mean_squared_error", "f1_score", "r2_score"]
+)
 def test_4_11_weights_that_are_all_zero_give_zero(name):
     assert measured(name, BITS, SHARES, torch.zeros(5)) == 0.0
 
