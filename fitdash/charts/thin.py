@@ -21,17 +21,21 @@ def thinned(x: Floats, y: Floats, most: int = 1000) -> tuple[Floats, Floats]:
     """
     if len(y) <= most:
         return x, y
-    edges = np.linspace(0, len(y), most // 4 + 1).astype(int)
-    kept = [place for a, b in zip(edges, edges[1:], strict=False) for place in _telling(y[a:b], a)]
-    chosen = np.unique([0, len(y) - 1, *kept])
-    return x[chosen], y[chosen]
+    width = -(-len(y) // (most // 4))
+    kept = np.unique([0, len(y) - 1, *_telling(y, width)])
+    return x[kept], y[kept]
 
 
-def _telling(y: Floats, start: int) -> list[int]:
-    """Where a stretch is lowest and highest, and where its first gap is."""
-    seen = np.isfinite(y)
-    gap = [] if seen.all() else [start + int(seen.argmin())]
-    if not seen.any():
-        return gap
-    low, high = np.where(seen, y, np.inf).argmin(), np.where(seen, y, -np.inf).argmax()
-    return [start + int(low), start + int(high), *gap]
+def _telling(y: Floats, width: int) -> list[int]:
+    """Where each stretch of `width` points is lowest and highest, and where its first gap is."""
+    rows = -(-len(y) // width)
+    padded = np.full(rows * width, np.nan)
+    padded[: len(y)] = np.where(np.isfinite(y), y, np.nan)
+    table = padded.reshape(rows, width)
+    seen = ~np.isnan(table)
+    start = np.arange(rows) * width
+    low = start + np.where(seen, table, np.inf).argmin(axis=1)
+    high = start + np.where(seen, table, -np.inf).argmax(axis=1)
+    gap = start + seen.argmin(axis=1)
+    some, gaps = seen.any(axis=1), ~seen.all(axis=1) & (gap < len(y))
+    return [int(place) for place in (*low[some], *high[some], *gap[gaps])]
