@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import torch
 from torch import nn
 
+from fitdash.charts.history import draw
 from fitdash.data.adapter import Target
 from fitdash.engine import arguments, layers, loop, optimizers
 from fitdash.engine.callbacks.base import Callback
@@ -115,7 +116,7 @@ class Model(SingleBatches, ModuleMethods):
     def _measure(self, objective: Objective) -> None:
         """Count by this objective from now on."""
         self._objective = objective
-        self._step = Step(self.module, objective, lambda: self.optimizer, self._settings["precision"])
+        self._step = Step(self.module, objective, self._optimizer_now, self._settings["precision"])
         self._forward = self._step
         self._train_book, self._test_book, self._single_book = (objective.new_book() for _ in range(3))
 
@@ -130,6 +131,10 @@ class Model(SingleBatches, ModuleMethods):
                 return None
             self._optimizer = optimizers.make_optimizer(self._optimizer_given, parameters)
         return self._optimizer
+
+    def _optimizer_now(self) -> Any:
+        """`optimizer`, as a method: a copied model has a step that asks the copy."""
+        return self.optimizer
 
     @property
     def metrics_names(self) -> list[str]:
@@ -226,7 +231,7 @@ class Model(SingleBatches, ModuleMethods):
         history = self._callbacks.history
         assert history is not None
         self.history = history
-        history.draw = _draw
+        history.draw = draw
         if self.optimizer is None:
             warnings.warn("The model has no trainable parameters: nothing will be learned.", stacklevel=3)
         run = loop.Fit(
@@ -388,10 +393,3 @@ class Model(SingleBatches, ModuleMethods):
         if self._objective is None:
             return None
         return {name: layers.plain(value) for name, value in self._settings.items()}
-
-
-def _draw(*args: Any, **kwargs: Any) -> Any:
-    """How a History draws itself; charts stand above the engine and are imported when one is asked for."""
-    from fitdash.charts.history import draw
-
-    return draw(*args, **kwargs)

@@ -16,6 +16,9 @@ class ClassWeights:
         given: Weight by class index: whole numbers, or digit strings as R's named lists have them. A class left out
             weighs 1.
 
+    Attributes:
+        table: (2, classes) class indices, rising, and their weights.
+
     Raises:
         SettingError: not a mapping, or a key that is no class index.
 
@@ -24,9 +27,8 @@ class ClassWeights:
     """
 
     def __init__(self, given: Any) -> None:
-        table = sorted({-1: 1.0, **indexed(given)}.items())
-        self.classes = torch.tensor([index for index, _ in table])
-        self.weights = torch.tensor([weight for _, weight in table], dtype=torch.float32)
+        rising = sorted({-1: 1.0, **indexed(given)}.items())
+        self.table = torch.tensor(rising, dtype=torch.float32).T.contiguous()
 
     def of(self, y: torch.Tensor, prediction_axes: int) -> torch.Tensor:
         """(n,) or (n, t) weights.
@@ -35,8 +37,8 @@ class ClassWeights:
             y: (n,), (n, 1) or (n, t) class indices, or one-hot in a last axis.
             prediction_axes: Number of axes of the prediction: one more than `y` has means that `y` holds indices.
         """
-        classes = self._classes(y, prediction_axes).long()
-        known, weights = self.classes.to(y.device), self.weights.to(y.device)
+        classes = self._classes(y, prediction_axes).float()
+        known, weights = self.table.to(y.device)
         place = torch.searchsorted(known, classes).clamp(max=len(known) - 1)
         return torch.where(known[place] == classes, weights[place], 1.0)
 

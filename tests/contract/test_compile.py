@@ -1,5 +1,6 @@
 """compile, as fit sees it (contract 1.1 to 1.5 and 1.8)."""
 
+import copy
 import functools
 import inspect
 
@@ -146,3 +147,16 @@ def test_1_8_a_model_with_nothing_to_train_warns_once_and_runs():
 
     assert (len(told), history.epoch) == (1, [0, 1, 2])
     assert all((a == b).all() for a, b in zip(before, parameters(model), strict=True))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_copied_model_trains_by_itself(optimizer):
+    model = linear(optimizer=optimizer)
+    model.fit(X, Y, epochs=1, verbose=0)
+
+    copied = copy.deepcopy(model)
+    before = parameters(model)
+    copied.fit(X, Y, epochs=2, verbose=0)
+
+    assert all((a == b).all() for a, b in zip(before, parameters(model), strict=True))
+    assert all((a != b).any() for a, b in zip(before, parameters(copied), strict=True))
