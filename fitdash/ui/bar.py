@@ -127,7 +127,7 @@ def _difference(form: Draft, run: Snapshot) -> None:
         return
     line = difference_line(run.experiment, form.experiment)
     if line:
-        st.caption(f"Changed since the run below: {line}")
+        st.caption(f"{'For the next fit, changed' if run.is_active else 'Changed'} since the run below: {line}")
 
 
 HOLD_OUT_HELP = "Sets validation_data to a stratified 20 %: the same share of every class, never trained on."

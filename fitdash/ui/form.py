@@ -18,6 +18,7 @@ from fitdash.ui.derived import monitors, unset_in
 from fitdash.ui.reading import read_experiment
 from fitdash.ui.words import escaped, number, short, summary
 
+LEADING = ("data.name", "data.target")
 ORDER = [argument.name for argument in FIT_ARGUMENTS]
 
 
@@ -33,7 +34,7 @@ class Draft:
 def draw_form() -> Draft:
     """The form, drawn from what it says; a link that says more than was read at first makes it draw again."""
     datasets.restore()
-    experiment = read_experiment(st.session_state.get)
+    experiment = read_experiment(_value)
     draft, around = _judged(experiment)
     _draw(draft, around)
     if read_experiment(st.session_state.get) != experiment and st.session_state.get("drawn", 0) < 4:
@@ -41,6 +42,13 @@ def draw_form() -> Draft:
         st.rerun()
     st.session_state["drawn"] = 0
     return draft
+
+
+def _value(key: str, default: Any) -> Any:
+    """A widget's value; before it was ever drawn, the link's, where other controls take their choices from it."""
+    if key in LEADING and key not in st.session_state:
+        return st.query_params.get(key, default)
+    return st.session_state.get(key, default)
 
 
 def _judged(experiment: Experiment) -> tuple[Draft, Around]:

@@ -46,6 +46,19 @@ def test_a_link_says_what_is_planned(open_page):
     assert "**7 epochs**, 28 updates" in texts(page)
 
 
+def test_a_link_chooses_columns_of_the_data_that_it_names(open_page):
+    page = open_page(data__name="iris", data__features="petal width (cm)", fit__sample_weight="petal length (cm)")
+
+    assert by_key(page, "data.features").value == ["petal width (cm)"]
+    assert by_key(page, "fit.sample_weight").value == "petal length (cm)"
+
+    page.selectbox(key="data.name").set_value("wine").run()
+
+    assert not page.exception
+    assert by_key(page, "data.features").value == []
+    assert not fit_button(page).disabled
+
+
 def test_all_problems_stand_at_their_controls_and_block_fit(open_page):
     page = open_page(fit__epochs="0", fit__validation_split="1.0", network__width="0")
 
