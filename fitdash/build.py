@@ -169,7 +169,7 @@ def _train(
         _go_on(built.model, experiment, trained)
     files.mkdir(parents=True, exist_ok=True)
     (files / "columns.json").write_text(built.data.columns.to_json(), encoding="utf-8")
-    built.model.watchers = [recorder, _Opening(built.data.line), Steering(control)]
+    built.model.watchers = [recorder, _Opening(built.data.line), Steering(control, show=recorder.show)]
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
     # The page shows the run itself: fit opens no second dashboard.

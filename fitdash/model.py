@@ -40,6 +40,7 @@ class Model(SingleBatches, ModuleMethods):
         start_epoch: The epoch that a fit starts with; a callback may set it in `on_train_begin`.
         watchers: Callbacks that run after the caller's own, History and the progress bar.
         console: Where text is printed, None: standard output.
+        training: The fit that is on, None outside of it; what steers and saves a run looks at it.
     """
 
     def __init__(self, module: nn.Module, *, feed: Any = None) -> None:
@@ -51,6 +52,7 @@ class Model(SingleBatches, ModuleMethods):
         self.start_epoch = self.epoch = 0
         self.watchers: list[Callback] = []
         self.console: TextIO | None = None
+        self.training: loop.Fit | None = None
         self._feed = feed
         self._objective: Objective | None = None
         self._callbacks: CallbackList | None = None
@@ -228,13 +230,12 @@ class Model(SingleBatches, ModuleMethods):
         viewers = self._viewers(fit, given)
         everybody = make_callbacks(given.callbacks, History(), fit.verbose, [*self.watchers, *viewers])
         self._callbacks = CallbackList(everybody, model=self, params=params)
-        history = self._callbacks.history
+        history = self.history = self._callbacks.history
         assert history is not None
-        self.history = history
         history.draw = draw
         if self.optimizer is None:
             warnings.warn("The model has no trainable parameters: nothing will be learned.", stacklevel=3)
-        run = loop.Fit(
+        self.training = run = loop.Fit(
             flags=self,
             step=self._step,
             book=self._train_book,
@@ -253,6 +254,8 @@ class Model(SingleBatches, ModuleMethods):
             for viewer in viewers:
                 viewer.failed(error)
             raise
+        finally:
+            self.training = None
         return history
 
     # evaluate and predict ---------------------------------------------------------------------------------------------
@@ -358,11 +361,8 @@ class Model(SingleBatches, ModuleMethods):
 
     def _told(self, callbacks: Any, verbose: int, steps: int | None) -> CallbackList:
         """The callbacks of one evaluation or prediction."""
-        return CallbackList(
-            make_callbacks(callbacks, None, verbose),
-            model=self,
-            params={"verbose": verbose, "epochs": 1, "steps": steps},
-        )
+        params = {"verbose": verbose, "epochs": 1, "steps": steps}
+        return CallbackList(make_callbacks(callbacks, None, verbose), model=self, params=params)
 
     def _viewers(self, fit: Prepared, given: Given) -> list[Any]:
         """The recorder that shows this fit in a dashboard, where `view_metrics` asks for it."""
@@ -370,10 +370,9 @@ class Model(SingleBatches, ModuleMethods):
             return []
         from fitdash.viewer import viewers
 
-        metrics = self._settings["metrics"] or self._settings["weighted_metrics"]
         return viewers(
             fit.view_metrics,
-            metrics=bool(metrics),
+            metrics=bool(self._settings["metrics"] or self._settings["weighted_metrics"]),
             epochs=fit.epochs,
             verbose=fit.verbose,
             name=type(self.module).__name__,
@@ -390,6 +389,5 @@ class Model(SingleBatches, ModuleMethods):
             self._measure(Objective(**self._measured))
 
     def _compile_config(self) -> dict[str, Any] | None:
-        if self._objective is None:
-            return None
-        return {name: layers.plain(value) for name, value in self._settings.items()}
+        known = self._objective is not None
+        return {name: layers.plain(value) for name, value in self._settings.items()} if known else None

@@ -26,15 +26,15 @@ class ScriptRecorder(Recorder):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         super().on_train_end(logs)
-        self._put(Changed(uid=self.uid, state="finished"))
+        self.put(Changed(uid=self.uid, state="finished"))
 
     def failed(self, error: BaseException) -> None:
         """Note that the fit raised this; Ctrl-C interrupts it."""
         self.console.end()
         if isinstance(error, KeyboardInterrupt):
-            self._put(Changed(uid=self.uid, state="interrupted"))
+            self.put(Changed(uid=self.uid, state="interrupted"))
         else:
-            self._put(failure(self.uid, error))
+            self.put(failure(self.uid, error))
 
 
 def viewers(

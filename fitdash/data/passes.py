@@ -3,6 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 from fitdash.data.adapter import Batch, Source
 from fitdash.errors import DataError
@@ -28,6 +29,7 @@ class Passes:
         self.known = steps if steps is not None else source.steps
         self._pass: Iterator[Batch] | None = None
         self._ahead: Batch | None = None
+        self._size: int | None = None
 
     @property
     def steps(self) -> int | None:
@@ -41,6 +43,19 @@ class Passes:
         if self._ahead is None:
             self._ahead = self._drawn()
         return self._ahead is not None
+
+    def resize(self, batch_size: int) -> None:
+        """Cut the next pass, not the one that is on, into batches of this size; the source must have a `batch_size`."""
+        self._size = batch_size
+
+    def settle(self) -> bool:
+        """Take over a new batch size if no pass is on; True where that was done."""
+        if self._size is None or self._pass is not None:
+            return False
+        source: Any = self.source
+        source.batch_size, self._size = self._size, None
+        self.known = self.known if self.asked is not None else source.steps
+        return True
 
     def refuse_empty(self) -> None:
         """Refuse data that is known to be empty.
@@ -86,6 +101,7 @@ class Passes:
             batch, self._ahead = self._ahead, None
             return batch
         if self._pass is None:
+            self.settle()
             self._pass = self.source.batches()
         return next(self._pass, None)
 

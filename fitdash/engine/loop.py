@@ -39,7 +39,7 @@ class Fit:
         book: Running values of training.
         test_book: Running values of validation.
         passes: The training data.
-        initial_epoch, epochs: Epochs initial_epoch … epochs − 1 run.
+        initial_epoch, epochs: Epochs initial_epoch … epochs − 1 run; `epochs` may change meanwhile.
     """
 
     flags: Any
@@ -62,7 +62,7 @@ def train(fit: Fit) -> None:
     flags.start_epoch = flags.epoch = fit.initial_epoch
     logs: Logs = {}
     callbacks.on_train_begin()
-    for epoch in range(flags.start_epoch, fit.epochs):
+    for epoch in _epochs(fit):
         if not _has_data(fit, epoch):
             break
         epoch_logs = train_epoch(fit, epoch)
@@ -185,6 +185,14 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part, was_training in modes:
             part.training = was_training
+
+
+def _epochs(fit: Fit) -> Iterator[int]:
+    """The epochs of a fit; its end may move while they run."""
+    epoch = fit.flags.start_epoch
+    while epoch < fit.epochs:
+        yield epoch
+        epoch += 1
 
 
 def _has_data(fit: Fit, epoch: int) -> bool:

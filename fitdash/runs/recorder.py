@@ -23,13 +23,16 @@ class Recorder(Callback):
 
     Attributes:
         console: A text stream; its lines become events of the run.
+        known: What was told before, where a run goes on from an earlier epoch; it is not told twice.
+        put: Puts an event of this run on the queue.
     """
 
     def __init__(self, uid: str, put: Callable[[Event], None], *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.uid = uid
+        self.known: list[Mapping[str, Any]] = []
+        self.put = put
         self.console = Console(lambda line: put(Printed(uid=uid, text=line)))
-        self._put = put
         self._clock = clock
         self._told_params: Mapping[str, Any] = {}
         self._epoch_began = self._last_told = 0.0
@@ -47,26 +50,35 @@ class Recorder(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         # The number of steps may be known only after the first epoch.
         self._tell_params()
-        self._put(EpochEnded(uid=self.uid, epoch=epoch, logs=_plain_logs(logs or {}), seconds=self._seconds()))
+        self.put(EpochEnded(uid=self.uid, epoch=epoch, logs=_plain_logs(logs or {}), seconds=self._seconds()))
 
     def between_steps(self, moment: Moment) -> None:
-        if self._clock() - self._last_told < BETWEEN_SECONDS:
-            return
+        if self._clock() - self._last_told >= BETWEEN_SECONDS:
+            self.show(moment)
+
+    def show(self, moment: Moment) -> None:
+        """Tell the running values of this moment."""
         self._last_told = self._clock()
         logs = _plain_logs(moment.logs())
-        self._put(BatchEnded(uid=self.uid, epoch=moment.epoch, step=moment.last, steps=moment.steps, logs=logs))
+        self.put(BatchEnded(uid=self.uid, epoch=moment.epoch, step=moment.last, steps=moment.steps, logs=logs))
 
     def on_partial_epoch(self, epoch: int, logs: Logs) -> None:
-        self._put(PartialEpoch(uid=self.uid, epoch=epoch, logs=_plain_logs(logs)))
+        self.put(PartialEpoch(uid=self.uid, epoch=epoch, logs=_plain_logs(logs)))
 
     def on_tell(self, event: Mapping[str, Any]) -> None:
-        self._put(Told(uid=self.uid, facts=plain(event)))
+        facts = plain(event)
+        if facts in self.known:
+            self.known.remove(facts)
+            return
+        if self._told_params:  # what happened may have changed them
+            self._tell_params()
+        self.put(Told(uid=self.uid, facts=facts))
 
     def _tell_params(self) -> None:
         params = getattr(self._history(), "params", self.params)
         if params != self._told_params:
             self._told_params = dict(params)
-            self._put(Began(uid=self.uid, params=plain(self._told_params)))
+            self.put(Began(uid=self.uid, params=plain(self._told_params)))
 
     def _seconds(self) -> float:
         """How long the epoch took: what History says, so that both tell the same."""

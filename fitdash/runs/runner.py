@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from fitdash.errors import StoreError
@@ -29,7 +30,7 @@ class Run:
 
     Attributes:
         uid: Its name in the store.
-        control: Stops it and sets its pace.
+        control: What is wanted of it.
         state: As in the store, known here at once.
         stopped_as: The state that it ends in if its job raises nothing.
     """
@@ -43,6 +44,22 @@ class Run:
         self._job = job
         self._runner = runner
         self._over = threading.Event()
+
+    def pause(self) -> None:
+        """Stand still after the batch at hand; a queued run does so before its first one."""
+        self.control.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self.control.resume()
+
+    def step(self, *, batches: int = 0, epochs: int = 0) -> None:
+        """Go on for so many batches, or until so many epochs have ended, then pause; see `Control.step`."""
+        self.control.step(batches=batches, epochs=epochs)
+
+    def change(self, **settings: Any) -> None:
+        """Change settings that are declared live, from the next batch on; see `Control.change`."""
+        self.control.change(**settings)
 
     def stop(self) -> None:
         """End it: within one batch if it trains, at once if it is queued. What was recorded stays."""
@@ -129,7 +146,7 @@ class Runner:
                 self._end(run, Changed(uid=run.uid, state=run.stopped_as))
             elif run is self._current:
                 self._change(run, Changed(uid=run.uid, state="stopping"))
-            run.control.stop()
+            run.control.stop("interrupted" if self._is_closed else "stop_run")
 
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
         """Interrupt what is queued and what trains, and wait for it up to `timeout` seconds. More than once is fine."""
@@ -154,6 +171,7 @@ class Runner:
 
     def _train(self, run: Run) -> None:
         recorder = Recorder(run.uid, self.writer.put)
+        run.control.listen(partial(self._stands, run))
         end = None
         try:
             run._job(recorder, run.control)
@@ -164,6 +182,12 @@ class Runner:
             self._current = None
             self._end(run, end or Changed(uid=run.uid, state=run.stopped_as))
             self._start_next()
+
+    def _stands(self, run: Run, is_standing: bool) -> None:
+        """It begins or ceases to stand still in a pause."""
+        with self._lock:
+            if run.state in ("running", "paused"):
+                self._change(run, Changed(uid=run.uid, state="paused" if is_standing else "running"))
 
     def _end(self, run: Run, end: Changed) -> None:
         if not run._over.is_set():

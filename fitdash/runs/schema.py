@@ -26,6 +26,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, kind TEXT NOT NULL, seq INTEGER NOT NULL,
             at REAL NOT NULL, data TEXT NOT NULL, PRIMARY KEY (run, kind, seq)) WITHOUT ROWID""",
     ),
+    (
+        # When it was deleted, the same for all runs of one deletion; NULL for a run that is there.
+        "ALTER TABLE runs ADD COLUMN deleted REAL",
+        # See blocks.py.
+        """CREATE TABLE blocks (
+            run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, block INTEGER NOT NULL, seq INTEGER NOT NULL,
+            names TEXT NOT NULL, numbers BLOB NOT NULL, PRIMARY KEY (run, block))""",
+    ),
 )
 
 

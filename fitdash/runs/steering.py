@@ -1,76 +1,35 @@
-"""Stopping a run and setting its pace, from any thread, while it trains."""
+"""Makes training do what its control says: stop, pause, steps, pace, changed settings."""
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
+from fitdash.engine import live
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
 from fitdash.errors import SettingError
-
-# Epochs per second; "watchable" and "full" beside them.
-RATES = (1, 5, 20)
-PACES = ("watchable", "full", *RATES)
-Pace = str | float
+from fitdash.runs.control import PACES as PACES
+from fitdash.runs.control import RATES as RATES
+from fitdash.runs.control import Control as Control
+from fitdash.runs.control import Pace as Pace
+from fitdash.runs.control import checked_pace as checked_pace
 
 WATCHABLE_EPOCHS_PER_SECOND = 5
 WATCHABLE_EXTRA_SECONDS = 15.0
 # A wait below this is not worth waking up for; it is made up for at a later epoch.
 SHORTEST_WAIT_SECONDS = 1e-4
 
-
-class Control:
-    """What others want of a run; safe to use from any thread.
-
-    Args:
-        pace: "full", "watchable" (at most 5 epochs a second and about 15 s more than the run needs), or epochs per
-            second. It is a wait at the end of an epoch and never changes a number.
-    """
-
-    def __init__(self, pace: Pace = "full") -> None:
-        self._changed = threading.Condition()
-        self._changes = 0
-        self._stop_is_wanted = False
-        self._pace = checked_pace(pace)
-
-    def stop(self) -> None:
-        """End training after the current batch, also while it waits for its pace."""
-        self._note(stop=True)
-
-    @property
-    def stop_is_wanted(self) -> bool:
-        return self._stop_is_wanted
-
-    @property
-    def pace(self) -> Pace:
-        return self._pace
-
-    @pace.setter
-    def pace(self, pace: Pace) -> None:
-        self._note(pace=checked_pace(pace))
-
-    @property
-    def changes(self) -> int:
-        """Grows with each wish; read before the wishes are, and given to `wait`."""
-        return self._changes
-
-    def wait(self, seconds: float, changes: int) -> None:
-        """Return after this time, or as soon as there were more than this many changes."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._changes != changes, seconds)
-
-    def _note(self, *, stop: bool = False, pace: Pace | None = None) -> None:
-        with self._changed:
-            self._stop_is_wanted = self._stop_is_wanted or stop
-            self._pace = self._pace if pace is None else pace
-            self._changes += 1
-            self._changed.notify_all()
+SETTING = "setting"
+"""Kind of the event that tells of a changed setting: setting, old, new, and the epoch and step it counts from."""
 
 
 class Steering(Callback):
-    """Makes training do what a `Control` says; belongs after the recorder, so that an epoch is told before the wait.
+    """Heeds a `Control`; belongs after the recorder and what saves, so that an epoch is told before a wait.
 
     Args:
         control: The wishes.
+        again: Events of the kind `SETTING` that happened before and are to happen again, when a run goes on from an
+            earlier epoch.
+        show: Called when training begins to stand still, with what there is to see.
         clock: Seconds that only grow.
         wait: Waits like `Control.wait`.
     """
@@ -79,41 +38,103 @@ class Steering(Callback):
         self,
         control: Control,
         *,
+        again: Iterable[Mapping[str, Any]] = (),
+        show: Callable[[Moment], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
-        wait: Callable[[float, int], None] | None = None,
+        wait: Callable[[float | None, int], None] | None = None,
     ) -> None:
         super().__init__()
         self.control = control
+        self._again = sorted(again, key=_place)
+        self._show = show
         self._clock = clock
         self._wait = wait or control.wait
+        self._at = (0, 0)
         self._epoch_began = 0.0
         self._epochs_done = 0
         self._waited = 0.0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._epochs_done, self._waited = 0, 0.0
+        self._heed(int(getattr(self.model, "start_epoch", 0)), 0)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._at = (epoch, 0)
+        self.control.epoch = epoch
         self._epoch_began = self._clock()
 
+    def steps_until_due(self) -> int | None:
+        """Training steps that may run before `between_steps` has to be called."""
+        left = self.control.batches_left
+        if not self._again or _place(self._again[0])[0] > self._at[0]:
+            return left
+        until = max(1, _place(self._again[0])[1] - self._at[1])
+        return until if left is None else min(left, until)
+
     def between_steps(self, moment: Moment) -> bool:
-        if self.control.stop_is_wanted:
-            self.tell("stop_run", step=moment.last)
+        self._at = (moment.epoch, moment.last + 1)
+        self.control.batches_done(moment.last - moment.first + 1)
+        if self._again or not self.control.is_quiet:
+            self._heed(*self._at, moment)
+        if self.control.stopped_by:
+            self.tell(self.control.stopped_by, step=moment.last)
         return self.control.stop_is_wanted
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._epochs_done += 1
-        planned = int(self.params.get("epochs") or 0)
-        if epoch + 1 != planned and not self.model.stop_training:
-            self._keep_pace(planned - (epoch + 1 - self._epochs_done))
-        if self.control.stop_is_wanted and not self.model.stop_training:
+        self.control.epoch_done()
+        if not self.model.stop_training:
+            self._change(epoch + 1, 0)
+            planned = int(self.params.get("epochs") or 0)
+            if epoch + 1 != planned:
+                self._keep_pace(planned - (epoch + 1 - self._epochs_done))
+                self._heed(epoch + 1, 0)
+            live.settle(self.model)
+        if self.control.stopped_by and not self.model.stop_training:
             self.model.stop_training = True
-            self.tell("stop_run")
+            self.tell(self.control.stopped_by)
+
+    def _heed(self, epoch: int, step: int, moment: Moment | None = None) -> None:
+        """Change what was asked for, and stand still while the run is paused.
+
+        Args:
+            epoch, step: The batch that comes next.
+            moment: Where training is within the epoch, None between two of them.
+        """
+        stands = False
+        while True:
+            changes = self.control.changes
+            self._change(epoch, step)
+            if not self.control.holds:
+                break
+            if not stands:
+                stands = True
+                if moment is not None and self._show is not None:
+                    self._show(moment)
+                self.control.stand(True)
+            self._wait(None, changes)
+        if stands:
+            self.control.stand(False)
+
+    def _change(self, epoch: int, step: int) -> None:
+        """Make the changes that are due; what cannot be changed is told, and training goes on."""
+        wanted = self.control.take_wanted()
+        while self._again and _place(self._again[0]) <= (epoch, step):
+            fact = self._again.pop(0)
+            wanted.append((fact["setting"], fact["new"]))
+        for setting, value in wanted:
+            try:
+                old, new = live.change(self.model, setting, value)
+            except SettingError as error:
+                self.tell("refused", epoch=epoch, setting=setting, new=value, step=step, reason=str(error))
+                continue
+            applies = "next pass over the data" if setting == "batch_size" else "next batch"
+            self.tell(SETTING, epoch=epoch, setting=setting, old=old, new=new, step=step, applies=applies)
 
     def _keep_pace(self, planned: int) -> None:
         """Wait until this epoch has taken as long as the pace asks; a new pace counts at once."""
         began = now = self._clock()
-        while not self.control.stop_is_wanted:
+        while not (self.control.stop_is_wanted or self.control.holds):
             changes = self.control.changes
             longest = self._waited + now - began
             seconds = wait_seconds(self.control.pace, now - self._epoch_began, self._epochs_done, planned, longest)
@@ -140,10 +161,6 @@ def wait_seconds(pace: Pace, took: float, done: int, planned: int, waited: float
     return 1 / float(pace) - took
 
 
-def checked_pace(pace: Pace) -> Pace:
-    """The pace, if it is one."""
-    if pace in ("watchable", "full"):
-        return pace
-    if isinstance(pace, (int, float)) and not isinstance(pace, bool) and 0 < pace < float("inf"):
-        return pace
-    raise SettingError(f'pace must be "watchable", "full" or a number of epochs per second above 0, got {pace!r}.')
+def _place(fact: Mapping[str, Any]) -> tuple[int, int]:
+    """The batch that a changed setting counts from, as epoch and step."""
+    return int(fact["epoch"]), int(fact["step"])

@@ -44,7 +44,8 @@ class CallbackList:
         history: The last History among them, None without one.
         watches_train_batches, watches_test_batches, watches_predict_batches: Whether some callback overrides a batch
             hook of that kind.
-        has_seam: Whether some callback wants to be called between training steps.
+        between: The callbacks that want to be called between training steps.
+        has_seam: Whether there are any.
     """
 
     def __init__(self, callbacks: Sequence[Callback], model: Any, params: Mapping[str, Any]) -> None:
@@ -55,13 +56,20 @@ class CallbackList:
         for callback in self.callbacks:
             callback.set_params(params)
         self._listeners = {hook: [one for one in self.callbacks if _hears(one, hook)] for hook in _BATCH_HOOKS}
-        self._between = [one for one in self.callbacks if _overrides(one, "between_steps")]
+        self.between = [one for one in self.callbacks if _overrides(one, "between_steps")]
         self._due = [one for one in self.callbacks if hasattr(one, "steps_until_due")]
         self._progress = [one for one in self.callbacks if isinstance(one, ProgbarLogger)]
         self.watches_train_batches = self._hears_batches("train")
         self.watches_test_batches = self._hears_batches("test")
         self.watches_predict_batches = self._hears_batches("predict")
-        self.has_seam = bool(self._between)
+        self.has_seam = bool(self.between)
+        self._params = dict(params)
+
+    def change_params(self, **params: Any) -> None:
+        """Tell every callback that these parameters of the fit are others from now on."""
+        self._params |= params
+        for callback in self.callbacks:
+            callback.set_params(self._params)
 
     def overrides(self, hook: str) -> bool:
         """Whether some callback does something in this hook; `on_batch_*` counts for `on_train_batch_*`."""
@@ -74,7 +82,7 @@ class CallbackList:
 
     def between_steps(self, moment: Moment) -> bool:
         """Whether a callback wants training to end here; all are asked, also after one said so."""
-        answers = [callback.between_steps(moment) for callback in self._between]
+        answers = [callback.between_steps(moment) for callback in self.between]
         return any(answer is True for answer in answers)
 
     def on_progress(self, done: int, logs: Callable[[], Logs]) -> None:
