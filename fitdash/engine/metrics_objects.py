@@ -24,11 +24,11 @@ def is_keras_metric(given: Any) -> bool:
 
 
 def name_of(given: Any) -> str:
-    """The `name` of a metric object, or its class in words: BinaryAccuracy is binary_accuracy."""
+    """The `name` of a metric object, or its class in words: BinaryAccuracy is binary_accuracy, MSELoss mse_loss."""
     name = getattr(given, "name", None)
     if isinstance(name, str) and name:
         return name
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(given).__name__).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(given).__name__).lower()
 
 
 def opened(given: Any) -> Any:
