@@ -46,9 +46,16 @@ def test_4_1_callables_are_called_by_their_name_and_objects_by_theirs():
     def error(y_true, y_pred, power=1):
         return y_true
 
-    given = [error, functools.partial(error, power=2), Named(), torch.nn.functional.l1_loss, nn.HuberLoss(), nn.MSELoss]
+    given = [error, functools.partial(error, power=2), Named(), torch.nn.functional.l1_loss, nn.HuberLoss()]
 
-    assert [resolve_metric(one).name for one in given] == ["error", "error", "mine", "l1_loss", "huber_loss", "mse_loss"]
+    assert [resolve_metric(one).name for one in given] == ["error", "error", "mine", "l1_loss", "huber_loss"]
+
+
+def test_4_1_capitals_that_stand_together_are_one_word():
+    assert [resolve_metric(one).name for one in (nn.MSELoss, nn.BCEWithLogitsLoss())] == [
+        "mse_loss",
+        "bce_with_logits_loss",
+    ]
 
 
 @pytest.mark.parametrize(
