@@ -6,7 +6,9 @@ written and forgotten when one of them is trained again. What is no plain float 
 
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from fitdash.runs.encoding import decode, decode_all, encode
@@ -14,6 +16,8 @@ from fitdash.runs.records import EpochRow
 
 # A block is packed in 1 ms; at most so many rows less one are decoded from JSON.
 SIZE = 256
+# Of blocks that were read, so many stay decoded: 32,000 epochs, about 15 MB.
+KEPT = 128
 
 # One statement sees one moment, so no epoch is missed or read twice while another process writes.
 READ = f"""
@@ -36,7 +40,7 @@ def epoch_rows(found: Iterable[Sequence[Any]], since: int) -> list[EpochRow]:
     rows += [EpochRow._make((*row[:4], some)) for row, some in zip(single, logs, strict=True)]
     if blocks and since:
         rows = [row for row in rows if row.seq > since]
-    return sorted(rows, key=_epoch)
+    return sorted(rows, key=attrgetter("epoch"))
 
 
 def update(db: sqlite3.Connection, run: int, epoch: int) -> None:
@@ -62,7 +66,11 @@ def packed(rows: Sequence[Sequence[Any]]) -> tuple[str, bytes] | None:
         first. Numbers as little-endian words: the rows' seq, at and seconds, then the values of all logs, row by row.
     """
     logs = decode_all(row[4] for row in rows)
-    numbers = [*(row[2] for row in rows), *(row[3] for row in rows), *(value for some in logs for value in some.values())]
+    numbers = [
+        *(row[2] for row in rows),
+        *(row[3] for row in rows),
+        *(value for some in logs for value in some.values()),
+    ]
     if not all(type(number) is float for number in numbers):
         return None
     orders = {names: place for place, names in enumerate(dict.fromkeys(tuple(some) for some in logs))}
@@ -71,8 +79,9 @@ def packed(rows: Sequence[Sequence[Any]]) -> tuple[str, bytes] | None:
     return encode([list(orders), of_rows]), words
 
 
-def unpacked(block: int, names: str, numbers: bytes) -> Iterator[EpochRow]:
-    """The epochs that `packed` was given."""
+@lru_cache(KEPT)
+def unpacked(block: int, names: str, numbers: bytes) -> list[EpochRow]:
+    """The epochs that `packed` was given; kept, so to be read only."""
     orders, of_rows = decode(names)
     words = struct.unpack(f"<{SIZE}q{len(numbers) // 8 - SIZE}d", numbers)
     values = iter(words[3 * SIZE :])
@@ -80,8 +89,5 @@ def unpacked(block: int, names: str, numbers: bytes) -> Iterator[EpochRow]:
     each = (orders[place] for place in of_rows) if of_rows else [orders[0]] * SIZE
     logs = [dict(zip(its, values)) for its in each]  # noqa: B905
     epochs = range(block * SIZE, (block + 1) * SIZE)
-    return map(EpochRow._make, zip(words[:SIZE], epochs, words[SIZE : 2 * SIZE], words[2 * SIZE : 3 * SIZE], logs, strict=True))
-
-
-def _epoch(row: EpochRow) -> int:
-    return row.epoch
+    seqs, at, seconds = (words[start * SIZE : (start + 1) * SIZE] for start in range(3))
+    return list(map(EpochRow._make, zip(seqs, epochs, at, seconds, logs, strict=True)))

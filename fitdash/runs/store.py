@@ -2,18 +2,19 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from fitdash.errors import StoreError
-from fitdash.runs import alive, schema
+from fitdash.runs import alive, blocks, deletion, schema
+from fitdash.runs.backup import back_up
 from fitdash.runs.encoding import decode, decode_all
 from fitdash.runs.events import ACTIVE, ENDED, Changed, Event
 from fitdash.runs.home import store_path
-from fitdash.runs.records import RUN_COLUMNS, EpochRow, EventRow, RunRecord
+from fitdash.runs.records import LINE_COLUMNS, RUN_COLUMNS, EpochRow, EventRow, RunLine, RunRecord
 from fitdash.runs.rows import append
 
 # A store that is busy longer than this makes the writer wait with its events in memory and try again.
@@ -93,38 +94,83 @@ class Store:
         """A number that differs after anybody else, this process's writer included, has written; costs microseconds."""
         return int(self._read("PRAGMA data_version")[0][0])
 
+    def delete(self, uids: Sequence[str]) -> None:
+        """Hide these runs from everybody, all or none, until `undelete` or `purge`.
+
+        Raises:
+            StoreError: one is unknown or has not ended.
+        """
+        with self._transaction(durable=True) as db:
+            deletion.delete(db, uids)
+
+    def undelete(self) -> list[str]:
+        """Bring back what the last deletion took, then what the one before took, …; gives the uids."""
+        with self._transaction(durable=True) as db:
+            return deletion.undelete(db)
+
+    def purge(self) -> list[str]:
+        """Remove what is deleted for good and give its room back; gives the uids."""
+        with self._transaction(durable=True) as db:
+            purged = deletion.purge(db)
+        if purged:
+            # Somebody may be reading just now: the room is then used by later runs.
+            with self._write_lock, suppress(sqlite3.OperationalError):
+                self._writes.execute("VACUUM")
+        return purged
+
+    def backup(self, path: str | Path, *, replace: bool = False) -> None:
+        """Copy the store as it is now into this file while others write; see `back_up`."""
+        back_up(self.path, Path(path), replace=replace)
+
     def runs(self, *, owner: str | None = None, states: Sequence[str] | None = None) -> list[RunRecord]:
         """All runs, the newest first; only one owner's, or in some states, if asked."""
-        wanted = [("owner = ?", [owner])] if owner is not None else []
-        if states is not None:
-            wanted.append((f"state IN ({','.join('?' * len(states))})", list(states)))
-        where = " AND ".join(text for text, _ in wanted) or "1"
-        values = [value for _, some in wanted for value in some]
+        where, values = _where(owner, states)
         rows = self._read(f"SELECT {RUN_COLUMNS} FROM runs WHERE {where} ORDER BY id DESC", values)
-        return [RunRecord(*row) for row in rows]
+        return [RunRecord.of(row) for row in rows]
+
+    def lines(
+        self,
+        *,
+        owner: str | None = None,
+        states: Sequence[str] | None = None,
+        limit: int | None = None,
+        deleted: bool = False,
+    ) -> list[RunLine]:
+        """The runs as a list shows them, the newest first: without what was trained and how.
+
+        Args:
+            limit: At most so many.
+            deleted: Those that `undelete` can bring back, the last deletion first.
+        """
+        where, values = _where(owner, states, deleted=deleted)
+        order = "deleted DESC, id DESC" if deleted else "id DESC"
+        rows = self._read(
+            f"SELECT {LINE_COLUMNS} FROM runs WHERE {where} ORDER BY {order} LIMIT ?",
+            [*values, -1 if limit is None else limit],
+        )
+        return list(map(RunLine._make, rows))
+
+    def beginning(self, prefix: str, *, deleted: bool = False) -> list[str]:
+        """The uids that begin like this, the newest first."""
+        where, _ = _where(deleted=deleted)
+        query = f"SELECT uid FROM runs WHERE {where} AND substr(uid, 1, ?) = ? ORDER BY id DESC"
+        return [row[0] for row in self._read(query, [len(prefix), prefix])]
 
     def run(self, uid: str) -> RunRecord | None:
         """This run, None where there is no such run."""
-        rows = self._read(f"SELECT {RUN_COLUMNS} FROM runs WHERE uid = ?", [uid])
-        return RunRecord(*rows[0]) if rows else None
+        rows = self._read(f"SELECT {RUN_COLUMNS} FROM runs WHERE uid = ? AND deleted IS NULL", [uid])
+        return RunRecord.of(rows[0]) if rows else None
 
     def epochs(self, uid: str, *, since: int = 0) -> list[EpochRow]:
-        """The run's finished epochs in order; only those written after the row numbered `since`."""
-        newer = "AND epochs.seq > ?" if since else ""
-        rows = self._read(
-            "SELECT epochs.seq, epoch, at, seconds, logs FROM epochs JOIN runs ON runs.id = run"
-            f" WHERE uid = ? {newer} ORDER BY epoch",
-            [uid, since] if since else [uid],
-        )
-        logs = decode_all(row[4] for row in rows)
-        return [EpochRow._make((*row[:4], some)) for row, some in zip(rows, logs, strict=True)]
+        """The run's finished epochs in order, to be read only; only those written after the row numbered `since`."""
+        return blocks.epoch_rows(self._read(blocks.READ, {"uid": uid, "since": since}), since)
 
     def events(self, uid: str, *kinds: str, since: int = 0) -> list[EventRow]:
         """What else happened to the run, in order: "told", "printed", "batch", "partial" (all without `kinds`)."""
         kinds = kinds or ("told", "printed", "batch", "partial")
         rows = self._read(
-            "SELECT events.seq, kind, at, data FROM events JOIN runs ON runs.id = run"
-            f" WHERE uid = ? AND kind IN ({','.join('?' * len(kinds))}) AND events.seq > ? ORDER BY events.seq",
+            "SELECT events.seq, kind, at, data FROM events JOIN runs ON runs.id = run WHERE uid = ?"
+            f" AND deleted IS NULL AND kind IN ({','.join('?' * len(kinds))}) AND events.seq > ? ORDER BY events.seq",
             [uid, *kinds, since],
         )
         data = decode_all(row[3] for row in rows)
@@ -134,7 +180,7 @@ class Store:
         """The newest event of this kind."""
         rows = self._read(
             "SELECT events.seq, kind, at, data FROM events JOIN runs ON runs.id = run"
-            " WHERE uid = ? AND kind = ? ORDER BY events.seq DESC LIMIT 1",
+            " WHERE uid = ? AND deleted IS NULL AND kind = ? ORDER BY events.seq DESC LIMIT 1",
             [uid, kind],
         )
         return EventRow._make((*rows[0][:3], decode(rows[0][3]))) if rows else None
@@ -143,10 +189,10 @@ class Store:
         """The lines that the run printed."""
         return [row.data for row in self.events(uid, "printed", since=since)]
 
-    def _read(self, query: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
+    def _read(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         with self._read_lock:
             try:
-                return self._reads.execute(query, tuple(values)).fetchall()
+                return self._reads.execute(query, values).fetchall()
             except sqlite3.DatabaseError as error:
                 raise StoreError(f"{self.path} cannot be read: {error}.") from error
 
@@ -164,3 +210,15 @@ class Store:
             finally:
                 if self._writes.in_transaction:
                     self._writes.execute("ROLLBACK")
+
+
+def _where(
+    owner: str | None = None, states: Sequence[str] | None = None, *, deleted: bool = False
+) -> tuple[str, list[Any]]:
+    """Which runs are meant, as a condition and its values."""
+    texts = ["deleted IS NOT NULL" if deleted else "deleted IS NULL"]
+    if owner is not None:
+        texts.append("owner = ?")
+    if states is not None:
+        texts.append(f"state IN ({','.join('?' * len(states))})")
+    return " AND ".join(texts), [*([] if owner is None else [owner]), *(states or ())]

@@ -197,7 +197,9 @@ def test_a_store_that_is_newer_than_the_code_is_refused(tmp_path):
     db.execute(f"PRAGMA user_version={len(schema.MIGRATIONS) + 1}")
     db.close()
 
-    with pytest.raises(StoreError, match=r"runs\.db must be of version 1 or older, got version 2\. A newer fitdash"):
+    newest = len(schema.MIGRATIONS)
+    refusal = rf"runs\.db must be of version {newest} or older, got version {newest + 1}\. A newer fitdash wrote it"
+    with pytest.raises(StoreError, match=refusal):
         Store(path)
 
 
@@ -210,9 +212,9 @@ def test_an_older_store_is_brought_up_to_date_and_a_copy_is_kept(tmp_path):
 
     db = sqlite3.connect(path)
     assert db.execute("SELECT uid, note FROM runs").fetchall() == [("a", None)]
-    assert db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert db.execute("PRAGMA user_version").fetchone() == (len(schema.MIGRATIONS) + 1,)
     db.close()
-    with Store(tmp_path / "runs.v1.db") as copy:
+    with Store(tmp_path / f"runs.v{len(schema.MIGRATIONS)}.db") as copy:
         assert copy.run("a").name == "digits"
 
 
