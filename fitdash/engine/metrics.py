@@ -170,7 +170,9 @@ def _torchmetric(given: Any, weighted: bool) -> Recipe:
             "Put it into metrics."
         )
     return Recipe(
-        name=name_of(given), make=lambda loss, weighted: TorchMetric(name_of(given), given), classes_last=False
+        name=name_of(given),
+        make=lambda loss, weighted: TorchMetric(name_of(given), given, loss.link if loss else None),
+        classes_last=False,
     )
 
 

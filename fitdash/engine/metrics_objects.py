@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from fitdash.engine.losses import probabilities
 from fitdash.engine.losses_shapes import ranked
 from fitdash.errors import DataError
 
@@ -80,7 +81,19 @@ class ForeignMetric:
 
 
 class TorchMetric(ForeignMetric):
-    """A metric of torchmetrics, called (prediction, target)."""
+    """A metric of torchmetrics, called (prediction, target).
+
+    Args:
+        link: What makes probabilities of the predictions. Of logits torchmetrics makes them only in batches where one
+            lies outside [0, 1], so what a metric of classes said would depend on the batch.
+    """
+
+    def __init__(self, name: str, given: Any, link: str | None = None) -> None:
+        super().__init__(name, given)
+        kind = type(given)
+        self._classifies = "classification" in kind.__module__
+        self._takes_ids = self._classifies and kind.__name__.startswith("Multiclass")
+        self._link = link
 
     def update(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:
         target, prediction = self._fitting(target, prediction)
@@ -94,11 +107,14 @@ class TorchMetric(ForeignMetric):
 
     def _fitting(self, target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
         """Targets in the prediction's shape where only a last axis of 1 differs; whole numbers for classification."""
-        classifies = "classification" in type(self._metric).__module__
+        if self._classifies:
+            prediction = probabilities(prediction, self._link, min(1, prediction.ndim - 1))
+        if self._takes_ids and target.shape == prediction.shape:
+            target = target.argmax(1)
         if target.ndim == prediction.ndim and target.shape[-1] == 1 and prediction.shape[-1] > 1:
             target = target.squeeze(-1)
         target, prediction = (target, prediction) if target.ndim < prediction.ndim - 1 else ranked(target, prediction)
-        return (target.long() if classifies and target.is_floating_point() else target), prediction
+        return (target.long() if self._classifies and target.is_floating_point() else target), prediction
 
 
 class KerasMetric(ForeignMetric):

@@ -1,4 +1,4 @@
-"""Metrics: names, shapes, batches, weights, logits, and objects of torchmetrics."""
+"""Metrics: names, shapes, batches, weights and logits."""
 
 import functools
 import math
@@ -336,72 +336,3 @@ def test_7_15_predictions_that_are_no_numbers_raise_nothing():
     assert math.isnan(measured("mse", BITS, prediction))
     for name in ("accuracy", "auc", "precision", "f1_score", "r2_score"):
         measured(name, BITS, prediction)
-
-
-class TestObjects:
-    """Metric objects of other libraries."""
-
-    def test_4_1_an_object_without_name_is_called_by_its_class(self):
-        classification = pytest.importorskip("torchmetrics.classification")
-
-        assert resolve_metric(classification.BinaryAccuracy()).name == "binary_accuracy"
-        assert resolve_metric(classification.BinaryAUROC()).name == "binary_auroc"
-
-    @pytest.mark.parametrize(
-        ("target", "prediction"),
-        [(BITS, SHARES), (BITS[:, 0].long(), SHARES), (BITS[:, 0], SHARES[:, 0]), (BITS.long(), SHARES)],
-    )
-    def test_4_8_torchmetrics_are_taken_as_they_are(self, target, prediction):
-        torchmetrics = pytest.importorskip("torchmetrics")
-
-        assert measured(torchmetrics.classification.BinaryF1Score(), target, prediction) == pytest.approx(2 / 3)
-        error = measured(torchmetrics.MeanAbsoluteError(), target, prediction)
-        assert error == pytest.approx((BITS - SHARES).abs().mean().item(), rel=1e-6)
-
-    @pytest.mark.parametrize("target", [CLASSES, CLASSES[:, None], CLASSES.float()], ids=["n", "n1", "float"])
-    def test_4_8_torchmetrics_of_classes_get_class_ids(self, target):
-        classification = pytest.importorskip("torchmetrics.classification")
-        metric = classification.MulticlassAccuracy(num_classes=3, average="micro")
-
-        assert measured(metric, target, PROBABILITIES) == pytest.approx(0.6)
-
-    def test_3_6_the_given_object_itself_is_left_alone(self):
-        torchmetrics = pytest.importorskip("torchmetrics")
-        given = torchmetrics.MeanSquaredError()
-        given.update(torch.ones(2), torch.zeros(2))
-
-        assert measured(given, BITS, BITS) == 0.0
-        assert given.compute() == 1.0
-
-    def test_4_10_an_object_that_knows_no_weights_is_no_weighted_metric(self):
-        torchmetrics = pytest.importorskip("torchmetrics")
-
-        with pytest.raises(ValueError, match="weighted_metrics takes names and callables, got MeanSquaredError"):
-            resolve_metric(torchmetrics.MeanSquaredError(), weighted=True)
-
-    def test_3_7_an_object_that_gives_several_numbers_is_refused(self):
-        classification = pytest.importorskip("torchmetrics.classification")
-        metric = classification.MulticlassAccuracy(num_classes=3, average=None)
-
-        with pytest.raises(ValueError, match=r"'multiclass_accuracy' must give one number, got Tensor of \(3,\)"):
-            measured(metric, CLASSES, PROBABILITIES)
-
-    def test_4_8_objects_with_kerass_protocol_are_taken(self):
-        class Largest:
-            name = "largest"
-
-            def __init__(self):
-                self.value = 0.0
-
-            def update_state(self, y_true, y_pred, sample_weight=None):
-                weighted = y_pred if sample_weight is None else y_pred * sample_weight[:, None]
-                self.value = max(self.value, float(weighted.max()))
-
-            def result(self):
-                return self.value
-
-            def reset_state(self):
-                self.value = 0.0
-
-        assert measured(Largest(), BITS, SHARES) == pytest.approx(0.9)
-        assert measured(Largest, BITS, SHARES, WEIGHT) == pytest.approx(1.5)
