@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import streamlit as st
@@ -62,7 +63,9 @@ def warm_up() -> threading.Thread:
 
 def _import_and_freeze() -> None:
     """What was imported stays, so that no collection looks at it again."""
-    import fitdash.build  # noqa: F401
+    # The server may end in the middle of it; whatever else goes wrong is told by the first Fit.
+    with suppress(Exception):
+        import fitdash.build  # noqa: F401
 
-    gc.collect()
-    gc.freeze()
+        gc.collect()
+        gc.freeze()

@@ -105,7 +105,7 @@ def server(tmp_path_factory):
     made = Server(tmp_path_factory.mktemp("server"))
     yield made
     made.stop()
-    assert not made.complaints
+    assert not made.complaints, made.log.read_text()
 
 
 @pytest.fixture(scope="session")
