@@ -246,6 +246,7 @@ class Model(SingleBatches, ModuleMethods):
             validation=fit.validation,
             initial_epoch=fit.initial_epoch,
             epochs=fit.epochs,
+            run_eagerly=bool(self._settings["run_eagerly"]),
         )
         try:
             with few_threads(), torch.enable_grad():

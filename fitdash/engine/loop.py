@@ -17,6 +17,7 @@ from fitdash.data.weights import ClassWeights
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.list import CallbackList
 from fitdash.engine.objective_book import Book
+from fitdash.engine.steppers import Stepper, stepper_of
 from fitdash.engine.steps import Step
 from fitdash.errors import DataError
 
@@ -40,6 +41,7 @@ class Fit:
         test_book: Running values of validation.
         passes: The training data.
         initial_epoch, epochs: Epochs initial_epoch … epochs − 1 run; `epochs` may change meanwhile.
+        run_eagerly: Whether every step is to be trained by itself.
     """
 
     flags: Any
@@ -52,6 +54,7 @@ class Fit:
     validation: Validation | None
     initial_epoch: int
     epochs: int
+    run_eagerly: bool = False
     was_cut: bool = False
 
 
@@ -62,10 +65,11 @@ def train(fit: Fit) -> None:
     flags.start_epoch = flags.epoch = fit.initial_epoch
     logs: Logs = {}
     callbacks.on_train_begin()
+    stepper = stepper_of(fit)
     for epoch in _epochs(fit):
         if not _has_data(fit, epoch):
             break
-        epoch_logs = train_epoch(fit, epoch)
+        epoch_logs = train_epoch(fit, stepper, epoch)
         if fit.was_cut:
             break
         logs = epoch_logs
@@ -74,7 +78,7 @@ def train(fit: Fit) -> None:
     callbacks.on_train_end(logs)
 
 
-def train_epoch(fit: Fit, epoch: int) -> Logs:
+def train_epoch(fit: Fit, stepper: Stepper, epoch: int) -> Logs:
     """Train one epoch and validate; gives its values without what callbacks add."""
     module, callbacks, book = fit.step.module, fit.callbacks, fit.book
     fit.flags.epoch = epoch
@@ -82,7 +86,8 @@ def train_epoch(fit: Fit, epoch: int) -> Logs:
     callbacks.on_epoch_begin(epoch)
     module.train()
     fit.step.prepare()
-    fit.was_cut = _train_steps(fit, epoch)
+    fit.was_cut = _train_steps(fit, stepper, epoch)
+    _say(callbacks, stepper)
     module.eval()
     if book.rows == 0:
         return _nothing_trained(fit, epoch)
@@ -96,23 +101,19 @@ def train_epoch(fit: Fit, epoch: int) -> Logs:
     return logs
 
 
-def _train_steps(fit: Fit, epoch: int) -> bool:
+def _train_steps(fit: Fit, stepper: Stepper, epoch: int) -> bool:
     """Train the batches of one epoch; True where the seam ended it."""
-    flags, callbacks, book = fit.flags, fit.callbacks, fit.book
-    train_batch, class_weight = fit.step.train, fit.class_weight
-    tells_batches, has_seam = callbacks.watches_train_batches, callbacks.has_seam
-    for index, batch in enumerate(fit.passes.epoch()):
-        if tells_batches:
-            callbacks.on_train_batch_begin(index)
-        train_batch(batch, book, class_weight)
-        if tells_batches:
-            callbacks.on_train_batch_end(index, book.logs())
-        if has_seam and callbacks.between_steps(
-            Moment(epoch=epoch, first=index, last=index, steps=fit.passes.steps, logs=book.logs)
+    flags, callbacks, logs = fit.flags, fit.callbacks, fit.book.logs
+    first = 0
+    for count in stepper.train(fit.passes.epoch()):
+        last = first + count - 1
+        if callbacks.has_seam and callbacks.between_steps(
+            Moment(epoch=epoch, first=first, last=last, steps=fit.passes.steps, logs=logs)
         ):
             return True
         if flags.stop_training:
             break
+        first = last + 1
     return False
 
 
@@ -193,6 +194,12 @@ def _epochs(fit: Fit) -> Iterator[int]:
     while epoch < fit.epochs:
         yield epoch
         epoch += 1
+
+
+def _say(callbacks: CallbackList, stepper: Stepper) -> None:
+    """Note how the steps are trained."""
+    if callbacks.history is not None:
+        callbacks.history.params = {**callbacks.history.params, "stepper": stepper.said}
 
 
 def _has_data(fit: Fit, epoch: int) -> bool:

@@ -176,6 +176,10 @@ class Book:
         counted = [state for part in self._parts for metric in part.metrics() for state in metric.states()]
         return [total for total in sums if total is not None] + counted
 
+    def parts(self) -> list[Part]:
+        """The outputs that are counted, none before the first batch."""
+        return self._parts
+
     def _pieces(self, target: Any, prediction: Any, weight: Any) -> list[Piece]:
         """Of each output that is used: its part, target, prediction and weight."""
         single = self._plain and isinstance(target, Tensor) and isinstance(prediction, Tensor)

@@ -12,6 +12,7 @@ from fitdash.engine.optimizers_buckets import Bucket, buckets_of
 from fitdash.errors import SettingError
 
 Group = dict[str, Any]
+Numbers = tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,16 @@ class Rule:
         """Note in the group that a step begins."""
         group["step"] += 1
 
-    def apply(self, bucket: Bucket, gradients: list[Tensor], group: Group) -> None:
-        """Change the parameters of one bucket; `group["step"]` counts from 1."""
+    def numbers(self, group: Group, fused: bool) -> Numbers:
+        """All that `apply` needs of the group: what may differ from step to step; `group["step"]` counts from 1."""
+        raise NotImplementedError
+
+    def apply(self, bucket: Bucket, gradients: list[Tensor], numbers: Numbers) -> None:
+        """Change the parameters of one bucket.
+
+        It hands each number, or its negative, to tensor operations as it is, or asks whether it is 0: so a step can be
+        recorded with names in their place.
+        """
         raise NotImplementedError
 
     def clipped(self, gradients: list[list[Tensor]]) -> list[list[Tensor]]:
@@ -113,7 +122,7 @@ class KerasOptimizer(torch.optim.Optimizer):
             work = [(group, bucket) for group in self.param_groups for bucket in self._ready(group)]
             gradients = self.rule.clipped([bucket.gradients() for _, bucket in work])
             for (group, bucket), part in zip(work, gradients, strict=True):
-                self.rule.apply(bucket, part, group)
+                self.rule.apply(bucket, part, self.rule.numbers(group, bucket.fused))
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step; `closure`, where given, computes loss and gradients first and its loss is returned."""
@@ -130,6 +139,10 @@ class KerasOptimizer(torch.optim.Optimizer):
         if not parameters:
             return []
         self.rule.count(group)
+        return self.buckets_for(parameters)
+
+    def buckets_for(self, parameters: list[Tensor]) -> list[Bucket]:
+        """These parameters of one group with their state."""
         key = tuple(map(id, parameters))
         buckets = self._buckets.get(key)
         if buckets is None or any(bucket.moved() for bucket in buckets):

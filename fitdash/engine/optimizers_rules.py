@@ -13,15 +13,20 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fitdash.engine.optimizers_base import Group, Rule
+from fitdash.engine.optimizers_base import Group, Numbers, Rule
 from fitdash.engine.optimizers_buckets import Bucket
 from fitdash.errors import SettingError
 
 
-def _decay(bucket: Bucket, group: Group) -> None:
+def _lost(group: Group) -> float:
+    """Share of a parameter that weight decay takes in this step."""
+    return float(group["weight_decay"] or 0.0) * float(group["lr"])
+
+
+def _decay(bucket: Bucket, lost: float) -> None:
     """Weight decay of its own, apart from the gradient: w -= w * weight_decay * learning_rate."""
-    if group["weight_decay"]:
-        torch._foreach_add_(bucket.parameters, bucket.parameters, alpha=-group["weight_decay"] * float(group["lr"]))
+    if lost:
+        torch._foreach_add_(bucket.parameters, bucket.parameters, alpha=-lost)
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,13 @@ class SGD(Rule):
     def slots(self) -> dict[str, float]:
         return {"momentum": 0.0} if self.momentum else {}
 
-    def apply(self, bucket: Bucket, gradients: list[Tensor], group: Group) -> None:
-        _decay(bucket, group)
-        lr, velocities = float(group["lr"]), bucket.slots.get("momentum", [])
+    def numbers(self, group: Group, fused: bool) -> Numbers:
+        return _lost(group), float(group["lr"])
+
+    def apply(self, bucket: Bucket, gradients: list[Tensor], numbers: Numbers) -> None:
+        lost, lr = numbers
+        _decay(bucket, lost)
+        velocities = bucket.slots.get("momentum", [])
         if self.momentum:
             # torch multiplies the velocity by the rate of today: scaled gradients and a rate of 1 undo that.
             gradients, lr = list(torch._foreach_mul(gradients, lr)), 1.0
@@ -80,11 +89,18 @@ class Adam(Rule):
     def slots(self) -> dict[str, float]:
         return {"momentum": 0.0, "velocity": 0.0} | ({"velocity_hat": 0.0} if self.amsgrad else {})
 
-    def apply(self, bucket: Bucket, gradients: list[Tensor], group: Group) -> None:
+    def numbers(self, group: Group, fused: bool) -> Numbers:
+        step, lr = group["step"], float(group["lr"])
+        shrunk = sqrt(1 - self.beta_2**step)
+        if fused:
+            return step, lr, float(group["weight_decay"] or 0.0), self.epsilon / shrunk
+        return _lost(group), lr * shrunk / (1 - self.beta_1**step)
+
+    def apply(self, bucket: Bucket, gradients: list[Tensor], numbers: Numbers) -> None:
         if not bucket.fused:
-            self._apply_plainly(bucket, gradients, group)
+            self._apply_plainly(bucket, gradients, *numbers)
             return
-        step, decay, slots = group["step"], group["weight_decay"], bucket.slots
+        (step, lr, decay, epsilon), slots = numbers, bucket.slots
         bucket.count.fill_(step)
         kernel = torch._fused_adamw_ if decay else torch._fused_adam_
         kernel(
@@ -94,18 +110,18 @@ class Adam(Rule):
             slots["velocity"],
             slots.get("velocity_hat", []),
             bucket.counts,
-            lr=float(group["lr"]),
+            lr=lr,
             beta1=self.beta_1,
             beta2=self.beta_2,
-            weight_decay=decay or 0.0,
-            eps=self.epsilon / sqrt(1 - self.beta_2**step),
+            weight_decay=decay,
+            eps=epsilon,
             amsgrad=self.amsgrad,
             maximize=False,
         )
 
-    def _apply_plainly(self, bucket: Bucket, gradients: list[Tensor], group: Group) -> None:
-        _decay(bucket, group)
-        step, momenta, velocities = group["step"], bucket.slots["momentum"], bucket.slots["velocity"]
+    def _apply_plainly(self, bucket: Bucket, gradients: list[Tensor], lost: float, rate: float) -> None:
+        _decay(bucket, lost)
+        momenta, velocities = bucket.slots["momentum"], bucket.slots["velocity"]
         torch._foreach_lerp_(momenta, gradients, 1 - self.beta_1)
         torch._foreach_mul_(velocities, self.beta_2)
         torch._foreach_addcmul_(velocities, gradients, gradients, 1 - self.beta_2)
@@ -114,7 +130,6 @@ class Adam(Rule):
             velocities = bucket.slots["velocity_hat"]
         denominators = torch._foreach_sqrt(velocities)
         torch._foreach_add_(denominators, self.epsilon)
-        rate = float(group["lr"]) * sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         torch._foreach_addcdiv_(bucket.parameters, momenta, denominators, -rate)
 
 
@@ -143,9 +158,13 @@ class RMSprop(Rule):
         names = {"velocity": True, "momentum": self.momentum, "average_gradient": self.centered}
         return {name: 0.0 for name, is_kept in names.items() if is_kept}
 
-    def apply(self, bucket: Bucket, gradients: list[Tensor], group: Group) -> None:
-        _decay(bucket, group)
-        lr, velocities = float(group["lr"]), bucket.slots["velocity"]
+    def numbers(self, group: Group, fused: bool) -> Numbers:
+        return _lost(group), float(group["lr"])
+
+    def apply(self, bucket: Bucket, gradients: list[Tensor], numbers: Numbers) -> None:
+        lost, lr = numbers
+        _decay(bucket, lost)
+        velocities = bucket.slots["velocity"]
         torch._foreach_mul_(velocities, self.rho)
         torch._foreach_addcmul_(velocities, gradients, gradients, 1 - self.rho)
         denominators = torch._foreach_add(velocities, self.epsilon)
@@ -176,9 +195,13 @@ class Adagrad(Rule):
     def slots(self) -> dict[str, float]:
         return {"accumulator": self.initial_accumulator_value + self.epsilon}
 
-    def apply(self, bucket: Bucket, gradients: list[Tensor], group: Group) -> None:
-        _decay(bucket, group)
-        lr, accumulators = float(group["lr"]), bucket.slots["accumulator"]
+    def numbers(self, group: Group, fused: bool) -> Numbers:
+        return _lost(group), float(group["lr"])
+
+    def apply(self, bucket: Bucket, gradients: list[Tensor], numbers: Numbers) -> None:
+        lost, lr = numbers
+        _decay(bucket, lost)
+        accumulators = bucket.slots["accumulator"]
         if bucket.fused:
             torch._fused_adagrad_(
                 bucket.parameters,
@@ -206,8 +229,12 @@ class Adadelta(Rule):
     def slots(self) -> dict[str, float]:
         return {"accumulated_grad": 0.0, "accumulated_delta": 0.0}
 
-    def apply(self, bucket: Bucket, gradients: list[Tensor], group: Group) -> None:
-        _decay(bucket, group)
+    def numbers(self, group: Group, fused: bool) -> Numbers:
+        return _lost(group), float(group["lr"])
+
+    def apply(self, bucket: Bucket, gradients: list[Tensor], numbers: Numbers) -> None:
+        lost, lr = numbers
+        _decay(bucket, lost)
         squares, moves = bucket.slots["accumulated_grad"], bucket.slots["accumulated_delta"]
         torch._foreach_mul_(squares, self.rho)
         torch._foreach_addcmul_(squares, gradients, gradients, 1 - self.rho)
@@ -217,7 +244,7 @@ class Adadelta(Rule):
         torch._foreach_mul_(deltas, gradients)
         torch._foreach_mul_(moves, self.rho)
         torch._foreach_addcmul_(moves, deltas, deltas, 1 - self.rho)
-        torch._foreach_add_(bucket.parameters, deltas, alpha=-float(group["lr"]))
+        torch._foreach_add_(bucket.parameters, deltas, alpha=-lr)
 
 
 @dataclass(frozen=True)
@@ -231,13 +258,16 @@ class Adamax(Rule):
     def slots(self) -> dict[str, float]:
         return {"momentum": 0.0, "norm": 0.0}
 
-    def apply(self, bucket: Bucket, gradients: list[Tensor], group: Group) -> None:
-        _decay(bucket, group)
+    def numbers(self, group: Group, fused: bool) -> Numbers:
+        return _lost(group), float(group["lr"]) / (1 - self.beta_1 ** group["step"])
+
+    def apply(self, bucket: Bucket, gradients: list[Tensor], numbers: Numbers) -> None:
+        lost, rate = numbers
+        _decay(bucket, lost)
         momenta, norms = bucket.slots["momentum"], bucket.slots["norm"]
         torch._foreach_lerp_(momenta, gradients, 1 - self.beta_1)
         torch._foreach_mul_(norms, self.beta_2)
         torch._foreach_maximum_(norms, torch._foreach_abs(gradients))
-        rate = float(group["lr"]) / (1 - self.beta_1 ** group["step"])
         torch._foreach_addcdiv_(bucket.parameters, momenta, torch._foreach_add(norms, self.epsilon), -rate)
 
 
@@ -258,19 +288,24 @@ class Nadam(Rule):
         super().count(group)
         group["momentum_product"] *= self._momentum(group["step"])
 
-    def apply(self, bucket: Bucket, gradients: list[Tensor], group: Group) -> None:
-        _decay(bucket, group)
+    def numbers(self, group: Group, fused: bool) -> Numbers:
         lr, step, product = float(group["lr"]), group["step"], group["momentum_product"]
         now, coming = self._momentum(step), self._momentum(step + 1)
+        of_momenta, of_gradients = lr * coming / (1 - product * coming), lr * (1 - now) / (1 - product)
+        return _lost(group), 1 / sqrt(1 - self.beta_2**step), of_momenta, of_gradients
+
+    def apply(self, bucket: Bucket, gradients: list[Tensor], numbers: Numbers) -> None:
+        lost, scale, of_momenta, of_gradients = numbers
+        _decay(bucket, lost)
         momenta, velocities = bucket.slots["momentum"], bucket.slots["velocity"]
         torch._foreach_lerp_(momenta, gradients, 1 - self.beta_1)
         torch._foreach_mul_(velocities, self.beta_2)
         torch._foreach_addcmul_(velocities, gradients, gradients, 1 - self.beta_2)
         denominators = torch._foreach_sqrt(velocities)
-        torch._foreach_mul_(denominators, 1 / sqrt(1 - self.beta_2**step))
+        torch._foreach_mul_(denominators, scale)
         torch._foreach_add_(denominators, self.epsilon)
-        torch._foreach_addcdiv_(bucket.parameters, momenta, denominators, -lr * coming / (1 - product * coming))
-        torch._foreach_addcdiv_(bucket.parameters, gradients, denominators, -lr * (1 - now) / (1 - product))
+        torch._foreach_addcdiv_(bucket.parameters, momenta, denominators, -of_momenta)
+        torch._foreach_addcdiv_(bucket.parameters, gradients, denominators, -of_gradients)
 
     def _momentum(self, step: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96**step)

@@ -57,6 +57,10 @@ class Step:
         objective: Losses and metrics.
         optimizer: Gives the optimizer when it is first needed; None where nothing can be trained.
         precision: "float32" or "bfloat16" (automatic casting).
+
+    Attributes:
+        cleared: Parameters whose gradients a step clears, looked up by `prepare`.
+        update: Changes the parameters by their gradients, looked up by `prepare`; None where there is no optimizer.
     """
 
     def __init__(
@@ -64,14 +68,15 @@ class Step:
     ) -> None:
         self.module, self.objective, self.optimizer = module, objective, optimizer
         self.forward = Forward(module)
+        self.precision = precision
         self.output_names = getattr(module, "output_names", None)
         self.casting: Callable[[], Any] = contextlib.nullcontext
         if precision == "bfloat16":
             self.casting = lambda: torch.autocast(target_of(module).device.type, torch.bfloat16)
         self.example: Any = None
         """Inputs of the first batch as tensors without values, from which `summary` reads shapes."""
-        self._update: Callable[[], Any] | None = None
-        self._cleared: list[nn.Parameter] = []
+        self.update: Callable[[], Any] | None = None
+        self.cleared: list[nn.Parameter] = []
 
     def prepare(self) -> None:
         """Look up once an epoch what each update needs: the optimizer and the parameters whose gradients it clears."""
@@ -79,11 +84,24 @@ class Step:
         parameters = dict.fromkeys(self.module.parameters())
         if optimizer is not None:
             parameters |= dict.fromkeys(p for group in optimizer.param_groups for p in group["params"])
-        self._cleared = list(parameters)
-        self._update = None if optimizer is None else _update_of(optimizer)
+        self.cleared = list(parameters)
+        self.update = None if optimizer is None else _update_of(optimizer)
 
     def train(self, batch: Batch, book: Book, class_weight: ClassWeights | None) -> None:
         """Forward, loss, backward and update; `book` grows by the losses from before the update."""
+        self.improve(self.loss(batch, book, class_weight))
+
+    def improve(self, loss: torch.Tensor) -> None:
+        """Backward and update."""
+        for parameter in self.cleared:
+            parameter.grad = None
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+            if self.update is not None:
+                self.update()
+
+    def loss(self, batch: Batch, book: Book, class_weight: ClassWeights | None) -> torch.Tensor:
+        """The total loss of a batch, counted in `book`, for `backward`."""
         with self.casting():
             prediction = self.forward(batch.x)
             if self.example is None:
@@ -91,13 +109,7 @@ class Step:
             weight = batch.weight
             if class_weight is not None:
                 weight = class_weight.times(weight, batch.y, prediction)
-            loss = book.add(batch.y, prediction, weight, batch.rows)
-        for parameter in self._cleared:
-            parameter.grad = None
-        if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
-            if self._update is not None:
-                self._update()
+            return book.add(batch.y, prediction, weight, batch.rows)
 
     @torch.no_grad()
     def test(self, batch: Batch, book: Book) -> None:

@@ -18,11 +18,8 @@ class TerminateOnNaN(Callback):
         super().__init__()
         self.raise_error = raise_error
 
-    def steps_until_due(self) -> int:
-        """It looks at every step: the batch after a bad one is not trained."""
-        return 1
-
     def between_steps(self, moment: Moment) -> bool | None:
+        """Look at the loss; many steps in one call are taken back and done one by one where it stops being finite."""
         loss = moment.logs().get("loss")
         if loss is None or math.isfinite(loss):
             return None

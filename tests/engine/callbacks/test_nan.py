@@ -20,10 +20,6 @@ def test_16_20_it_stops_after_the_batch_and_the_epoch_is_recorded(drive, bad, ca
     assert [(event["kind"], event["batch"]) for event in model.told] == [("nan", 2)]
 
 
-def test_16_20_it_looks_at_every_step():
-    assert TerminateOnNaN().steps_until_due() == 1
-
-
 def test_16_20_a_finite_or_missing_loss_goes_on(stand_in):
     callback = TerminateOnNaN()
     callback.set_model(stand_in())

@@ -1,0 +1,184 @@
+"""When a step may be recorded and replayed: a wrong number is worse than a slow one, so in doubt it may not.
+
+A replay repeats the tensor operations that were noted, and nothing else. So nothing else may matter: no hook, no value
+read by Python, no Python state that changes from step to step. What the notes themselves cannot show is asked here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as torch_module
+from torch.overrides import TorchFunctionMode
+
+from fitdash.engine.guards_code import Unwatchable
+from fitdash.engine.guards_state import State, fingerprint, place_of
+
+READS = frozenset(
+    [
+        "tolist",
+        "numpy",
+        "__array__",
+        "__dlpack__",
+        "data_ptr",
+        "untyped_storage",
+        "storage",
+        "_typed_storage",
+        "__reduce_ex__",
+        "share_memory_",
+        "__deepcopy__",
+        "set_",
+        "resize_",
+        "requires_grad_",
+        "register_hook",
+        "retain_grad",
+        "register_post_accumulate_grad_hook",
+        "backward",
+        "__cuda_array_interface__",
+    ]
+)
+"""Ways for a value to leave a tensor, or for a tensor to change, that no operation shows."""
+
+COMPILED = ("torch.jit", "torch._dynamo", "torch.nn.parallel", "torch.distributed", "torch.ao", "torch.export")
+"""Where modules come from whose Python state is hidden, or that work in several places."""
+
+
+class NoReads(TorchFunctionMode):
+    """Tells of values that leave a tensor without an operation.
+
+    Args:
+        refuse: Called with what the step does.
+    """
+
+    def __init__(self, refuse: Any) -> None:
+        super().__init__()
+        self.refuse = refuse
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in READS:
+            self.refuse(f"uses Tensor.{name}")
+        elif name == "__set__":
+            self.refuse("sets an attribute of a tensor")
+        return func(*args, **(kwargs or {}))
+
+
+class Watch:
+    """The Python state and the tensors of a step, remembered to be compared.
+
+    Args:
+        module: What is trained.
+        others: Losses, metrics and whatever else a step calls.
+
+    Raises:
+        Unwatchable: the step cannot be recorded; the text says why.
+    """
+
+    def __init__(self, module: nn.Module, others: list[Any]) -> None:
+        self.module, self.others = module, others
+        self.tensors = list(_tensors([module, *others]))
+        refuse_hooks(self._modules(), self.tensors)
+        for tensor in self.tensors:
+            _refuse_kind(tensor)
+        self.state = self._state()
+        self._training = [(part, part.training) for part in self._modules()]
+        self._slots = [
+            (slot, name, tensor)
+            for part in self._modules()
+            for slot in (part._parameters, part._buffers)
+            for name, tensor in slot.items()
+        ]
+        self._places = [place_of(tensor) for tensor in self.tensors]
+
+    def holds(self) -> bool:
+        """Whether tensors and modes are as they were: a few microseconds, asked before each chunk."""
+        return (
+            all(slot.get(name) is tensor for slot, name, tensor in self._slots)
+            and all(part.training is mode for part, mode in self._training)
+            and [place_of(tensor) for tensor in self.tensors] == self._places
+        )
+
+    def holds_entirely(self) -> bool:
+        """Whether all of it is as it was, asked after somebody else's code ran."""
+        try:
+            refuse_hooks(self._modules(), self.tensors)
+            return self.holds() and self._state() == self.state
+        except Unwatchable:
+            return False
+
+    def _state(self) -> State:
+        return fingerprint([self.module, *self.others], self.tensors)
+
+    def _modules(self) -> Iterator[nn.Module]:
+        for root in (self.module, *self.others):
+            if isinstance(root, nn.Module):
+                yield from root.modules()
+
+
+def refuse_hooks(modules: Iterator[nn.Module], tensors: list[torch.Tensor]) -> None:
+    """Refuse hooks that are not torch's own, and modules of a kind that hides its state.
+
+    Raises:
+        Unwatchable: there is one.
+    """
+    if any(getattr(torch_module, name) for name in _GLOBAL_HOOKS):
+        raise Unwatchable("runs a hook of all modules")
+    for module in modules:
+        kind = type(module)
+        if isinstance(module, torch.jit.ScriptModule) or kind.__module__.startswith(COMPILED):
+            raise Unwatchable(f"contains a {kind.__name__}")
+        for name in _HOOKS:
+            for hook in getattr(module, name).values():
+                if not (type(hook).__module__ or "").startswith("torch.nn.utils"):
+                    raise Unwatchable(f"runs a hook on a {kind.__name__}")
+    for tensor in tensors:
+        if tensor._backward_hooks or getattr(tensor, "_post_accumulate_grad_hooks", None):
+            raise Unwatchable("runs a hook on a parameter")
+
+
+_GLOBAL_HOOKS = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+)
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def refuse_modes() -> None:
+    """Refuse to note anything while somebody else listens to every operation.
+
+    Raises:
+        Unwatchable: somebody does.
+    """
+    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
+        raise Unwatchable("runs inside a mode of torch")
+    if torch.is_anomaly_enabled():
+        raise Unwatchable("runs with anomaly detection")
+    if torch.is_autocast_enabled("cpu"):
+        raise Unwatchable("casts automatically")
+    if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+        raise Unwatchable("runs with hooks on saved tensors")
+
+
+def _refuse_kind(tensor: torch.Tensor) -> None:
+    if type(tensor) not in (torch.Tensor, nn.Parameter, nn.Buffer):
+        raise Unwatchable(f"has a tensor of the type {type(tensor).__name__}")
+    if tensor.device.type != "cpu":
+        raise Unwatchable("is not on the CPU")
+    if any(stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)):
+        raise Unwatchable("has an expanded tensor")
+    if tensor.requires_grad and not tensor.is_leaf:
+        raise Unwatchable("trains a tensor that is computed")
+
+
+def _tensors(roots: list[Any]) -> Iterator[torch.Tensor]:
+    """Parameters and buffers, each once."""
+    seen: set[int] = set()
+    for root in roots:
+        if isinstance(root, nn.Module):
+            for tensor in (*root.parameters(), *root.buffers()):
+                if id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    yield tensor

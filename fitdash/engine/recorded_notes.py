@@ -1,0 +1,257 @@
+"""Tensor operations, noted as lines of TorchScript while they run.
+
+A tensor is known by its place in memory, shape, strides and dtype. Every tensor that was noted is kept alive until the
+notes are complete, so that no place is used twice.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+Tensor = torch.Tensor
+
+ONLY_A_NAME = frozenset({"detach", "alias"})
+VIEWS_IN_PLACE = frozenset({"t_", "transpose_", "squeeze_", "unsqueeze_", "as_strided_"})
+SHAPED_BY_DATA = frozenset({"_pack_padded_sequence", "bincount", "histc_"})
+UNSAID = frozenset({"pin_memory"})
+
+
+class Refused(Exception):
+    """Something that a fixed list of operations cannot repeat; the text completes "the step …"."""
+
+
+class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes every operation that runs inside; once one is refused, the rest run without being noted.
+
+    Args:
+        known: Tensors by the name they have in the program.
+        batch: Parts of the batch, also in `known`; nobody may write into them.
+        numbers: Values that stand for a number which differs from step to step, with its name; with them, lists of
+            tensors may be changed.
+        prefix: Of the names of results.
+
+    Attributes:
+        lines: The program so far.
+        why: What was refused first, None while all is well.
+    """
+
+    def __init__(
+        self,
+        known: Iterable[tuple[str, Tensor]],
+        batch: Iterable[Tensor] = (),
+        numbers: Mapping[float, str] | None = None,
+        prefix: str = "v",
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.lines: list[str] = []
+        self.why: str | None = None
+        self._names: dict[Any, str] = {}
+        self._kept: list[Any] = []
+        self._numbers = numbers or {}
+        self._prefix = prefix
+        self._lists: dict[str, str] = {}
+        self._random: Tensor = torch.default_generator.get_state()
+        for name, tensor in known:
+            self.know(name, tensor)
+        self._batch = {place_in_memory(tensor) for tensor in batch if tensor.numel()}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # the wrapper that it means imports torch._dynamo, which takes 2 s
+
+    def know(self, name: str, tensor: Tensor) -> None:
+        """Give a tensor a name, unless its place has one."""
+        try:
+            self._names.setdefault(identity(tensor), name)
+            self._kept.append(tensor)
+        except Refused as error:
+            self.refuse(str(error))
+
+    def refuse(self, why: str) -> None:
+        """Note what cannot be repeated."""
+        self.why = self.why or why
+
+    def name_of(self, tensor: Tensor) -> str:
+        """The name of a tensor.
+
+        Raises:
+            Refused: it comes from outside.
+        """
+        name = self._names.get(identity(tensor))
+        if name is None:
+            raise Refused(f"uses a tensor of shape {tuple(tensor.shape)} that comes from outside")
+        return name
+
+    def list_of(self, names: list[str]) -> str:
+        """The name of a list of tensors, made once."""
+        text = f"[{', '.join(names)}]"
+        if text not in self._lists:
+            self._lists[text] = f"{self._prefix}list{len(self._lists)}"
+            self.lines.append(f"{self._lists[text]} = {text}")
+        return self._lists[text]
+
+    def finish(self) -> None:
+        """See that nobody set the random state after the last operation, and let the tensors go."""
+        if self.why is None:
+            self._check_random()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        call = None
+        if self.why is None:
+            try:
+                call = self._call(func, args, kwargs)
+            except Exception as error:
+                self._refuse_for(error, func)
+        out = func(*args, **kwargs)
+        if call is not None:
+            self._random = torch.default_generator.get_state()
+            try:
+                self._note(func, args, out, call)
+            except Exception as error:
+                self._refuse_for(error, func)
+        return out
+
+    def _refuse_for(self, error: Exception, func: Any) -> None:
+        """Stop noting, and let the step itself go on, whatever went wrong here."""
+        self.refuse(str(error) if isinstance(error, Refused) else f"calls {func}, which cannot be noted: {error}")
+
+    def _call(self, func: Any, args: Any, kwargs: Any) -> str:
+        """The text of a call that is about to run."""
+        schema, op = func._schema, func._schema.name.partition("::")[2]
+        self._check(func, op, args)
+        self._check_writes(func, args, kwargs)
+        self._check_random()
+        types = {argument.name: argument.type for argument in schema.arguments}
+        given = [self._text(value, argument.type) for value, argument in zip(args, schema.arguments, strict=False)]
+        given += [
+            f"{name}={self._text(value, types[name])}"
+            for name, value in kwargs.items()
+            if name not in UNSAID and value is not None
+        ]
+        if self._changes_results(func, args):
+            op = op.removesuffix("_")
+        return f"torch.ops.aten.{op}({', '.join(given)})"
+
+    def _changes_results(self, func: Any, args: Any) -> bool:
+        """Whether an in-place operation is written as the one that gives new tensors: views, and lists of results.
+
+        TorchScript sees what is done in place to a tensor, but not to the tensors of a list, unless it was given both.
+        """
+        op, first = func._schema.name.partition("::")[2], args[0] if args else None
+        if not func._schema.is_mutable or not isinstance(first, (list, tuple)):
+            return op in VIEWS_IN_PLACE
+        if not self._numbers:
+            raise Refused(f"changes a list of tensors by {func}")
+        kept = [self.name_of(tensor).startswith("t") for tensor in first]
+        if all(kept):
+            return False
+        if any(kept) or not op.startswith("_foreach_"):
+            raise Refused(f"changes a list of tensors by {func}")
+        return True
+
+    def _note(self, func: Any, args: Any, out: Any, call: str) -> None:
+        """Note a call that has run, and the names of its results."""
+        op, renews = func._schema.name.partition("::")[2], self._changes_results(func, args)
+        if op in ONLY_A_NAME:
+            self._rename(out, self.name_of(args[0]))
+            return
+        if renews and out is None:
+            out = args[0]
+        many = isinstance(out, (list, tuple))
+        results = list(out) if many else [out]
+        if not many and out is not None and not isinstance(out, Tensor):
+            raise Refused(f"reads a value by {func}")
+        if out is None or out == []:
+            self.lines.append(call)
+            return
+        name = f"{self._prefix}{len(self.lines)}"
+        self.lines.append(f"{name} = {call}")
+        in_place = func._schema.is_mutable and not renews
+        for place, tensor in enumerate(results):
+            if isinstance(tensor, Tensor) and not (in_place and identity(tensor) in self._names):
+                self._rename(tensor, f"{name}[{place}]" if many else name)
+
+    def _rename(self, tensor: Tensor, name: str) -> None:
+        self._names[identity(tensor)] = name
+        self._kept.append(tensor)
+
+    def _check(self, func: Any, op: str, args: Any) -> None:
+        """Refuse what depends on values, changes places, or writes into the batch."""
+        if func.namespace != "aten" or torch.Tag.data_dependent_output in func.tags:
+            raise Refused(f"calls {func}")
+        if torch.Tag.inplace_view in func.tags and op not in VIEWS_IN_PLACE:
+            raise Refused(f"changes a tensor's memory by {func}")
+        if op in SHAPED_BY_DATA or torch.Tag.dynamic_output_shape in func.tags:
+            masks = [i for i in (args[1] if op == "index" else ()) if i is not None and i.dtype in _MASKS]
+            if op != "index" or masks:
+                raise Refused(f"calls {func}, whose shape depends on the data")
+
+    def _check_writes(self, func: Any, args: Any, kwargs: Any) -> None:
+        """Refuse what writes into the batch: the next chunk's rows, or the caller's own."""
+        for place, argument in enumerate(func._schema.arguments):
+            if argument.alias_info is None or not argument.alias_info.is_write:
+                continue
+            given = args[place] if place < len(args) else kwargs.get(argument.name)
+            for tensor in given if isinstance(given, (list, tuple)) else (given,):
+                if isinstance(tensor, Tensor) and place_in_memory(tensor) in self._batch:
+                    raise Refused(f"writes into the batch by {func}")
+
+    def _check_random(self) -> None:
+        if not torch.equal(self._random, torch.default_generator.get_state()):
+            raise Refused("sets the random state")
+
+    def _text(self, value: Any, kind: Any) -> str:
+        """A value as TorchScript writes it."""
+        if isinstance(value, Tensor):
+            return self.name_of(value)
+        if isinstance(value, (list, tuple)):
+            return self._list(value, kind)
+        if isinstance(value, torch.device):
+            return f'torch.device("{value}")'
+        if isinstance(value, (torch.dtype, torch.layout, torch.memory_format)):
+            return str(value)
+        if isinstance(value, float):
+            return self._number(value)
+        if value is None or isinstance(value, (bool, int, str)):
+            return repr(value)
+        raise Refused(f"uses a {type(value).__name__}")
+
+    def _list(self, values: Any, kind: Any) -> str:
+        if not values:
+            kind = kind.getElementType() if hasattr(kind, "getElementType") and "Optional" in str(kind) else kind
+            return f"torch.jit.annotate({kind.annotation_str}, [])"
+        parts = [self._text(value, None) for value in values]
+        if all(isinstance(value, Tensor) for value in values):
+            return self.list_of(parts)
+        return f"[{', '.join(parts)}]"
+
+    def _number(self, value: float) -> str:
+        if value in self._numbers:
+            return self._numbers[value]
+        if -value in self._numbers:
+            return f"-{self._numbers[-value]}"
+        return f'float("{value}")' if value != value or abs(value) == float("inf") else repr(value)
+
+
+_MASKS = (torch.bool, torch.uint8)
+
+
+def identity(tensor: Tensor) -> tuple[Any, ...]:
+    """What makes two tensors the same numbers in the same place.
+
+    Raises:
+        Refused: it has no plain place.
+    """
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
+        raise Refused(f"uses a tensor of the layout {tensor.layout}")
+    if tensor.device.type != "cpu":
+        raise Refused(f"uses a tensor on {tensor.device}")
+    return place_in_memory(tensor), tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), tensor.dtype
+
+
+def place_in_memory(tensor: Tensor) -> int:
+    """The address of the memory that a tensor is a view of."""
+    return tensor.untyped_storage().data_ptr()

@@ -1,0 +1,132 @@
+"""Noted operations as a program that runs many steps in one call, without Python and without its lock.
+
+The program is text for `torch.jit.CompilationUnit`: tracing would drop in-place calls on lists. Its first call happens
+under the simple executor, since the default one rewrites addmm and gives other last bits.
+"""
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from fitdash.engine.recorded_notes import Refused
+
+Tensor = torch.Tensor
+
+_PERSISTENT = re.compile(r"\bt(\d+)\b")
+_LIST = re.compile(r"(\w+) = \[((?:t\d+(?:, )?)+)\]")
+
+
+def is_possible() -> bool:
+    """Whether this torch has what programs are built on."""
+    return all(
+        hasattr(*where)
+        for where in (
+            (torch.jit, "CompilationUnit"),
+            (torch._C, "_jit_set_profiling_mode"),
+            (torch._C, "_len_torch_dispatch_stack"),
+            (torch._C, "_len_torch_function_stack"),
+            (torch._C._autograd, "_top_saved_tensors_default_hooks"),
+        )
+    )
+
+
+class Program:
+    """Steps as one call.
+
+    Args:
+        lines: Of one step; its names: t0 … are persistent tensors, x0 … the parts of the batch, n0 … the numbers that
+            differ from step to step.
+        gradients: The names of the gradients, which the last step leaves behind.
+        parts: Tensors of a batch.
+        numbers: Numbers of a step.
+
+    Raises:
+        Refused: TorchScript does not take it.
+    """
+
+    def __init__(self, lines: Sequence[str], gradients: Sequence[str], parts: int, numbers: int) -> None:
+        shared = [found for line in lines if (found := _LIST.fullmatch(line))]
+        self._lists = [[int(place) for place in _PERSISTENT.findall(found[2])] for found in shared]
+        self.text = _text(lines, [found[1] for found in shared], gradients, parts, numbers)
+        self._has_run = False
+        self._needs_grad_mode = "mkldnn_rnn_layer" in self.text  # its workspace exists only then
+        try:
+            with _silent():
+                self._steps = torch.jit.CompilationUnit(self.text).steps
+        except Exception as error:
+            raise Refused(f"cannot be written as a program: {_last_line(error)}") from error
+
+    def run(self, persistent: list[Tensor], batches: list[Tensor], numbers: list[float], count: int) -> list[Tensor]:
+        """Train `count` steps.
+
+        Args:
+            persistent: t0 …
+            batches: The parts of all batches, batch after batch.
+            numbers: Those of all steps, step after step.
+            count: How many.
+
+        Returns:
+            The gradients of the last step.
+        """
+        lists = [[persistent[place] for place in places] for places in self._lists]
+        with torch.set_grad_enabled(self._needs_grad_mode):
+            if self._has_run:
+                return self._steps(persistent, batches, numbers, count, *lists)  # type: ignore[no-any-return]
+            with _silent(), _simple_executor():
+                left: list[Tensor] = self._steps(persistent, batches, numbers, count, *lists)
+            self._has_run = True
+            return left
+
+
+def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], parts: int, numbers: int) -> str:
+    """The program.
+
+    Lists of persistent tensors are arguments: TorchScript takes a list made inside for its own, and leaves out what is
+    done in place to the tensors in it. The loop is a `while`, which is never unrolled, so one step that was checked
+    stands for all.
+    """
+    left = f"[{', '.join(gradients)}]"
+    each = [line for line in lines if not _LIST.fullmatch(line)]
+    known = next((line.partition(" = ")[0] for line in reversed(each) if line.endswith(f" = {left}")), left)
+    used = sorted({int(place) for place in _PERSISTENT.findall("\n".join([*each, left]))})
+    given = "".join(f", {name}: List[Tensor]" for name in lists)
+    inside = [f"x{part} = X[i * {parts} + {part}]" for part in range(parts)]
+    inside += [f"n{place} = N[i * {numbers} + {place}]" for place in range(numbers)]
+    return "\n".join(
+        [
+            f"def steps(T: List[Tensor], X: List[Tensor], N: List[float], count: int{given}) -> List[Tensor]:",
+            *(f"    t{place} = T[{place}]" for place in used),
+            "    G = torch.jit.annotate(List[Tensor], [])",
+            "    i = 0",
+            "    while i < count:",
+            *(f"        {line}" for line in [*inside, *each, f"G = {known}", "i += 1"]),
+            "    return G",
+            "",
+        ]
+    )
+
+
+@contextmanager
+def _simple_executor() -> Iterator[None]:
+    before = torch._C._jit_set_profiling_mode(False)
+    try:
+        yield
+    finally:
+        torch._C._jit_set_profiling_mode(before)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without the news that TorchScript is deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _last_line(error: Any) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:120] if lines else type(error).__name__

@@ -1,0 +1,239 @@
+"""How an epoch's batches are trained: one by one with hooks, one by one, or many in one call. All mean the same.
+
+Which one a fit gets is decided from facts at fixed steps, never by the clock, so equal fits give equal numbers. Only
+how many batches one call takes follows the clock, which changes no number.
+"""
+
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from fitdash.data.adapter import Batch
+from fitdash.data.arrays import ArraySource
+from fitdash.data.weights import ClassWeights
+from fitdash.engine.callbacks.list import CallbackList
+from fitdash.engine.objective_book import Book
+from fitdash.engine.recorded import Recording, kind_of
+from fitdash.engine.recorded_ground import Ground
+from fitdash.engine.recorded_notes import Refused
+from fitdash.engine.recorded_program import is_possible
+from fitdash.engine.recorded_update import pattern_of
+from fitdash.engine.steps import Step
+
+RECORDING = True
+"""Whether steps are recorded at all."""
+
+MOST_STEPS = 64
+MOST_SECONDS = 0.05
+"""Of one call: stop and pause are seen between calls."""
+MOST_KINDS = 8
+"""Kinds of batches (their shapes) that are recorded in a fit."""
+MOST_BEGINNINGS = 4
+"""Times that a fit begins to record, since something was changed from outside."""
+
+
+class Stepper(Protocol):
+    """What trains the batches of an epoch.
+
+    Attributes:
+        said: What it is, with a reason where that is not the fastest; `history.params["stepper"]`.
+    """
+
+    said: str
+
+    def train(self, batches: Iterator[Batch]) -> Iterator[int]:
+        """Train all batches; gives now and then how many steps were trained since it last did."""
+
+
+class StepByStep:
+    """Every batch by itself, with hooks before and after it."""
+
+    def __init__(self, said: str, step: Step, book: Book, class_weight: ClassWeights | None, callbacks: Any) -> None:
+        self.said, self.step, self.book, self.class_weight = said, step, book, class_weight
+        self.callbacks: CallbackList = callbacks
+
+    def train(self, batches: Iterator[Batch]) -> Iterator[int]:
+        for index, batch in enumerate(batches):
+            self.callbacks.on_train_batch_begin(index)
+            self.step.train(batch, self.book, self.class_weight)
+            self.callbacks.on_train_batch_end(index, self.book.logs())
+            yield 1
+
+
+class Eager:
+    """Every batch by itself."""
+
+    def __init__(self, said: str, step: Step, book: Book, class_weight: ClassWeights | None) -> None:
+        self.said, self.step, self.book, self.class_weight = said, step, book, class_weight
+
+    def train(self, batches: Iterator[Batch]) -> Iterator[int]:
+        train, book, class_weight = self.step.train, self.book, self.class_weight
+        for batch in batches:
+            train(batch, book, class_weight)
+            yield 1
+
+
+class Recorded:
+    """The first step as it is, the next few noted and checked, the rest replayed many in one call.
+
+    Args:
+        step, book, class_weight: What trains, counts and weighs.
+        callbacks: Say how many steps may run before they look.
+        draws_ahead: Whether batches may be drawn that a stop would leave unused, and drawing runs nobody's code.
+        stops: Whether training is to stop.
+        tell: Notes an event in the record.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        book: Book,
+        class_weight: ClassWeights | None,
+        callbacks: CallbackList,
+        *,
+        draws_ahead: bool,
+        stops: Callable[[], bool],
+        tell: Callable[..., None],
+    ) -> None:
+        self.said = "recorded"
+        self.step, self.book, self.class_weight, self.callbacks = step, book, class_weight, callbacks
+        self._draws_ahead, self._stops, self._tell = draws_ahead, stops, tell
+        self._is_watched = any(not _is_known(one) for one in callbacks.between)
+        self._ground: Ground | None = None
+        self._recordings: dict[Any, Recording] = {}
+        self._beginnings = 0
+        self._seconds = MOST_SECONDS / 16
+        self._is_off = False
+
+    def train(self, batches: Iterator[Batch]) -> Iterator[int]:
+        ahead: deque[Batch] = deque()
+        is_sure = False
+        while batch := ahead.popleft() if ahead else next(batches, None):
+            recording = None if self._is_off else self._recording(batch, is_sure=is_sure)
+            is_sure = self._draws_ahead and not self._is_watched
+            if recording is None or not recording.is_ready:
+                self._one(batch, recording)
+                yield 1
+                continue
+            chunk = self._chunk(batch, ahead, batches)
+            why = self._replay(recording, chunk)
+            if why is None:
+                yield len(chunk)
+                continue
+            for one in chunk:  # an error of the step itself is raised here, as the step raises it
+                self._one(one, None)
+                yield 1
+            if why:
+                self._refuse(why, failed=True)
+
+    def _recording(self, batch: Batch, *, is_sure: bool) -> Recording | None:
+        """What was recorded for such batches, or begins to be; None for a step that is trained as it is."""
+        if self._ground is not None and not self._ground.holds(entirely=not is_sure):
+            self._ground = None
+            self._recordings = {}
+        try:
+            if self._ground is None:
+                self._begin()
+                return None
+            kind = kind_of(batch), pattern_of(self._ground.optimizer)
+        except Refused as error:
+            self._refuse(str(error))
+            return None
+        recording = self._recordings.get(kind)
+        if recording is None or not recording.holds():
+            if recording is None and len(self._recordings) >= MOST_KINDS:
+                return None
+            recording = self._recordings[kind] = Recording(self._ground)
+        return recording
+
+    def _begin(self) -> None:
+        """Look around, once a step has been trained; so this one is trained as it is.
+
+        Raises:
+            Refused: too much is changed from outside.
+        """
+        if self.book.parts() and self.step.example is not None and self.book.rows:
+            self._beginnings += 1
+            if self._beginnings > MOST_BEGINNINGS:
+                raise Refused("is changed from outside again and again")
+            self._ground = Ground(self.step, self.book, self.class_weight)
+
+    def _one(self, batch: Batch, recording: Recording | None) -> None:
+        """Train one batch in Python; learn from it if there is a recording."""
+        if recording is None:
+            self.step.train(batch, self.book, self.class_weight)
+            return
+        try:
+            recording.learn(batch)
+        except Refused as error:
+            self._refuse(str(error))
+
+    def _chunk(self, batch: Batch, ahead: deque[Batch], batches: Iterator[Batch]) -> list[Batch]:
+        """This batch and the next ones of its kind, as many as may run in one call."""
+        chunk, kind = [batch], kind_of(batch)
+        for _ in range(self._most() - 1):
+            following = ahead.popleft() if ahead else next(batches, None)
+            if following is None:
+                break
+            if kind_of(following) != kind:
+                ahead.appendleft(following)
+                break
+            chunk.append(following)
+        return chunk
+
+    def _most(self) -> int:
+        """How many batches the next call may take."""
+        if not self._draws_ahead or self._stops():
+            return 1
+        due = self.callbacks.steps_until_due()
+        return max(1, min(MOST_STEPS, int(MOST_SECONDS / self._seconds), MOST_STEPS if due is None else due))
+
+    def _replay(self, recording: Recording, chunk: list[Batch]) -> str | None:
+        """Train a chunk in one call; otherwise nothing has happened, and the text says what failed, if anything did."""
+        began = time.perf_counter()
+        try:
+            trained = recording.replay(chunk)
+        except Refused as error:
+            return str(error)
+        self._seconds = (time.perf_counter() - began) / len(chunk)
+        return None if trained else ""
+
+    def _refuse(self, why: str, *, failed: bool = False) -> None:
+        """Train one by one from here on, and say why."""
+        self._is_off = True
+        self._ground, self._recordings = None, {}
+        self.said = f"eager: the step {why}"
+        self._tell("stepper", speed="eager", reason=f"the step {why}")
+        if failed:
+            warnings.warn(f"Training goes on step by step: the recorded step {why}.", stacklevel=2)
+
+
+def stepper_of(fit: Any) -> Stepper:
+    """The fastest that fits.
+
+    Args:
+        fit: A `loop.Fit`.
+    """
+    common = (fit.step, fit.book, fit.class_weight)
+    if fit.callbacks.watches_train_batches:
+        return StepByStep("step by step: a callback listens to batches", *common, fit.callbacks)
+    if fit.run_eagerly:
+        return Eager("eager: run_eagerly is on", *common)
+    if not RECORDING or not is_possible():
+        return Eager("eager: this torch cannot record", *common)
+    if fit.step.precision != "float32":
+        return Eager("eager: the step casts automatically", *common)
+    return Recorded(
+        *common,
+        fit.callbacks,
+        draws_ahead=isinstance(fit.passes.source, ArraySource),
+        stops=lambda: bool(fit.flags.stop_training),
+        tell=fit.flags.tell,
+    )
+
+
+def _is_known(callback: Any) -> bool:
+    """Whether what a callback does between steps leaves the module alone."""
+    return type(callback).__module__.startswith(("fitdash.engine.callbacks", "fitdash.runs.recorder"))
