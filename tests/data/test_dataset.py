@@ -1,7 +1,11 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from fitdash.data import builtin
 from fitdash.data.catalogue import load_dataset
 from fitdash.data.dataset import make_dataset
 from fitdash.errors import DataError, SettingError
@@ -113,3 +117,20 @@ def test_data_that_is_not_there_is_refused_in_words(name, settings, error, text)
         load_dataset(name, **settings)
 
     assert str(caught.value).startswith(text)
+
+
+def test_digits_are_those_of_scikit_learn_though_it_is_not_imported(monkeypatch):
+    quick = builtin._read.__wrapped__("digits")
+    monkeypatch.setattr(builtin, "_digits_file", lambda: None)
+    slow = builtin._read.__wrapped__("digits")
+
+    pd.testing.assert_frame_equal(quick, slow)
+
+
+def test_the_first_page_needs_no_scikit_learn():
+    code = (
+        "import sys; from fitdash import load_dataset; load_dataset('digits').facts(); "
+        "sys.exit('sklearn' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
