@@ -1,4 +1,4 @@
-"""The command line: `fitdash` opens the dashboard."""
+"""The command line: `fitdash` opens the dashboard, `fitdash runs` looks at the record."""
 
 import os
 import subprocess
@@ -8,18 +8,11 @@ from pathlib import Path
 import click
 
 from fitdash import __version__
+from fitdash.cli_group import CommandFirst
+from fitdash.cli_runs import runs
 
 
-class DashboardFirst(click.Group):
-    """Commands, where none and unknown flags mean the dashboard."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        own = ("--help", "--version")
-        is_flag = bool(args) and args[0].startswith("-") and args[0] not in own
-        return super().parse_args(ctx, ["dashboard", *args] if is_flag or not args else args)
-
-
-@click.group(cls=DashboardFirst)
+@click.group(cls=CommandFirst, first="dashboard")
 @click.version_option(__version__, prog_name="fitdash")
 def main() -> None:
     """The fit() of Keras, on PyTorch, live in the browser.
@@ -27,6 +20,9 @@ def main() -> None:
     Without a command it opens the dashboard. Streamlit's own flags and environment are left in force:
     `fitdash --server.port=8600`.
     """
+
+
+main.add_command(runs)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

@@ -23,7 +23,7 @@ FLOORS = [
         "export",
         "viewer",
     },
-    {"ui", "cli", "__main__"},
+    {"ui", "cli", "cli_group", "cli_runs", "__main__"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 FILES = sorted((ROOT / "fitdash").rglob("*.py"))

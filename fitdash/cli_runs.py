@@ -1,0 +1,209 @@
+"""`fitdash runs`: the record of runs on the command line, without torch and without the dashboard."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import click
+
+from fitdash.cli_group import CommandFirst
+from fitdash.errors import FitdashError, StoreError
+from fitdash.runs.events import ACTIVE, ENDED
+from fitdash.runs.history import history_of
+from fitdash.runs.records import RunRecord
+from fitdash.runs.store import Store
+from fitdash.runs.words import as_json, details, distinct, line_facts, table
+
+SHOWN = 20
+
+as_json_flag = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(cls=CommandFirst, first="list")
+def runs() -> None:
+    """List, show, export and delete recorded runs.
+
+    A run is named by its uid or by as much of its beginning as no other run has. Without a command it lists them.
+    """
+
+
+@runs.command("list")
+@click.option("--state", "states", multiple=True, type=click.Choice([*ACTIVE, *ENDED]), help="Only in this state.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), help=f"At most so many; {SHOWN}, or all as JSON.")
+@click.option("--all", "is_all", is_flag=True, help="All of them.")
+@click.option("--deleted", is_flag=True, help="Those that `undo` can bring back.")
+@as_json_flag
+def list_runs(states: tuple[str, ...], limit: int | None, is_all: bool, deleted: bool, is_json: bool) -> None:
+    """The runs, the newest first."""
+    with _opened() as store:
+        everything = store.lines(states=states or None, deleted=deleted)
+        shown = everything if is_all else everything[: limit or (None if is_json else SHOWN)]
+        if is_json:
+            click.echo(as_json([line_facts(run) for run in shown]))
+            return
+        lines = table(shown, store.beginning("") + store.beginning("", deleted=True), now=time.time())
+    more = len(everything) - len(shown)
+    click.echo("\n".join(lines) if shown else _nothing(states, deleted))
+    if more:
+        click.echo(f"… and {more:,} older: --all shows them.")
+
+
+@runs.command()
+@click.argument("uid")
+@as_json_flag
+def show(uid: str, is_json: bool) -> None:
+    """Tell all about a run but its epochs."""
+    with _opened() as store:
+        run = _found(store, uid)
+        told = [row.data for row in store.events(run.uid, "told")]
+    if is_json:
+        more = {"params": run.params, "experiment": run.experiment, "events": told, "traceback": run.traceback}
+        click.echo(as_json({**line_facts(run), **more}))
+    else:
+        click.echo("\n".join(details(run, now=time.time())))
+
+
+@runs.command()
+@click.argument("uid")
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), help="By the ending of FILE; else csv.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; else printed.")
+@click.option("--json", "is_json", is_flag=True, help="The same as --format json.")
+def export(uid: str, form: str | None, output: Path | None, is_json: bool) -> None:
+    """The epochs of a run, as `history.to_csv` and `history.to_json` give them.
+
+    CSV: one row per epoch, counted from 1. JSON: history, epoch (from 0), params, seconds and events.
+    """
+    if is_json and form == "csv":
+        raise click.UsageError("--json must not be combined with --format csv. Leave one of them out.")
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    form = "json" if is_json else form or (ending if ending in ("csv", "json") else "csv")
+    with _opened() as store:
+        history = history_of(store, _found(store, uid).uid)
+        text = (history.to_json if form == "json" else history.to_csv)(output)
+    if text is not None:
+        # As bytes: the line ends stay as they are everywhere.
+        click.echo(text.encode(), nl=form == "json")
+
+
+@runs.command()
+@click.argument("uids", metavar="UID...", nargs=-1, required=True)
+@as_json_flag
+def delete(uids: tuple[str, ...], is_json: bool) -> None:
+    """Hide runs that have ended; `fitdash runs undo` brings them back."""
+    with _opened() as store:
+        chosen, problems = [], []
+        for uid in uids:
+            try:
+                chosen.append(_found(store, uid).uid)
+            except StoreError as error:
+                problems.append(str(error))
+        if problems:
+            raise StoreError("\n".join(problems))
+        chosen = list(dict.fromkeys(chosen))
+        store.delete(chosen)
+    _tell("deleted", chosen, is_json, "`fitdash runs undo` brings {them} back.")
+
+
+@runs.command()
+@as_json_flag
+def undo(is_json: bool) -> None:
+    """Bring back what the last delete took; again, what the one before took."""
+    with _opened() as store:
+        back = store.undelete()
+    if not back:
+        raise click.ClickException("A run must be deleted to be brought back, and none is. Purged runs are gone.")
+    _tell("restored", back, is_json)
+
+
+@runs.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json_flag
+def purge(yes: bool, is_json: bool) -> None:
+    """Remove deleted runs for good and give their room back.
+
+    Asks first where it is called from a terminal.
+    """
+    with _opened() as store:
+        count = len(store.beginning("", deleted=True))
+        if count and not yes and _is_asked():
+            click.confirm(f"Remove {_runs(count)} for good?", abort=True, err=True)
+        _tell("purged", store.purge(), is_json)
+
+
+@runs.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
+@as_json_flag
+def backup(file: Path, force: bool, is_json: bool) -> None:
+    """Copy the record of all runs into FILE, also while runs train.
+
+    Put in place of `runs.db` it is the record again. Uploaded data is not in it.
+    """
+    with _opened() as store:
+        if file.exists() and not force:
+            raise StoreError(f"FILE must not be there yet, got {file}. Name another one, or overwrite it with --force.")
+        store.backup(file, replace=force)
+    size = file.stat().st_size
+    click.echo(as_json({"file": str(file), "bytes": size}) if is_json else f"{file} has {size:,} bytes.")
+
+
+@contextmanager
+def _opened() -> Iterator[Store]:
+    """The store; what it refuses ends the command in words."""
+    try:
+        with Store() as store:
+            # Runs of processes that died are told as interrupted. Not now is soon enough where the store is locked.
+            with suppress(StoreError):
+                store.reap()
+            yield store
+    except (FitdashError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _found(store: Store, beginning: str) -> RunRecord:
+    """The run that is called this, or the only one whose uid begins so."""
+    known = [beginning] if store.run(beginning) else store.beginning(beginning) if beginning else []
+    run = store.run(known[0]) if len(known) == 1 else None
+    if run:
+        return run
+    if known:
+        width = distinct(known)
+        some = ", ".join(uid[:width] for uid in known[:5]) + (", …" if len(known) > 5 else "")
+        raise StoreError(f"UID must begin one run's uid, got {beginning!r}, which {len(known)} begin with: {some}.")
+    if beginning and store.beginning(beginning, deleted=True):
+        raise StoreError(
+            f"UID must be of a run that is there, got {beginning!r}, which is deleted. `fitdash runs undo` brings back"
+            " what the last delete took."
+        )
+    raise StoreError(f"UID must begin a run's uid, got {beginning!r}. `fitdash runs` lists them.")
+
+
+def _is_asked() -> bool:
+    """Somebody sits there who can answer."""
+    return sys.stdin.isatty()
+
+
+def _tell(done: str, uids: list[str], is_json: bool, more: str = "") -> None:
+    """What was done to which runs."""
+    if is_json:
+        click.echo(as_json({done: uids}))
+        return
+    which = f": {', '.join(uids)}" if uids else ""
+    click.echo(f"{done.capitalize()} {_runs(len(uids))}{which}.")
+    if more:
+        click.echo(more.format(them="it" if len(uids) == 1 else "them"))
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run{'' if count == 1 else 's'}"
+
+
+def _nothing(states: tuple[str, ...], deleted: bool) -> str:
+    """What a list without runs says."""
+    if deleted:
+        return "No run is deleted."
+    return (
+        "No run is in this state." if states else "No run is recorded yet. `fitdash` opens the dashboard to train one."
+    )
