@@ -57,6 +57,11 @@ class CallbackList:
             callback.set_params(params)
         self._listeners = {hook: [one for one in self.callbacks if _hears(one, hook)] for hook in _BATCH_HOOKS}
         self.between = [one for one in self.callbacks if _overrides(one, "between_steps")]
+        heard = max((i for i, one in enumerate(self.callbacks) if _hears(one, "on_train_batch_end")), default=0)
+        self._early = [one for one in self.callbacks[:heard] if _overrides(one, "between_steps")]
+        self._late = [one for one in self.callbacks[heard:] if _overrides(one, "between_steps")]
+        self._answers: list[bool | None] | None = None
+        self._epoch = 0
         self._due = [one for one in self.callbacks if hasattr(one, "steps_until_due")]
         self._progress = [one for one in self.callbacks if isinstance(one, ProgbarLogger)]
         self.watches_train_batches = self._hears_batches("train")
@@ -82,7 +87,10 @@ class CallbackList:
 
     def between_steps(self, moment: Moment) -> bool:
         """Whether a callback wants training to end here; all are asked, also after one said so."""
-        answers = [callback.between_steps(moment) for callback in self.between]
+        answers, self._answers = self._answers, None
+        if answers is None:
+            answers = [callback.between_steps(moment) for callback in self._early]
+        answers += [callback.between_steps(moment) for callback in self._late]
         return any(answer is True for answer in answers)
 
     def on_progress(self, done: int, logs: Callable[[], Logs]) -> None:
@@ -97,6 +105,7 @@ class CallbackList:
         self._tell("on_train_end", logs)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
         self._tell("on_epoch_begin", logs, epoch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -109,7 +118,18 @@ class CallbackList:
         self._tell_batch("on_train_batch_begin", logs, batch)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._tell_batch("on_train_batch_end", logs, batch)
+        """Tell it; a callback that looks between steps and stands before one that is told looks in its turn."""
+        if not self._early:
+            self._tell_batch("on_train_batch_end", logs, batch)
+            return
+        shared, self._answers = dict(logs or {}), []
+        steps = self._params.get("steps")
+        moment = Moment(epoch=self._epoch, first=batch, last=batch, steps=steps, logs=lambda: shared)
+        for callback in self.callbacks:
+            if callback in self._listeners["on_train_batch_end"]:
+                callback.on_train_batch_end(batch, shared)
+            if callback in self._early:
+                self._answers.append(callback.between_steps(moment))
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         self._tell("on_test_begin", logs)

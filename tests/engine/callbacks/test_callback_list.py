@@ -159,6 +159,28 @@ def test_15_8b_all_are_asked_between_steps_though_one_ends_training(stand_in):
     assert CallbackList([Callback()], stand_in(), {}).between_steps(moment()) is False
 
 
+def test_15_4_who_looks_between_steps_looks_once_and_before_later_batch_hooks(stand_in):
+    seen = []
+
+    class Looks(Callback):
+        def between_steps(self, moment):
+            seen.append((moment.epoch, moment.last, moment.logs()))
+            return True
+
+    class Hears(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(batch)
+
+    told = CallbackList([Looks(), Hears()], stand_in(), {})
+
+    told.on_epoch_begin(2)
+    told.on_train_batch_end(5, {"loss": 1.0})
+    ends = told.between_steps(moment(5, 5))
+
+    assert seen == [(2, 5, {"loss": 1.0}), 5]
+    assert ends is True
+
+
 def test_the_callback_due_first_limits_the_steps_without_a_look(stand_in):
     def due_in(steps):
         one = Callback()

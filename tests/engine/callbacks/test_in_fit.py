@@ -308,3 +308,28 @@ def test_19_5_a_returned_history_can_be_pickled_and_still_plots(model):
     again = pickle.loads(pickle.dumps(history))
 
     assert [list(trace.y) for trace in again.plot().data] == [history.history["loss"]]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_15_4_a_file_saved_every_few_batches_is_there_for_later_callbacks_only(model, tmp_path, is_first):
+    path, found = tmp_path / "saved.pt", []
+    save = kit.ModelCheckpoint(path, save_freq=2)
+    look = kit.LambdaCallback(on_train_batch_end=lambda batch, logs: found.append(path.exists()))
+
+    model.fit(X, Y, epochs=1, batch_size=16, verbose=0, callbacks=[save, look] if is_first else [look, save])
+
+    assert found == ([False, True, True, True] if is_first else [False, False, True, True])
+
+
+def test_16_21_a_later_batch_hook_that_raises_finds_the_backup_of_its_batch(model, tmp_path):
+    def crash(batch, logs):
+        if batch == 1:
+            raise KeyboardInterrupt
+
+    crashing = [kit.BackupAndRestore(tmp_path / "backup", save_freq=2), kit.LambdaCallback(on_train_batch_end=crash)]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=16, verbose=0, callbacks=crashing)
+
+    saved = torch.load(tmp_path / "backup" / "last.pt", weights_only=True)
+    assert torch.equal(saved["state_dict"]["weight"], model.module.weight)
+    assert saved["epoch"] == 0
