@@ -2,23 +2,29 @@
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from fitdash import callbacks, optimizers
+from fitdash.data.catalogue import dataset_of
 from fitdash.data.encoded import Encoded, encoded, refuse
+from fitdash.data.feed import DEFAULT_BATCH_SIZE
 from fitdash.data.holdout import balanced_weights
-from fitdash.errors import SettingError
+from fitdash.errors import SettingError, StoreError
 from fitdash.model import Model
 from fitdash.nn.registry import make
+from fitdash.runs.checkpoints import END, checkpoints_of, folder_of, newest
+from fitdash.runs.control import Pace
 from fitdash.runs.home import home
 from fitdash.runs.recorder import Recorder
-from fitdash.runs.steering import Control, Steering
+from fitdash.runs.records import RunRecord
+from fitdash.runs.runner import FLUSH_SECONDS, Job, Run, Runner
+from fitdash.runs.saving import Saving
+from fitdash.runs.snapshot import set_random_states
+from fitdash.runs.steering import SETTING, Control, Steering
 from fitdash.seeds import set_random_seed
 from fitdash.spec.callbacks import CallbackArgs
 from fitdash.spec.compile import CompileArgs, resolved_learning_rate, resolved_loss, resolved_metrics
@@ -46,16 +52,25 @@ class Built:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Trained:
-    """Where a run ended: enough to go on as if it had not."""
+class Start:
+    """What a run goes on from.
 
-    experiment: Experiment
-    module: dict[str, torch.Tensor]
-    optimizer: dict[str, Any]
-    random: torch.Tensor
+    Attributes:
+        content: As `snapshot.taken` gives it, None for new weights.
+        experiment: Of the run that it comes from, where that is another one.
+        is_same_run: Everything goes on as it was.
+        is_between: It was taken between two epochs, so that callbacks may go on too.
+        told: What was told before and may happen again.
+    """
+
+    content: Mapping[str, Any] | None = None
+    experiment: Experiment | None = None
+    is_same_run: bool = False
+    is_between: bool = False
+    told: Sequence[Mapping[str, Any]] = ()
 
 
-_kept: dict[str, Trained] = {}
+_kept: dict[str, Start] = {}
 _lock = threading.Lock()
 
 
@@ -83,27 +98,79 @@ def build(experiment: Experiment, *, uploads: Path | None = None, files: Path | 
 
 
 def job(
-    experiment: Experiment, *, origin: str | None = None, uploads: Path | None = None
+    experiment: Experiment, *, origin: str | None = None, epoch: int | None = None, uploads: Path | None = None
 ) -> Callable[[Recorder, Control], None]:
     """What a `Runner` runs: builds the experiment and trains it.
 
     Args:
         experiment: What is to run.
-        origin: uid of a run of this process to go on from: its weights, its optimizer's state and, with the same
-            seed, its random numbers; None draws new weights.
+        origin: uid of a run to go on from: its weights, its optimizer's state and, with the same seed, its random
+            numbers; None draws new weights from the seed.
+        epoch: So many epochs of `origin` are taken as done, one of `epochs_kept`; callbacks that are the same go on
+            too. None: how `origin` ended.
         uploads: The folder where uploads are kept; None is fitdash's own.
 
     Raises:
         SettingError: the experiment has problems, or the weights of `origin` are no longer here.
     """
     refuse(experiment)
-    trained = None if origin is None else _trained(origin)
-    return partial(_train, experiment, trained, uploads)
+    start = None if origin is None else _origin(origin, epoch)
+    return partial(_train, experiment, start, uploads)
+
+
+def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Path | None = None) -> Job:
+    """The job that goes on with a run that was stopped, interrupted or failed, as if it had not been.
+
+    Args:
+        record: The run.
+        told: What its callbacks told so far: `Store.events(uid, "told")`, the facts of each.
+        uploads: The folder where uploads are kept; None is fitdash's own.
+
+    Raises:
+        StoreError: no experiment was kept with the run, or every checkpoint of it is broken.
+        SettingError, DataError: the experiment cannot run here, such as an upload that is not kept.
+    """
+    try:
+        experiment = Experiment.from_dict(record.experiment)
+        refuse(experiment)
+    except SettingError as error:
+        raise StoreError(f"A run must have been started from the dashboard to go on, got another: {error}") from error
+    dataset_of(experiment.data, uploads or home() / "uploads")
+    kept = [one for one in checkpoints_of(_folder(record.uid)) if not one.is_end]
+    content = newest(kept)
+    if content is None and record.parent is not None:
+        raise StoreError("A run that went on from another must have a checkpoint to go on, got none. Start it again.")
+    if content is None:
+        return partial(_train, experiment, Start(told=list(told)), uploads)
+    start = Start(
+        content=content, is_same_run=True, told=[one for one in told if one.get("epoch", 0) >= content["epoch"]]
+    )
+    return partial(_train, experiment, start, uploads)
+
+
+def resume(runner: Runner, uid: str, *, pace: Pace = "full", uploads: Path | None = None) -> Run:
+    """Go on with a run that was stopped, interrupted or failed: the same run, from its last checkpoint.
+
+    Raises:
+        StoreError, SettingError, DataError: it cannot go on; nothing is changed then.
+    """
+    store = runner.writer.store
+    runner.writer.flush(FLUSH_SECONDS)
+    record = store.run(uid)
+    if record is None:
+        raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
+    told = [row.data for row in store.events(uid, "told")]
+    return runner.resume(uid, resumed(record, told, uploads=uploads), pace=pace)
 
 
 def goes_on(uid: str) -> bool:
     """Whether the weights of this run are still here to go on from."""
-    return uid in _kept
+    return uid in _kept or (_folder(uid) / END).exists()
+
+
+def epochs_kept(uid: str) -> list[int]:
+    """After how many epochs of this run another can go on: what `job` takes as `epoch`."""
+    return [one.epoch for one in checkpoints_of(_folder(uid)) if not one.is_end]
 
 
 def files_of(uid: str) -> Path:
@@ -160,71 +227,111 @@ def _fit_arguments(experiment: Experiment, data: Encoded, files: Path) -> dict[s
 
 
 def _train(
-    experiment: Experiment, trained: Trained | None, uploads: Path | None, recorder: Recorder, control: Control
+    experiment: Experiment, start: Start | None, uploads: Path | None, recorder: Recorder, control: Control
 ) -> None:
     """Build, train, and keep where it ended."""
     files = files_of(recorder.uid)
     built = build(experiment, uploads=uploads, files=files)
-    if trained is not None:
-        _go_on(built.model, experiment, trained)
     files.mkdir(parents=True, exist_ok=True)
     (files / "columns.json").write_text(built.data.columns.to_json(), encoding="utf-8")
-    built.model.watchers = [recorder, _Opening(built.data.line), Steering(control, show=recorder.show)]
+    (files / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
+    start = start or Start()
+    arguments = built.fit_arguments | {"view_metrics": False}  # the page shows the run itself
+    saving = Saving(recorder.uid, recorder.put)
+    if start.is_same_run and start.content is not None:
+        saving = Saving(recorder.uid, recorder.put, start=start.content)
+        arguments |= _gone_on(arguments, start.content)
+    elif start.content is not None:
+        _go_on(built.model, experiment, start)
+        if start.is_between and start.experiment and start.experiment.callbacks == experiment.callbacks:
+            saving = Saving(recorder.uid, recorder.put, memory=start.content)
+    recorder.known = list(start.told)
+    again = [facts for facts in start.told if facts.get("kind") == SETTING]
+    opening = _Opening(built.data.line, start)
+    built.model.watchers = [recorder, opening, saving, Steering(control, again=again, show=recorder.show)]
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
-    # The page shows the run itself: fit opens no second dashboard.
-    built.model.fit(**built.fit_arguments | {"view_metrics": False})
-    _keep(recorder.uid, experiment, built.model)
+    built.model.fit(**arguments)
+    _keep(recorder.uid, Start(content=saving.end, experiment=experiment))
+
+
+def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of fit that are others where a run goes on: the first epoch, and what changed meanwhile."""
+    for callback in arguments["callbacks"]:
+        if isinstance(callback, callbacks.CSVLogger):
+            callback.append = True
+    settings = content["settings"]
+    size = arguments["validation_batch_size"] or arguments["batch_size"] or DEFAULT_BATCH_SIZE
+    return {
+        "initial_epoch": content["epoch"],
+        "epochs": settings["epochs"],
+        "batch_size": settings["batch_size"],
+        "validation_batch_size": size,
+    }
 
 
 class _Opening(callbacks.Callback):
-    """Puts into the record what the data is and what was done to it."""
+    """Puts into the record what the data is and what was done to it, or that the run goes on."""
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, start: Start) -> None:
         super().__init__()
-        self.line = line
+        self.line, self.start = line, start
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self.tell("data", text=self.line)
+        if self.start.is_same_run:
+            self.tell("resumed", start_epoch=self.model.start_epoch)
+        else:
+            self.tell("data", text=self.line)
 
 
-def _go_on(model: Model, experiment: Experiment, trained: Trained) -> None:
+def _go_on(model: Model, experiment: Experiment, start: Start) -> None:
     """Take over weights, and what else still fits: the optimizer's state, the random numbers."""
+    assert start.content is not None
+    assert start.experiment is not None
+    content, before, now = start.content, start.experiment, experiment.compile
     try:
-        model.module.load_state_dict(trained.module)
+        model.module.load_state_dict(content["weights"])
     except RuntimeError as error:
         raise SettingError(
             "Going on must keep the network of the earlier run and the columns of its data, got others. "
             "Start from new weights, or set them back."
         ) from error
-    before, now = trained.experiment, experiment.compile
     same_rule = (now.optimizer, now.momentum) == (before.compile.optimizer, before.compile.momentum)
-    if model.optimizer is not None and same_rule:
-        state = copy.deepcopy(trained.optimizer)
+    if model.optimizer is not None and content["optimizer"] is not None and same_rule:
+        state = copy.deepcopy(content["optimizer"])
         if now != before.compile:  # the form's learning rate counts, not the one that a callback left
             state["param_groups"] = model.optimizer.state_dict()["param_groups"]
         model.optimizer.load_state_dict(state)
     if experiment.seed == before.seed:
-        torch.set_rng_state(trained.random)
+        set_random_states(content["random"])
 
 
-def _keep(uid: str, experiment: Experiment, model: Model) -> None:
-    trained = Trained(
-        experiment=experiment,
-        module={name: tensor.detach().clone() for name, tensor in model.module.state_dict().items()},
-        optimizer={} if model.optimizer is None else copy.deepcopy(model.optimizer.state_dict()),
-        random=torch.get_rng_state(),
-    )
+def _keep(uid: str, start: Start) -> None:
     with _lock:
-        _kept[uid] = trained
+        _kept[uid] = start
         while len(_kept) > MOST_KEPT:
             del _kept[next(iter(_kept))]
 
 
-def _trained(uid: str) -> Trained:
-    if uid not in _kept:
+def _origin(uid: str, epoch: int | None) -> Start:
+    """What another run goes on from: how this one ended, or an epoch of it."""
+    if epoch is None and uid in _kept:
+        return _kept[uid]
+    found = [one for one in checkpoints_of(_folder(uid)) if one.is_end is (epoch is None)]
+    chosen = [one for one in found if epoch is None or one.epoch == epoch]
+    try:
+        if chosen:
+            experiment = Experiment.from_json((files_of(uid) / "experiment.json").read_bytes())
+            return Start(content=chosen[0].content(), experiment=experiment, is_between=epoch is not None)
+    except (StoreError, OSError) as error:
+        raise SettingError(f"The run to go on from must be whole, got {error}") from error
+    if epoch is None:
         raise SettingError(
-            f"The run to go on from must be one of the last {MOST_KEPT} of this process, got {uid!r}. "
-            "Start from new weights."
+            f"The run to go on from must be one whose weights are kept, got {uid!r}. Start from new weights."
         )
-    return _kept[uid]
+    kept = ", ".join(str(one.epoch) for one in found) or "none"
+    raise SettingError(f"epoch must be one that is kept of the run, got {epoch}. Kept: {kept}.")
+
+
+def _folder(uid: str) -> Path:
+    return folder_of(home(), uid)

@@ -203,7 +203,7 @@ def test_going_on_with_another_network_or_without_the_weights_is_refused():
 
     with pytest.raises(SettingError, match="Going on must keep the network of the earlier run"):
         run(experiment(network=NetworkArgs(width=5, depth=1)), origin="first")
-    with pytest.raises(SettingError, match="The run to go on from must be one of the last 4 of this process"):
+    with pytest.raises(SettingError, match="The run to go on from must be one whose weights are kept, got 'nobody'"):
         job(experiment(), origin="nobody")
     assert goes_on("first")
     assert not goes_on("nobody")

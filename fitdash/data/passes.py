@@ -2,8 +2,10 @@
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import torch
 
 from fitdash.data.adapter import Batch, Source
 from fitdash.errors import DataError
@@ -30,6 +32,8 @@ class Passes:
         self._pass: Iterator[Batch] | None = None
         self._ahead: Batch | None = None
         self._size: int | None = None
+        self._taken = 0
+        self._random: torch.Tensor | None = None
 
     @property
     def steps(self) -> int | None:
@@ -56,6 +60,20 @@ class Passes:
         source.batch_size, self._size = self._size, None
         self.known = self.known if self.asked is not None else source.steps
         return True
+
+    def position(self) -> dict[str, Any]:
+        """Where the next epoch begins: batches taken of a pass that goes on over epochs, and how it was shuffled."""
+        is_on = self.asked is not None and self._pass is not None
+        return {"taken": self._taken if is_on else 0, "random": self._random if is_on else None, "resized": self._size}
+
+    def go_to(self, position: Mapping[str, Any]) -> None:
+        """Go on from a `position`; draws from torch's generator what that pass has drawn."""
+        if position["random"] is not None:
+            torch.set_rng_state(position["random"])
+            self._begin()
+            for _ in range(position["taken"]):
+                self._drawn()
+        self._size = position["resized"]
 
     def refuse_empty(self) -> None:
         """Refuse data that is known to be empty.
@@ -100,10 +118,17 @@ class Passes:
         if self._ahead is not None:
             batch, self._ahead = self._ahead, None
             return batch
-        if self._pass is None:
-            self.settle()
-            self._pass = self.source.batches()
-        return next(self._pass, None)
+        running = self._pass or self._begin()
+        self._taken += 1
+        return next(running, None)
+
+    def _begin(self) -> Iterator[Batch]:
+        """A new pass; where it may go on over epochs, note what its order is drawn from."""
+        self.settle()
+        self._taken = 0
+        self._random = torch.get_rng_state() if self.asked is not None else None
+        self._pass = self.source.batches()
+        return self._pass
 
 
 class Window:

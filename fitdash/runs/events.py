@@ -89,3 +89,21 @@ class Printed(Event):
     """A line of the console."""
 
     text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken(Event):
+    """A copy of what the run can go on from; it becomes a file, not a row.
+
+    Attributes:
+        epoch: The epoch that comes next, `step` batches of which were trained too.
+        value: By which the best is told: the lowest.
+        is_end: How training ended, rather than the state between two epochs.
+        content: As `snapshot.taken` gives it.
+    """
+
+    epoch: int
+    step: int
+    value: float | None
+    is_end: bool
+    content: Mapping[str, Any]

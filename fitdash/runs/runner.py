@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from fitdash.errors import StoreError
+from fitdash.runs.claim import claim
 from fitdash.runs.events import Changed, Created
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.steering import Control, Pace
@@ -17,7 +18,9 @@ from fitdash.runs.writer import Writer
 
 Job = Callable[[Recorder, Control], None]
 
-SHUTDOWN_SECONDS = 4.0
+# With the writer's, below the 5 seconds that a process that is told to end may take.
+SHUTDOWN_SECONDS = 2.5
+FLUSH_SECONDS = 2.0
 
 
 def new_uid() -> str:
@@ -121,6 +124,26 @@ class Runner:
                     parent=parent,
                 )
             )
+            self._waiting.append(run)
+            self._start_next()
+        return run
+
+    def resume(self, uid: str, job: Job, *, pace: Pace = "full") -> Run:
+        """Go on with a run that was stopped, interrupted or failed, under the same uid, when its turn comes.
+
+        Args:
+            uid: The run.
+            job: Goes on from where it was.
+
+        Raises:
+            StoreError: the run cannot go on, or the runner was shut down.
+        """
+        run = Run(uid, job, Control(pace), self)
+        with self._lock:
+            if self._is_closed:
+                raise StoreError("The runner must be open to train, got a run after it was shut down.")
+            self.writer.flush(FLUSH_SECONDS)
+            claim(self.writer.store, uid, self.writer.uid)
             self._waiting.append(run)
             self._start_next()
         return run

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 Logs = dict[str, Any]
 
@@ -38,8 +38,12 @@ class Callback:
     All callbacks share one `logs` per event, in their order, so what an early one adds in `on_epoch_end` is seen by
     the later ones, by History and on the printed line.
 
+    `remembers` names the attributes that a run needs to go on after an interruption: plain values and tensors.
+
     Source: Keras 3 `keras.callbacks.Callback`.
     """
+
+    remembers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self.model: Any = None
@@ -86,6 +90,15 @@ class Callback:
 
     def on_tell(self, event: Mapping[str, Any]) -> None:
         """Something happened that belongs to the record: {"epoch", "kind", …}."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it has to remember when a run is interrupted; nothing for most callbacks."""
+        return {name: getattr(self, name) for name in self.remembers}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Remember it again; called after `on_train_begin` of the fit that goes on."""
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def tell(self, kind: str, **facts: Any) -> None:
         """Note in `history.events` that something happened: a rate was changed, weights were restored, …"""

@@ -34,6 +34,8 @@ class ModelCheckpoint(MonitorCallback):
     Source: Keras 3 `ModelCheckpoint`; the format is torch's, so any file name will do.
     """
 
+    remembers = ("best", "counted")
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],
@@ -53,6 +55,15 @@ class ModelCheckpoint(MonitorCallback):
         self.save_freq = save_freq
         self.best = initial_value_threshold
         self._steps = EveryFewSteps(every("ModelCheckpoint save_freq", save_freq))
+
+    @property
+    def counted(self) -> int:
+        """Batches since the last file, where they are counted."""
+        return self._steps.counted
+
+    @counted.setter
+    def counted(self, batches: int) -> None:
+        self._steps.counted = batches
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:

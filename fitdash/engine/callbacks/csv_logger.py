@@ -2,7 +2,7 @@
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,15 @@ class CSVLogger(Callback):
             if is_first and self._needs_header:
                 writer.writerow(["epoch", *self.keys])
             writer.writerow([epoch, *(_text(logs.get(key, "NA")) for key in self.keys)])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"keys": self.keys, "size_bytes": Path(self.filename).stat().st_size}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take off the rows of epochs that are trained again; `append` must be set, or there are none left."""
+        self.keys = state["keys"]
+        if Path(self.filename).stat().st_size >= state["size_bytes"]:
+            os.truncate(self.filename, state["size_bytes"])
 
 
 def _columns(logs: Logs) -> list[str]:

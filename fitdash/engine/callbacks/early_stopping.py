@@ -30,6 +30,8 @@ class EarlyStopping(MonitorCallback):
     Source: Keras 3 `EarlyStopping`; buffers are restored too.
     """
 
+    remembers = ("best", "best_epoch", "stopped_epoch", "wait", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -31,6 +31,8 @@ class ReduceLROnPlateau(MonitorCallback):
     Source: Keras 3 `ReduceLROnPlateau`.
     """
 
+    remembers = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -1,0 +1,117 @@
+"""All that training goes on from: copied between two epochs, and put back."""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fitdash.engine import live
+from fitdash.engine.callbacks.base import Callback
+from fitdash.errors import StoreError
+
+Content = dict[str, Any]
+
+
+def taken(model: Any, callbacks: Sequence[Callback], epoch: int) -> Content:
+    """A copy of everything that the next epochs depend on.
+
+    Args:
+        model: In `fit`.
+        callbacks: Whose memory belongs to it.
+        epoch: The one that comes next.
+
+    Returns:
+        "epoch", "weights", "optimizer", "random", "passes", "settings" (those that may have changed meanwhile) and
+        "callbacks" (class and memory of each).
+    """
+    training = model.training
+    known: dict[Any, Any] = {}
+    return {
+        "epoch": epoch,
+        "weights": _copy(model.module.state_dict(), known),
+        "optimizer": None if model.optimizer is None else _copy(model.optimizer.state_dict(), known),
+        "random": random_states(),
+        "passes": training.passes.position(),
+        "settings": {
+            "epochs": training.epochs,
+            "batch_size": getattr(training.passes.source, "batch_size", None),
+            "dropout": live.dropouts(model),
+        },
+        "callbacks": [[type(callback).__name__, _copy(callback.state_dict(), known)] for callback in callbacks],
+    }
+
+
+def put_back(model: Any, callbacks: Sequence[Callback], content: Mapping[str, Any]) -> None:
+    """Make everything as it was when `content` was taken; belongs after every `on_train_begin`.
+
+    Raises:
+        StoreError: the network or the callbacks are others.
+    """
+    try:
+        model.module.load_state_dict(content["weights"])
+        if model.optimizer is not None and content["optimizer"] is not None:
+            model.optimizer.load_state_dict(_copy(content["optimizer"], {}))
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise StoreError(f"A run must keep its network and optimizer to go on, got others: {error}") from error
+    remember(callbacks, content)
+    live.set_dropouts(model, content["settings"]["dropout"])
+    model.training.passes.go_to(content["passes"])
+    set_random_states(content["random"])
+
+
+def remember(callbacks: Sequence[Callback], content: Mapping[str, Any]) -> None:
+    """Give the callbacks their memory back.
+
+    Raises:
+        StoreError: they are others.
+    """
+    names = [type(callback).__name__ for callback in callbacks]
+    if names != [name for name, _ in content["callbacks"]]:
+        raise StoreError(f"A run must keep its callbacks to go on, got {', '.join(names) or 'none'}.")
+    for callback, (_, memory) in zip(callbacks, content["callbacks"], strict=True):
+        if memory:
+            callback.load_state_dict(_copy(memory, {}))
+
+
+def random_states() -> dict[str, Any]:
+    """The states of the global generators of torch, NumPy and Python."""
+    import torch
+
+    kind, keys, place, has_normal, normal = np.random.get_state()  # noqa: NPY002
+    version, words, normal_of_python = random.getstate()
+    states: dict[str, Any] = {
+        "torch": torch.get_rng_state(),
+        "numpy": [kind, torch.from_numpy(np.asarray(keys).view(np.int32)), place, has_normal, normal],
+        "python": [version, words, normal_of_python],
+    }
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    return states
+
+
+def set_random_states(states: Mapping[str, Any]) -> None:
+    """Go on with the numbers that came next when `random_states` was called."""
+    import torch
+
+    torch.set_rng_state(states["torch"])
+    kind, keys, *rest = states["numpy"]
+    np.random.set_state((kind, keys.numpy().view(np.uint32), *rest))  # noqa: NPY002
+    version, words, normal = states["python"]
+    random.setstate((version, tuple(words), normal))
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"])
+
+
+def _copy(value: Any, known: dict[Any, Any]) -> Any:
+    """The value with copies of its tensors; what was one tensor stays one."""
+    if hasattr(value, "detach"):
+        where = (value.data_ptr(), tuple(value.shape), value.stride(), value.dtype, value.device)
+        if where not in known or not value.numel():
+            known[where] = value.detach().clone()
+        return known[where]
+    if isinstance(value, Mapping):
+        return {key: _copy(part, known) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)([_copy(part, known) for part in value])
+    return value

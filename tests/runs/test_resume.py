@@ -1,0 +1,358 @@
+"""Going on after a stop, a crash or in another run, number for number."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fitdash.build import _folder, epochs_kept, job, resume, resumed
+from fitdash.data.upload import keep
+from fitdash.errors import DataError, SettingError, StoreError
+from fitdash.runs.checkpoints import checkpoints_of
+from fitdash.runs.history import history_of
+from fitdash.runs.runner import Runner
+from fitdash.runs.store import Store
+from fitdash.runs.writer import Writer
+from fitdash.spec.callbacks import CALLBACKS
+from fitdash.spec.compile import CompileArgs
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.spec.network import NetworkArgs
+
+SECONDS = 60
+EVERYTHING = Experiment(
+    data=DatasetArgs(name="digits"),
+    network=NetworkArgs(width=16, depth=1, dropout=0.3),
+    compile=CompileArgs(optimizer="sgd", learning_rate=0.05, momentum=0.9),
+    fit=FitArgs(epochs=7, batch_size=100, verbose=0, validation_data=HoldOut()),
+    callbacks=(
+        CALLBACKS["LearningRateScheduler"](schedule="cosine"),
+        CALLBACKS["EarlyStopping"](monitor="val_loss", patience=50, restore_best_weights=True),
+        CALLBACKS["CSVLogger"](filename="log.csv"),
+    ),
+    seed=4,
+)
+PLATEAU = replace(
+    EVERYTHING,
+    compile=CompileArgs(optimizer="adam"),
+    callbacks=(CALLBACKS["ReduceLROnPlateau"](monitor="loss", patience=1, min_delta=0.3, cooldown=1),),
+)
+ON = replace(EVERYTHING, fit=replace(EVERYTHING.fit, steps_per_epoch=12, validation_data=None, validation_split=0.1))
+
+
+def logs(store, uid):
+    return [(row.epoch, row.logs) for row in store.epochs(uid)]
+
+
+def whole(runner, experiment):
+    """A run that nothing interrupts."""
+    run = runner.submit(job(experiment), experiment=experiment.to_dict())
+    assert run.join(SECONDS)
+    runner.writer.flush(SECONDS)
+    return run.uid
+
+
+def cut(runner, experiment, batches, change=None):
+    """A run that is stopped after so many batches; `change` is made while it stands there."""
+
+    def begins(recorder, control):
+        control.step(batches=batches)
+        job(experiment)(recorder, control)
+
+    run = runner.submit(begins, experiment=experiment.to_dict())
+    while not run.control.is_standing:
+        assert not run.join(0.001), runner.writer.store.run(run.uid)
+    if change:
+        run.change(**change)
+        run.step(batches=3)
+        while run.control.batches_left != 1 or not run.control.is_standing:
+            assert not run.join(0.001)
+    run.stop()
+    assert run.join(SECONDS)
+    runner.writer.flush(SECONDS)
+    return run.uid
+
+
+def keeping(runner, experiment, epoch):
+    """A whole run that has kept this epoch."""
+
+    def begins(recorder, control):
+        control.step(epochs=epoch)
+        job(experiment)(recorder, control)
+
+    run = runner.submit(begins, experiment=experiment.to_dict())
+    while not run.control.is_standing:
+        assert not run.join(0.001), runner.writer.store.run(run.uid)
+    runner.writer.flush(SECONDS)
+    run.resume()
+    assert run.join(SECONDS)
+    runner.writer.flush(SECONDS)
+    assert epoch in epochs_kept(run.uid)
+    return run.uid
+
+
+def gone_on(runner, uid):
+    run = resume(runner, uid)
+    assert run.join(SECONDS)
+    runner.writer.flush(SECONDS)
+    record = runner.writer.store.run(uid)
+    assert record.state == "finished", record.traceback
+    return record
+
+
+@pytest.mark.parametrize("experiment", [EVERYTHING, PLATEAU, ON], ids=["everything", "plateau", "passes go on"])
+@pytest.mark.parametrize("batches", [3, 25, 45])
+def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(store, runner, experiment, batches):
+    expected = whole(runner, experiment)
+
+    uid = cut(runner, experiment, batches)
+    before = logs(store, uid)
+    assert store.run(uid).state == "stopped"
+    random.seed(1), torch.manual_seed(99)
+    gone_on(runner, uid)
+
+    assert before == logs(store, expected)[: len(before)] != logs(store, expected)
+    assert logs(store, uid) == logs(store, expected)
+    one, other = (checkpoints_of(_folder(each))[-1].content() for each in (uid, expected))
+    assert all(torch.equal(one["weights"][name], other["weights"][name]) for name in other["weights"])
+
+
+def test_it_goes_on_again_and_again(store, runner):
+    expected = whole(runner, EVERYTHING)
+    uid = cut(runner, EVERYTHING, 20)
+    for batches in (14, 14):
+        run = resume(runner, uid)
+        run.step(batches=batches)
+        while not run.control.is_standing:
+            assert not run.join(0.001)
+        run.stop()
+        assert run.join(SECONDS)
+
+    gone_on(runner, uid)
+
+    assert logs(store, uid) == logs(store, expected)
+    csv = (_folder(uid).parent / "log.csv").read_text()
+    assert csv == (_folder(expected).parent / "log.csv").read_text()
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 0.2}, {"batch_size": 70}, {"dropout": 0.6}, {"epochs": 9}])
+def test_what_was_changed_while_it_ran_happens_again(store, runner, change):
+    # A schedule would set the rate again in the next epoch.
+    experiment = replace(EVERYTHING, callbacks=()) if "learning_rate" in change else EVERYTHING
+
+    def changed(recorder, control):
+        control.step(batches=20)
+        job(experiment)(recorder, control)
+
+    run = runner.submit(changed, experiment=experiment.to_dict())
+    while not run.control.is_standing:
+        assert not run.join(0.001)
+    run.change(**change)
+    run.resume()
+    assert run.join(SECONDS)
+    expected = run.uid
+
+    uid = cut(runner, experiment, 20, change)
+    gone_on(runner, uid)
+
+    assert logs(store, uid) == logs(store, expected)
+    settings = [
+        [row.data for row in store.events(each, "told") if row.data["kind"] == "setting"] for each in (uid, expected)
+    ]
+    assert settings[0] == settings[1]
+    assert len(settings[0]) == 1
+
+
+def test_the_record_tells_that_it_went_on_and_tells_nothing_twice(store, runner):
+    scheduled = replace(EVERYTHING, callbacks=EVERYTHING.callbacks[:1])
+    expected = whole(runner, scheduled)
+    uid = cut(runner, scheduled, 25)
+    gone_on(runner, uid)
+
+    told = [row.data for row in store.events(uid, "told")]
+    assert [facts["kind"] for facts in told if facts["kind"] in ("stop_run", "resumed")] == ["stop_run", "resumed"]
+    others = [facts for facts in told if facts["kind"] not in ("stop_run", "resumed")]
+    once = [row.data for row in store.events(expected, "told")]
+    assert sorted(map(json.dumps, others)) == sorted(map(json.dumps, once))
+    assert history_of(store, uid).to_csv() == history_of(store, expected).to_csv()
+
+
+@pytest.fixture
+def keeps_all(monkeypatch):
+    monkeypatch.setattr("fitdash.runs.saving.EVERY_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("keeps_all")
+@pytest.mark.parametrize("recipe", [EVERYTHING, PLATEAU], ids=["everything", "plateau"])
+def test_a_branch_from_a_kept_epoch_knows_its_parent_and_equals_it_where_nothing_changed(store, runner, recipe):
+    epoch = 4
+    parent = keeping(runner, recipe, epoch)
+    experiment = replace(recipe, fit=replace(recipe.fit, initial_epoch=epoch))
+
+    run = runner.submit(job(experiment, origin=parent, epoch=epoch), experiment=experiment.to_dict(), parent=parent)
+    assert run.join(SECONDS)
+    runner.writer.flush(SECONDS)
+
+    assert store.run(run.uid).parent == parent
+    assert logs(store, run.uid) == logs(store, parent)[epoch:]
+
+
+@pytest.mark.usefixtures("keeps_all")
+def test_a_branch_takes_changed_settings(store, runner):
+    epoch = 4
+    parent = keeping(runner, EVERYTHING, epoch)
+    experiment = replace(EVERYTHING, compile=CompileArgs(optimizer="adam"), callbacks=())
+    experiment = replace(experiment, fit=replace(experiment.fit, initial_epoch=epoch, epochs=epoch + 2))
+
+    run = runner.submit(job(experiment, origin=parent, epoch=epoch), experiment=experiment.to_dict(), parent=parent)
+    assert run.join(SECONDS)
+    runner.writer.flush(SECONDS)
+
+    rows = logs(store, run.uid)
+    assert [epoch for epoch, _ in rows] == [epoch, epoch + 1]
+    assert rows[0][1]["loss"] < logs(store, parent)[1][1]["loss"]
+
+
+def test_an_epoch_that_is_not_kept_is_refused(runner):
+    parent = whole(runner, EVERYTHING)
+
+    with pytest.raises(SettingError, match="epoch must be one that is kept of the run, got 99. Kept: 0, "):
+        job(EVERYTHING, origin=parent, epoch=99)
+
+
+def test_a_run_can_go_on_where_another_process_ended_it(store, runner, monkeypatch):
+    uid = whole(runner, EVERYTHING)
+    monkeypatch.setattr("fitdash.build._kept", {})
+    experiment = replace(EVERYTHING, fit=replace(EVERYTHING.fit, initial_epoch=7, epochs=8))
+
+    run = runner.submit(job(experiment, origin=uid), experiment=experiment.to_dict(), parent=uid)
+    assert run.join(SECONDS)
+    runner.writer.flush(SECONDS)
+
+    assert logs(store, run.uid)[0][1]["loss"] < logs(store, uid)[1][1]["loss"]
+
+
+def test_a_run_that_is_on_or_finished_is_not_resumed(store, runner):
+    uid = whole(runner, EVERYTHING)
+
+    with pytest.raises(StoreError, match="A run must be stopped, interrupted or failed to go on, got one .* finished"):
+        resume(runner, uid)
+    with pytest.raises(StoreError, match="must know the run to go on with it, got 'nobody'"):
+        resume(runner, "nobody")
+    assert store.run(uid).state == "finished"
+
+
+def test_only_one_process_gets_a_run_to_go_on_with(home, runner):
+    uid = cut(runner, EVERYTHING, 3)
+    with Store() as store:
+        writer = Writer(store)
+        other = Runner(writer)
+        first = resume(runner, uid)
+        with pytest.raises(StoreError, match="got one that is"):
+            resume(other, uid)
+        assert first.join(SECONDS)
+        other.shutdown()
+        writer.close()
+
+
+def test_a_broken_checkpoint_is_passed_over_and_if_all_are_the_file_is_named(store, runner):
+    expected = whole(runner, EVERYTHING)
+    uid = cut(runner, EVERYTHING, 60)
+    kept = [one for one in checkpoints_of(_folder(uid)) if not one.is_end]
+    whole_file = kept[-1].path.read_bytes()
+    kept[-1].path.write_bytes(whole_file[: len(whole_file) // 2])
+    gone_on(runner, uid)
+    assert logs(store, uid) == logs(store, expected)
+
+    uid = cut(runner, EVERYTHING, 60)
+    for one in checkpoints_of(_folder(uid)):
+        one.path.write_bytes(one.path.read_bytes()[:-10])
+    with pytest.raises(StoreError, match=r"epoch-\d+.safetensors must be a checkpoint of fitdash"):
+        resume(runner, uid)
+    assert store.run(uid).state == "stopped"
+
+
+def test_an_upload_that_is_gone_is_refused_in_words(home, store, runner):
+    from fitdash.data.upload import kept_table
+
+    rows = "\n".join(f"{i},{i % 7},{i % 2}" for i in range(60))
+    digest = keep(f"a,b,y\n{rows}".encode(), home / "uploads", "mine.csv")
+    data = DatasetArgs(name="upload", content=digest, filename="mine.csv", target="y")
+    experiment = Experiment(data=data, fit=FitArgs(epochs=3, verbose=0))
+    expected = whole(runner, experiment)
+    uid = cut(runner, experiment, 3)
+    gone_on(runner, uid)
+    assert logs(store, uid) == logs(store, expected)
+
+    uid = cut(runner, experiment, 3)
+    (home / "uploads" / digest).unlink()
+    kept_table.cache_clear()
+    with pytest.raises(DataError, match="mine.csv must be uploaded again"):
+        resume(runner, uid)
+    assert store.run(uid).state == "stopped"
+
+
+def test_a_run_of_a_script_is_refused_in_words(store, writer, runner):
+    run = runner.submit(
+        lambda recorder, control: 1 / 0, experiment={"fit": {"epochs": 3}, "compile": {"loss": "mse", "?": 1}}
+    )
+    assert run.join(SECONDS)
+    writer.flush(SECONDS)
+
+    with pytest.raises(StoreError, match="A run must have been started from the dashboard to go on"):
+        resumed(store.run(run.uid), [])
+
+
+TRAINS = """
+import sys
+from fitdash.build import job
+from fitdash.runs.runner import Runner
+from fitdash.runs.store import Store
+from fitdash.runs.writer import Writer
+from fitdash.spec.experiment import Experiment
+
+experiment = Experiment.from_json(sys.argv[1])
+writer = Writer(Store())
+run = Runner(writer).submit(job(experiment), experiment=experiment.to_dict(), pace=20)
+writer.flush()
+print(run.uid, flush=True)
+run.join()
+writer.flush()
+print("over", flush=True)
+"""
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("FITDASH_KILL_ROUNDS", "2"))))
+def test_after_kill_9_a_run_reads_interrupted_and_goes_on_to_the_same_numbers(home, seed):
+    experiment = replace(EVERYTHING, fit=replace(EVERYTHING.fit, epochs=60))
+    environment = os.environ | {"PYTHONWARNINGS": "error"}
+    seconds = random.Random(seed).uniform(0.0, 3.0)
+    command = [sys.executable, "-c", TRAINS, experiment.to_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        uid = process.stdout.readline().strip()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+
+    with Store() as store:
+        writer = Writer(store)
+        runner = Runner(writer)
+        assert store.reap() == [uid]
+        assert store.run(uid).state == "interrupted"
+        before = logs(store, uid)
+        expected = whole(runner, experiment)
+        gone_on(runner, uid)
+
+        assert before == logs(store, expected)[: len(before)]
+        assert logs(store, uid) == logs(store, expected)
+        assert not list(_folder(uid).glob("*.part"))
+        runner.shutdown()
+        writer.close()
