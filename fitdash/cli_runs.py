@@ -139,7 +139,7 @@ def purge(yes: bool, is_json: bool) -> None:
 def backup(file: Path, force: bool, is_json: bool) -> None:
     """Copy the record of all runs into FILE, also while runs train.
 
-    Put in place of `runs.db` it is the record again. Uploaded data is not in it.
+    Put in place of `runs.db` it is the record again. Uploaded data and checkpoints are not in it.
     """
     with _opened() as store:
         if file.exists() and not force:

@@ -3,9 +3,11 @@
 Called inside a transaction; all runs of one deletion carry the same moment.
 """
 
+import shutil
 import sqlite3
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from fitdash.errors import StoreError
 from fitdash.runs.events import ACTIVE
@@ -37,6 +39,15 @@ def undelete(db: sqlite3.Connection) -> list[str]:
 def purge(db: sqlite3.Connection) -> list[str]:
     """Remove all that is deleted, for good; gives the uids."""
     return [row[0] for row in db.execute("DELETE FROM runs WHERE deleted IS NOT NULL RETURNING uid").fetchall()]
+
+
+def remove_files(home: Path, uids: Sequence[str]) -> None:
+    """Remove what these runs keep beside the store, as far as it can be removed."""
+    for uid in uids:
+        folder = home / "runs" / uid
+        # A uid is read from a file that may come from elsewhere: it shall lead nowhere else.
+        if folder.parent == home / "runs" and uid not in (".", "..") and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _problem(db: sqlite3.Connection, uid: str) -> str | None:

@@ -109,9 +109,10 @@ class Store:
             return deletion.undelete(db)
 
     def purge(self) -> list[str]:
-        """Remove what is deleted for good and give its room back; gives the uids."""
+        """Remove what is deleted for good, its files too, and give the room back; gives the uids."""
         with self._transaction(durable=True) as db:
             purged = deletion.purge(db)
+        deletion.remove_files(self.path.parent, purged)
         if purged:
             # Somebody may be reading just now: the room is then used by later runs.
             with self._write_lock, suppress(sqlite3.OperationalError):

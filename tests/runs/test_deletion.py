@@ -124,6 +124,32 @@ def test_purging_gives_room_back_also_where_another_reads(runs):
     assert runs._read("PRAGMA page_count")[0][0] < 100
 
 
+def test_purging_removes_the_files_of_purged_runs_alone(runs, home):
+    for uid in "ab":
+        (home / "runs" / uid / "checkpoints").mkdir(parents=True)
+        (home / "runs" / uid / "checkpoints" / "end.safetensors").write_text("")
+    runs.delete(["a"])
+    assert (home / "runs" / "a").exists()
+
+    runs.purge()
+
+    assert [path.name for path in (home / "runs").iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("uid", ["", ".", "..", "../uploads", "b/checkpoints", "/"])
+def test_a_uid_that_is_a_path_removes_nothing(runs, home, uid):
+    for folder in ("uploads", "runs/b/checkpoints"):
+        (home / folder).mkdir(parents=True)
+    runs.write([Created(uid=uid, name="", experiment={}, writer="w"), Changed(uid=uid, state="finished")])
+    runs.delete([uid])
+
+    assert runs.purge() == [uid]
+
+    assert (home / "uploads").exists()
+    assert (home / "runs" / "b" / "checkpoints").exists()
+    assert runs.path.exists()
+
+
 def test_what_a_purged_run_is_told_is_dropped(runs):
     runs.delete(["a"])
     runs.purge()
