@@ -1,0 +1,136 @@
+"""A real dashboard that is told to end while a run trains."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fitdash.build import _folder, job, resume
+from fitdash.runs.checkpoints import checkpoints_of
+from fitdash.runs.runner import Runner
+from fitdash.runs.writer import Writer
+from fitdash.spec.compile import CompileArgs
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.spec.network import NetworkArgs
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 60
+EXPERIMENT = Experiment(
+    data=DatasetArgs(name="digits"),
+    network=NetworkArgs(width=16, depth=1, dropout=0.2),
+    compile=CompileArgs(optimizer="sgd", momentum=0.9),
+    fit=FitArgs(epochs=200, verbose=0, validation_data=HoldOut()),
+)
+
+# Runs in the server before anything else, and starts there what the button Fit starts.
+STARTS_A_RUN = """
+import os, sys, threading, time
+
+def start():
+    import streamlit.runtime
+    while not streamlit.runtime.exists():
+        time.sleep(0.02)
+    from fitdash.build import job
+    from fitdash.spec.experiment import Experiment
+    from fitdash.ui.resources import desk
+    experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
+    run = desk().runner.submit(job(experiment), experiment=experiment.to_dict(), pace=20)
+    if os.environ["TEST_PAUSE"]:
+        run.step(batches=100)
+
+if "streamlit" in sys.orig_argv:
+    threading.Thread(target=start, daemon=True).start()
+"""
+
+
+@pytest.fixture
+def server(tmp_path, home):
+    """Starts `python -m fitdash` with a run in it; gives the process."""
+    (tmp_path / "sitecustomize.py").write_text(STARTS_A_RUN)
+    processes = []
+
+    def started(*, paused=False):
+        path = os.pathsep.join([str(tmp_path), str(ROOT)])
+        environment = os.environ | {
+            "PYTHONPATH": path,
+            "TEST_EXPERIMENT": EXPERIMENT.to_json(),
+            "TEST_PAUSE": "yes" if paused else "",
+        }
+        command = [sys.executable, "-m", "fitdash", "--server.port=0"]
+        process = subprocess.Popen(
+            command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        processes.append(process)
+        return process
+
+    yield started
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def wait_for(store, wanted, process):
+    """The run, once it is as wanted."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        for run in store.runs():
+            if wanted(run):
+                return run
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError(f"{store.runs()}\n{process.communicate()[0]}")
+
+
+def ended(process, number):
+    """Seconds that the process took to end after this signal."""
+    began = time.monotonic()
+    process.send_signal(number)
+    process.wait(SECONDS)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_server_that_is_told_to_end_keeps_its_run_to_go_on(store, server, number):
+    process = server()
+    run = wait_for(store, lambda run: run.summary.get("epochs", 0) >= 3, process)
+
+    assert ended(process, number) < 5
+
+    record = store.run(run.uid)
+    assert (record.state, record.error) == ("interrupted", None)
+    assert store.reap() == []
+    done = len(store.epochs(run.uid))
+    assert max(one.epoch for one in checkpoints_of(_folder(run.uid)) if not one.is_end) >= done - 25
+    assert checkpoints_of(_folder(run.uid))[-1].is_end
+
+    writer = Writer(store)
+    runner = Runner(writer)
+    short = replace(EXPERIMENT, fit=replace(EXPERIMENT.fit, epochs=done + 2))
+    expected = runner.submit(job(short), experiment=short.to_dict())
+    assert expected.join(SECONDS)
+    again = resume(runner, run.uid)
+    again.change(epochs=done + 2)
+    assert again.join(SECONDS)
+    assert writer.flush(SECONDS)
+    rows = [[(row.epoch, row.logs) for row in store.epochs(each)] for each in (run.uid, expected.uid)]
+    assert rows[0][: done + 2] == rows[1]
+    runner.shutdown()
+    writer.close()
+
+
+def test_a_paused_run_does_not_keep_the_server_from_ending(store, server):
+    process = server(paused=True)
+    run = wait_for(store, lambda run: run.state == "paused", process)
+
+    assert ended(process, signal.SIGTERM) < 5
+
+    assert store.run(run.uid).state == "interrupted"
+    assert store.latest(run.uid, "partial") is not None or store.epochs(run.uid)
