@@ -97,6 +97,9 @@ def test_4_6_4_8_and_4_10_named_metrics_are_keras(name, kind, weight):
     by = weights(weight)
 
     expected = keras_value(name, target, prediction, by)
+    if (name, weight) == ("r2_score", "all zero"):
+        assert np.isnan(expected)  # Keras' one exception from 4.11
+        expected = 0.0
 
     assert own_value(name, target, prediction, by) == pytest.approx(expected, rel=1e-4, abs=1e-5, nan_ok=True)
 
