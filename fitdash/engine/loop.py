@@ -17,7 +17,7 @@ from fitdash.data.weights import ClassWeights
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.list import CallbackList
 from fitdash.engine.objective_book import Book
-from fitdash.engine.steppers import Stepper, stepper_of
+from fitdash.engine.steppers import Stepper, stepper_of, tester_of
 from fitdash.engine.steps import Step
 from fitdash.errors import DataError
 
@@ -42,6 +42,7 @@ class Fit:
         passes: The training data.
         initial_epoch, epochs: Epochs initial_epoch … epochs − 1 run; `epochs` may change meanwhile.
         run_eagerly: Whether every step is to be trained by itself.
+        tester: How the steps of a validation run; None: one by one.
     """
 
     flags: Any
@@ -55,6 +56,7 @@ class Fit:
     initial_epoch: int
     epochs: int
     run_eagerly: bool = False
+    tester: Stepper | None = None
     was_cut: bool = False
 
 
@@ -65,6 +67,7 @@ def train(fit: Fit) -> None:
     flags.start_epoch = flags.epoch = fit.initial_epoch
     logs: Logs = {}
     callbacks.on_train_begin()
+    fit.tester = tester_of(fit)
     stepper = stepper_of(fit)
     for epoch in _epochs(fit):
         if not _has_data(fit, epoch):
@@ -119,18 +122,26 @@ def _train_steps(fit: Fit, stepper: Stepper, epoch: int) -> bool:
 
 def validate(fit: Fit, validation: Validation) -> Logs:
     """The values of the validation data, their names with `val_` in front; empty where an iterator has run dry."""
-    logs = evaluate(fit.flags, fit.step, fit.test_book, validation.window, fit.callbacks)
+    logs = evaluate(fit.flags, fit.step, fit.test_book, validation.window, fit.callbacks, tester=fit.tester)
     return {f"val_{name}": value for name, value in logs.items()}
 
 
 def evaluate(
-    flags: Any, step: Step, book: Book, window: Window, callbacks: CallbackList, *, alone: bool = False
+    flags: Any,
+    step: Step,
+    book: Book,
+    window: Window,
+    callbacks: CallbackList,
+    *,
+    alone: bool = False,
+    tester: Stepper | None = None,
 ) -> Logs:
     """The values of all batches of `window`; the module is as before afterwards.
 
     Args:
         flags, step, book, window, callbacks: As `Fit` has them.
         alone: Whether it is no part of a fit, so that the progress bar shows it.
+        tester: Runs the steps; None: one by one, with hooks.
     """
     flags.stop_evaluating = False
     tells_batches = callbacks.watches_test_batches
@@ -138,7 +149,9 @@ def evaluate(
     callbacks.on_test_begin()
     seen = 0
     with evaluating(step.module):
-        for batch in window.epoch():
+        if tester is not None:
+            seen = sum(tester.train(window.epoch()))
+        for batch in window.epoch() if tester is None else ():
             if tells_batches:
                 callbacks.on_test_batch_begin(seen)
             step.test(batch, book)

@@ -1,17 +1,19 @@
 """What recorded steps stand on: tensors that outlive a step, and what must stay as it is while they are replayed."""
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
+from torch import nn
 
+from fitdash.data.adapter import Batch
 from fitdash.data.weights import ClassWeights
-from fitdash.engine.guards import Watch, refuse_modes
+from fitdash.engine.guards import NoReads, Watch, refuse_modes
 from fitdash.engine.guards_code import Unwatchable
 from fitdash.engine.metrics_objects import ForeignMetric
 from fitdash.engine.objective_book import Book
-from fitdash.engine.recorded_notes import Refused, identity
+from fitdash.engine.recorded_notes import Notes, Refused, identity
 from fitdash.engine.recorded_update import refuse_optimizer
 from fitdash.engine.steps import Step
 
@@ -19,38 +21,44 @@ Tensor = torch.Tensor
 
 
 class Ground:
-    """The tensors and the Python state around a step, found once a step has been trained.
+    """The tensors and the Python state around a step, found once one has run.
 
     Args:
-        step, book, class_weight: What trains, counts and weighs.
+        step, book: What runs and counts.
+        given: Other tensors that a step reads.
 
     Attributes:
         tensors: All that outlive a step, but for what the optimizer keeps.
+        states: Those of them that count.
         trained: The parameters that get gradients.
+        optimizer: What updates them, if anything does.
         watch: Remembers how all of it was.
 
     Raises:
         Refused: the step cannot be recorded; the text says why.
     """
 
-    def __init__(self, step: Step, book: Book, class_weight: ClassWeights | None) -> None:
-        self.step, self.book, self.class_weight = step, book, class_weight
-        self.optimizer = step.optimizer()
-        refuse_optimizer(self.optimizer)
+    optimizer: Any = None
+
+    def __init__(self, step: Step, book: Book, given: Iterable[Tensor] = ()) -> None:
+        self.step, self.book = step, book
         try:
             refuse_modes()
             self.watch = Watch(step.module, list(_called(book.parts())))
         except Unwatchable as error:
             raise Refused(str(error)) from error
-        self.trained = [t for t in self.watch.tensors if t.requires_grad]
-        updated = {id(p) for group in self.optimizer.param_groups for p in group["params"] if p.requires_grad}
-        ours = {id(t) for t in self.trained}
-        if not updated <= ours <= {id(t) for t in step.cleared}:
-            raise Refused("trains parameters that are not the module's")
-        given = [] if class_weight is None else [t for t in vars(class_weight).values() if isinstance(t, Tensor)]
-        found = [*self.watch.tensors, *book.states(), *given]
+        self.trained: list[Tensor] = []
         self.states = book.states()
+        found = [*self.watch.tensors, *self.states, *given]
         self.tensors = list({identity(tensor): tensor for tensor in reversed(found)}.values())[::-1]
+
+    def run(self, batch: Batch) -> None:
+        """The step itself."""
+        raise NotImplementedError
+
+    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+        """Run the step while it is noted; gives the names of the gradients by the place of their parameter."""
+        raise NotImplementedError
 
     def holds(self, *, entirely: bool) -> bool:
         """Whether a replay still does what a step would do.
@@ -58,19 +66,93 @@ class Ground:
         Args:
             entirely: Compare the Python state as well, since somebody else's code ran.
         """
-        if self.step.optimizer() is not self.optimizer:
-            return False
         states = self.book.states()
         if len(states) != len(self.states) or any(a is not b for a, b in zip(states, self.states, strict=True)):
             return False
         if not entirely:
             return self.watch.holds()
         try:
-            refuse_optimizer(self.optimizer)
             refuse_modes()
-        except (Refused, Unwatchable):
+        except Unwatchable:
             return False
         return self.watch.holds_entirely()
+
+
+class TrainingGround(Ground):
+    """Of a step that trains."""
+
+    def __init__(self, step: Step, book: Book, class_weight: ClassWeights | None) -> None:
+        self.class_weight = class_weight
+        self.optimizer = step.optimizer()
+        refuse_optimizer(self.optimizer)
+        tables = [] if class_weight is None else vars(class_weight).values()
+        super().__init__(step, book, [table for table in tables if isinstance(table, Tensor)])
+        self.trained = [t for t in self.watch.tensors if t.requires_grad]
+        updated = {id(p) for group in self.optimizer.param_groups for p in group["params"] if p.requires_grad}
+        ours = {id(t) for t in self.trained}
+        if not updated <= ours <= {id(t) for t in step.cleared}:
+            raise Refused("trains parameters that are not the module's")
+
+    def run(self, batch: Batch) -> None:
+        self.step.train(batch, self.book, self.class_weight)
+
+    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+        """Train a batch; the gradients are laid out as `backward` does."""
+        with notes, NoReads(notes.refuse):
+            loss = self.step.loss(batch, self.book, self.class_weight)
+        if notes.why is not None or not loss.requires_grad:
+            notes.refuse("trains nothing")
+            self.step.improve(loss)
+            return {}
+        for parameter in self.step.cleared:
+            parameter.grad = None
+        with notes, NoReads(notes.refuse):
+            slopes = torch.autograd.grad(loss, self.trained, allow_unused=True)
+            laid = [None if g is None else _laid_out(g, p) for g, p in zip(slopes, self.trained, strict=True)]
+        for trained, slope in zip(self.trained, laid, strict=True):
+            trained.grad = slope
+        if self.step.update is not None:
+            self.step.update()
+        return {place: notes.called(slope) for place, slope in enumerate(laid) if slope is not None}
+
+    def holds(self, *, entirely: bool) -> bool:
+        if self.step.optimizer() is not self.optimizer:
+            return False
+        try:
+            refuse_optimizer(self.optimizer)
+        except Refused:
+            return False
+        return super().holds(entirely=entirely)
+
+
+class TestingGround(Ground):
+    """Of a step that measures."""
+
+    def __init__(self, step: Step, book: Book) -> None:
+        super().__init__(step, book)
+        if any(isinstance(part, FASTER_UNWATCHED) for part in step.module.modules()):
+            raise Refused("takes another way while it is noted")
+
+    def run(self, batch: Batch) -> None:
+        self.step.test(batch, self.book)
+
+    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+        with notes, NoReads(notes.refuse):
+            self.step.test(batch, self.book)
+        return {}
+
+
+FASTER_UNWATCHED = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
+"""In evaluation these have one kernel for all they do, with other last bits, unless somebody looks on."""
+
+
+def _laid_out(slope: Tensor, parameter: Tensor) -> Tensor:
+    """The gradient in its parameter's strides, which fused updates rely on."""
+    if slope.layout != torch.strided:
+        return slope
+    if slope.stride() == parameter.stride() and slope.dtype == parameter.dtype:
+        return slope
+    return torch.empty_like(parameter, requires_grad=False).copy_(slope)
 
 
 def _called(parts: list[Any]) -> Iterator[Any]:

@@ -84,6 +84,14 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             raise Refused(f"uses a tensor of shape {tuple(tensor.shape)} that comes from outside")
         return name
 
+    def called(self, tensor: Tensor) -> str:
+        """The name of a tensor; a refusal is noted, and nothing has a name then."""
+        try:
+            return self.name_of(tensor)
+        except Refused as error:
+            self.refuse(str(error))
+            return ""
+
     def list_of(self, names: list[str]) -> str:
         """The name of a list of tensors, made once."""
         text = f"[{', '.join(names)}]"

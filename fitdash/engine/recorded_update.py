@@ -134,8 +134,10 @@ class Update:
         return [p for p in group["params"] if id(p) in self._trained]
 
 
-def pattern_of(optimizer: KerasOptimizer) -> tuple[bool, ...]:
+def pattern_of(optimizer: KerasOptimizer | None) -> tuple[bool, ...]:
     """Which settings of the groups are 0: these decide what operations an update has."""
+    if optimizer is None:
+        return ()
     return tuple(not group[name] for group in optimizer.param_groups for name in ("lr", "weight_decay"))
 
 

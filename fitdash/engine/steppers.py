@@ -16,7 +16,7 @@ from fitdash.data.weights import ClassWeights
 from fitdash.engine.callbacks.list import CallbackList
 from fitdash.engine.objective_book import Book
 from fitdash.engine.recorded import Recording, kind_of
-from fitdash.engine.recorded_ground import Ground
+from fitdash.engine.recorded_ground import Ground, TestingGround, TrainingGround
 from fitdash.engine.recorded_notes import Refused
 from fitdash.engine.recorded_program import is_possible
 from fitdash.engine.recorded_update import pattern_of
@@ -35,7 +35,7 @@ MOST_BEGINNINGS = 4
 
 
 class Stepper(Protocol):
-    """What trains the batches of an epoch.
+    """What trains, or measures, the batches of an epoch.
 
     Attributes:
         said: What it is, with a reason where that is not the fastest; `history.params["stepper"]`.
@@ -44,7 +44,7 @@ class Stepper(Protocol):
     said: str
 
     def train(self, batches: Iterator[Batch]) -> Iterator[int]:
-        """Train all batches; gives now and then how many steps were trained since it last did."""
+        """Do all batches; gives now and then how many were done since it last did."""
 
 
 class StepByStep:
@@ -79,28 +79,27 @@ class Recorded:
     """The first step as it is, the next few noted and checked, the rest replayed many in one call.
 
     Args:
-        step, book, class_weight: What trains, counts and weighs.
-        callbacks: Say how many steps may run before they look.
+        run: The step itself.
+        ground: What is recorded, once a step has run; None before.
+        most: How many steps may run before somebody looks; None: any number.
         draws_ahead: Whether batches may be drawn that a stop would leave unused, and drawing runs nobody's code.
-        stops: Whether training is to stop.
+        is_watched: Whether somebody's code runs between steps.
         tell: Notes an event in the record.
     """
 
     def __init__(
         self,
-        step: Step,
-        book: Book,
-        class_weight: ClassWeights | None,
-        callbacks: CallbackList,
+        run: Callable[[Batch], None],
+        ground: Callable[[], Ground | None],
         *,
+        most: Callable[[], int | None],
         draws_ahead: bool,
-        stops: Callable[[], bool],
+        is_watched: bool,
         tell: Callable[..., None],
     ) -> None:
         self.said = "recorded"
-        self.step, self.book, self.class_weight, self.callbacks = step, book, class_weight, callbacks
-        self._draws_ahead, self._stops, self._tell = draws_ahead, stops, tell
-        self._is_watched = any(not _is_known(one) for one in callbacks.between)
+        self._run, self._look_around, self._due, self._tell = run, ground, most, tell
+        self._draws_ahead, self._is_watched = draws_ahead, is_watched
         self._ground: Ground | None = None
         self._recordings: dict[Any, Recording] = {}
         self._beginnings = 0
@@ -149,21 +148,20 @@ class Recorded:
         return recording
 
     def _begin(self) -> None:
-        """Look around, once a step has been trained; so this one is trained as it is.
+        """Look around; the step at hand runs as it is.
 
         Raises:
             Refused: too much is changed from outside.
         """
-        if self.book.parts() and self.step.example is not None and self.book.rows:
-            self._beginnings += 1
-            if self._beginnings > MOST_BEGINNINGS:
-                raise Refused("is changed from outside again and again")
-            self._ground = Ground(self.step, self.book, self.class_weight)
+        self._ground = self._look_around()
+        self._beginnings += self._ground is not None
+        if self._beginnings > MOST_BEGINNINGS:
+            raise Refused("is changed from outside again and again")
 
     def _one(self, batch: Batch, recording: Recording | None) -> None:
-        """Train one batch in Python; learn from it if there is a recording."""
+        """Run one step in Python; learn from it if there is a recording."""
         if recording is None:
-            self.step.train(batch, self.book, self.class_weight)
+            self._run(batch)
             return
         try:
             recording.learn(batch)
@@ -185,9 +183,7 @@ class Recorded:
 
     def _most(self) -> int:
         """How many batches the next call may take."""
-        if not self._draws_ahead or self._stops():
-            return 1
-        due = self.callbacks.steps_until_due()
+        due = self._due() if self._draws_ahead else 1
         return max(1, min(MOST_STEPS, int(MOST_SECONDS / self._seconds), MOST_STEPS if due is None else due))
 
     def _replay(self, recording: Recording, chunk: list[Batch]) -> str | None:
@@ -211,27 +207,53 @@ class Recorded:
 
 
 def stepper_of(fit: Any) -> Stepper:
-    """The fastest that fits.
+    """The fastest way to train.
 
     Args:
         fit: A `loop.Fit`.
     """
-    common = (fit.step, fit.book, fit.class_weight)
-    if fit.callbacks.watches_train_batches:
-        return StepByStep("step by step: a callback listens to batches", *common, fit.callbacks)
-    if fit.run_eagerly:
-        return Eager("eager: run_eagerly is on", *common)
-    if not RECORDING or not is_possible():
-        return Eager("eager: this torch cannot record", *common)
-    if fit.step.precision != "float32":
-        return Eager("eager: the step casts automatically", *common)
+    step, book, class_weight, callbacks = fit.step, fit.book, fit.class_weight, fit.callbacks
+    if callbacks.watches_train_batches:
+        why = "step by step: a callback listens to batches"
+        return StepByStep(why, step, book, class_weight, callbacks)
+    if why := _must_be_eager(fit):
+        return Eager(f"eager: {why}", step, book, class_weight)
+
+    def ground() -> Ground | None:
+        return TrainingGround(step, book, class_weight) if book.rows and step.example is not None else None
+
     return Recorded(
-        *common,
-        fit.callbacks,
+        lambda batch: step.train(batch, book, class_weight),
+        ground,
+        most=lambda: 1 if fit.flags.stop_training else callbacks.steps_until_due(),
         draws_ahead=isinstance(fit.passes.source, ArraySource),
-        stops=lambda: bool(fit.flags.stop_training),
+        is_watched=any(not _is_known(one) for one in callbacks.between),
         tell=fit.flags.tell,
     )
+
+
+def tester_of(fit: Any) -> Stepper | None:
+    """The fastest way to validate; None: batch by batch."""
+    step, book = fit.step, fit.test_book
+    if fit.validation is None or fit.callbacks.watches_test_batches or _must_be_eager(fit):
+        return None
+    return Recorded(
+        lambda batch: step.test(batch, book),
+        lambda: TestingGround(step, book) if book.rows else None,
+        most=lambda: None,
+        draws_ahead=isinstance(fit.validation.window.source, ArraySource),
+        is_watched=False,
+        tell=lambda kind, **facts: None,
+    )
+
+
+def _must_be_eager(fit: Any) -> str:
+    """Why nothing may be recorded; empty if it may."""
+    if fit.run_eagerly:
+        return "run_eagerly is on"
+    if not RECORDING or not is_possible():
+        return "this torch cannot record"
+    return "" if fit.step.precision == "float32" else "the step casts automatically"
 
 
 def _is_known(callback: Any) -> bool:

@@ -1,0 +1,186 @@
+"""Who trains: each takes data, a network and a number of epochs, and gives the accuracy on the rows held out.
+
+All train on the first four fifths of the rows with Adam and cross-entropy, count loss and accuracy, and measure both on
+the rest after every epoch, unless the comment says what a peer leaves out.
+"""
+
+import importlib.util
+import os
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import fitdash as fd
+from benchmarks.workloads import Workload
+
+Tensor = torch.Tensor
+Contender = Callable[[Workload, Tensor, Tensor, int], float]
+
+
+def bare(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """The loop that a careful person writes: sums as tensors, large batches for validation."""
+    return _loop(work, x, y, epochs, fused=False, gathers=False)
+
+
+def tuned(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """The same with torch's fused Adam and one gather per epoch."""
+    return _loop(work, x, y, epochs, fused=True, gathers=True)
+
+
+def loader(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """What tutorials write: a DataLoader, and `.item()` after every step."""
+    from torch.utils.data import DataLoader, TensorDataset
+
+    cut, module = _cut(x), work.network()
+    adam = torch.optim.Adam(module.parameters())
+    batches = DataLoader(TensorDataset(x[:cut], y[:cut]), work.batch, shuffle=True)
+    tests = DataLoader(TensorDataset(x[cut:], y[cut:]), work.batch)
+    share = 0.0
+    for _ in range(epochs):
+        module.train()
+        total, hits = 0.0, 0.0
+        for xb, yb in batches:
+            adam.zero_grad()
+            said = module(xb)
+            loss = F.cross_entropy(said, yb)
+            loss.backward()
+            adam.step()
+            total += loss.item() * len(xb)
+            hits += (said.argmax(1) == yb).sum().item()
+        module.eval()
+        with torch.no_grad():
+            share = sum((module(xb).argmax(1) == yb).sum().item() for xb, yb in tests) / (len(x) - cut)
+    return share
+
+
+def fitdash(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """fitdash as it comes: the step is recorded."""
+    return _fitdash(work, x, y, epochs, run_eagerly=False)
+
+
+def fitdash_eager(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """fitdash, every step by itself."""
+    return _fitdash(work, x, y, epochs, run_eagerly=True)
+
+
+def fitdash_loader(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """fitdash with a DataLoader over tensors in place of arrays."""
+    from torch.utils.data import DataLoader, TensorDataset
+
+    cut = _cut(x)
+    batches = DataLoader(TensorDataset(x[:cut], y[:cut]), work.batch, shuffle=True)
+    model = fd.Model(work.network()).compile("adam", nn.CrossEntropyLoss(), metrics=["accuracy"])
+    history = model.fit(batches, epochs=epochs, verbose=0, validation_data=(x[cut:], y[cut:]))
+    return history.history["val_accuracy"][-1]
+
+
+def keras_torch(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """Keras 3 on torch, its own layers where the network is an MLP, else the module wrapped."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    import keras
+
+    if work.layers is None:
+        network = keras.Sequential([keras.layers.TorchModuleWrapper(work.network())])
+    else:
+        hidden = [keras.layers.Dense(width, activation="relu") for width in work.layers]
+        network = keras.Sequential([keras.Input(x.shape[1:]), *hidden, keras.layers.Dense(work.classes)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile("adam", loss, metrics=["accuracy"])
+    settings = {"batch_size": work.batch, "epochs": epochs, "validation_split": 0.2, "verbose": 0}
+    return network.fit(x.numpy(), y.numpy(), **settings).history["val_accuracy"][-1]
+
+
+def skorch(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """skorch; it measures no accuracy in training."""
+    from skorch import NeuralNetClassifier
+    from skorch.dataset import ValidSplit
+
+    net = NeuralNetClassifier(
+        work.network, criterion=nn.CrossEntropyLoss, optimizer=torch.optim.Adam, batch_size=work.batch, lr=1e-3,
+        max_epochs=epochs, train_split=ValidSplit(5), iterator_train__shuffle=True, verbose=0,
+    )  # fmt: skip
+    return net.fit(x.numpy(), y.numpy()).history[-1]["valid_acc"]
+
+
+def sklearn(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """scikit-learn's MLP; it measures no accuracy in training, and only there where the network is an MLP."""
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
+    if work.layers is None:
+        raise NotImplementedError
+    net = MLPClassifier(
+        work.layers, batch_size=work.batch, max_iter=epochs, early_stopping=True, validation_fraction=0.2,
+        n_iter_no_change=epochs + 1,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        net.fit(x.numpy(), y.numpy())
+    return net.validation_scores_[-1]
+
+
+CONTENDERS: dict[str, Contender] = {
+    "bare": bare,
+    "tuned": tuned,
+    "DataLoader loop": loader,
+    "fitdash": fitdash,
+    "fitdash eager": fitdash_eager,
+    "fitdash DataLoader": fitdash_loader,
+    "keras-torch": keras_torch,
+    "skorch": skorch,
+    "sklearn": sklearn,
+}
+NEEDS = {"keras-torch": "keras", "skorch": "skorch", "sklearn": "sklearn"}
+
+
+def is_here(name: str) -> bool:
+    """Whether what a contender needs is installed."""
+    return name not in NEEDS or importlib.util.find_spec(NEEDS[name]) is not None
+
+
+def _fitdash(work: Workload, x: Tensor, y: Tensor, epochs: int, *, run_eagerly: bool) -> float:
+    model = fd.Model(work.network())
+    model.compile("adam", nn.CrossEntropyLoss(), metrics=["accuracy"], run_eagerly=run_eagerly)
+    history = model.fit(x, y, batch_size=work.batch, epochs=epochs, validation_split=0.2, verbose=0)
+    expected = "eager: run_eagerly is on" if run_eagerly else "recorded"
+    if history.params["stepper"] != expected:
+        raise RuntimeError(f"expected {expected}, got {history.params['stepper']}")
+    return history.history["val_accuracy"][-1]
+
+
+def _cut(x: Tensor) -> int:
+    return len(x) * 4 // 5
+
+
+def _loop(work: Workload, x: Tensor, y: Tensor, epochs: int, *, fused: bool, gathers: bool) -> float:
+    cut, module = _cut(x), work.network()
+    adam = torch.optim.Adam(module.parameters(), fused=fused or None)
+    share = 0.0
+    for _ in range(epochs):
+        module.train()
+        order = torch.randperm(cut)
+        total, hits = torch.zeros(()), torch.zeros((), dtype=torch.int64)
+        parts = order.split(work.batch)
+        if gathers:
+            batches = zip(x[order].split(work.batch), y[order].split(work.batch), strict=True)
+        else:
+            batches = ((x[part], y[part]) for part in parts)
+        for xb, yb in batches:
+            adam.zero_grad()
+            said = module(xb)
+            loss = F.cross_entropy(said, yb)
+            loss.backward()
+            adam.step()
+            total += loss.detach() * len(xb)
+            hits += (said.argmax(1) == yb).sum()
+        module.eval()
+        with torch.inference_mode():
+            pieces = zip(x[cut:].split(1024), y[cut:].split(1024), strict=True)
+            found = [(F.cross_entropy(said := module(xb), yb), (said.argmax(1) == yb).sum()) for xb, yb in pieces]
+        share = float(sum(right for _, right in found)) / (len(x) - cut)
+        float(total), float(hits)
+    return share
