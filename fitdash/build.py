@@ -3,7 +3,7 @@
 import copy
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from fitdash.runs.runner import FLUSH_SECONDS, Job, Run, Runner
 from fitdash.runs.saving import Saving
 from fitdash.runs.snapshot import set_random_states
 from fitdash.runs.steering import SETTING, Control, Steering
+from fitdash.runs.store import Store
 from fitdash.seeds import set_random_seed
 from fitdash.spec.callbacks import CallbackArgs
 from fitdash.spec.compile import CompileArgs, resolved_learning_rate, resolved_loss, resolved_metrics
@@ -130,11 +131,7 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
         StoreError: no experiment was kept with the run, or every checkpoint of it is broken.
         SettingError, DataError: the experiment cannot run here, such as an upload that is not kept.
     """
-    try:
-        experiment = Experiment.from_dict(record.experiment)
-        refuse(experiment)
-    except SettingError as error:
-        raise StoreError(f"A run must have been started from the dashboard to go on, got another: {error}") from error
+    experiment = _experiment_of(record)
     dataset_of(experiment.data, uploads or home() / "uploads")
     kept = [one for one in checkpoints_of(_folder(record.uid)) if not one.is_end]
     content = newest(kept)
@@ -156,11 +153,34 @@ def resume(runner: Runner, uid: str, *, pace: Pace = "full", uploads: Path | Non
     """
     store = runner.writer.store
     runner.writer.flush(FLUSH_SECONDS)
-    record = store.run(uid)
-    if record is None:
-        raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
+    record = _recorded(store, uid)
     told = [row.data for row in store.events(uid, "told")]
     return runner.resume(uid, resumed(record, told, uploads=uploads), pace=pace)
+
+
+def start_over(runner: Runner, uid: str, *, seed: int | None = None, pace: Pace = "full") -> Run:
+    """Train the experiment of a run again, from the same initial weights, as a new run; what is left of it is stopped.
+
+    Args:
+        runner: Trains it, when its turn comes.
+        uid: The run; if this runner trains it, it is stopped first.
+        seed: Draws other weights, and everything else that is random; None: the run's own.
+
+    Raises:
+        StoreError: there is no such run, or no experiment was kept with it.
+        SettingError: the seed cannot be.
+    """
+    runner.writer.flush(FLUSH_SECONDS)
+    record = _recorded(runner.writer.store, uid)
+    experiment = _experiment_of(record)
+    experiment = experiment if seed is None else replace(experiment, seed=seed)
+    train = job(experiment)
+    earlier = runner.find(uid)
+    if earlier is not None:
+        earlier.stop()
+    return runner.submit(
+        train, experiment=experiment.to_dict(), name=record.name, owner=record.owner, parent=None, pace=pace
+    )
 
 
 def goes_on(uid: str) -> bool:
@@ -331,6 +351,23 @@ def _origin(uid: str, epoch: int | None) -> Start:
         )
     kept = ", ".join(str(one.epoch) for one in found) or "none"
     raise SettingError(f"epoch must be one that is kept of the run, got {epoch}. Kept: {kept}.")
+
+
+def _recorded(store: Store, uid: str) -> RunRecord:
+    record = store.run(uid)
+    if record is None:
+        raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
+    return record
+
+
+def _experiment_of(record: RunRecord) -> Experiment:
+    """The experiment of a run; a script's fit has none that could be built again."""
+    try:
+        experiment = Experiment.from_dict(record.experiment)
+        refuse(experiment)
+    except SettingError as error:
+        raise StoreError(f"A run must have been started from the dashboard to go on, got another: {error}") from error
+    return experiment
 
 
 def _folder(uid: str) -> Path:

@@ -281,9 +281,9 @@ def test_the_state_reads_paused_while_it_stands_still(store, writer, runner):
     def job(recorder, control):
         model = Model(torch.nn.Linear(3, 1)).compile("sgd", loss="mse")
         model.watchers = [recorder, Steering(control, show=recorder.show)]
+        batches.before[0, 1] = control.pause
         model.fit(ROWS, ROWS.sum(1), epochs=2, batch_size=16, verbose=0, callbacks=batches)
 
-    batches.before[0, 1] = lambda: run.pause()
     run = runner.submit(job, experiment={})
     while not (run.control.is_standing or run.join(0.001)):
         pass
@@ -303,3 +303,26 @@ def test_the_state_reads_paused_while_it_stands_still(store, writer, runner):
     wanted = ["queued", "running", "paused", "running", "paused", "running", "finished"]
     assert [state for state in states if state] == wanted
     assert store.latest(run.uid, "told").data["new"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 0.03}, {"weight_decay": 0.2}, {"dropout": 0.75}, {"batch_size": 5}]
+)
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_a_change_counts_from_the_same_batch_however_steps_are_trained(change, optimizer):
+    ((name, value),) = change.items()
+    at = {"epoch": 2, "kind": "setting", "setting": name, "new": value, "step": 3}
+    histories = []
+    for eagerly in (True, False):
+        torch.manual_seed(1)
+        module = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Dropout(0.25), torch.nn.Linear(8, 1))
+        model = Model(module).compile(optimizer, loss="mse", run_eagerly=eagerly)
+        recorder = Recorder("a", lambda event: None)
+        model.watchers = [recorder, Steering(Control(), again=[at], show=recorder.show)]
+        histories.append(model.fit(ROWS, ROWS.sum(1), epochs=6, batch_size=4, verbose=0))
+
+    eager, recorded = histories
+    assert recorded.params["stepper"] == "recorded"
+    assert recorded.history == eager.history
+    assert recorded.events == eager.events
+    assert (recorded.events[0]["epoch"], recorded.events[0]["step"]) == (2, 3)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fitdash.build import _folder, epochs_kept, job, resume, resumed
+from fitdash.build import _folder, epochs_kept, job, resume, resumed, start_over
 from fitdash.data.upload import keep
 from fitdash.errors import DataError, SettingError, StoreError
 from fitdash.runs.checkpoints import checkpoints_of
@@ -218,6 +218,31 @@ def test_a_branch_takes_changed_settings(store, runner):
     rows = logs(store, run.uid)
     assert [epoch for epoch, _ in rows] == [epoch, epoch + 1]
     assert rows[0][1]["loss"] < logs(store, parent)[1][1]["loss"]
+
+
+def test_starting_over_gives_the_same_weights_and_another_seed_gives_others(store, runner):
+    expected = whole(runner, EVERYTHING)
+    uid = cut(runner, EVERYTHING, 20)
+
+    runs = [start_over(runner, uid), start_over(runner, uid, seed=5)]
+    assert all(run.join(SECONDS) for run in runs)
+    runner.writer.flush(SECONDS)
+
+    same, other = (logs(store, run.uid) for run in runs)
+    assert same == logs(store, expected)
+    assert other[0][1]["loss"] != same[0][1]["loss"]
+    assert store.run(runs[1].uid).experiment["seed"] == 5
+
+
+def test_starting_over_stops_a_run_that_is_on(store, runner):
+    run = runner.submit(job(EVERYTHING), experiment=EVERYTHING.to_dict(), pace=1)
+
+    again = start_over(runner, run.uid)
+    again.stop()
+
+    assert run.join(SECONDS)
+    assert again.join(SECONDS)
+    assert (run.state, again.state) == ("stopped", "stopped")
 
 
 def test_an_epoch_that_is_not_kept_is_refused(runner):
