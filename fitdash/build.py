@@ -1,7 +1,5 @@
 """From an experiment to a compiled model and the arguments of its `fit`; and the job that a `Runner` trains with."""
 
-import copy
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
@@ -16,14 +14,13 @@ from fitdash.data.holdout import balanced_weights
 from fitdash.errors import SettingError, StoreError
 from fitdash.model import Model
 from fitdash.nn.registry import make
-from fitdash.runs.checkpoints import END, checkpoints_of, folder_of, newest
+from fitdash.runs.checkpoints import checkpoints_of, newest
 from fitdash.runs.control import Pace
 from fitdash.runs.home import home
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.records import RunRecord
 from fitdash.runs.runner import FLUSH_SECONDS, Job, Run, Runner
 from fitdash.runs.saving import Saving
-from fitdash.runs.snapshot import set_random_states
 from fitdash.runs.steering import SETTING, Control, Steering
 from fitdash.runs.store import Store
 from fitdash.seeds import set_random_seed
@@ -32,9 +29,10 @@ from fitdash.spec.compile import CompileArgs, resolved_learning_rate, resolved_l
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
 from fitdash.spec.schedules import rate_at
-
-MOST_KEPT = 4
-"""Runs whose weights are kept in this process, so that another run can go on from them."""
+from fitdash.starts import Start, folder, go_on, keep, origin_of
+from fitdash.starts import epochs_kept as epochs_kept
+from fitdash.starts import files_of as files_of
+from fitdash.starts import goes_on as goes_on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,29 +48,6 @@ class Built:
     model: Model
     data: Encoded
     fit_arguments: dict[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Start:
-    """What a run goes on from.
-
-    Attributes:
-        content: As `snapshot.taken` gives it, None for new weights.
-        experiment: Of the run that it comes from, where that is another one.
-        is_same_run: Everything goes on as it was.
-        is_between: It was taken between two epochs, so that callbacks may go on too.
-        told: What was told before and may happen again.
-    """
-
-    content: Mapping[str, Any] | None = None
-    experiment: Experiment | None = None
-    is_same_run: bool = False
-    is_between: bool = False
-    told: Sequence[Mapping[str, Any]] = ()
-
-
-_kept: dict[str, Start] = {}
-_lock = threading.Lock()
 
 
 def build(experiment: Experiment, *, uploads: Path | None = None, files: Path | None = None) -> Built:
@@ -115,7 +90,7 @@ def job(
         SettingError: the experiment has problems, or the weights of `origin` are no longer here.
     """
     refuse(experiment)
-    start = None if origin is None else _origin(origin, epoch)
+    start = None if origin is None else origin_of(origin, epoch)
     return partial(_train, experiment, start, uploads)
 
 
@@ -133,7 +108,7 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
     """
     experiment = _experiment_of(record)
     dataset_of(experiment.data, uploads or home() / "uploads")
-    kept = [one for one in checkpoints_of(_folder(record.uid)) if not one.is_end]
+    kept = [one for one in checkpoints_of(folder(record.uid)) if not one.is_end]
     content = newest(kept)
     if content is None and record.parent is not None:
         raise StoreError("A run that went on from another must have a checkpoint to go on, got none. Start it again.")
@@ -181,21 +156,6 @@ def start_over(runner: Runner, uid: str, *, seed: int | None = None, pace: Pace 
     return runner.submit(
         train, experiment=experiment.to_dict(), name=record.name, owner=record.owner, parent=None, pace=pace
     )
-
-
-def goes_on(uid: str) -> bool:
-    """Whether the weights of this run are still here to go on from."""
-    return uid in _kept or (_folder(uid) / END).exists()
-
-
-def epochs_kept(uid: str) -> list[int]:
-    """After how many epochs of this run another can go on: what `job` takes as `epoch`."""
-    return [one.epoch for one in checkpoints_of(_folder(uid)) if not one.is_end]
-
-
-def files_of(uid: str) -> Path:
-    """The folder of a run: what its callbacks wrote, and columns.json, how its columns became numbers."""
-    return home() / "runs" / uid
 
 
 def optimizer_of(args: CompileArgs) -> Any:
@@ -262,7 +222,7 @@ def _train(
         saving = Saving(recorder.uid, recorder.put, start=start.content)
         arguments |= _gone_on(arguments, start.content)
     elif start.content is not None:
-        _go_on(built.model, experiment, start)
+        go_on(built.model, experiment, start)
         if start.is_between and start.experiment and start.experiment.callbacks == experiment.callbacks:
             saving = Saving(recorder.uid, recorder.put, memory=start.content)
     recorder.known = list(start.told)
@@ -272,7 +232,7 @@ def _train(
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
     built.model.fit(**arguments)
-    _keep(recorder.uid, Start(content=saving.end, experiment=experiment))
+    keep(recorder.uid, Start(content=saving.end, experiment=experiment))
 
 
 def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
@@ -304,55 +264,6 @@ class _Opening(callbacks.Callback):
             self.tell("data", text=self.line)
 
 
-def _go_on(model: Model, experiment: Experiment, start: Start) -> None:
-    """Take over weights, and what else still fits: the optimizer's state, the random numbers."""
-    assert start.content is not None
-    assert start.experiment is not None
-    content, before, now = start.content, start.experiment, experiment.compile
-    try:
-        model.module.load_state_dict(content["weights"])
-    except RuntimeError as error:
-        raise SettingError(
-            "Going on must keep the network of the earlier run and the columns of its data, got others. "
-            "Start from new weights, or set them back."
-        ) from error
-    same_rule = (now.optimizer, now.momentum) == (before.compile.optimizer, before.compile.momentum)
-    if model.optimizer is not None and content["optimizer"] is not None and same_rule:
-        state = copy.deepcopy(content["optimizer"])
-        if now != before.compile:  # the form's learning rate counts, not the one that a callback left
-            state["param_groups"] = model.optimizer.state_dict()["param_groups"]
-        model.optimizer.load_state_dict(state)
-    if experiment.seed == before.seed:
-        set_random_states(content["random"])
-
-
-def _keep(uid: str, start: Start) -> None:
-    with _lock:
-        _kept[uid] = start
-        while len(_kept) > MOST_KEPT:
-            del _kept[next(iter(_kept))]
-
-
-def _origin(uid: str, epoch: int | None) -> Start:
-    """What another run goes on from: how this one ended, or an epoch of it."""
-    if epoch is None and uid in _kept:
-        return _kept[uid]
-    found = [one for one in checkpoints_of(_folder(uid)) if one.is_end is (epoch is None)]
-    chosen = [one for one in found if epoch is None or one.epoch == epoch]
-    try:
-        if chosen:
-            experiment = Experiment.from_json((files_of(uid) / "experiment.json").read_bytes())
-            return Start(content=chosen[0].content(), experiment=experiment, is_between=epoch is not None)
-    except (StoreError, OSError) as error:
-        raise SettingError(f"The run to go on from must be whole, got {error}") from error
-    if epoch is None:
-        raise SettingError(
-            f"The run to go on from must be one whose weights are kept, got {uid!r}. Start from new weights."
-        )
-    kept = ", ".join(str(one.epoch) for one in found) or "none"
-    raise SettingError(f"epoch must be one that is kept of the run, got {epoch}. Kept: {kept}.")
-
-
 def _recorded(store: Store, uid: str) -> RunRecord:
     record = store.run(uid)
     if record is None:
@@ -368,7 +279,3 @@ def _experiment_of(record: RunRecord) -> Experiment:
     except SettingError as error:
         raise StoreError(f"A run must have been started from the dashboard to go on, got another: {error}") from error
     return experiment
-
-
-def _folder(uid: str) -> Path:
-    return folder_of(home(), uid)

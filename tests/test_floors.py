@@ -18,6 +18,7 @@ FLOORS = [
         "callbacks",
         "optimizers",
         "build",
+        "starts",
         "sweep",
         "worker",
         "export",

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fitdash.build import _folder, epochs_kept, job, resume, resumed, start_over
+from fitdash.build import epochs_kept, job, resume, resumed, start_over
 from fitdash.data.upload import keep
 from fitdash.errors import DataError, SettingError, StoreError
 from fitdash.runs.checkpoints import checkpoints_of
@@ -25,6 +25,7 @@ from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
+from fitdash.starts import folder
 
 SECONDS = 60
 EVERYTHING = Experiment(
@@ -120,7 +121,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(store, runner, exper
 
     assert before == logs(store, expected)[: len(before)] != logs(store, expected)
     assert logs(store, uid) == logs(store, expected)
-    one, other = (checkpoints_of(_folder(each))[-1].content() for each in (uid, expected))
+    one, other = (checkpoints_of(folder(each))[-1].content() for each in (uid, expected))
     assert all(torch.equal(one["weights"][name], other["weights"][name]) for name in other["weights"])
 
 
@@ -138,8 +139,8 @@ def test_it_goes_on_again_and_again(store, runner):
     gone_on(runner, uid)
 
     assert logs(store, uid) == logs(store, expected)
-    csv = (_folder(uid).parent / "log.csv").read_text()
-    assert csv == (_folder(expected).parent / "log.csv").read_text()
+    csv = (folder(uid).parent / "log.csv").read_text()
+    assert csv == (folder(expected).parent / "log.csv").read_text()
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 0.2}, {"batch_size": 70}, {"dropout": 0.6}, {"epochs": 9}])
@@ -254,7 +255,7 @@ def test_an_epoch_that_is_not_kept_is_refused(runner):
 
 def test_a_run_can_go_on_where_another_process_ended_it(store, runner, monkeypatch):
     uid = whole(runner, EVERYTHING)
-    monkeypatch.setattr("fitdash.build._kept", {})
+    monkeypatch.setattr("fitdash.starts._kept", {})
     experiment = replace(EVERYTHING, fit=replace(EVERYTHING.fit, initial_epoch=7, epochs=8))
 
     run = runner.submit(job(experiment, origin=uid), experiment=experiment.to_dict(), parent=uid)
@@ -290,14 +291,14 @@ def test_only_one_process_gets_a_run_to_go_on_with(home, runner):
 def test_a_broken_checkpoint_is_passed_over_and_if_all_are_the_file_is_named(store, runner):
     expected = whole(runner, EVERYTHING)
     uid = cut(runner, EVERYTHING, 60)
-    kept = [one for one in checkpoints_of(_folder(uid)) if not one.is_end]
+    kept = [one for one in checkpoints_of(folder(uid)) if not one.is_end]
     whole_file = kept[-1].path.read_bytes()
     kept[-1].path.write_bytes(whole_file[: len(whole_file) // 2])
     gone_on(runner, uid)
     assert logs(store, uid) == logs(store, expected)
 
     uid = cut(runner, EVERYTHING, 60)
-    for one in checkpoints_of(_folder(uid)):
+    for one in checkpoints_of(folder(uid)):
         one.path.write_bytes(one.path.read_bytes()[:-10])
     with pytest.raises(StoreError, match=r"epoch-\d+.safetensors must be a checkpoint of fitdash"):
         resume(runner, uid)
@@ -378,6 +379,6 @@ def test_after_kill_9_a_run_reads_interrupted_and_goes_on_to_the_same_numbers(ho
 
         assert before == logs(store, expected)[: len(before)]
         assert logs(store, uid) == logs(store, expected)
-        assert not list(_folder(uid).glob("*.part"))
+        assert not list(folder(uid).glob("*.part"))
         runner.shutdown()
         writer.close()

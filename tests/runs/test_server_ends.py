@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fitdash.build import _folder, job, resume
+from fitdash.build import job, resume
 from fitdash.runs.checkpoints import checkpoints_of
 from fitdash.runs.runner import Runner
 from fitdash.runs.writer import Writer
@@ -19,6 +19,7 @@ from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
+from fitdash.starts import folder
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -108,8 +109,8 @@ def test_a_server_that_is_told_to_end_keeps_its_run_to_go_on(store, server, numb
     assert (record.state, record.error) == ("interrupted", None)
     assert store.reap() == []
     done = len(store.epochs(run.uid))
-    assert max(one.epoch for one in checkpoints_of(_folder(run.uid)) if not one.is_end) >= done - 25
-    assert checkpoints_of(_folder(run.uid))[-1].is_end
+    assert max(one.epoch for one in checkpoints_of(folder(run.uid)) if not one.is_end) >= done - 25
+    assert checkpoints_of(folder(run.uid))[-1].is_end
 
     writer = Writer(store)
     runner = Runner(writer)
