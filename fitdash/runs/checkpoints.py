@@ -98,6 +98,8 @@ def write(folder: Path, event: Taken) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, folder / name)
+        if not event.is_end:
+            _forget_end(folder / END, event.at)
         _sync(folder)
         for one in needless(checkpoints_of(folder)):
             one.path.unlink(missing_ok=True)
@@ -127,6 +129,13 @@ def _room(kept: Sequence[Checkpoint], one: Checkpoint) -> int:
     """Epochs between the neighbours."""
     place = kept.index(one)
     return kept[place + 1].epoch - kept[place - 1].epoch
+
+
+def _forget_end(path: Path, at: float) -> None:
+    """Remove an end that is older: the run goes on."""
+    with suppress(StoreError, KeyError, TypeError):
+        if facts_of(path)["at"] < at:
+            path.unlink(missing_ok=True)
 
 
 def _described(path: Path) -> Checkpoint | None:

@@ -1,7 +1,7 @@
 """Which checkpoints are written and kept."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -51,6 +51,17 @@ def test_an_epoch_that_was_trained_again_replaces_its_file(tmp_path):
     write(tmp_path, copy_of(1, value=2.0))
 
     assert [(one.epoch, one.value) for one in checkpoints_of(tmp_path)] == [(1, 2.0)]
+
+
+def test_an_end_is_forgotten_when_the_run_goes_on_but_not_for_an_earlier_copy(tmp_path):
+    earlier, end = copy_of(2), copy_of(3, None, is_end=True)
+    write(tmp_path, end)
+    write(tmp_path, replace(earlier, at=end.at - 1))
+    assert [one.is_end for one in checkpoints_of(tmp_path)] == [False, True]
+
+    write(tmp_path, replace(copy_of(4), at=end.at + 1))
+
+    assert [one.is_end for one in checkpoints_of(tmp_path)] == [False, False]
 
 
 def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch):
