@@ -39,6 +39,19 @@ class Panel:
     curves: tuple[Curve, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """Something that happened at one place of all curves.
+
+    Attributes:
+        at: Shown epochs that were over then, with the part of the one at hand.
+        text: What happened.
+    """
+
+    at: float
+    text: str
+
+
 def panels(epochs: Sequence[int], history: Mapping[str, Sequence[float]]) -> list[Panel]:
     """The metrics of a history, in its order, each with its validation curve beside it.
 
@@ -74,13 +87,14 @@ def higher_is_better(metric: str) -> bool:
     return any(word in metric for word in ("acc", "auc", "precision", "recall", "f1", "r2", "cosine_similarity"))
 
 
-def curve_chart(panel: Panel, *, run: str, planned: tuple[int, int]) -> Chart:
+def curve_chart(panel: Panel, *, run: str, planned: tuple[int, int], marks: Sequence[Mark] = ()) -> Chart:
     """Specification of one panel.
 
     Args:
         panel: What to draw.
         run: Uid of the run; the reader's zoom and legend choices belong to it.
         planned: First and last shown epoch of the plan: the x axis spans them from the start.
+        marks: What happened on the way.
     """
     first, last = planned
     room = max(0.02 * (last - first), 0.2)
@@ -88,7 +102,7 @@ def curve_chart(panel: Panel, *, run: str, planned: tuple[int, int]) -> Chart:
     lines = [_line(curve, few) for curve in panel.curves]
     return {
         "data": [*lines, *_best_mark(panel)],
-        "layout": frame(run, "epoch", (first - room, last + room), panel.metric),
+        "layout": frame(run, "epoch", (first - room, last + room), panel.metric) | _marked(marks),
     }
 
 
@@ -145,12 +159,22 @@ def _best_mark(panel: Panel) -> list[dict[str, Any]]:
     ]
 
 
-def told(panel: Panel) -> str:
+def _marked(marks: Sequence[Mark]) -> dict[str, Any]:
+    """A dashed line from top to bottom for each, and a sign at its foot that tells it when it is pointed at."""
+    line: dict[str, Any] = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
+    sign: dict[str, Any] = {"text": "◆", "yref": "paper", "y": 0, "yanchor": "bottom", "showarrow": False}
+    return {
+        "shapes": [{**line, "x0": one.at, "x1": one.at, "line": {"width": 1.5, "dash": "dash"}} for one in marks],
+        "annotations": [{**sign, "x": one.at, "hovertext": one.text} for one in marks],
+    }
+
+
+def told(panel: Panel, marks: Sequence[Mark] = ()) -> str:
     """The curve in words, for those who do not see it."""
     told_curves = [_told_curve(curve) for curve in panel.curves]
     found = best(panel)
     ending = [] if found is None else [f"best {shown(found[1])} at epoch {found[0]}"]
-    return f"{panel.metric}: " + "; ".join([*told_curves, *ending]) + "."
+    return f"{panel.metric}: " + "; ".join([*told_curves, *ending, *(one.text for one in marks)]) + "."
 
 
 def _told_curve(curve: Curve) -> str:

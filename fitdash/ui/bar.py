@@ -1,4 +1,4 @@
-"""The action bar: Fit, Stop run, seed, what to start from, the pace; beneath it the plan line."""
+"""The action bar: Fit and what steers a run, seed, what to start from, the pace; beneath it the plan line."""
 
 import sys
 from functools import partial
@@ -11,11 +11,13 @@ from fitdash.runs.recorder import Recorder
 from fitdash.runs.steering import RATES, Control
 from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
+from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.form import Draft, draw_form
 from fitdash.ui.planned import difference_line, plan_line
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.state import show, shown_run, state
+from fitdash.ui.state import begun_elsewhere, show, shown_run, state
+from fitdash.ui.steer import WIDTH, buttons, standing
 from fitdash.ui.words import escaped
 
 NEW, CONTINUE = "new weights", "continue"
@@ -28,21 +30,22 @@ def draft(desk: Desk) -> None:
     """What goes in, in the sidebar, and what starts it, above the results."""
     with st.container(key="bar"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            buttons = st.container(horizontal=True, gap="small", width="content")
+            buttons_place = st.container(horizontal=True, gap="small", width="content", key="steer")
             # Before the form: the seed is part of what it says.
             _choices(desk)
-        with st.sidebar:
-            form = draw_form()
-        with buttons:
-            _actions(desk, form)
-        _plan(form)
         run = shown_run(desk)
-        _difference(form, run)
-    state().drawn_active = run.is_active
+        with st.sidebar:
+            form = draw_form(live_of(desk, run))
+        now = state().drawn = standing(desk, run)
+        with buttons_place:
+            _fit(desk, form, now.is_busy)
+            buttons(desk, now)
+        with st.container(key="plan", gap="xxsmall"):
+            _plan(form)
+            _beside(desk, form, run)
 
 
-def _actions(desk: Desk, form: Draft) -> None:
-    busy = bool(desk.runner.active())
+def _fit(desk: Desk, form: Draft, busy: bool) -> None:
     asked = st.button(
         "Fit",
         key="fit",
@@ -50,17 +53,7 @@ def _actions(desk: Desk, form: Draft) -> None:
         icon=":material/play_arrow:",
         disabled=busy or bool(form.problems),
         help=_why_not(busy, form),
-        width=130,
-    )
-    st.button(
-        "Stop run",
-        key="stop",
-        icon=":material/stop:",
-        disabled=not busy,
-        help="Ends after the batch at hand; history and weights stay.",
-        on_click=_stop,
-        args=[desk],
-        width=130,
+        width=WIDTH,
     )
     if asked and not form.problems:
         _start(desk, form.experiment)
@@ -77,14 +70,14 @@ def _choices(desk: Desk) -> None:
         format="%d",
         key="seed",
         bind="query-params",
-        width=120,
+        width=110,
         help="Where all random numbers start: the same seed gives the same run.",
     )
     st.selectbox(
         "start from",
         [NEW, CONTINUE],
         key="start_from",
-        width=150,
+        width=140,
         help="New weights drawn from the seed, so that two runs differ only in what was changed; or the weights of "
         "the last run, going on where it ended.",
         on_change=_number_epochs,
@@ -97,7 +90,7 @@ def _choices(desk: Desk) -> None:
         format_func=PACES.__getitem__,
         key="pace",
         bind="query-params",
-        width=180,
+        width=160,
         help="How fast it may run, so that it can be watched; it changes no number. Applies at once. Watchable: at "
         "most 5 epochs a second, about 15 s more than the run needs.",
         on_change=_set_pace,
@@ -115,19 +108,24 @@ def _plan(form: Draft) -> None:
     if form.facts is None:
         return
     plan = plan_of(form.experiment.fit, form.facts)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="plan"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"Plan: {plan_line(plan)}.", width="content")
         if not plan.val_rows:
             st.button("Hold out 20 %", key="hold_out", on_click=_hold_out, help=HOLD_OUT_HELP)
 
 
-def _difference(form: Draft, run: Snapshot) -> None:
-    """The form is the draft, the run below has settings of its own: what was changed since."""
-    if run.experiment is None or run.is_example:
+def _beside(desk: Desk, form: Draft, run: Snapshot) -> None:
+    """A run that began elsewhere; else what the form, which is the draft, has changed since the run below."""
+    other = state().other = begun_elsewhere(desk)
+    if other is not None:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown("Another run is on.", width="content")
+            st.button("Show it", key="show_other", on_click=show, args=[other])
         return
-    line = difference_line(run.experiment, form.experiment)
-    if line:
-        st.caption(f"{'For the next fit, changed' if run.is_active else 'Changed'} since the run below: {line}")
+    experiment = None if run.is_example else experiment_now(run)
+    line = difference_line(experiment, form.experiment) if experiment is not None else ""
+    said = "For the next fit, changed" if run.is_active else "Changed"
+    st.caption(f"{said} since the run below: {line}" if line else "&nbsp;")
 
 
 HOLD_OUT_HELP = "Sets validation_data to a stratified 20 %: the same share of every class, never trained on."
@@ -135,7 +133,7 @@ HOLD_OUT_HELP = "Sets validation_data to a stratified 20 %: the same share of ev
 
 def _why_not(busy: bool, form: Draft) -> str:
     if busy:
-        return "A run is on. What you change applies to the next fit."
+        return "A run is on. What a control calls next fit waits for the next one."
     return "There is something to fix first: it is marked in the form." if form.problems else "Train this."
 
 
@@ -164,11 +162,6 @@ def _train(experiment: Experiment, origin: str | None, recorder: Recorder, contr
     from fitdash.build import job
 
     job(experiment, origin=origin)(recorder, control)
-
-
-def _stop(desk: Desk) -> None:
-    for run in desk.runner.active():
-        run.stop()
 
 
 def _set_pace(desk: Desk) -> None:

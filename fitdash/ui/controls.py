@@ -9,6 +9,7 @@ import streamlit as st
 from fitdash.spec.arg import Setting, Settings, settings_of
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import HoldOut
+from fitdash.ui.changes import Live
 from fitdash.ui.reading import OPTIONS, UNSET, start_of
 from fitdash.ui.words import choice_word, escaped, help_of, label_of, unset_word
 
@@ -27,6 +28,7 @@ class Around:
         columns: Names that a setting may be chosen from, by address.
         unset: By address, what None comes to with these data, where the declaration is less exact.
         facts: The data, None while there is none.
+        live: The run that is on, whose settings some controls change.
     """
 
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Around:
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unset: Mapping[str, str] = field(default_factory=dict)
     facts: Facts | None = None
+    live: Live = field(default_factory=Live)
 
     def unset_word(self, setting: Setting, key: str) -> str:
         """What None means, in sight."""
@@ -78,14 +81,17 @@ def control(setting: Setting, key: str, around: Around, *, address: str = "") ->
     address = address or key
     draw = DRAWERS[setting.base]
     with st.container(gap="xxsmall", key=f"at-{key}"):
-        draw(setting, key, around, {"key": key, "help": help_of(setting), "disabled": address in around.inert})
+        common: dict[str, Any] = {"key": key, "help": help_of(setting), "disabled": address in around.inert}
+        if key in around.live.now:
+            common |= {"on_change": around.live.change, "args": [key]}
+        draw(setting, key, around, common)
         note(setting, address, around)
     if setting.base in DETAILS:
         DETAILS[setting.base](key, around)
 
 
 def note(setting: Setting, address: str, around: Around) -> None:
-    """The line beneath: what is wrong, else why it is without effect, else what it is in plain words."""
+    """The line beneath: what is wrong, else why it is without effect, else in plain words what it is; when it acts."""
     problems = around.problems.get(address, ())
     for text in problems:
         st.caption(f":red[**{escaped(text)}**]")
@@ -94,8 +100,13 @@ def note(setting: Setting, address: str, around: Around) -> None:
     reason = around.inert.get(address)
     if reason:
         st.caption(f":material/block: {escaped(reason)}")
-    elif setting.arg.plain and setting.arg.plain != label_of(address):
-        st.caption(escaped(setting.arg.plain))
+        return
+    if address in around.live.refused:
+        st.caption(f":orange[{escaped(around.live.refused[address])}]")
+    plain = setting.arg.plain if setting.arg.plain != label_of(address) else ""
+    words = [escaped(plain), around.live.note(address, st.session_state.get(address))]
+    if any(words):
+        st.caption(" · ".join(filter(None, words)))
 
 
 def _number(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:

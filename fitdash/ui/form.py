@@ -13,6 +13,7 @@ from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
 from fitdash.spec.network import NetworkArgs, parameters_of
 from fitdash.ui import datasets
+from fitdash.ui.changes import Live
 from fitdash.ui.controls import Around, control, controls
 from fitdash.ui.derived import monitors, unset_in
 from fitdash.ui.reading import read_experiment
@@ -31,11 +32,15 @@ class Draft:
     problems: tuple[str, ...]
 
 
-def draw_form() -> Draft:
-    """The form, drawn from what it says; a link that says more than was read at first makes it draw again."""
+def draw_form(live: Live) -> Draft:
+    """The form, drawn from what it says; a link that says more than was read at first makes it draw again.
+
+    Args:
+        live: The run that is on, whose settings some controls change.
+    """
     datasets.restore()
     experiment = read_experiment(_value)
-    draft, around = _judged(experiment)
+    draft, around = _judged(experiment, live)
     _draw(draft, around)
     if read_experiment(st.session_state.get) != experiment and st.session_state.get("drawn", 0) < 4:
         st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
@@ -51,7 +56,7 @@ def _value(key: str, default: Any) -> Any:
     return st.session_state.get(key, default)
 
 
-def _judged(experiment: Experiment) -> tuple[Draft, Around]:
+def _judged(experiment: Experiment, live: Live) -> tuple[Draft, Around]:
     """The draft with everything that is wrong with it, at its place."""
     loaded = datasets.look(experiment.data)
     found = [(problem.where, problem.text) for problem in problems_in(experiment, loaded.facts)]
@@ -70,6 +75,7 @@ def _judged(experiment: Experiment) -> tuple[Draft, Around]:
         columns=columns,
         unset=unset_in(experiment, loaded.facts, loaded.target),
         facts=loaded.facts,
+        live=live,
     )
     return Draft(experiment=experiment, facts=loaded.facts, problems=tuple(text for _, text in found)), around
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fitdash.ui.words import number
+from fitdash.ui.words import number, short
 
 Facts = Mapping[str, Any]
 
 
 def happened(told: Sequence[Facts]) -> list[str]:
-    """One sentence for each thing that happened; repeated ones of a kind only at their last."""
-    last = {facts.get("kind"): facts for facts in told}
-    return [WORDS[kind](facts) for kind, facts in last.items() if kind in WORDS]
+    """One sentence for each thing that happened; repeated ones of a kind, or of a setting, only at their last."""
+    last = {(facts.get("kind"), facts.get("setting")): facts for facts in told}
+    return [WORDS[kind](facts) for (kind, _), facts in last.items() if kind in WORDS]
 
 
 def _at(facts: Facts) -> str:
@@ -25,5 +25,7 @@ WORDS: dict[Any, Callable[[Facts], str]] = {
     "restored_weights": lambda facts: f"The weights of epoch {int(facts['best_epoch']) + 1}, the best, came back.",
     "resumed": lambda facts: f"It went on from epoch {int(facts['start_epoch']) + 1}.",
     "nan": lambda facts: f"TerminateOnNaN ended it at {_at(facts)}: the loss was no longer a number.",
+    "setting": lambda facts: f"{facts['setting']} is {short(facts['new'])} since {_at(facts)}.",
+    "refused": lambda facts: f"{facts['setting']} stayed as it is: {facts['reason']}",
     "stop_run": lambda facts: f"It was stopped by hand at {_at(facts)}.",
 }

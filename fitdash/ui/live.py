@@ -1,26 +1,31 @@
 """What happens: state, progress, charts, log and downloads of one run; drawn again while it goes on."""
 
+import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from fitdash import options
-from fitdash.charts.curves import Panel, curve_chart, panels, told
+from fitdash.charts.curves import Mark, Panel, curve_chart, panels, told
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
-from fitdash.ui import downloads
+from fitdash.ui import arguments, downloads
+from fitdash.ui.changes import marks
 from fitdash.ui.derived import monitors
 from fitdash.ui.happened import happened
 from fitdash.ui.live_chart import live_chart
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.state import shown_run, state
+from fitdash.ui.state import begun_elsewhere, shown_run, state
+from fitdash.ui.steer import standing
 from fitdash.ui.words import escaped
 
 COLOURS: dict[str, Any] = {
     "running": "blue",
+    "paused": "yellow",
     "finished": "green",
     "failed": "red",
     "interrupted": "violet",
@@ -28,21 +33,37 @@ COLOURS: dict[str, Any] = {
 }
 LEAST_SECONDS = 0.5
 TICKS_PER_SECOND = 10
+IDLE_SECONDS = 2.0
+REAP_SECONDS = 5.0
 
 
 def live_view(desk: Desk) -> None:
-    """The run, followed as long as something may happen to it."""
+    """The run, followed as long as something may happen to it; else a look now and then whether another began."""
     follow = shown_run(desk).is_active
-    every = max(LEAST_SECONDS, desk.viewers.count() / TICKS_PER_SECOND) if follow else None
-    st.fragment(_view, run_every=every, key="live")(desk, follow)
+    every = max(LEAST_SECONDS, desk.viewers.count() / TICKS_PER_SECOND)
+    st.fragment(_view, run_every=every if follow else None, key="live")(desk)
+    st.fragment(_look_out, run_every=None if follow else max(IDLE_SECONDS, every), key="lookout")(desk)
 
 
-def _view(desk: Desk, follow: bool) -> None:
+def _view(desk: Desk) -> None:
     desk.viewers.here(time.monotonic())
     run = shown_run(desk)
+    if run.is_active and desk.runner.find(run.uid) is None and desk.due("reap", REAP_SECONDS):
+        desk.store.reap()
+        run = shown_run(desk)
     draw_run(desk, run)
-    if (follow or state().drawn_active) and not run.is_active:
-        state().drawn_active = False
+    if standing(desk, run) != state().drawn:
+        st.rerun()
+
+
+def _look_out(desk: Desk) -> None:
+    """Draw the page again where a run began in another tab or process: the store tells in microseconds."""
+    desk.viewers.here(time.monotonic())
+    revision = desk.store.revision()
+    if revision == state().revision:
+        return
+    state().revision = revision
+    if standing(desk, shown_run(desk)) != state().drawn or begun_elsewhere(desk) != state().other:
         st.rerun()
 
 
@@ -58,9 +79,10 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
         _hidden(run, hidden)
     else:
         _charts(run)
-    _log(run)
     if not run.is_example:
         downloads.draw(desk.store, run)
+    if run.lines:
+        _log(run)
 
 
 def _heading(run: Snapshot) -> None:
@@ -70,6 +92,8 @@ def _heading(run: Snapshot) -> None:
         st.badge(run.state, color=COLOURS.get(run.state, "gray"))
         title = f"Example: a finished run on {run.name}. Press Fit to train your own." if run.is_example else run.name
         st.markdown(f"**{escaped(title)}**", width="content")
+    if run.recipe or run.experiment is not None:
+        arguments.draw(run)
     with st.container(key="progress"):
         st.progress(progress_of(run).share, text=progress_words(run))
         st.caption(escaped(" ".join(happened(run.told)) or " "))
@@ -77,10 +101,15 @@ def _heading(run: Snapshot) -> None:
 
 def _failure(run: Snapshot) -> None:
     """The first line, and the rest for those who want it."""
-    st.error(escaped(run.error or ""), icon=":material/error:")
+    st.error(escaped(first_line(run.error or "")), icon=":material/error:")
     if run.traceback:
         with st.expander("Traceback", key="traceback"):
             st.code(run.traceback, language=None)
+
+
+def first_line(error: str) -> str:
+    """Without the path of the error's class; the sentences of our own errors stand for themselves."""
+    return re.sub(r"^(?:fitdash\.errors\.\w+: |(?:\w+\.)+(?=\w+(?::|$)))", "", error)
 
 
 def reasons_to_hide(run: Snapshot) -> list[str]:
@@ -109,16 +138,17 @@ def _hidden(run: Snapshot, reasons: list[str]) -> None:
 def _charts(run: Snapshot) -> None:
     """Loss and each metric, two in a row; their places stand before the first epoch is over."""
     found = panels(run.epochs, run.history or {name: [] for name in _expected(run)})
+    happenings = marks(run)
     for first in range(0, len(found), 2):
         row = found[first : first + 2]
         for place, panel in zip(st.columns(min(2, len(found))), row, strict=False):
             with place, st.container(border=True):
-                _chart(run, panel)
+                _chart(run, panel, happenings)
 
 
-def _chart(run: Snapshot, panel: Panel) -> None:
-    spec = curve_chart(panel, run=run.uid, planned=run.planned)
-    live_chart(spec, key=f"chart-{panel.metric}", alt=told(panel), rev=len(run.rows))
+def _chart(run: Snapshot, panel: Panel, happenings: Sequence[Mark]) -> None:
+    spec = curve_chart(panel, run=run.uid, planned=run.planned, marks=happenings)
+    live_chart(spec, key=f"chart-{panel.metric}", alt=told(panel, happenings), rev=len(run.rows))
 
 
 def _expected(run: Snapshot) -> list[str]:
@@ -129,7 +159,4 @@ def _expected(run: Snapshot) -> list[str]:
 def _log(run: Snapshot) -> None:
     """What a console would show, the newest line in sight."""
     with st.container(border=True, height=220, autoscroll=True, key="log"):
-        if run.lines:
-            st.code("\n".join(run.lines), language=None)
-        else:
-            st.caption("Nothing printed yet." if run.is_active else "Nothing was printed.")
+        st.code("\n".join(run.lines), language=None)

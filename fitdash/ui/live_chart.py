@@ -55,10 +55,12 @@ export default function ({data, parentElement: root}) {          // called anew 
       font: {color: ink, family: css('font'), size: parseFloat(getComputedStyle(document.documentElement).fontSize)},
       dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom', colorway: colours,
       modebar: {bgcolor: 'rgba(0,0,0,0)', color: ink, activecolor: ink, orientation: 'h'},
-      hoverlabel: {bgcolor: paper, bordercolor: line, font: {color: ink}}};
+      hoverlabel: {bgcolor: paper, bordercolor: line, font: {color: ink, family: css('font')}}};
     for (const name of Object.keys(layout).filter(k => /^[xy]axis/.test(k))) {
       layout[name] = {...axis, ...layout[name], title: {...layout[name].title, font: layout.font, standoff: 8}};
     }
+    for (const shape of layout.shapes ?? []) shape.line = {...shape.line, color: ink};
+    for (const note of layout.annotations ?? []) note.hoverlabel = layout.hoverlabel;
     await Plotly.react(box, figure.data, layout, {displaylogo: false, showSendToCloud: false, doubleClick: 'reset',
       modeBarButtonsToRemove: ['lasso2d', 'select2d', 'zoomIn2d', 'zoomOut2d', 'autoScale2d'],
       toImageButtonOptions: {format: 'svg', filename: data.name}});

@@ -1,6 +1,7 @@
 """How far a run is, how fast, and how long it still takes: numbers, then words."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from fitdash.ui.snapshot import Snapshot
@@ -56,7 +57,7 @@ def progress_words(run: Snapshot) -> str:
     parts = [f"epoch {current} of {first - 1 + now.planned}"]
     if run.is_active and now.step and now.steps:
         parts.append(f"batch {now.step:,} of {now.steps:,}")
-    if run.is_active and now.left_seconds is not None:
+    if run.state == "running" and now.left_seconds is not None:
         parts.append(f"{duration(now.left_seconds)} left" if now.left_seconds >= 1 else "less than 1 s left")
     if not run.is_active and run.rows:
         parts.append(f"{duration(sum(row.seconds for row in run.rows))} of training")
@@ -77,7 +78,7 @@ def _seconds_per_epoch(run: Snapshot) -> float | None:
     """Of the last epochs, from end to end, so that waiting for the pace counts."""
     ends = [row.at for row in run.rows[-RECENT:]]
     if len(ends) >= 2:
-        return (ends[-1] - ends[0]) / (len(ends) - 1)
+        return median(later - earlier for earlier, later in pairwise(ends))  # not the mean: there may be a pause
     return run.rows[-1].seconds if run.rows else None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from fitdash.runs import dashboards
 from fitdash.runs.runner import Runner
 from fitdash.runs.store import Store
 from fitdash.runs.writer import Writer
@@ -41,6 +42,15 @@ class Desk:
     writer: Writer
     runner: Runner
     viewers: Viewers = field(default_factory=Viewers)
+    done: dict[str, float] = field(default_factory=dict)
+
+    def due(self, what: str, seconds: float) -> bool:
+        """Whether this was done longer ago, by any session; it then counts as done."""
+        now = time.monotonic()
+        if now - self.done.get(what, -seconds) < seconds:
+            return False
+        self.done[what] = now
+        return True
 
 
 # Tiny and stable: editing it while a run is on would leave that run unseen.
@@ -59,6 +69,21 @@ def warm_up() -> threading.Thread:
     thread = threading.Thread(target=_import_and_freeze, name="fitdash-warm-up", daemon=True)
     thread.start()
     return thread
+
+
+@st.cache_resource(show_spinner=False)
+def announced() -> str | None:
+    """Where scripts of this machine find this server, which they are told; None where its port is not known."""
+    port, base = st.get_option("server.port"), (st.get_option("server.baseUrlPath") or "").strip("/")
+    if not port:
+        return None
+    address = st.get_option("server.address")
+    host = "127.0.0.1" if address in (None, "", "0.0.0.0", "::", "localhost") else address
+    url = f"http://{host}:{port}{'/' + base if base else ''}"
+    # Scripts then start a dashboard of their own: no reason to have no page here.
+    with suppress(Exception):
+        dashboards.announce(url)
+    return url
 
 
 def _import_and_freeze() -> None:

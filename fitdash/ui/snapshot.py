@@ -23,6 +23,7 @@ class Snapshot:
     Attributes:
         uid: Its name in the store; "example" for the one that ships.
         experiment: The recipe; None where it came without one, or from another version.
+        recipe: The same as it was written down, or what a script told of its compile and fit.
         params: What callbacks were told of the fit.
         rows: The finished epochs in order.
         batch: The newest running values within an epoch.
@@ -34,6 +35,7 @@ class Snapshot:
     name: str
     state: str
     experiment: Experiment | None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any]
     rows: Sequence[EpochRow]
     batch: EventRow | None = None
@@ -68,7 +70,8 @@ class Snapshot:
         """First and last shown epoch of the plan."""
         fit = self.experiment.fit if self.experiment else None
         first = self.rows[0].epoch if self.rows else fit.initial_epoch if fit else 0
-        last = fit.epochs if fit else int(self.params.get("epochs") or first + 1)
+        # What callbacks were told counts: the number of epochs can change while a run is on.
+        last = int(self.params.get("epochs") or (fit.epochs if fit else first + 1))
         return first + 1, max(last, first + 1, self.rows[-1].epoch + 1 if self.rows else 0)
 
 
@@ -107,6 +110,7 @@ class Watch:
             name=record.name,
             state=record.state,
             experiment=_experiment(record.experiment),
+            recipe=record.experiment,
             params=record.params,
             rows=[self.rows[epoch] for epoch in sorted(self.rows)],
             batch=store.latest(record.uid, "batch") if record.is_active else None,

@@ -1,6 +1,7 @@
 """What one session remembers beside its widgets, under one key."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 
@@ -16,13 +17,19 @@ class PageState:
     Attributes:
         watch: The run that is shown.
         anyway: Runs whose charts were asked for although `view_metrics` hides them.
-        drawn_active: The buttons were drawn while the run went on.
+        drawn: How the run stood when the buttons were drawn.
+        other: The run that began elsewhere and was told of.
+        revision: Of the store, when somebody looked last whether a run began elsewhere.
+        refused: By run and control, why a change of a run that is on was not made.
         unknown: A run that a link asked for and the store does not have.
     """
 
     watch: Watch | None = None
     anyway: set[str] = field(default_factory=set)
-    drawn_active: bool = False
+    drawn: Any = None
+    other: str | None = None
+    revision: int = 0
+    refused: dict[tuple[str, str], str] = field(default_factory=dict)
     unknown: str | None = None
 
 
@@ -50,3 +57,10 @@ def shown_run(desk: Desk) -> Snapshot:
         page.watch = Watch(newest[0].uid) if newest else None
     found = page.watch.read(desk.store) if page.watch else None
     return found or example()
+
+
+def begun_elsewhere(desk: Desk) -> str | None:
+    """Uid of the newest run that is on while another one is shown, which is over."""
+    shown = shown_run(desk)
+    others = [] if shown.is_active else desk.store.lines(states=ACTIVE, limit=1)
+    return next((line.uid for line in others if line.uid != shown.uid), None)

@@ -15,7 +15,11 @@ CSS = (
   position: sticky; top: 3.75rem; z-index: 50; padding-bottom: 0.4rem;
   background: light-dark(PAPER_LIGHT, PAPER_DARK); }
 .st-key-bar { gap: 0.35rem; }
-.st-key-bar .st-key-hold_out button { min-height: 0; padding: 0.1rem 0.6rem; }
+.st-key-bar .st-key-plan button { min-height: 0; padding: 0.1rem 0.6rem; }
+.st-key-bar button { padding-left: 0.5rem; padding-right: 0.5rem; }
+.st-key-plan { min-height: 3.6rem; }
+.st-key-arguments summary p { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.st-key-arguments pre { white-space: pre-wrap; }
 .st-key-progress p { font-variant-numeric: tabular-nums; }
 .st-key-log [data-testid="stCode"] pre { background: none; padding: 0; }
 [data-testid="stSidebarHeader"]::before { content: "fitdash"; font-size: 1.15rem; font-weight: 650; margin: auto 0; }
@@ -33,6 +37,8 @@ CSS = (
 }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] > :has(.st-key-bar) { position: static; }
+  .st-key-steer > * { width: calc(50% - 0.5rem) !important; }
+  .st-key-steer button { width: 100% !important; }
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
 }
 </style>
