@@ -53,7 +53,7 @@ class Program:
         self._lists = [[int(place) for place in _PERSISTENT.findall(found[2])] for found in shared]
         self.text = _text(lines, [found[1] for found in shared], gradients, parts, numbers)
         self._has_run = False
-        self._needs_grad_mode = "mkldnn_rnn_layer" in self.text  # its workspace exists only then
+        self._needs_grad_mode = "mkldnn_rnn_layer_backward" in self.text  # its workspace exists only then
         try:
             with _silent():
                 self._steps = torch.jit.CompilationUnit(self.text).steps

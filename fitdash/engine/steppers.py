@@ -28,6 +28,8 @@ RECORDING = True
 MOST_STEPS = 64
 MOST_SECONDS = 0.05
 """Of one call: stop and pause are seen between calls."""
+LEAST_STEPS = 150
+"""Of a fit: recording costs what it saves in about a hundred steps, whatever the network."""
 MOST_KINDS = 8
 """Kinds of batches (their shapes) that are recorded in a fit."""
 MOST_BEGINNINGS = 4
@@ -216,7 +218,7 @@ def stepper_of(fit: Any) -> Stepper:
     if callbacks.watches_train_batches:
         why = "step by step: a callback listens to batches"
         return StepByStep(why, step, book, class_weight, callbacks)
-    if why := _must_be_eager(fit):
+    if why := _must_be_eager(fit, fit.passes.steps):
         return Eager(f"eager: {why}", step, book, class_weight)
 
     def ground() -> Ground | None:
@@ -235,7 +237,9 @@ def stepper_of(fit: Any) -> Stepper:
 def tester_of(fit: Any) -> Stepper | None:
     """The fastest way to validate; None: batch by batch."""
     step, book = fit.step, fit.test_book
-    if fit.validation is None or fit.callbacks.watches_test_batches or _must_be_eager(fit):
+    if fit.validation is None or fit.callbacks.watches_test_batches:
+        return None
+    if _must_be_eager(fit, fit.validation.window.steps):
         return None
     return Recorded(
         lambda batch: step.test(batch, book),
@@ -247,13 +251,16 @@ def tester_of(fit: Any) -> Stepper | None:
     )
 
 
-def _must_be_eager(fit: Any) -> str:
-    """Why nothing may be recorded; empty if it may."""
+def _must_be_eager(fit: Any, steps: int | None) -> str:
+    """Why nothing may be recorded; empty if it may. `steps` are those of an epoch, None while unknown."""
     if fit.run_eagerly:
         return "run_eagerly is on"
     if not RECORDING or not is_possible():
         return "this torch cannot record"
-    return "" if fit.step.precision == "float32" else "the step casts automatically"
+    if fit.step.precision != "float32":
+        return "the step casts automatically"
+    epochs = fit.epochs - fit.flags.start_epoch
+    return "" if steps is None or steps * epochs >= LEAST_STEPS else "too few steps to gain from recording"
 
 
 def _is_known(callback: Any) -> bool:

@@ -15,7 +15,9 @@ import fitdash as fd
 from fitdash import callbacks as cb
 from fitdash.engine.guards import Watch
 from fitdash.engine.guards_code import Unwatchable
-from tests.engine.recorded_fits import assert_eager, assert_recorded, assert_same, both
+from tests.engine.recorded_fits import _records_short_fits, assert_eager, assert_recorded, assert_same, both  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("_records_short_fits")
 
 N = 50
 X = torch.randn(N, 6, generator=torch.Generator().manual_seed(0))

@@ -11,7 +11,9 @@ import fitdash as fd
 from fitdash import callbacks as cb
 from fitdash import optimizers as opt
 from fitdash.engine import steppers
-from tests.engine.recorded_fits import assert_recorded, assert_same, both
+from tests.engine.recorded_fits import _records_short_fits, assert_recorded, assert_same, both  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("_records_short_fits")
 
 N = 50
 X = torch.randn(N, 6, generator=torch.Generator().manual_seed(0))
@@ -387,6 +389,15 @@ def test_stop_in_mid_epoch_keeps_to_one_chunk_and_counts_right():
 
     assert 21 < Stops.seen <= 50
     assert model._train_book.rows == Stops.seen
+
+
+def test_a_fit_of_few_steps_is_not_recorded(monkeypatch):
+    monkeypatch.setattr(steppers, "LEAST_STEPS", 29)
+    few, _ = both(mlp, X, Y, epochs=4)
+    enough, _ = both(mlp, X, Y, epochs=5)
+
+    assert few.speed == "eager: too few steps to gain from recording"
+    assert enough.speed == "recorded"
 
 
 def test_a_switch_turns_recording_off(monkeypatch):
