@@ -42,6 +42,14 @@ def fit(page):
     return re.search(r"run=(\w+)", page.url)[1]
 
 
+def button(page, name):
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def height(page):
+    return page.locator(".st-key-bar").bounding_box()["height"]
+
+
 def expect_state(page, state):
     expect(page.locator(".st-key-state")).to_contain_text(state)
 
@@ -113,9 +121,9 @@ def test_at_full_speed_every_epoch_is_drawn(context, server):
     assert "150" in page.locator(".st-key-chart-accuracy .fitdash-chart").get_attribute("aria-label")
 
 
-def test_a_reload_and_a_second_tab_see_the_same_run(context, server):
-    page = open_page(context, server, "?fit.epochs=200&fit.validation_split=0.2")
-    fit(page)
+def test_a_reload_and_a_second_tab_see_and_steer_the_same_run(context, server):
+    page = open_page(context, server, "?fit.epochs=900&fit.validation_split=0.2&pace=1+epoch+per+second")
+    uid = fit(page)
     expect_state(page, "running")
 
     page.reload()
@@ -126,6 +134,25 @@ def test_a_reload_and_a_second_tab_see_the_same_run(context, server):
         expect_state(tab, "running")
         watch(tab)
         tab.wait_for_function("() => window.updates.length >= 2")
+    button(page, "Pause").click()
+    for tab in (page, other):
+        expect_state(tab, "paused")
+        expect(button(tab, "Resume")).to_be_enabled()
+
+    with Store(server.home / "runs.db") as store:
+        done, bar = len(store.epochs(uid)), height(page)
+        button(other, "Step").click()
+        other.get_by_role("menuitem", name="one epoch").click()
+        page.wait_for_function("n => window.updates.at(-1) >= n", arg=done + 1)
+        expect_state(page, "paused")
+        set_number(page, "epochs", "890")
+        expect(page.locator(".st-key-progress")).to_contain_text("of 890")
+        assert len(store.epochs(uid)) == done + 1
+    assert height(page) == bar
+
+    button(page, "Resume").click()
+    page.wait_for_function("n => window.updates.at(-1) >= n", arg=done + 2)
+    expect(page.locator(".st-key-chart-loss .annotation")).to_have_count(1)
     other.get_by_role("button", name="Stop run").click()
     expect_state(page, "stopped")
 
