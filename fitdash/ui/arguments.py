@@ -74,4 +74,5 @@ def _word(value: Any) -> str:
 
 
 def _call(given: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={word}" for name, word in given.items())
+    plain = {name: re.sub(r"(?<=\d),(?=\d{3})", "", word) for name, word in given.items()}
+    return ", ".join(f"{name}={word}" for name, word in plain.items())

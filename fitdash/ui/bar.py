@@ -70,7 +70,7 @@ def _choices(desk: Desk) -> None:
         format="%d",
         key="seed",
         bind="query-params",
-        width=110,
+        width=100,
         help="Where all random numbers start: the same seed gives the same run.",
     )
     st.selectbox(
@@ -90,7 +90,7 @@ def _choices(desk: Desk) -> None:
         format_func=PACES.__getitem__,
         key="pace",
         bind="query-params",
-        width=160,
+        width=175,
         help="How fast it may run, so that it can be watched; it changes no number. Applies at once. Watchable: at "
         "most 5 epochs a second, about 15 s more than the run needs.",
         on_change=_set_pace,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from fitdash.runs.steering import SETTING
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 
@@ -22,6 +23,7 @@ class Standing:
         is_busy: Something trains or waits in this process.
         is_paused: It stands still, or will after a step.
         is_stopping: It was asked to end.
+        changes: How many settings were changed, or refused to, while it was on.
     """
 
     uid: str
@@ -30,6 +32,7 @@ class Standing:
     is_busy: bool
     is_paused: bool
     is_stopping: bool
+    changes: int
 
     @property
     def why_not(self) -> str | None:
@@ -51,6 +54,7 @@ def standing(desk: Desk, run: Snapshot) -> Standing:
         is_busy=bool(desk.runner.active()),
         is_paused=mine is not None and mine.control.is_paused,
         is_stopping=mine is not None and mine.control.stop_is_wanted,
+        changes=sum(facts.get("kind") in (SETTING, "refused") for facts in run.told),
     )
 
 

@@ -4,11 +4,14 @@ import pytest
 
 from fitdash.runs.records import EpochRow, EventRow
 from fitdash.spec.callbacks import EarlyStoppingArgs
+from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.plan import plan_of
+from fitdash.ui.changes import experiment_now, marks
 from fitdash.ui.happened import happened
+from fitdash.ui.live import first_line
 from fitdash.ui.planned import difference_line, plan_line
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.snapshot import Snapshot, example
@@ -159,3 +162,31 @@ def test_a_folded_section_says_what_is_set():
     assert summary(fit, ("epochs",), "Time") == "epochs 30"
     assert summary(fit, (), "Validation") == r"validation\_split 0\.2"
     assert summary(fit, (), "Weighting and order") == r"shuffle batch · class\_weight custom"
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        ("fitdash.errors.DataError: x has 3 samples: too few.", "x has 3 samples: too few."),
+        ("torch.cuda.OutOfMemoryError: no room", "OutOfMemoryError: no room"),
+        ("ValueError: the file a.b.c: is odd", "ValueError: the file a.b.c: is odd"),
+        ("KeyboardInterrupt", "KeyboardInterrupt"),
+    ],
+)
+def test_a_failure_is_told_without_the_path_of_its_class(error, line):
+    assert first_line(error) == line
+
+
+def test_changed_settings_are_marks_where_they_happened():
+    told = [
+        {"kind": "setting", "setting": "learning_rate", "old": 0.1, "new": 0.2, "epoch": 3, "step": 5},
+        {"kind": "setting", "setting": "learning_rate", "old": 0.2, "new": 0.3, "epoch": 3, "step": 5},
+        {"kind": "setting", "setting": "epochs", "old": 10, "new": 12, "epoch": 4, "step": 0},
+    ]
+    run = Snapshot(uid="a", name="", state="running", experiment=Experiment(), params={"steps": 10}, rows=[], told=told)
+
+    assert [(mark.at, mark.text) for mark in marks(run)] == [
+        (3.5, "learning_rate 0.1 → 0.3 in epoch 4"),
+        (4.0, "epochs 10 → 12 in epoch 5"),
+    ]
+    assert experiment_now(run) == Experiment(compile=CompileArgs(learning_rate=0.3), fit=FitArgs(epochs=12))
