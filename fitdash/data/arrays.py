@@ -52,7 +52,7 @@ class ArraySource:
     def batches(self) -> Iterator[Batch]:
         for chunk in self.chunks():
             for tensors in zip(*(torch.split(part, self.batch_size) for part in chunk), strict=True):
-                yield self._batch(tensors)
+                yield self.batch(tensors)
 
     def chunks(self) -> Iterator[list[torch.Tensor]]:
         """One pass in pieces of whole batches: a tensor for each array."""
@@ -89,7 +89,8 @@ class ArraySource:
                 pieces[i] = pieces[i].clone()
         return pieces
 
-    def _batch(self, tensors: tuple[torch.Tensor, ...]) -> Batch:
+    def batch(self, tensors: tuple[torch.Tensor, ...]) -> Batch:
+        """One tensor for each array as a batch."""
         rows = len(tensors[0])
         if self.plain:
             return Batch(tensors[0], tensors[1] if len(tensors) > 1 else None, None, rows)

@@ -6,6 +6,7 @@ from typing import Any
 from fitdash.data.adapter import Source, Target, kind_of
 from fitdash.data.arrays import ArraySource, Order, arrays_of
 from fitdash.data.generator import FunctionSource, IterableSource, IteratorSource, batch_of, length_of
+from fitdash.data.loader import LoaderSource, is_plain
 from fitdash.data.torch_data import DatasetSource
 from fitdash.errors import DataError, SettingError
 
@@ -61,6 +62,8 @@ def source_of(
             raise DataError(f"{prefix}x must be a data set with samples to count, but {found}.")
         size = batch_size or DEFAULT_BATCH_SIZE
         return DatasetSource(x, batch_size=size, order=order, read=read, inputs_only=not needs_y)
+    if kind == "loader" and needs_y and is_plain(x, target):
+        return LoaderSource(x, target)
     if kind == "iterator":
         return IteratorSource(x, read)
     return FunctionSource(x, read) if kind == "function" else IterableSource(x, read)

@@ -5,7 +5,6 @@ under the simple executor, since the default one rewrites addmm and gives other 
 """
 
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -55,8 +54,7 @@ class Program:
         self._has_run = False
         self._needs_grad_mode = "mkldnn_rnn_layer_backward" in self.text  # its workspace exists only then
         try:
-            with _silent():
-                self._steps = torch.jit.CompilationUnit(self.text).steps
+            self._steps = torch.jit.CompilationUnit(self.text).steps
         except Exception as error:
             raise Refused(f"cannot be written as a program: {_last_line(error)}") from error
 
@@ -76,7 +74,7 @@ class Program:
         with torch.set_grad_enabled(self._needs_grad_mode):
             if self._has_run:
                 return self._steps(persistent, batches, numbers, count, *lists)  # type: ignore[no-any-return]
-            with _silent(), _simple_executor():
+            with _simple_executor():
                 left: list[Tensor] = self._steps(persistent, batches, numbers, count, *lists)
             self._has_run = True
             return left
@@ -117,14 +115,6 @@ def _simple_executor() -> Iterator[None]:
         yield
     finally:
         torch._C._jit_set_profiling_mode(before)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Without the news that TorchScript is deprecated."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _last_line(error: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from fitdash.data.adapter import Batch
 from fitdash.data.arrays import ArraySource
+from fitdash.data.loader import LoaderSource
 from fitdash.data.weights import ClassWeights
 from fitdash.engine.callbacks.list import CallbackList
 from fitdash.engine.objective_book import Book
@@ -30,6 +31,8 @@ MOST_SECONDS = 0.05
 """Of one call: stop and pause are seen between calls."""
 LEAST_STEPS = 150
 """Of a fit: recording costs what it saves in about a hundred steps, whatever the network."""
+OURS = (ArraySource, LoaderSource)
+"""Sources whose batches run nobody's code, and may be drawn and left."""
 MOST_KINDS = 8
 """Kinds of batches (their shapes) that are recorded in a fit."""
 MOST_BEGINNINGS = 4
@@ -228,7 +231,7 @@ def stepper_of(fit: Any) -> Stepper:
         lambda batch: step.train(batch, book, class_weight),
         ground,
         most=lambda: 1 if fit.flags.stop_training else callbacks.steps_until_due(),
-        draws_ahead=isinstance(fit.passes.source, ArraySource),
+        draws_ahead=isinstance(fit.passes.source, OURS),
         is_watched=any(not _is_known(one) for one in callbacks.between),
         tell=fit.flags.tell,
     )
@@ -245,7 +248,7 @@ def tester_of(fit: Any) -> Stepper | None:
         lambda batch: step.test(batch, book),
         lambda: TestingGround(step, book) if book.rows else None,
         most=lambda: None,
-        draws_ahead=isinstance(fit.validation.window.source, ArraySource),
+        draws_ahead=isinstance(fit.validation.window.source, OURS),
         is_watched=False,
         tell=lambda kind, **facts: None,
     )
