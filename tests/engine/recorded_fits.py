@@ -2,17 +2,9 @@
 
 from typing import Any
 
-import pytest
 import torch
 
 import fitdash as fd
-from fitdash.engine import steppers
-
-
-@pytest.fixture
-def _records_short_fits(monkeypatch):
-    """Fits of a few steps are recorded as well."""
-    monkeypatch.setattr(steppers, "LEAST_STEPS", 0)
 
 
 class Fitted:

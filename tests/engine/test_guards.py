@@ -15,7 +15,7 @@ import fitdash as fd
 from fitdash import callbacks as cb
 from fitdash.engine.guards import Watch
 from fitdash.engine.guards_code import Unwatchable
-from tests.engine.recorded_fits import _records_short_fits, assert_eager, assert_recorded, assert_same, both  # noqa: F401
+from tests.engine.recorded_fits import assert_eager, assert_recorded, assert_same, both
 
 pytestmark = pytest.mark.usefixtures("_records_short_fits")
 
@@ -63,6 +63,22 @@ class CountsInTheClass(Base):
     def forward(self, x):
         type(self).total += 1
         return self.head(x)
+
+
+class CountsOnAParameter(Base):
+    def forward(self, x):
+        self.head.weight.calls = getattr(self.head.weight, "calls", 0) + 1
+        return self.head(x) * (1.0 if self.head.weight.calls % 7 else 2.0)
+
+
+class ReadsTheGradient(Base):
+    def forward(self, x):
+        return self.head(x) * (1.0 if self.head.weight.grad is None else 2.0)
+
+
+class ReadsTheVersion(Base):
+    def forward(self, x):
+        return self.head(x) * (1.0 if self.head.weight._version % 7 else 2.0)
 
 
 class CountsGlobally(Base):
@@ -254,6 +270,9 @@ EAGER = {
     CountsForLater: "Python state",
     CountsInAList: "",
     CountsInTheClass: "Python state",
+    CountsOnAParameter: "Python state",
+    ReadsTheGradient: "Tensor.grad",
+    ReadsTheVersion: "Tensor._version",
     CountsGlobally: "Python state",
     WritesGlobals: "global variables",
     Branches: "calls aten",

@@ -1,0 +1,11 @@
+"""What tests of the engine share."""
+
+import pytest
+
+from fitdash.engine import steppers
+
+
+@pytest.fixture
+def _records_short_fits(monkeypatch):
+    """Fits of a few steps are recorded as well."""
+    monkeypatch.setattr(steppers, "LEAST_STEPS", 0)

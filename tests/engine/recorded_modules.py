@@ -1,0 +1,24 @@
+"""Rows and modules for recorded fits."""
+
+import torch
+from torch import nn
+
+N = 50
+X = torch.randn(N, 6, generator=torch.Generator().manual_seed(0))
+Y = torch.randn(N, 3, generator=torch.Generator().manual_seed(1))
+IDS = torch.randint(0, 3, (N,), generator=torch.Generator().manual_seed(2))
+IMAGES = torch.randn(N, 2, 8, 8, generator=torch.Generator().manual_seed(3))
+SERIES = torch.randn(N, 5, 4, generator=torch.Generator().manual_seed(4))
+WORDS = torch.randint(0, 9, (N, 5), generator=torch.Generator().manual_seed(5))
+
+
+def mlp():
+    return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 3))
+
+
+def dropout():
+    return nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 3))
+
+
+def softmax():
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3), nn.Softmax(-1))
