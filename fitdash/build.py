@@ -23,6 +23,7 @@ from fitdash.runs.runner import FLUSH_SECONDS, Job, Run, Runner
 from fitdash.runs.saving import Saving
 from fitdash.runs.steering import SETTING, Control, Steering
 from fitdash.runs.store import Store
+from fitdash.runs.warned import warnings_to
 from fitdash.seeds import set_random_seed
 from fitdash.spec.callbacks import CallbackArgs
 from fitdash.spec.compile import CompileArgs, resolved_learning_rate, resolved_loss, resolved_metrics
@@ -231,7 +232,8 @@ def _train(
     built.model.watchers = [recorder, opening, saving, Steering(control, again=again, show=recorder.show)]
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
-    built.model.fit(**arguments)
+    with warnings_to(console):
+        built.model.fit(**arguments)
     keep(recorder.uid, Start(content=saving.end, experiment=experiment))
 
 

@@ -158,6 +158,16 @@ def test_a_job_records_the_run_what_was_done_to_the_data_and_keeps_its_columns()
     assert kept.names == ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
 
 
+def test_what_training_warns_about_stands_in_the_log_of_the_run():
+    watching = (CALLBACKS["EarlyStopping"](monitor="val_loss"),)
+
+    events = run(experiment(callbacks=watching, epochs=3))
+
+    warned = [event.text for event in events if isinstance(event, Printed) and event.text.startswith("Warning:")]
+    assert len(warned) == 1
+    assert "val_loss" in warned[0]
+
+
 def test_a_wish_to_stop_ends_the_job_after_a_batch():
     control = Control()
     control.stop()

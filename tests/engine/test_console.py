@@ -298,3 +298,16 @@ def test_17_3_and_17_4_the_screen_is_as_in_keras(verbose, steps, capsys):
         theirs.on_epoch_end(epoch, values)
 
     assert shown(fit(Terminal(), verbose, logs, steps=steps)) == shown(capsys.readouterr().out)
+
+
+def test_17_3_time_per_step_is_right_where_many_steps_run_between_two_looks(monkeypatch):
+    now = iter([0.0, 0.0, 9.0, 10.0, 10.0, 10.0])
+    monkeypatch.setattr("fitdash.engine.callbacks.progress.time.perf_counter", lambda: next(now))
+    console = io.StringIO()
+    told = CallbackList([ProgbarLogger()], Model(console), _params(2, 1, 10))
+
+    told.on_epoch_begin(0)
+    told.between_steps(Moment(epoch=0, first=0, last=8, steps=10, logs=dict))
+    told.on_epoch_end(0, {"loss": 1.0})
+
+    assert console.getvalue() == "10/10 - 10s - 1s/step - loss: 1.0000\n"

@@ -124,10 +124,10 @@ class ProgbarLogger(Callback):
         _write(stream, text + "\n" * final)
 
     def _per_step(self, done: int) -> float:
-        """Seconds per step; what came with the first look is left out, being slower than the rest."""
+        """Seconds per step; the first one is left out where it was seen by itself, being slower than the rest."""
         now = time.perf_counter()
-        if self._first is not None and done > self._first[0]:
-            return (now - self._first[1]) / (done - self._first[0])
+        if self._first is not None and self._first[0] == 1 and done > 1:
+            return (now - self._first[1]) / (done - 1)
         return (now - self._began) / done if done else 0.0
 
     def _stream(self) -> Any:
