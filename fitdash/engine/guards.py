@@ -61,6 +61,8 @@ class NoReads(TorchFunctionMode):
             self.refuse(f"uses Tensor.{name}")
         elif name == "__set__":
             self.refuse("sets an attribute of a tensor")
+        elif name == "__get__" and getattr(func.__self__, "__name__", "") in ("grad", "_version"):
+            self.refuse(f"uses Tensor.{func.__self__.__name__}")
         return func(*args, **(kwargs or {}))
 
 

@@ -37,7 +37,9 @@ HARMLESS = frozenset(
 )
 """Modules of the standard library that neither look at the world nor change it, once their state is watched."""
 
-WORLDLY = frozenset(["print", "open", "input", "exec", "eval", "compile", "globals", "__import__", "breakpoint"])
+WORLDLY = frozenset(
+    ["print", "open", "input", "exec", "eval", "compile", "globals", "__import__", "breakpoint", "id", "hash"]
+)
 """Built-in functions that do, or that hide what is reached."""
 
 

@@ -135,6 +135,9 @@ class _Walk:
             self._see_object(value)
 
     def _see_tensor(self, tensor: torch.Tensor) -> None:
+        for name, value in list(vars(tensor).items()):
+            self.found.append(name)
+            self.see(value)
         if id(tensor) in self._known:
             return
         if tensor.is_inference() or tensor.layout != torch.strided:
@@ -214,8 +217,8 @@ class _Walk:
                 self.see(value)
         for kind in (module._parameters, module._buffers):
             for name, tensor in kind.items():
-                self.found += [name, id(tensor), None if tensor is None else place_of(tensor)]
-                self._kept.append(tensor)
+                self.found += [name, None if tensor is None else place_of(tensor)]
+                self.see(tensor)
         for name, child in module._modules.items():
             self.found.append(name)
             self.see(child)
