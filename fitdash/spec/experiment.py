@@ -71,12 +71,25 @@ class Experiment:
         for index, args in enumerate(given):
             if not isinstance(args, CallbackArgs):
                 yield f"callbacks.{index}", f"callbacks must hold settings of callbacks, got {shown(args)}."
+        yield from self._file_faults()
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= LARGEST_SEED:
             yield "seed", f"seed must be an integer from 0 to {LARGEST_SEED}, got {shown(self.seed)}."
         if type(self.version) is not int or self.version != VERSION:
             yield "version", f"version must be {VERSION}, got {shown(self.version)}."
         if facts is not None and isinstance(self.compile, CompileArgs) and isinstance(self.fit, FitArgs):
             yield from self._watching_faults(facts)
+
+    def _file_faults(self) -> Iterator[tuple[str, str]]:
+        """Callbacks that would write over each other's file."""
+        taken: dict[str, str] = {}
+        for where, args in self.parts():
+            for key in ("filepath", "filename") if isinstance(args, CallbackArgs) else ():
+                name = getattr(args, key, None)
+                if isinstance(name, str) and name in taken:
+                    what = f"{args.speaks_as} {key} must be a name of its own"
+                    yield f"{where}.{key}", f"{what}, got {shown(name)}, which {taken[name]} writes."
+                elif isinstance(name, str):
+                    taken[name] = args.speaks_as
 
     def _watching_faults(self, facts: Facts) -> Iterator[tuple[str, str]]:
         """Callbacks that ask for numbers which no epoch will have."""

@@ -262,3 +262,12 @@ def test_16_15_a_field_of_a_checkpoint_is_a_logged_name():
         "Unknown ModelCheckpoint field 'val_loss'. Did you mean 'loss'? Known: epoch, loss, accuracy.",
     ]
     assert with_both == []
+
+
+def test_callbacks_that_would_write_the_same_file_are_a_problem():
+    both = (CALLBACKS["ModelCheckpoint"](filepath="log.csv"), CALLBACKS["CSVLogger"](filename="log.csv"))
+
+    problems = problems_in(Experiment(callbacks=both))
+
+    assert [problem.where for problem in problems] == ["callbacks.1.filename"]
+    assert "must be a name of its own, got 'log.csv', which ModelCheckpoint writes." in problems[0].text
