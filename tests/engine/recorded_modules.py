@@ -12,6 +12,14 @@ SERIES = torch.randn(N, 5, 4, generator=torch.Generator().manual_seed(4))
 WORDS = torch.randint(0, 9, (N, 5), generator=torch.Generator().manual_seed(5))
 
 
+class Base(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(6, 3)
+        self.calls = 0
+        self.register_buffer("mean", torch.zeros(3))
+
+
 def mlp():
     return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 3))
 
