@@ -144,27 +144,34 @@ def evaluate(
         tester: Runs the steps; None: one by one, with hooks.
     """
     flags.stop_evaluating = False
-    tells_batches = callbacks.watches_test_batches
     book.reset()
     callbacks.on_test_begin()
-    seen = 0
     with evaluating(step.module):
-        if tester is not None:
+        if tester is None or flags.stop_evaluating:
+            seen = _test_steps(flags, step, book, window, callbacks, alone)
+        else:
             seen = sum(tester.train(window.epoch()))
-        for batch in window.epoch() if tester is None else ():
-            if tells_batches:
-                callbacks.on_test_batch_begin(seen)
-            step.test(batch, book)
-            if tells_batches:
-                callbacks.on_test_batch_end(seen, book.logs())
-            seen += 1
-            if alone:
-                callbacks.on_progress(seen, book.logs)
-            if flags.stop_evaluating:
-                break
     logs = book.logs() if seen else {}
     callbacks.on_test_end(dict(logs))
     return logs
+
+
+def _test_steps(flags: Any, step: Step, book: Book, window: Window, callbacks: CallbackList, alone: bool) -> int:
+    """Evaluate batch after batch, with hooks; gives how many there were."""
+    tells_batches = callbacks.watches_test_batches
+    seen = 0
+    for batch in window.epoch():
+        if tells_batches:
+            callbacks.on_test_batch_begin(seen)
+        step.test(batch, book)
+        if tells_batches:
+            callbacks.on_test_batch_end(seen, book.logs())
+        seen += 1
+        if alone:
+            callbacks.on_progress(seen, book.logs)
+        if flags.stop_evaluating:
+            break
+    return seen
 
 
 def predict(flags: Any, step: Step, window: Window, callbacks: CallbackList) -> list[Any]:

@@ -140,6 +140,18 @@ def test_15_9_stop_evaluating_in_validation_does_not_stop_training():
     assert model.module.tested == [[0, 1, 2]] * 2
 
 
+def test_15_9_stop_evaluating_before_the_first_batch_leaves_that_batch_also_where_steps_are_replayed():
+    model = linear()
+    x, y = xy(40)
+
+    history = model.fit(x, y, epochs=60, batch_size=4, validation_data=(x, y), validation_batch_size=4, verbose=0,
+                        callbacks=LAMBDA(on_test_begin=lambda logs: setattr(
+                            model, "stop_evaluating", True)))  # fmt: skip
+
+    assert history.params["stepper"].startswith("recorded")
+    assert history.history["val_loss"][-1] == pytest.approx(model.evaluate(x[:4], y[:4], verbose=0))
+
+
 def test_15_9_stop_predicting_ends_after_the_batch_and_gives_what_was_predicted():
     model = linear()
 
