@@ -196,6 +196,9 @@ def _note(ground: Ground, batch: Batch) -> _Noted:
 
 
 def _parts_of(batch: Batch) -> list[Tensor]:
+    """The tensors of a batch in order; of most batches there are two, and this is asked for each of them."""
+    if batch.weight is None and isinstance(batch.x, Tensor) and isinstance(batch.y, Tensor):
+        return [batch.x, batch.y]
     return leaves_of((batch.x, batch.y, batch.weight))
 
 
