@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from fitdash.engine import steppers
 from fitdash.engine.callbacks.base import Callback
 from fitdash.errors import SettingError
 from fitdash.model import Model
@@ -309,7 +310,8 @@ def test_the_state_reads_paused_while_it_stands_still(store, writer, runner):
     "change", [{"learning_rate": 0.03}, {"weight_decay": 0.2}, {"dropout": 0.75}, {"batch_size": 5}]
 )
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
-def test_a_change_counts_from_the_same_batch_however_steps_are_trained(change, optimizer):
+def test_a_change_counts_from_the_same_batch_however_steps_are_trained(change, optimizer, monkeypatch):
+    monkeypatch.setattr(steppers, "LEAST_STEPS", 0)
     ((name, value),) = change.items()
     at = {"epoch": 2, "kind": "setting", "setting": name, "new": value, "step": 3}
     histories = []
