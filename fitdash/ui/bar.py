@@ -35,7 +35,7 @@ def draft(desk: Desk) -> None:
             _choices(desk)
         run = shown_run(desk)
         with st.sidebar:
-            form = draw_form(live_of(desk, run))
+            form = draw_form(live_of(desk, run), continues=_goes_on(desk))
         now = state().drawn = standing(desk, run)
         with buttons_place:
             _fit(desk, form, now.is_busy)
@@ -110,6 +110,9 @@ def _plan(form: Draft) -> None:
     plan = plan_of(form.experiment.fit, form.facts)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"Plan: {plan_line(plan)}.", width="content")
+        if form.remarks:
+            many = f"{len(form.remarks)} remark{'s' * (len(form.remarks) > 1)}"
+            st.markdown(f":orange[{many}]", width="content", help=escaped(" ".join(form.remarks)))
         if not plan.val_rows:
             st.button("Hold out 20 %", key="hold_out", on_click=_hold_out, help=HOLD_OUT_HELP)
 
@@ -139,8 +142,7 @@ def _why_not(busy: bool, form: Draft) -> str:
 
 def _start(desk: Desk, experiment: Experiment) -> None:
     """Hand the draft to the runner and show the run."""
-    goes_on = st.session_state["start_from"] == CONTINUE and _last_epoch(desk)
-    origin = shown_run(desk).uid if goes_on else None
+    origin = shown_run(desk).uid if _goes_on(desk) else None
     try:
         run = desk.runner.submit(
             partial(_train, experiment, origin),
@@ -172,6 +174,11 @@ def _set_pace(desk: Desk) -> None:
 
 def _hold_out() -> None:
     st.session_state["fit.validation_data"] = "stratified"
+
+
+def _goes_on(desk: Desk) -> bool:
+    """Whether the next fit starts from the weights of the run that is shown."""
+    return bool(st.session_state["start_from"] == CONTINUE and _last_epoch(desk))
 
 
 def _last_epoch(desk: Desk) -> int:

@@ -1,6 +1,6 @@
 """One control per declared setting: the widget its type asks for, and beneath it one line that says what matters."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ class Around:
     Attributes:
         problems: Sentences by address; they stop a run.
         inert: By address, why a control is without effect.
+        open: Addresses that can be changed also while they are without effect.
+        remarks: Sentences by address; they stop nothing.
         columns: Names that a setting may be chosen from, by address.
         unset: By address, what None comes to with these data, where the declaration is less exact.
         facts: The data, None while there is none.
@@ -33,10 +35,16 @@ class Around:
 
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
     inert: Mapping[str, str] = field(default_factory=dict)
+    open: Collection[str] = ()
+    remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unset: Mapping[str, str] = field(default_factory=dict)
     facts: Facts | None = None
     live: Live = field(default_factory=Live)
+
+    def is_off(self, address: str) -> bool:
+        """Whether a control cannot be moved, because that would have no effect."""
+        return address in self.inert and address not in self.open
 
     def unset_word(self, setting: Setting, key: str) -> str:
         """What None means, in sight."""
@@ -81,7 +89,7 @@ def control(setting: Setting, key: str, around: Around, *, address: str = "") ->
     address = address or key
     draw = DRAWERS[setting.base]
     with st.container(gap="xxsmall", key=f"at-{key}"):
-        common: dict[str, Any] = {"key": key, "help": help_of(setting), "disabled": address in around.inert}
+        common: dict[str, Any] = {"key": key, "help": help_of(setting), "disabled": around.is_off(address)}
         if key in around.live.now:
             common |= {"on_change": around.live.change, "args": [key]}
         draw(setting, key, around, common)
@@ -91,7 +99,7 @@ def control(setting: Setting, key: str, around: Around, *, address: str = "") ->
 
 
 def note(setting: Setting, address: str, around: Around) -> None:
-    """The line beneath: what is wrong, else why it is without effect, else in plain words what it is; when it acts."""
+    """Beneath: what is wrong, else why it is without effect, else remarks, what it is in plain words, when it acts."""
     problems = around.problems.get(address, ())
     for text in problems:
         st.caption(f":red[**{escaped(text)}**]")
@@ -103,10 +111,17 @@ def note(setting: Setting, address: str, around: Around) -> None:
         return
     if address in around.live.refused:
         st.caption(f":orange[{escaped(around.live.refused[address])}]")
+    remarks(address, around)
     plain = setting.arg.plain if setting.arg.plain != label_of(address) else ""
     words = [escaped(plain), around.live.note(address, st.session_state.get(address))]
     if any(words):
         st.caption(" · ".join(filter(None, words)))
+
+
+def remarks(address: str, around: Around) -> None:
+    """What is worth knowing of it and stops nothing."""
+    for text in around.remarks.get(address, ()):
+        st.caption(f":orange[{escaped(text)}]")
 
 
 def _number(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:

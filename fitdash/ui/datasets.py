@@ -91,10 +91,10 @@ def draw(args: DatasetArgs, around: Around) -> None:
     )
     for text in (*around.problems.get("data.content", ()), *st.session_state.get("data.refused", ())):
         st.error(escaped(text))
-    made = [n for n in declared if n not in (*ASKED_HERE, "content", "filename") and f"data.{n}" not in around.inert]
+    made = [n for n in declared if n not in (*ASKED_HERE, "content", "filename") and not around.is_off(f"data.{n}")]
     controls(DatasetArgs, "data", made, around)
     for name in ("features", "target", "task"):
-        if name == "features" or f"data.{name}" not in around.inert:
+        if name == "features" or not around.is_off(f"data.{name}"):
             control(declared[name], f"data.{name}", around)
 
 

@@ -1,5 +1,6 @@
 """The form in the sidebar: what goes in. Each section folds to one line that says what is set."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,11 +13,13 @@ from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
 from fitdash.spec.network import NetworkArgs, parameters_of
+from fitdash.spec.notes import notes_in
 from fitdash.ui import datasets
 from fitdash.ui.changes import Live
-from fitdash.ui.controls import Around, control, controls
+from fitdash.ui.controls import Around, control, controls, remarks
 from fitdash.ui.derived import monitors, unset_in
 from fitdash.ui.reading import read_experiment
+from fitdash.ui.state import state
 from fitdash.ui.words import escaped, number, short, summary
 
 LEADING = ("data.name", "data.target")
@@ -25,22 +28,24 @@ ORDER = [argument.name for argument in FIT_ARGUMENTS]
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What the form says: the experiment, the data it names, and everything that stops a run."""
+    """What the form says: the experiment, the data it names, everything that stops a run, and what is worth knowing."""
 
     experiment: Experiment
     facts: Facts | None
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
-def draw_form(live: Live) -> Draft:
+def draw_form(live: Live, *, continues: bool = False) -> Draft:
     """The form, drawn from what it says; a link that says more than was read at first makes it draw again.
 
     Args:
         live: The run that is on, whose settings some controls change.
+        continues: The weights of an earlier run would be the first ones.
     """
     datasets.restore()
     experiment = read_experiment(_value)
-    draft, around = _judged(experiment, live)
+    draft, around = _judged(experiment, live, continues)
     _draw(draft, around)
     if read_experiment(st.session_state.get) != experiment and st.session_state.get("drawn", 0) < 4:
         st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
@@ -56,28 +61,41 @@ def _value(key: str, default: Any) -> Any:
     return st.session_state.get(key, default)
 
 
-def _judged(experiment: Experiment, live: Live) -> tuple[Draft, Around]:
+def _judged(experiment: Experiment, live: Live, continues: bool) -> tuple[Draft, Around]:
     """The draft with everything that is wrong with it, at its place."""
     loaded = datasets.look(experiment.data)
     found = [(problem.where, problem.text) for problem in problems_in(experiment, loaded.facts)]
     found += [("data.content", text) for text in loaded.problems]
-    by_place: dict[str, list[str]] = {}
-    for where, text in found:
-        by_place.setdefault(where, []).append(text)
+    notes = notes_in(experiment, loaded.facts, continues=continues) if loaded.facts else []
+    noted = [(note.where, note.text) for note in notes]
+    problems = _by_place(found)
+    # What was wrong stays open: streamlit drops a value that comes from a control which it greys at once.
+    state().wrong.update(problems)
     columns = {
         "data.features": loaded.features,
         "data.target": loaded.columns,
         "fit.sample_weight": loaded.facts.columns if loaded.facts else (),
     }
     around = Around(
-        problems=by_place,
+        problems=problems,
         inert=inert_in(experiment, loaded.facts),
+        open=state().wrong,
+        remarks=_by_place(noted),
         columns=columns,
         unset=unset_in(experiment, loaded.facts, loaded.target),
         facts=loaded.facts,
         live=live,
     )
-    return Draft(experiment=experiment, facts=loaded.facts, problems=tuple(text for _, text in found)), around
+    told, remarked = (tuple(text for _, text in one) for one in (found, noted))
+    return Draft(experiment=experiment, facts=loaded.facts, problems=told, remarks=remarked), around
+
+
+def _by_place(sentences: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Sentences by the address at which they stand."""
+    places: dict[str, list[str]] = {}
+    for where, text in sentences:
+        places.setdefault(where, []).append(text)
+    return places
 
 
 def _draw(draft: Draft, around: Around) -> None:
@@ -125,6 +143,7 @@ def _callbacks(experiment: Experiment, around: Around) -> None:
         told = replace(around, columns={f"{where}.monitor": names})
         with st.container(border=True, key=f"card-{kind}"):
             st.markdown(f"**{kind}**", help=cls.summary)
+            remarks(f"callbacks.{place}", around)
             controls(cls, where, fields, told, told_as=f"callbacks.{place}")
 
 

@@ -21,6 +21,7 @@ class PageState:
         other: The run that began elsewhere and was told of.
         revision: Of the store, when somebody looked last whether a run began elsewhere.
         refused: By run and control, why a change of a run that is on was not made.
+        wrong: Addresses at which the form had a problem.
         unknown: A run that a link asked for and the store does not have.
     """
 
@@ -30,6 +31,7 @@ class PageState:
     other: str | None = None
     revision: int = 0
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
+    wrong: set[str] = field(default_factory=set)
     unknown: str | None = None
 
 
