@@ -130,7 +130,7 @@ ELEMENTWISE = [
 ]
 
 
-@pytest.mark.parametrize("given", ELEMENTWISE, ids=str)
+@pytest.mark.parametrize("given", ELEMENTWISE, ids=lambda given: getattr(given, "__name__", str(given)))
 @pytest.mark.parametrize("shapes", [((6,), (6, 1)), ((6, 1), (6,)), ((2, 3), (2, 3, 1))])
 def test_2_6_a_last_axis_of_one_is_no_difference(given, shapes):
     of_target, of_prediction = shapes
