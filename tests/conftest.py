@@ -6,6 +6,13 @@ import numpy as np
 import pytest
 
 
+def pytest_collection_modifyitems(items):
+    """Refuse tests that are called otherwise in another process, which could not be spread over several."""
+    changing = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if changing:
+        raise pytest.UsageError(f"Tests must be called alike in every process: ids=named of tests/names.py; {changing}")
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """A store of its own for each test."""

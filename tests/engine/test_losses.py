@@ -8,6 +8,7 @@ import torch
 
 from fitdash.engine.losses import resolve_loss
 from fitdash.engine.losses_named import BY_NAME
+from tests.names import named
 
 PROBABILITIES = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.05, 0.05, 0.9]])
 CLASSES = torch.tensor([0, 2, 1, 2])
@@ -130,7 +131,7 @@ ELEMENTWISE = [
 ]
 
 
-@pytest.mark.parametrize("given", ELEMENTWISE, ids=lambda given: getattr(given, "__name__", str(given)))
+@pytest.mark.parametrize("given", ELEMENTWISE, ids=named)
 @pytest.mark.parametrize("shapes", [((6,), (6, 1)), ((6, 1), (6,)), ((2, 3), (2, 3, 1))])
 def test_2_6_a_last_axis_of_one_is_no_difference(given, shapes):
     of_target, of_prediction = shapes
@@ -281,7 +282,7 @@ def test_5_1_weights_are_not_normalised():
     assert torch.allclose(loss(target, prediction, 2 * weight), 2 * found)
 
 
-@pytest.mark.parametrize("given", [*BY_NAME, torch.nn.MSELoss(), by_hand], ids=str)
+@pytest.mark.parametrize("given", [*BY_NAME, torch.nn.MSELoss(), by_hand], ids=named)
 def test_5_1_weights_of_one_change_nothing(given):
     sparse = given == "sparse_categorical_crossentropy"
     target, prediction = CLASSES if sparse else torch.eye(3)[CLASSES], PROBABILITIES

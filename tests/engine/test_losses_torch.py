@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from fitdash.engine.losses import resolve_loss
+from tests.names import named
 
 WEIGHT = torch.tensor([1.0, 0.0, -0.5, 2.0])
 CLASSES = torch.tensor([0, 2, 1, 2])
@@ -205,7 +206,7 @@ def test_2_12_an_error_of_another_kind_stays_torchs():
         (nn.MSELoss(), None),
         ("bce", None),
     ],
-    ids=str,
+    ids=named,
 )
 def test_21_5_the_link_of_a_loss_makes_probabilities_of_its_logits(given, link):
     assert resolve_loss(given).link == link

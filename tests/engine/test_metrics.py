@@ -11,6 +11,7 @@ from fitdash.engine.losses import resolve_loss
 from fitdash.engine.metrics import resolve_metric
 from fitdash.engine.metrics_counts import CELLS, WHOLE_METRICS
 from fitdash.engine.metrics_named import MEANS
+from tests.names import named
 
 CLASSES = torch.tensor([0, 2, 1, 2, 0])
 PROBABILITIES = torch.tensor([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.5, 0.3, 0.2], [0.2, 0.2, 0.6], [0.1, 0.8, 0.1]])
@@ -105,7 +106,7 @@ def test_4_4_exactly_one_half_is_negative(name, expected):
 
 
 @pytest.mark.parametrize(
-    "loss", [nn.BCEWithLogitsLoss(), torch.nn.functional.binary_cross_entropy_with_logits], ids=str
+    "loss", [nn.BCEWithLogitsLoss(), torch.nn.functional.binary_cross_entropy_with_logits], ids=named
 )
 @pytest.mark.parametrize(
     "name", ["accuracy", "acc", "binary_accuracy", "precision", "recall", "auc", "f1_score", "bce"]

@@ -10,6 +10,7 @@ from fitdash.engine.metrics_counts import CELLS, WHOLE_METRICS
 from fitdash.engine.metrics_named import MEANS
 from fitdash.engine.objective import Objective
 from tests.engine.objectives import AIM_B, BY_A, ONE, WEIGHT, B, abs_error
+from tests.names import named
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from tests.engine.objectives import AIM_B, BY_A, ONE, WEIGHT, B, abs_error
         ({"loss": abs_error}, True),
         ({"loss": "mse", "metrics": [abs_error]}, True),
     ],
-    ids=str,
+    ids=named,
 )
 def test_4_7_it_is_known_whether_the_cut_into_batches_matters(settings, depends):
     assert Objective(**settings).depends_on_batches is depends

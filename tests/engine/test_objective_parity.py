@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.names import named
 from tests.parity import Each, assert_same, assert_same_numbers, compiled, rows, twins, two_heads, weights
 
 pytestmark = [
@@ -45,7 +46,7 @@ def largest(y_true, y_pred):
         ("poisson", "sigmoid", 3, True, ["msle"]),
         ("cosine_similarity", "linear", 3, True, ["mse"]),
     ],
-    ids=str,
+    ids=named,
 )
 def test_2_2_3_1_and_5_1_histories_are_keras(loss, end, classes, one_hot, metrics, weighted):
     x, y = rows(50, classes=classes, one_hot=one_hot)

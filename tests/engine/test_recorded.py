@@ -10,6 +10,7 @@ from torch import nn
 from fitdash import optimizers as opt
 from tests.engine.recorded_fits import assert_recorded
 from tests.engine.recorded_modules import IDS, IMAGES, SERIES, WORDS, N, X, Y, dropout, mlp, softmax
+from tests.names import named
 
 pytestmark = pytest.mark.usefixtures("_records_short_fits")
 
@@ -165,7 +166,7 @@ def test_named_losses_have_the_same_bits(loss, weighted):
         torch.nn.functional.cross_entropy,
         nn.MultiMarginLoss(),
     ],
-    ids=str,
+    ids=named,
 )
 def test_losses_of_classes_have_the_same_bits(loss, weighted):
     weights = {"class_weight": {"1": 3.0}, "sample_weight": list(range(N))} if weighted else {}
