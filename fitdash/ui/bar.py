@@ -12,6 +12,7 @@ from fitdash.runs.steering import RATES, Control
 from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
 from fitdash.ui.changes import experiment_now, live_of
+from fitdash.ui.filling import pour
 from fitdash.ui.form import Draft, draw_form
 from fitdash.ui.planned import difference_line, plan_line
 from fitdash.ui.resources import Desk
@@ -28,6 +29,7 @@ PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in RATES}
 @st.fragment(key="draft")
 def draft(desk: Desk) -> None:
     """What goes in, in the sidebar, and what starts it, above the results."""
+    pour()
     with st.container(key="bar"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             buttons_place = st.container(horizontal=True, gap="small", width="content", key="steer")

@@ -1,23 +1,22 @@
 """The form in the sidebar: what goes in. Each section folds to one line that says what is set."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from fitdash.spec.arg import inert_in, problems_in, settings_of
-from fitdash.spec.callbacks import CALLBACKS
 from fitdash.spec.compile import CompileArgs, output_of
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
 from fitdash.spec.network import NetworkArgs, parameters_of
 from fitdash.spec.notes import notes_in
-from fitdash.ui import datasets
+from fitdash.ui import cards, datasets
 from fitdash.ui.changes import Live
-from fitdash.ui.controls import Around, control, controls, remarks
-from fitdash.ui.derived import monitors, unset_in
+from fitdash.ui.controls import Around, control, controls
+from fitdash.ui.derived import unset_in
 from fitdash.ui.reading import read_experiment
 from fitdash.ui.state import state
 from fitdash.ui.words import escaped, number, short, summary
@@ -44,6 +43,7 @@ def draw_form(live: Live, *, continues: bool = False) -> Draft:
         continues: The weights of an earlier run would be the first ones.
     """
     datasets.restore()
+    cards.restore()
     experiment = read_experiment(_value)
     draft, around = _judged(experiment, live, continues)
     _draw(draft, around)
@@ -119,32 +119,9 @@ def _group(group: str, experiment: Experiment, around: Around) -> None:
         controls(FitArgs, "fit", names, around)
         return
     control(declared["verbose"], "fit.verbose", around)
-    _callbacks(experiment, around)
+    cards.draw(experiment, around, _help_of("callbacks"))
     control(declared["view_metrics"], "fit.view_metrics", around)
     st.caption("`...` is unused in the reference.", help=_help_of("..."))
-
-
-def _callbacks(experiment: Experiment, around: Around) -> None:
-    """Which callbacks are called, and a card for each."""
-    with st.container(gap="xxsmall"):
-        chosen = st.multiselect(
-            "callbacks",
-            list(CALLBACKS),
-            key="callbacks",
-            placeholder="none",
-            help=_help_of("callbacks"),
-            bind="query-params",
-        )
-        st.caption("called in this order · then history and progress")
-    names = monitors(experiment, around.facts)
-    for place, kind in enumerate(chosen):
-        cls, where = CALLBACKS[kind], f"callbacks.{kind}"
-        fields = list(settings_of(cls))
-        told = replace(around, columns={f"{where}.monitor": names})
-        with st.container(border=True, key=f"card-{kind}"):
-            st.markdown(f"**{kind}**", help=cls.summary)
-            remarks(f"callbacks.{place}", around)
-            controls(cls, where, fields, told, told_as=f"callbacks.{place}")
 
 
 def _section(title: str, line: str, where: str, around: Around, *, expanded: bool = False) -> Any:

@@ -1,9 +1,10 @@
-"""From the values of widgets to settings: read before anything is drawn, so that controls can depend on each other.
+"""From the values of widgets to settings, and back: read before anything is drawn, so that controls can depend on each
+other.
 
 A widget that was never drawn has no value yet and stands for its default.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from fitdash import options
@@ -31,9 +32,25 @@ def read_settings(cls: type[S], where: str, get: Get) -> S:
 
 
 def read_callbacks(get: Get) -> tuple[CallbackArgs, ...]:
-    """Settings of the chosen callbacks, in the order in which they were chosen."""
-    chosen = [CALLBACKS[kind] for kind in get("callbacks", []) or [] if kind in CALLBACKS]
-    return tuple(read_settings(cls, f"callbacks.{cls.kind}", get) for cls in chosen)
+    """Settings of the callbacks, card after card."""
+    return tuple(read_settings(CALLBACKS[kind_of(slot)], f"callbacks.{slot}", get) for slot in read_slots(get))
+
+
+def read_slots(get: Get) -> list[str]:
+    """Name of each callback's card, in their order: its kind, and a number where there is another one of that kind."""
+    slots = get("callbacks", ()) or ()
+    return [slot for slot in dict.fromkeys(slots) if kind_of(slot) in CALLBACKS]
+
+
+def kind_of(slot: str) -> str:
+    """The kind of callback that a card is for."""
+    return str(slot).partition("~")[0]
+
+
+def free_slot(kind: str, taken: Collection[str]) -> str:
+    """A name for one more card of this kind."""
+    names = (kind, *(f"{kind}~{count}" for count in range(2, len(taken) + 2)))
+    return next(name for name in names if name not in taken)
 
 
 def start_of(setting: Setting, key: str) -> Any:
@@ -62,13 +79,12 @@ def _read_names(setting: Setting, key: str, get: Get) -> Any:
 
 
 def _read_weights(setting: Setting, key: str, get: Get) -> Any:
-    """None, a word, or a number per class that differs from 1."""
+    """None, a word, or the numbers of the classes that do not weigh 1."""
     kind = get(key, UNSET)
     if kind != "custom":
         return None if kind == UNSET else kind
-    count = get(f"{key}.count", 0)
-    given = {index: get(f"{key}.{index}", 1.0) for index in range(count)}
-    return {index: 1.0 if weight is None else weight for index, weight in given.items()}
+    given = {index: get(f"{key}.{index}", 1.0) for index in range(get(f"{key}.count", 0))}
+    return {index: weight for index, weight in given.items() if weight not in (None, 1)} or None
 
 
 def _read_hold_out(setting: Setting, key: str, get: Get) -> HoldOut | None:
@@ -83,3 +99,49 @@ OPTIONS: dict[str, Callable[[], Any]] = {
     "fit.verbose": lambda: options.fit_verbose,
     "fit.view_metrics": lambda: options.view_metrics,
 }
+
+
+def written(experiment: Experiment) -> dict[str, Any]:
+    """What the widgets have to hold so that the form says this: value by key; `read_experiment` is its inverse."""
+    values: dict[str, Any] = {"seed": experiment.seed}
+    for name in SECTIONS:
+        values |= _written(getattr(experiment, name), name)
+    slots: list[str] = []
+    for args in experiment.callbacks:
+        slots.append(free_slot(args.kind, slots))
+        values |= _written(args, f"callbacks.{slots[-1]}")
+    return values | {"callbacks": slots}
+
+
+def _written(settings: Settings, where: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, setting in settings_of(type(settings)).items():
+        key, value = f"{where}.{name}", getattr(settings, name)
+        if key in OPTIONS:
+            values[key] = OPTIONS[key]() if value is None else value
+        elif setting.base in WRITERS:
+            values |= WRITERS[setting.base](setting, key, value)
+        else:
+            is_float = setting.base == "float" and isinstance(value, int) and not isinstance(value, bool)
+            values[key] = float(value) if is_float else value
+    return values
+
+
+def _write_names(setting: Setting, key: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {key: [value]}
+    return {key: list(value or ())}
+
+
+def _write_weights(setting: Setting, key: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {key: UNSET if value is None else value}
+    numbers = {f"{key}.{index}": float(weight) for index, weight in value.items()}
+    return {key: "custom", f"{key}.count": max(value, default=-1) + 1, **numbers}
+
+
+def _write_hold_out(setting: Setting, key: str, value: Any) -> dict[str, Any]:
+    return {key: UNSET} if value is None else {key: value.kind, f"{key}.share": float(value.share)}
+
+
+WRITERS = {"names": _write_names, "weights": _write_weights, "settings": _write_hold_out}

@@ -23,6 +23,7 @@ class PageState:
         refused: By run and control, why a change of a run that is on was not made.
         wrong: Addresses at which the form had a problem.
         unknown: A run that a link asked for and the store does not have.
+        filling: Values that wait for the form's widgets, by key.
     """
 
     watch: Watch | None = None
@@ -33,6 +34,7 @@ class PageState:
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
     unknown: str | None = None
+    filling: dict[str, Any] = field(default_factory=dict)
 
 
 def state() -> PageState:

@@ -29,6 +29,8 @@ CSS = (
 [class*="st-key-at-"] [data-testid="stCaptionContainer"] { margin-bottom: 0; }
 [class*="st-key-at-"] [data-testid="stCaptionContainer"] p { font-size: 0.8rem; line-height: 1.3; margin: 0; }
 [class*="st-key-at-"] [data-testid="stCaptionContainer"]:has(strong) { opacity: 1; }
+[class*="st-key-head-"] button { padding: 0; min-height: 0; }
+[class*="st-key-head-"] button p { font-size: 0; }
 [data-testid="stSidebar"] [data-testid="stFileUploaderDropzone"] { padding: 0.4rem 0.6rem; min-height: 0; }
 [class*="st-key-chart-"] { min-height: CHART; }
 @media (min-width: 1800px) {

@@ -1,0 +1,54 @@
+"""Filling the form from somewhere else: a pasted call, a run of the past, a hint."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from fitdash.spec.callbacks import CALLBACKS
+from fitdash.spec.experiment import Experiment
+from fitdash.ui.reading import kind_of, read_slots, written
+from fitdash.ui.state import state
+from fitdash.ui.words import choice_word
+
+
+def fill(experiment: Experiment) -> None:
+    """Make the form say this experiment from its next drawing on; call `st.rerun` after it, unless in a callback."""
+    state().filling = written(experiment)
+
+
+def fill_in(values: Mapping[str, Any]) -> None:
+    """Give single widgets these values, by their keys, at the next drawing."""
+    state().filling = {**state().filling, **values}
+
+
+def pour() -> None:
+    """Before the form is drawn: give the widgets what waits for them, and the link what it will say of them."""
+    page = state()
+    values, page.filling = page.filling, {}
+    for key, value in values.items():
+        st.session_state[key] = value
+    # A widget that was drawn before tells the link itself, and refuses to be told for.
+    for key, words in linked(values).items():
+        with suppress(StreamlitAPIException):
+            st.query_params[key] = words
+
+
+def linked(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    """What a link says so that the widgets have these values: what differs from the defaults, by key."""
+    slots = read_slots(values.get)
+    kinds = [CALLBACKS[kind_of(slot)] for slot in slots]
+    defaults = written(Experiment(callbacks=tuple(cls() for cls in kinds))) | {"callbacks": []}
+    return {
+        key: _words(key, value)
+        for key, value in values.items()
+        if value is not None and not key.endswith(".count") and value != defaults.get(key)
+    }
+
+
+def _words(key: str, value: Any) -> str | list[str]:
+    if isinstance(value, list | tuple):
+        return [str(one) for one in value]
+    return repr(value) if isinstance(value, float) else choice_word(key, value)
