@@ -161,6 +161,7 @@ class FitArgs(Settings):
             soft=(0, 1000),
             step=0.1,
             needs=("classes",),
+            vary=True,
             unset="every class counts 1",
         ),
     ] = None
