@@ -1,4 +1,4 @@
-"""The callbacks of fitdash, with the names, arguments and defaults of Keras 3."""
+"""The callbacks of fitdash, with the names, arguments and defaults of Keras 3; `ChangeSettings` is its own."""
 
 from fitdash.engine.callbacks.backup import BackupAndRestore
 from fitdash.engine.callbacks.base import Callback, Moment
@@ -13,11 +13,13 @@ from fitdash.engine.callbacks.remote import RemoteMonitor
 from fitdash.engine.callbacks.scheduler import LearningRateScheduler
 from fitdash.engine.callbacks.tensorboard import TensorBoard
 from fitdash.engine.history import History
+from fitdash.runs.changing import ChangeSettings
 
 __all__ = [
     "BackupAndRestore",
     "CSVLogger",
     "Callback",
+    "ChangeSettings",
     "EarlyStopping",
     "History",
     "LambdaCallback",

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from fitdash.data.target import class_names, codes_of
 from fitdash.errors import DataError, SettingError
+from fitdash.spec.arg import problems_in
 from fitdash.spec.facts import Facts, Task, cut
+from fitdash.spec.fit import FitArgs, HoldOut
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,25 +68,80 @@ class Dataset:
         numeric = self.table.select_dtypes(["number", "bool"]).columns
         return tuple(str(name) for name in numeric if name != self.target_name)
 
-    def arrays(self, validation_split: float = 0.0) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-        """x and y for `fit`: numbers standardised, gaps filled, words spread out.
+    def arrays(
+        self,
+        validation_split: float = 0.0,
+        *,
+        train: Any = None,
+        one_hot: bool = False,
+        sample_weight: str | None = None,
+    ) -> tuple[np.ndarray[Any, Any], ...]:
+        """All rows as x and y for `fit`: numbers standardised, gaps filled, words spread out.
 
         Args:
             validation_split: What `fit` will be given; what it holds out is not looked at here.
+            train: Indices of the training rows, the only ones that are looked at; in place of validation_split.
+            one_hot: y as one column per class, for losses that compare those.
+            sample_weight: A column that is no input but says how much each row counts.
 
         Returns:
-            x (n, inputs) float32; y (n,) int64 class indices, or (n, 1) float32 standardised numbers.
+            x (n, inputs) float32; y (n,) int64 class indices, (n, classes) float32, or (n, 1) float32 standardised
+            numbers; where sample_weight is given, also (n,) float32 weights.
 
         Raises:
             SettingError: validation_split leaves no training rows, or is no share.
+            DataError: sample_weight names no column of weights.
         """
         from fitdash.data.columns import learn_columns
+        from fitdash.data.holdout import row_weights
 
+        rows = self._training_rows(validation_split, train)
+        weights = [] if sample_weight is None else [row_weights(self, sample_weight)]
+        columns = learn_columns(self, rows, without=sample_weight)
+        y = columns.target.encode(self.target, "one_hot" if one_hot else "index")
+        return columns.encode(self.table), y, *weights
+
+    def hold_out(
+        self, share: float = 0.2, kind: str = "stratified", seed: int = 0
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Indices of the rows to train on and of those to validate on, each in the order of the data.
+
+        Args:
+            share: How many are held out, from 0 to 1.
+            kind: "stratified" takes the same share of every class, "random" any rows, "last" the last ones.
+            seed: Of the choice; the global generators are left alone.
+
+        Raises:
+            SettingError: share or kind cannot be.
+            DataError: one of the parts would be empty.
+        """
+        from fitdash.data.holdout import split_rows
+
+        held = HoldOut(kind=cast(Any, kind), share=share)
+        if problems := problems_in(held):
+            raise SettingError("\n".join(problem.text for problem in problems))
+        return split_rows(self, FitArgs(validation_data=held), seed)
+
+    def balanced_weights(self, validation_split: float = 0.0, *, train: Any = None) -> dict[int, float]:
+        """The class_weight that makes all classes count the same among the training rows.
+
+        Args:
+            validation_split, train: As in `arrays`.
+
+        Raises:
+            DataError: the target is a number.
+        """
+        from fitdash.data.holdout import balanced_weights
+
+        return balanced_weights(self, self._training_rows(validation_split, train))
+
+    def _training_rows(self, validation_split: float, train: Any) -> np.ndarray[Any, Any]:
+        if train is not None:
+            return np.asarray(train)
         rows = cut(len(self), validation_split) if 0 <= validation_split < 1 else 0
         if not rows:
             raise SettingError(f"validation_split must be from 0 to below 1 and leave rows, got {validation_split}.")
-        columns = learn_columns(self, np.arange(rows))
-        return columns.encode(self.table), columns.target.encode(self.target, "index")
+        return np.arange(rows)
 
     def facts(self, inputs: int | None = None) -> Facts:
         """The data in numbers, for the checks of the settings.

@@ -8,7 +8,12 @@ import pytest
 from fitdash.data import builtin
 from fitdash.data.catalogue import load_dataset
 from fitdash.data.dataset import make_dataset
+from fitdash.data.encoded import encoded
+from fitdash.data.holdout import balanced_weights
 from fitdash.errors import DataError, SettingError
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs, HoldOut
 
 SIZES = {
     "digits": (1797, 64, 10),
@@ -134,3 +139,51 @@ def test_the_first_page_needs_no_scikit_learn():
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["stratified", "random", "last"])
+def test_held_out_rows_are_those_of_the_form_and_arrays_learn_from_the_others(kind):
+    iris = load_dataset("iris")
+
+    train, validation = iris.hold_out(0.3, kind=kind, seed=5)
+
+    fit = FitArgs(validation_data=HoldOut(kind=kind, share=0.3))
+    ours = encoded(Experiment(data=DatasetArgs(name="iris"), fit=fit, seed=5))
+    x, y = iris.arrays(train=train)
+    assert (x[train] == ours.x).all()
+    assert (x[validation] == ours.validation_data[0]).all()
+    assert (y[validation] == ours.validation_data[1]).all()
+    assert iris.balanced_weights(train=train) == balanced_weights(iris, ours.train)
+
+
+def test_arrays_give_one_column_per_class_and_the_weights_of_the_rows(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("size,w,kind\n" + "1,1,a\n2,3,b\n" * 5)
+
+    x, y, weight = load_dataset(str(path)).arrays(one_hot=True, sample_weight="w")
+
+    assert x.shape == (10, 1)
+    assert y[:2].tolist() == [[1, 0], [0, 1]]
+    assert (weight[:2].tolist(), weight.dtype) == ([1, 3], np.float32)
+
+
+def test_balanced_weights_look_at_the_rows_that_train():
+    trap = load_dataset("iris", order="sorted")
+
+    assert trap.balanced_weights(validation_split=0.5) == {0: 0.75, 1: 1.5}
+    with pytest.raises(DataError, match="must have classes"):
+        load_dataset("diabetes").balanced_weights()
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"share": 1.0}, "validation_data share must be below 1, got 1.0."),
+        ({"kind": "first"}, "validation_data kind must be 'stratified', 'random' or 'last', got 'first'."),
+    ],
+)
+def test_rows_that_cannot_be_held_out_are_refused(given, text):
+    with pytest.raises(SettingError) as caught:
+        load_dataset("iris").hold_out(**given)
+
+    assert str(caught.value) == text
