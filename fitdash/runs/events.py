@@ -24,7 +24,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Created(Event):
-    """A run exists from now on."""
+    """A run exists from now on; `trial` is its number in a `sweep`, from 0."""
 
     name: str
     experiment: Mapping[str, Any]
@@ -32,6 +32,8 @@ class Created(Event):
     state: str = "queued"
     owner: str | None = None
     parent: str | None = None
+    sweep: str | None = None
+    trial: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +43,13 @@ class Changed(Event):
     state: str
     error: str | None = None
     traceback: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged(Event):
+    """What its sweep thinks of the run: "pruned"."""
+
+    verdict: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

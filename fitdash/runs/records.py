@@ -9,8 +9,8 @@ from fitdash.runs.encoding import decode
 from fitdash.runs.events import ACTIVE
 
 RUN_COLUMNS = (
-    "uid, name, state, created, started, ended, seq, owner, parent, error, traceback,"
-    " experiment AS experiment_text, params AS params_text, summary AS summary_text"
+    "uid, name, state, created, started, ended, seq, owner, parent, error, traceback, sweep, trial, verdict, notes,"
+    " tags AS tags_text, experiment AS experiment_text, params AS params_text, summary AS summary_text"
 )
 LINE_COLUMNS = "uid, name, state, created, started, ended, seq, owner, parent, error, summary AS summary_text"
 
@@ -24,6 +24,9 @@ class RunRecord:
         created: When it was asked for, `started` when training began, `ended` when it ended; seconds since 1970.
         seq: Grows with everything that happens to the run.
         error: First line of what made it fail; `traceback` has the rest.
+        sweep: uid of the sweep that it is a trial of, with the number `trial` from 0.
+        verdict: "pruned" where the sweep gave it up.
+        notes: What somebody wrote to it.
     """
 
     uid: str
@@ -37,6 +40,11 @@ class RunRecord:
     parent: str | None
     error: str | None
     traceback: str | None
+    sweep: str | None
+    trial: int | None
+    verdict: str | None
+    notes: str
+    tags_text: str
     experiment_text: str
     params_text: str
     summary_text: str
@@ -52,6 +60,11 @@ class RunRecord:
     def is_active(self) -> bool:
         """Something may still happen to it."""
         return self.state in ACTIVE
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words that somebody gave it."""
+        return tuple(decode(self.tags_text))
 
     # Decoded when asked: a list of two thousand runs shows few of them.
     @cached_property

@@ -15,6 +15,7 @@ from fitdash.runs.events import (
     Created,
     EpochEnded,
     Event,
+    Judged,
     PartialEpoch,
     Printed,
     Told,
@@ -47,8 +48,9 @@ def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
 
 def _create(db: sqlite3.Connection, event: Created) -> None:
     db.execute(
-        "INSERT OR IGNORE INTO runs (uid, name, state, created, started, writer, owner, parent, experiment)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO runs"
+        " (uid, name, state, created, started, writer, owner, parent, sweep, trial, experiment)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             event.uid,
             event.name,
@@ -58,6 +60,8 @@ def _create(db: sqlite3.Connection, event: Created) -> None:
             event.writer,
             event.owner,
             event.parent,
+            event.sweep,
+            event.trial,
             encode(event.experiment),
         ],
     )
@@ -85,6 +89,8 @@ def _add(db: sqlite3.Connection, run: int, seq: int, event: Event) -> None:
     match event:
         case Changed():
             _change(db, run, event)
+        case Judged():
+            db.execute("UPDATE runs SET verdict = ? WHERE id = ?", [event.verdict, run])
         case Began():
             db.execute("UPDATE runs SET params = ? WHERE id = ?", [encode(event.params), run])
         case BatchEnded():

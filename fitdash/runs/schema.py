@@ -34,6 +34,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, block INTEGER NOT NULL, seq INTEGER NOT NULL,
             names TEXT NOT NULL, numbers BLOB NOT NULL, PRIMARY KEY (run, block))""",
     ),
+    (
+        # What people write to a run; `tags` is a JSON list.
+        "ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE runs ADD COLUMN notes TEXT NOT NULL DEFAULT ''",
+        # The sweep that a run is a trial of, its number there from 0, and "pruned" where the sweep gave it up.
+        "ALTER TABLE runs ADD COLUMN sweep TEXT",
+        "ALTER TABLE runs ADD COLUMN trial INTEGER",
+        "ALTER TABLE runs ADD COLUMN verdict TEXT",
+        "CREATE INDEX runs_by_sweep ON runs (sweep) WHERE sweep IS NOT NULL",
+        # `recipe` is what is searched and how, `budget` how long; `seconds` it has searched so far.
+        """CREATE TABLE sweeps (
+            id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, state TEXT NOT NULL,
+            created REAL NOT NULL, ended REAL, seconds REAL NOT NULL DEFAULT 0,
+            writer TEXT NOT NULL, owner TEXT, recipe TEXT NOT NULL, budget TEXT NOT NULL, error TEXT)""",
+    ),
 )
 
 

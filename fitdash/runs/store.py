@@ -11,7 +11,7 @@ from typing import Any, Self
 from fitdash.errors import StoreError
 from fitdash.runs import alive, blocks, deletion, schema
 from fitdash.runs.backup import back_up
-from fitdash.runs.encoding import decode, decode_all
+from fitdash.runs.encoding import decode, decode_all, encode
 from fitdash.runs.events import ACTIVE, ENDED, Changed, Event
 from fitdash.runs.home import store_path
 from fitdash.runs.records import LINE_COLUMNS, RUN_COLUMNS, EpochRow, EventRow, RunLine, RunRecord
@@ -68,8 +68,11 @@ class Store:
                 append(db, uid, its_events)
 
     def reap(self) -> list[str]:
-        """Mark the runs of dead processes interrupted; gives their uids."""
-        writers = [row[0] for row in self._read(f"SELECT DISTINCT writer FROM runs WHERE state IN {ACTIVE}")]
+        """Mark the runs and sweeps of dead processes interrupted; gives the uids of the runs."""
+        active = (
+            f"SELECT writer FROM runs WHERE state IN {ACTIVE} UNION SELECT writer FROM sweeps WHERE state IN {ACTIVE}"
+        )
+        writers = [row[0] for row in self._read(active)]
         dead = [writer for writer in writers if not alive.is_held(self.lock_path(writer))]
         if not dead:
             return []
@@ -82,9 +85,34 @@ class Store:
                 f" WHERE state IN {ACTIVE} AND writer IN ({unknown}) RETURNING uid",
                 dead,
             ).fetchall()
+            db.execute(f"UPDATE sweeps SET state='interrupted' WHERE state IN {ACTIVE} AND writer IN ({unknown})", dead)
         for writer in dead:
             self.lock_path(writer).unlink(missing_ok=True)
         return [row[0] for row in reaped]
+
+    def rename(self, uid: str, name: str) -> None:
+        """Give a run another name.
+
+        Raises:
+            StoreError: there is no such run.
+        """
+        self._annotate(uid, "name", name)
+
+    def tag(self, uid: str, tags: Sequence[str]) -> None:
+        """Give a run these tags in place of its own; each once, without empty ones.
+
+        Raises:
+            StoreError: there is no such run.
+        """
+        self._annotate(uid, "tags", encode(list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))))
+
+    def note(self, uid: str, text: str) -> None:
+        """Write something to a run, in place of what was written.
+
+        Raises:
+            StoreError: there is no such run.
+        """
+        self._annotate(uid, "notes", text)
 
     def lock_path(self, writer: str) -> Path:
         """The file that this writer's process keeps locked while it lives."""
@@ -123,9 +151,11 @@ class Store:
         """Copy the store as it is now into this file while others write; see `back_up`."""
         back_up(self.path, Path(path), replace=replace)
 
-    def runs(self, *, owner: str | None = None, states: Sequence[str] | None = None) -> list[RunRecord]:
-        """All runs, the newest first; only one owner's, or in some states, if asked."""
-        where, values = _where(owner, states)
+    def runs(
+        self, *, owner: str | None = None, states: Sequence[str] | None = None, sweep: str | None = None
+    ) -> list[RunRecord]:
+        """All runs, the newest first; only one owner's, in some states, or the trials of a sweep, if asked."""
+        where, values = _where(owner, states, sweep)
         rows = self._read(f"SELECT {RUN_COLUMNS} FROM runs WHERE {where} ORDER BY id DESC", values)
         return [RunRecord.of(row) for row in rows]
 
@@ -190,6 +220,12 @@ class Store:
         """The lines that the run printed."""
         return [row.data for row in self.events(uid, "printed", since=since)]
 
+    def _annotate(self, uid: str, column: str, value: str) -> None:
+        with self._transaction(durable=False) as db:
+            changed = db.execute(f"UPDATE runs SET {column} = ?, seq = seq + 1 WHERE uid = ?", [value, uid]).rowcount
+        if not changed:
+            raise StoreError(f"{self.path} must know the run to change it, got {uid!r}.")
+
     def _read(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         with self._read_lock:
             try:
@@ -214,7 +250,11 @@ class Store:
 
 
 def _where(
-    owner: str | None = None, states: Sequence[str] | None = None, *, deleted: bool = False
+    owner: str | None = None,
+    states: Sequence[str] | None = None,
+    sweep: str | None = None,
+    *,
+    deleted: bool = False,
 ) -> tuple[str, list[Any]]:
     """Which runs are meant, as a condition and its values."""
     texts = ["deleted IS NOT NULL" if deleted else "deleted IS NULL"]
@@ -222,4 +262,7 @@ def _where(
         texts.append("owner = ?")
     if states is not None:
         texts.append(f"state IN ({','.join('?' * len(states))})")
-    return " AND ".join(texts), [*([] if owner is None else [owner]), *(states or ())]
+    if sweep is not None:
+        texts.append("sweep = ?")
+    values = [*([] if owner is None else [owner]), *(states or ()), *([] if sweep is None else [sweep])]
+    return " AND ".join(texts), values

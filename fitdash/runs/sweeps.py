@@ -1,0 +1,169 @@
+"""Sweeps in the record: what is searched, how, and whether it goes on. Their trials are ordinary runs."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from fitdash.errors import StoreError
+from fitdash.runs.encoding import decode, encode
+from fitdash.runs.events import ACTIVE
+from fitdash.runs.store import Store
+
+COLUMNS = "uid, name, state, created, ended, seconds, writer, owner, recipe, budget, error"
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """One sweep as the store knows it.
+
+    Attributes:
+        state: "running", "stopping", "stopped", "finished", "failed" or "interrupted".
+        seconds: How long it has searched, over all its starts.
+        error: What made it fail.
+    """
+
+    uid: str
+    name: str
+    state: str
+    created: float
+    ended: float | None
+    seconds: float
+    writer: str
+    owner: str | None
+    recipe_text: str
+    budget_text: str
+    error: str | None
+
+    @property
+    def is_active(self) -> bool:
+        """Somebody searches."""
+        return self.state in ACTIVE
+
+    @cached_property
+    def recipe(self) -> Mapping[str, Any]:
+        """What is searched and how: experiment, space, objective, sampler, pruner …"""
+        return dict(decode(self.recipe_text))
+
+    @cached_property
+    def budget(self) -> Mapping[str, Any]:
+        """How long: "trials", "seconds"; None for no limit."""
+        return dict(decode(self.budget_text))
+
+
+def all_sweeps(store: Store, *, owner: str | None = None) -> list[SweepRecord]:
+    """The sweeps, the newest first; only one owner's if asked."""
+    where, values = ("WHERE owner = ?", [owner]) if owner is not None else ("", [])
+    return [SweepRecord(*row) for row in store._read(f"SELECT {COLUMNS} FROM sweeps {where} ORDER BY id DESC", values)]
+
+
+def find_sweep(store: Store, uid: str) -> SweepRecord:
+    """This sweep.
+
+    Raises:
+        StoreError: there is no such sweep.
+    """
+    rows = store._read(f"SELECT {COLUMNS} FROM sweeps WHERE uid = ?", [uid])
+    if not rows:
+        raise StoreError(f"{store.path} must know the sweep, got {uid!r}.")
+    return SweepRecord(*rows[0])
+
+
+def create_sweep(
+    store: Store,
+    uid: str,
+    *,
+    name: str,
+    recipe: Mapping[str, Any],
+    budget: Mapping[str, Any],
+    writer: str,
+    owner: str | None = None,
+) -> SweepRecord:
+    """A new sweep that this writer's process searches."""
+    with store._transaction(durable=True) as db:
+        db.execute(
+            "INSERT INTO sweeps (uid, name, state, created, writer, owner, recipe, budget)"
+            " VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
+            [uid, name, time.time(), writer, owner, encode(recipe), encode(budget)],
+        )
+    return find_sweep(store, uid)
+
+
+def claim_sweep(store: Store, uid: str, writer: str, budget: Mapping[str, Any]) -> SweepRecord:
+    """Go on with a sweep that nobody searches; only one of several who try at once gets it.
+
+    Raises:
+        StoreError: there is no such sweep, or somebody searches.
+    """
+    found = find_sweep(store, uid)
+    with store._transaction(durable=True) as db:
+        taken = db.execute(
+            f"UPDATE sweeps SET state='running', writer=?, budget=?, ended=NULL, error=NULL"
+            f" WHERE uid=? AND state NOT IN {ACTIVE}",
+            [writer, encode(budget), uid],
+        ).rowcount
+    if not taken:
+        raise StoreError(f"A sweep must have ended to go on, got one that is {found.state}.")
+    return find_sweep(store, uid)
+
+
+def end_sweep(store: Store, uid: str, state: str, *, seconds: float, error: str | None = None) -> None:
+    """Note that nobody searches any longer."""
+    with store._transaction(durable=True) as db:
+        db.execute(
+            "UPDATE sweeps SET state=?, ended=?, seconds=?, error=? WHERE uid=?",
+            [state, time.time(), seconds, error, uid],
+        )
+
+
+def note_seconds(store: Store, uid: str, seconds: float) -> None:
+    """Note how long it has searched, so that a budget of seconds outlives the process."""
+    with store._transaction(durable=False) as db:
+        db.execute("UPDATE sweeps SET seconds=? WHERE uid=?", [seconds, uid])
+
+
+def ask_to_stop(store: Store, uid: str) -> None:
+    """Ask whoever searches, in this process or another, to stop; what trains is stopped within a second.
+
+    Raises:
+        StoreError: there is no such sweep.
+    """
+    find_sweep(store, uid)
+    with store._transaction(durable=True) as db:
+        db.execute("UPDATE sweeps SET state='stopping' WHERE uid=? AND state='running'", [uid])
+
+
+def change_budget(store: Store, uid: str, budget: Mapping[str, Any]) -> None:
+    """Let it search for longer, or less long; who searches heeds it within a second.
+
+    Raises:
+        StoreError: there is no such sweep.
+    """
+    find_sweep(store, uid)
+    with store._transaction(durable=True) as db:
+        db.execute("UPDATE sweeps SET budget=? WHERE uid=?", [encode(budget), uid])
+
+
+def rename_sweep(store: Store, uid: str, name: str) -> None:
+    """Give a sweep another name.
+
+    Raises:
+        StoreError: there is no such sweep.
+    """
+    find_sweep(store, uid)
+    with store._transaction(durable=False) as db:
+        db.execute("UPDATE sweeps SET name=? WHERE uid=?", [name, uid])
+
+
+def newest_of_each(runs: Sequence[Any]) -> list[Any]:
+    """Of the runs of a sweep, the newest of each trial, in the order of their numbers.
+
+    Args:
+        runs: The newest first, as `Store.runs` gives them.
+    """
+    newest: dict[int, Any] = {}
+    for run in runs:
+        if run.trial is not None:
+            newest.setdefault(run.trial, run)
+    return [newest[number] for number in sorted(newest)]
