@@ -110,7 +110,9 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
     experiment = _experiment_of(record)
     dataset_of(experiment.data, uploads or home() / "uploads")
     kept = [one for one in checkpoints_of(folder(record.uid)) if not one.is_end]
-    content = newest(kept)
+    # Files are synced and rows are not: after a power cut, or where another process wrote the files, one may be ahead.
+    done = record.summary.get("epoch", -1) + 1
+    content = newest([one for one in kept if one.epoch <= done or one is kept[0]])
     if content is None and record.parent is not None:
         raise StoreError("A run that went on from another must have a checkpoint to go on, got none. Start it again.")
     if content is None:
