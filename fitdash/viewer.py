@@ -12,10 +12,11 @@ from typing import Any
 from fitdash.engine.callbacks.base import Logs
 from fitdash.runs.dashboards import find, find_or_start
 from fitdash.runs.encoding import plain
+from fitdash.runs.endings import failure
 from fitdash.runs.events import Changed, Created
 from fitdash.runs.home import store_path
 from fitdash.runs.recorder import Recorder
-from fitdash.runs.runner import failure, new_uid
+from fitdash.runs.runner import new_uid
 from fitdash.runs.store import Store
 from fitdash.runs.writer import Writer
 from fitdash.spec.watching import hidden_because

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from fitdash.errors import StoreError
-from fitdash.runs import alive
+from fitdash.runs import alive, child
 from fitdash.runs.home import home
 
 START_SECONDS = 30.0
@@ -92,8 +92,6 @@ _announced: list[FileLock] = []
 def _spawn(port: int, entry: Path) -> "subprocess.Popen[bytes]":
     """The dashboard's process, which holds the lock of its entry."""
     lock = alive.lend(entry.with_suffix(".lock"))
-    package = Path(__file__).parents[2]
-    search = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
     try:
         with _log_path().open("wb") as log:
             return subprocess.Popen(
@@ -102,7 +100,7 @@ def _spawn(port: int, entry: Path) -> "subprocess.Popen[bytes]":
                 stdout=log,
                 stderr=log,
                 cwd=home(),
-                env={**os.environ, "FITDASH_HOME": str(home()), "PYTHONPATH": search},
+                env=child.environment(),
                 pass_fds=() if lock is None else [lock],
                 start_new_session=True,
             )

@@ -4,13 +4,13 @@ import atexit
 import secrets
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from fitdash.errors import StoreError
 from fitdash.runs.claim import claim
+from fitdash.runs.endings import failure
 from fitdash.runs.events import Changed, Created
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.steering import Control, Pace
@@ -221,12 +221,6 @@ class Runner:
     def _change(self, run: Run, change: Changed) -> None:
         run.state = change.state
         self.writer.put(change)
-
-
-def failure(uid: str, error: BaseException) -> Changed:
-    """The end of a run that raised: first line and traceback."""
-    line = "".join(traceback.format_exception_only(error)).strip().partition("\n")[0]
-    return Changed(uid=uid, state="failed", error=line, traceback="".join(traceback.format_exception(error)))
 
 
 def _nothing(recorder: Recorder, control: Control) -> None:

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from fitdash.errors import StoreError
-from fitdash.runs import alive, checkpoints
+from fitdash.runs import alive
+from fitdash.runs.copies import Copies
 from fitdash.runs.events import BatchEnded, Event, Printed, Taken
 from fitdash.runs.store import Store
 
 COMMITS_PER_SECOND = 20
 RETRY_SECONDS = 0.5
-# A checkpoint of a run is written this long after the one before, but for its end.
-SAVE_SECONDS = 1.0
 # Beyond so many waiting events the running values within epochs are let go of; epochs never are.
 MOST_WAITING = 100_000
 CLOSE_SECONDS = 2.0
@@ -48,8 +47,7 @@ class Writer:
         self.store = store
         self.uid = secrets.token_hex(8)
         self._troubles: dict[str, str] = {}
-        self._copies: list[Taken] = []
-        self._saved: dict[str, float] = {}
+        self._copies = Copies(store.path.parent, clock=clock)
         self._clock = clock
         self._queue: queue.SimpleQueue[Event | _Flush] = queue.SimpleQueue()
         self._hurry = threading.Event()
@@ -65,7 +63,14 @@ class Writer:
     @property
     def trouble(self) -> str | None:
         """Why something waits in memory, None while all is well."""
-        return next(iter(self._troubles.values()), None)
+        return next(iter(list(self._troubles.values())), None)
+
+    def note_trouble(self, what: str, why: str | None) -> None:
+        """Keep in mind why this waits in memory, also where it is another process that waits; None: all is well."""
+        if why is None:
+            self._troubles.pop(what, None)
+        else:
+            self._troubles[what] = why
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything put so far is in the store; False if that took longer than `timeout` seconds."""
@@ -96,7 +101,7 @@ class Writer:
                 if isinstance(item, _Flush):
                     marks.append(item)
                 elif isinstance(item, Taken):
-                    self._copies = fewer([*self._copies, item])
+                    self._copies.add(item)
                 else:
                     waiting.append(item)
             waiting = self._written(waiting)
@@ -128,32 +133,24 @@ class Writer:
         try:
             self.store.write(events)
         except StoreError as error:
-            self._troubles["store"] = str(error)
+            self.note_trouble("store", str(error))
             return bounded(events)
         except Exception as error:
             if len(events) > 1:
                 # One of them cannot be kept: the others shall not be lost with it.
                 return [late for event in events for late in self._written([event])]
             logging.getLogger(__name__).error("%r cannot be kept: %s", events[0], error)
-        self._troubles.pop("store", None)
+        self.note_trouble("store", None)
         return []
 
     def _save(self, *, hurry: bool) -> None:
         """Make files of the copies that are due; those that cannot be written wait."""
-        for copy in list(self._copies):
-            is_due = self._clock() - self._saved.get(copy.uid, -SAVE_SECONDS) >= SAVE_SECONDS
-            if not (hurry or copy.is_end or is_due):
-                continue
-            try:
-                checkpoints.write(checkpoints.folder_of(self.store.path.parent, copy.uid), copy)
-            except StoreError as error:
-                self._troubles["checkpoints"] = str(error)
-                return
-            except Exception as error:  # what cannot be packed will never be
-                logging.getLogger(__name__).error("The checkpoint of run %s cannot be kept: %s", copy.uid, error)
-            self._copies.remove(copy)
-            self._saved[copy.uid] = self._clock()
-        self._troubles.pop("checkpoints", None)
+        try:
+            self._copies.write(hurry=hurry)
+        except StoreError as error:
+            self.note_trouble("checkpoints", str(error))
+        else:
+            self.note_trouble("checkpoints", None)
 
 
 def bounded(events: list[Event], most: int = MOST_WAITING) -> list[Event]:
@@ -161,14 +158,3 @@ def bounded(events: list[Event], most: int = MOST_WAITING) -> list[Event]:
     for kind in (BatchEnded, Printed):
         events = events if len(events) <= most else [event for event in events if not isinstance(event, kind)]
     return events
-
-
-def fewer(copies: list[Taken]) -> list[Taken]:
-    """Of each run the first copy, the best, the last and the end; those between need not wait."""
-    kept: list[Taken] = []
-    for uid in dict.fromkeys(copy.uid for copy in copies):
-        its = [copy for copy in copies if copy.uid == uid and not copy.is_end]
-        best = min((copy for copy in its if copy.value is not None), key=lambda copy: copy.value or 0.0, default=None)
-        ends = [copy for copy in copies if copy.uid == uid and copy.is_end][-1:]
-        kept += [copy for copy in its if copy is its[0] or copy is its[-1] or copy is best] + ends
-    return kept

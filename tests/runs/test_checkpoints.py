@@ -10,9 +10,10 @@ from fitdash.engine.callbacks.base import Callback
 from fitdash.errors import StoreError
 from fitdash.model import Model
 from fitdash.runs.checkpoints import best_of, checkpoints_of, folder_of, needless, newest, write
+from fitdash.runs.copies import fewer
 from fitdash.runs.events import Taken
 from fitdash.runs.saving import Saving
-from fitdash.runs.writer import Writer, fewer
+from fitdash.runs.writer import Writer
 
 
 def copy_of(epoch, value=1.0, *, is_end=False, uid="a"):
