@@ -19,6 +19,7 @@ FLOORS = [
         "optimizers",
         "build",
         "starts",
+        "orders",
         "sweep",
         "worker",
         "export",

@@ -1,7 +1,7 @@
 """What others want of a run: stop, pause, steps, another pace, other settings; from any thread."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,8 @@ from fitdash.spec.live import live_problems
 RATES = (1, 5, 20)
 PACES = ("watchable", "full", *RATES)
 Pace = str | float
+Wish = Mapping[str, Any]
+"""A wish as plain values: {"do": which one, setting: value, …}."""
 
 
 class Control:
@@ -38,20 +40,21 @@ class Control:
         self._batches = self._epochs = 0
         self._wanted: list[tuple[str, Any]] = []
         self._listener: Callable[[bool], None] = _nobody
+        self._relay: Callable[[Wish], None] = _nowhere
 
     def stop(self, kind: str = "stop_run") -> None:
         """End training after the current batch, also while it is paused or waits for its pace."""
-        with self._noting():
+        with self._noting("stop", kind=kind):
             self.stopped_by = self.stopped_by or kind
 
     def pause(self) -> None:
         """Stand still after the current batch."""
-        with self._noting():
+        with self._noting("pause"):
             self._is_paused, self._batches, self._epochs = True, 0, 0
 
     def resume(self) -> None:
         """Go on, without another pause."""
-        with self._noting():
+        with self._noting("resume"):
             self._is_paused, self._batches, self._epochs = False, 0, 0
 
     def step(self, *, batches: int = 0, epochs: int = 0) -> None:
@@ -62,7 +65,7 @@ class Control:
         """
         if sorted([batches, epochs])[0] != 0 or max(batches, epochs) < 1:
             raise SettingError(f"step must have batches or epochs from 1, got batches={batches}, epochs={epochs}.")
-        with self._noting():
+        with self._noting("step", batches=int(batches), epochs=int(epochs)):
             self._is_paused, self._batches, self._epochs = True, int(batches), int(epochs)
 
     def change(self, **settings: Any) -> None:
@@ -75,7 +78,7 @@ class Control:
         """
         if problems := live_problems(settings, self.epoch):
             raise SettingError("\n".join(problem.text for problem in problems))
-        with self._noting():
+        with self._noting("change", **settings):
             self._wanted += settings.items()
 
     @property
@@ -94,8 +97,32 @@ class Control:
     @pace.setter
     def pace(self, pace: Pace) -> None:
         checked = checked_pace(pace)
-        with self._noting():
+        with self._noting("set_pace", pace=checked):
             self._pace = checked
+
+    def relay(self, tell: Callable[[Wish], None] | None) -> None:
+        """Hand each wish on, what is in force first: training is in another process, whose control takes them.
+
+        Args:
+            tell: Takes a wish as plain values at once; None: training is here, or over.
+        """
+        with self._changed:
+            self._relay = tell or _nowhere
+            for wish, settings in self._in_force():
+                self._relay({"do": wish, **settings})
+
+    def take(self, wish: Wish) -> None:
+        """Wish what the control of another process handed on.
+
+        Raises:
+            SettingError: as `change`.
+        """
+        settings = dict(wish)
+        do = settings.pop("do")
+        if do == "set_pace":
+            self.pace = settings["pace"]
+        elif do in ("stop", "pause", "resume", "step", "change"):
+            getattr(self, do)(**settings)
 
     # for the training thread ------------------------------------------------------------------------------------------
 
@@ -153,13 +180,26 @@ class Control:
         self.is_standing = is_standing
         self._listener(is_standing)
 
+    def _in_force(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """The wishes that would lead to where this control is now."""
+        yield "set_pace", {"pace": self._pace}
+        if self._is_paused and (self._batches or self._epochs):
+            yield "step", {"batches": self._batches, "epochs": self._epochs}
+        elif self._is_paused:
+            yield "pause", {}
+        for setting, value in self._wanted:
+            yield "change", {setting: value}
+        if self.stopped_by:
+            yield "stop", {"kind": self.stopped_by}
+
     @contextmanager
-    def _noting(self) -> Iterator[None]:
-        """Hold the lock while a wish is written down, then wake who waits."""
+    def _noting(self, wish: str, **settings: Any) -> Iterator[None]:
+        """Hold the lock while a wish is written down, then hand it on and wake who waits."""
         with self._changed:
             yield
             self._changes += 1
             self._changed.notify_all()
+            self._relay({"do": wish, **settings})
 
 
 def checked_pace(pace: Pace) -> Pace:
@@ -173,3 +213,7 @@ def checked_pace(pace: Pace) -> Pace:
 
 def _nobody(is_standing: bool) -> None:
     """Who listens where nobody does."""
+
+
+def _nowhere(wish: Wish) -> None:
+    """Where wishes go when training is in this process."""

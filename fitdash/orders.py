@@ -1,0 +1,47 @@
+"""What a worker process is to train, as plain values, and the job that comes of it there."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fitdash.build import job, resumed
+from fitdash.errors import StoreError
+from fitdash.runs.control import Control
+from fitdash.runs.recorder import Recorder
+from fitdash.runs.store import Store
+from fitdash.spec.experiment import Experiment
+
+
+def order_of(
+    experiment: Experiment, *, origin: str | None = None, epoch: int | None = None, uploads: Path | None = None
+) -> dict[str, Any]:
+    """The order to train an experiment; arguments as `build.job`."""
+    return {
+        "experiment": experiment.to_dict(),
+        "origin": origin,
+        "epoch": epoch,
+        "uploads": None if uploads is None else str(uploads),
+    }
+
+
+def order_to_resume(uid: str, *, uploads: Path | None = None) -> dict[str, Any]:
+    """The order to go on with a run from its last checkpoint, as `build.resumed` does."""
+    return {"resume": uid, "uploads": None if uploads is None else str(uploads)}
+
+
+def job_of(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
+    """The job that an order asks for.
+
+    Raises:
+        SettingError, DataError, StoreError: it cannot be.
+    """
+    uploads = None if order["uploads"] is None else Path(order["uploads"])
+    if "resume" not in order:
+        experiment = Experiment.from_dict(order["experiment"])
+        return job(experiment, origin=order["origin"], epoch=order["epoch"], uploads=uploads)
+    with Store() as store:
+        record = store.run(order["resume"])
+        if record is None:
+            raise StoreError(f"{store.path} must know the run to go on with it, got {order['resume']!r}.")
+        told = [row.data for row in store.events(record.uid, "told")]
+    return resumed(record, told, uploads=uploads)
