@@ -8,7 +8,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any, ClassVar, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 from fitdash.spec.facts import Facts
 from fitdash.spec.kinds import LARGEST, accepts, alternatives, base_of, expected, shown, words_of
@@ -26,6 +26,9 @@ class Arg:
         more_than, less_than: Hard bounds, exclusive.
         soft: Range that a slider offers; values outside it are legal.
         step: Distance of two neighbouring values in a widget.
+        handy: Values that a form sets with one click.
+        slides: A slider over `soft` stands beside the field.
+        rare: A short form leaves it out while it is at its default.
         choices: Known names, where they are too many for a `Literal`.
         needs: What has to hold for an effect: a field of the same class that is set, or one of its `conditions`.
         yields_to: Fields of the same class that switch this one off when they are set.
@@ -44,6 +47,9 @@ class Arg:
     less_than: float | None = None
     soft: tuple[float, float] | None = None
     step: float | None = None
+    handy: tuple[float, ...] = ()
+    slides: bool = False
+    rare: bool = False
     choices: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     yields_to: tuple[str, ...] = ()
@@ -78,6 +84,11 @@ class Setting:
     def optional(self) -> bool:
         """Whether None is a value."""
         return type(None) in alternatives(self.annotation)
+
+    @property
+    def listed(self) -> bool:
+        """Whether several numbers are a value beside one."""
+        return self.base == "int" and any(get_origin(one) is tuple for one in alternatives(self.annotation))
 
     @property
     def words(self) -> tuple[Any, ...]:

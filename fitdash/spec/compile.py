@@ -101,6 +101,7 @@ class CompileArgs(Settings):
             vary=True,
             live=True,
             unset="0.01 for sgd, 0.001 for the others",
+            handy=(0.0001, 0.001, 0.01, 0.1),
         ),
     ] = None
     weight_decay: Annotated[
@@ -114,6 +115,7 @@ class CompileArgs(Settings):
             vary=True,
             live=True,
             unset="0.004 for adamw, none for the others",
+            rare=True,
         ),
     ] = None
     momentum: Annotated[
@@ -127,6 +129,7 @@ class CompileArgs(Settings):
             step=0.01,
             needs=("sgd",),
             vary=True,
+            rare=True,
         ),
     ] = 0.0
     loss: Annotated[

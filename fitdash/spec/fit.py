@@ -39,6 +39,7 @@ class HoldOut(Settings):
             soft=(0.05, 0.9),
             step=0.01,
             vary=True,
+            slides=True,
         ),
     ] = 0.2
 
@@ -77,6 +78,7 @@ class FitArgs(Settings):
             vary=True,
             live=True,
             unset="32",
+            handy=(8, 32, 128),
         ),
     ] = None
     epochs: Annotated[
@@ -90,6 +92,7 @@ class FitArgs(Settings):
             step=1,
             vary=True,
             live=True,
+            handy=(1, 10, 30, 100),
         ),
     ] = 10
     verbose: Annotated[
@@ -126,6 +129,7 @@ class FitArgs(Settings):
             needs=("arrays",),
             yields_to=("validation_data",),
             vary=True,
+            slides=True,
         ),
     ] = 0.0
     validation_data: Annotated[
@@ -174,6 +178,7 @@ class FitArgs(Settings):
             group=WEIGHTING,
             needs=("arrays",),
             unset="every row counts 1",
+            rare=True,
         ),
     ] = None
     initial_epoch: Annotated[
@@ -187,6 +192,7 @@ class FitArgs(Settings):
             soft=(0, 10_000),
             step=1,
             below="epochs",
+            rare=True,
         ),
     ] = 0
     steps_per_epoch: Annotated[
@@ -201,6 +207,7 @@ class FitArgs(Settings):
             step=1,
             vary=True,
             unset="as many as the rows make",
+            rare=True,
         ),
     ] = None
     validation_steps: Annotated[
@@ -215,6 +222,7 @@ class FitArgs(Settings):
             step=1,
             needs=("validation",),
             unset="all of them",
+            rare=True,
         ),
     ] = None
     validation_batch_size: Annotated[
@@ -228,6 +236,7 @@ class FitArgs(Settings):
             step=1,
             needs=("validation",),
             unset="as batch_size",
+            rare=True,
         ),
     ] = None
     validation_freq: Annotated[
@@ -241,6 +250,7 @@ class FitArgs(Settings):
             soft=(1, 100),
             step=1,
             needs=("validation",),
+            rare=True,
         ),
     ] = 1
 

@@ -65,6 +65,7 @@ class NetworkArgs(Settings):
             vary=True,
             live=True,
             needs=("depth",),
+            slides=True,
         ),
     ] = 0.0
 

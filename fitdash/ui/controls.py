@@ -11,7 +11,7 @@ from fitdash.spec.facts import Facts
 from fitdash.spec.fit import HoldOut
 from fitdash.ui.changes import Live
 from fitdash.ui.reading import OPTIONS, UNSET, start_of
-from fitdash.ui.words import choice_word, escaped, help_of, label_of, unset_word
+from fitdash.ui.words import choice_word, escaped, help_of, label_of, number, unset_word
 
 FEW = 4
 SHORT = len("not set → 1,234")
@@ -31,6 +31,7 @@ class Around:
         unset: By address, what None comes to with these data, where the declaration is less exact.
         facts: The data, None while there is none.
         live: The run that is on, whose settings some controls change.
+        basic: The form is short.
     """
 
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -41,6 +42,16 @@ class Around:
     unset: Mapping[str, str] = field(default_factory=dict)
     facts: Facts | None = None
     live: Live = field(default_factory=Live)
+    basic: bool = False
+
+    def leaves_out(self, setting: Setting, where: str, told_as: str) -> bool:
+        """Whether a short form does without this control: it is rare, at its default, and nothing is wrong with it."""
+        value = st.session_state.get(f"{where}.{setting.name}", setting.default)
+        is_plain = (
+            value in (setting.default, str(setting.default), None, UNSET)
+            and f"{told_as}.{setting.name}" not in self.problems
+        )
+        return self.basic and setting.arg.rare and is_plain
 
     def is_off(self, address: str) -> bool:
         """Whether a control cannot be moved, because that would have no effect."""
@@ -52,14 +63,15 @@ class Around:
 
 
 def controls(cls: type[Settings], where: str, names: Sequence[str], around: Around, *, told_as: str = "") -> None:
-    """The named settings, two in a row where both are short.
+    """The named settings, two in a row where both are short; a short form leaves out what is rare.
 
     Args:
         where: First part of the widgets' keys.
         told_as: First part of the addresses of problems, where it is another one.
     """
     declared = settings_of(cls)
-    for row in rows_of([declared[name] for name in names], where, around):
+    drawn = [declared[name] for name in names if not around.leaves_out(declared[name], where, told_as or where)]
+    for row in rows_of(drawn, where, around):
         places = st.columns(2, gap="small") if _is_short(row[0], where, around) else [st.container()]
         for place, setting in zip(places, row, strict=False):
             with place:
@@ -81,7 +93,7 @@ def rows_of(settings: Sequence[Setting], where: str, around: Around) -> list[lis
 def _is_short(setting: Setting, where: str, around: Around) -> bool:
     """Whether half a row shows it whole."""
     unset = around.unset_word(setting, f"{where}.{setting.name}") if setting.optional else ""
-    return setting.base in ("int", "float") and len(unset) <= SHORT
+    return setting.base in ("int", "float") and len(unset) <= SHORT and not setting.arg.slides
 
 
 def control(setting: Setting, key: str, around: Around, *, address: str = "") -> None:
@@ -126,6 +138,20 @@ def remarks(address: str, around: Around) -> None:
 
 def _number(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
     """A field that takes any number: what cannot be is told beneath it, in our words."""
+    if setting.listed:
+        st.text_input(label_of(key), value=str(setting.default), bind="query-params", **common)
+    elif setting.arg.slides:
+        field, slider = st.columns([2, 3], gap="small", vertical_alignment="bottom")
+        with field:
+            _field(setting, key, around, common)
+        with slider:
+            _slider(setting, key, common)
+    else:
+        _field(setting, key, around, common)
+        _handy(setting, key, common)
+
+
+def _field(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
     whole = setting.base == "int"
     step = setting.arg.step or (1 if whole else 0.001)
     st.number_input(
@@ -137,6 +163,53 @@ def _number(setting: Setting, key: str, around: Around, common: dict[str, Any]) 
         bind="query-params",
         **common,
     )
+
+
+def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
+    """The same value to be dragged; one that is out of its range stands at its end."""
+    low, high = setting.arg.soft or (0.0, 1.0)
+    beside = f"{key}.slider"
+    value = st.session_state.get(key, setting.default)
+    st.session_state[beside] = float(min(max(value if value is not None else low, low), high))
+    st.slider(
+        f"{label_of(key)} slider",
+        float(low),
+        float(high),
+        step=setting.arg.step,
+        key=beside,
+        label_visibility="collapsed",
+        disabled=common["disabled"],
+        on_change=_take,
+        args=[key, beside, common],
+    )
+
+
+def _handy(setting: Setting, key: str, common: dict[str, Any]) -> None:
+    """Values that are set with one click."""
+    if not setting.arg.handy:
+        return
+    beside = f"{key}.handy"
+    value = st.session_state.get(key, setting.default)
+    st.session_state[beside] = value if value in setting.arg.handy else None
+    st.pills(
+        f"{label_of(key)} at once",
+        setting.arg.handy,
+        format_func=number,
+        key=beside,
+        label_visibility="collapsed",
+        disabled=common["disabled"],
+        on_change=_take,
+        args=[key, beside, common],
+    )
+
+
+def _take(key: str, beside: str, common: dict[str, Any]) -> None:
+    """Give the field what stands beside it, and tell those who wait for it."""
+    if st.session_state[beside] is None:
+        return
+    st.session_state[key] = st.session_state[beside]
+    if "on_change" in common:
+        common["on_change"](*common["args"])
 
 
 def _choice(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:

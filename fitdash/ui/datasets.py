@@ -1,6 +1,6 @@
 """The data section: which data, a file of one's own, what to predict from what."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -20,13 +20,18 @@ IN_LINK = ("data.content", "data.filename")
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What the form needs to know of the data; nothing but problems where it cannot be read."""
+    """What the form needs to know of the data; nothing but problems where it cannot be read.
+
+    Attributes:
+        target_only: The `Dataset` without any column but the target: to see what a split takes.
+    """
 
     facts: Facts | None = None
     target: str = ""
     columns: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     line: str = ""
+    target_only: Any = None
     problems: tuple[str, ...] = ()
 
 
@@ -48,7 +53,15 @@ def _look(key: str, _args: DatasetArgs) -> Look:
         return Look(problems=tuple(str(error).splitlines()), columns=_columns_of(_args))
     columns = tuple(str(name) for name in dataset.table.columns)
     features = tuple(name for name in columns if name != dataset.target_name)
-    return Look(facts=facts, target=dataset.target_name, columns=columns, features=features, line=dataset.line)
+    alone = replace(dataset, table=dataset.table[[dataset.target_name]], inputs=())
+    return Look(
+        facts=facts,
+        target=dataset.target_name,
+        columns=columns,
+        features=features,
+        line=dataset.line,
+        target_only=alone,
+    )
 
 
 def _columns_of(args: DatasetArgs) -> tuple[str, ...]:

@@ -13,9 +13,10 @@ from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
 from fitdash.spec.network import NetworkArgs, parameters_of
 from fitdash.spec.notes import notes_in
-from fitdash.ui import cards, datasets
+from fitdash.ui import cards, datasets, strip
 from fitdash.ui.changes import Live
 from fitdash.ui.controls import Around, control, controls
+from fitdash.ui.copy_link import copy_link
 from fitdash.ui.derived import unset_in
 from fitdash.ui.reading import read_experiment
 from fitdash.ui.state import state
@@ -85,6 +86,7 @@ def _judged(experiment: Experiment, live: Live, continues: bool) -> tuple[Draft,
         unset=unset_in(experiment, loaded.facts, loaded.target),
         facts=loaded.facts,
         live=live,
+        basic=bool(st.session_state.get("basic")),
     )
     told, remarked = (tuple(text for _, text in one) for one in (found, noted))
     return Draft(experiment=experiment, facts=loaded.facts, problems=told, remarks=remarked), around
@@ -100,6 +102,9 @@ def _by_place(sentences: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _draw(draft: Draft, around: Around) -> None:
     experiment, facts = draft.experiment, draft.facts
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="above-form"):
+        st.toggle("Basic", key="basic", bind="query-params", help="Leaves out the rarer settings that are not set.")
+        copy_link()
     with _section("Data", datasets.line(experiment.data, facts), "data", around, expanded=True):
         datasets.draw(experiment.data, around)
     with _section("Network", _network_line(experiment, facts), "network", around):
@@ -116,7 +121,11 @@ def _group(group: str, experiment: Experiment, around: Around) -> None:
     declared = settings_of(FitArgs)
     names = [name for name in ORDER if name in declared and declared[name].arg.group == group]
     if group != WATCHING:
-        controls(FitArgs, "fit", names, around)
+        split = names.index("validation_data") + 1 if group == VALIDATION else len(names)
+        controls(FitArgs, "fit", names[:split], around)
+        if group == VALIDATION:
+            strip.draw(experiment, around.remarks)
+            controls(FitArgs, "fit", names[split:], around)
         return
     control(declared["verbose"], "fit.verbose", around)
     cards.draw(experiment, around, _help_of("callbacks"))

@@ -63,8 +63,19 @@ def _read(setting: Setting, key: str, get: Get) -> Any:
     if key in OPTIONS:
         value = get(key, OPTIONS[key]())
         return None if value == OPTIONS[key]() else value
+    if setting.listed:
+        return _read_numbers(get(key, str(setting.default)))
     reader = READERS.get(setting.base)
     return reader(setting, key, get) if reader else get(key, setting.default)
+
+
+def _read_numbers(text: Any) -> Any:
+    """One whole number, or several between commas; what is neither is kept, to be told."""
+    words = [word for word in str(text).replace(" ", ",").split(",") if word]
+    if not words or not all(word.lstrip("-").isdecimal() for word in words):
+        return text
+    numbers = tuple(int(word) for word in words)
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def _read_names(setting: Setting, key: str, get: Get) -> Any:
@@ -119,6 +130,8 @@ def _written(settings: Settings, where: str) -> dict[str, Any]:
         key, value = f"{where}.{name}", getattr(settings, name)
         if key in OPTIONS:
             values[key] = OPTIONS[key]() if value is None else value
+        elif setting.listed:
+            values[key] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         elif setting.base in WRITERS:
             values |= WRITERS[setting.base](setting, key, value)
         else:

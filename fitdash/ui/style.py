@@ -29,6 +29,11 @@ CSS = (
 [class*="st-key-at-"] [data-testid="stCaptionContainer"] { margin-bottom: 0; }
 [class*="st-key-at-"] [data-testid="stCaptionContainer"] p { font-size: 0.8rem; line-height: 1.3; margin: 0; }
 [class*="st-key-at-"] [data-testid="stCaptionContainer"]:has(strong) { opacity: 1; }
+[class*="st-key-"][class*="handy"] button { min-height: 0; padding: 0 0.45rem; }
+[class*="st-key-"][class*="handy"] button p { font-size: 0.78rem; }
+.st-key-above-form { justify-content: space-between; }
+[data-testid="stSidebar"] [data-testid="stSliderThumbValue"] { display: none; }
+.st-key-strip [data-testid="stCaptionContainer"] p { font-size: 0.8rem; line-height: 1.3; }
 [class*="st-key-head-"] button { padding: 0; min-height: 0; }
 [class*="st-key-head-"] button p { font-size: 0; }
 [data-testid="stSidebar"] [data-testid="stFileUploaderDropzone"] { padding: 0.4rem 0.6rem; min-height: 0; }

@@ -147,3 +147,60 @@ def test_the_form_starts_from_the_options_of_the_library(open_page, monkeypatch)
 
     assert by_key(page, "fit.verbose").value == 2
     assert by_key(page, "fit.view_metrics").value is False
+
+
+def test_the_strip_shows_what_the_split_takes_and_offers_the_way_out(open_page):
+    page = open_page(data__name="wine", data__order="sorted", fit__validation_split="0.3")
+    assert "above the 124 training rows, below the 54 validation rows" in texts(page)
+
+    page.button(key="stratify").click().run()
+
+    assert by_key(page, "fit.validation_data").value == "stratified"
+    assert by_key(page, "fit.validation_data.share").value == 0.3
+    assert "no validation row is of class" not in texts(page)
+    assert "stratify" not in {button.key for button in page.button}
+
+
+def test_a_short_form_leaves_out_what_is_rare_and_at_its_default(open_page):
+    page = open_page(basic="true", fit__validation_split="0.2", fit__validation_steps="2")
+
+    keys = {widget.key for widget in widgets(page)}
+
+    assert {"fit.epochs", "fit.validation_split", "fit.validation_steps"} <= keys
+    assert not {"fit.initial_epoch", "fit.steps_per_epoch", "fit.validation_freq", "compile.momentum"} & keys
+
+
+def test_one_click_sets_a_handy_value(open_page):
+    page = open_page()
+
+    by_key(page, "fit.epochs.handy").set_value(100).run()
+
+    assert by_key(page, "fit.epochs").value == 100
+    assert page.query_params["fit.epochs"] == "100"
+
+
+def test_a_slider_and_its_field_say_the_same(open_page):
+    page = open_page(fit__validation_split="0.25")
+    assert page.slider(key="fit.validation_split.slider").value == 0.25
+
+    page.slider(key="fit.validation_split.slider").set_value(0.4).run()
+
+    assert by_key(page, "fit.validation_split").value == 0.4
+    assert page.query_params["fit.validation_split"] == "0.4"
+
+
+@pytest.mark.parametrize(("text", "never"), [("2", False), ("2, 3", True), ("2 5", False)])
+def test_validation_freq_takes_one_number_or_several(open_page, text, never):
+    page = open_page(data__name="iris", fit__epochs="5", fit__initial_epoch="3", fit__validation_split="0.2")
+
+    by_key(page, "fit.validation_freq").set_value(text).run()
+
+    assert not fit_button(page).disabled
+    assert ("never validates" in texts(page)) == never
+
+
+def test_a_word_as_validation_freq_is_a_problem(open_page):
+    page = open_page(fit__validation_split="0.2", fit__validation_freq="often")
+
+    assert "validation_freq must be an integer or a list of integers, got 'often'" in texts(page)
+    assert fit_button(page).disabled

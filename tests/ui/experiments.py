@@ -42,6 +42,8 @@ def value(setting, dice):
     if setting.choices:
         return dice.choice(setting.choices)
     low, high = setting.arg.soft or (0, 1)
+    if setting.listed and dice.random() < 0.5:
+        return tuple(sorted(dice.sample(range(1, 30), 3)))
     if setting.base == "int":
         return dice.randint(int(max(low, 1)), int(high))
     if setting.base == "float":
