@@ -1,0 +1,1 @@
+"""An experiment as code: fitdash, Keras and R."""

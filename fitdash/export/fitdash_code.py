@@ -1,0 +1,116 @@
+"""The script that repeats a run of fitdash to the last digit on CPU."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fitdash.export.recipe import Recipe, recipe_of
+from fitdash.export.script import (
+    callback_calls,
+    callbacks_argument,
+    data_lines,
+    fit_settings,
+    needs_math,
+    rows_of,
+    schedules,
+    validation,
+)
+from fitdash.export.writing import call, joined, listed, named, python
+from fitdash.spec.compile import CompileArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+
+ACTIVATIONS = {
+    "relu": "nn.ReLU()",
+    "tanh": "nn.Tanh()",
+    "sigmoid": "nn.Sigmoid()",
+    "gelu": "nn.GELU()",
+    "silu": "nn.SiLU()",
+    "elu": "nn.ELU()",
+    "softmax": "nn.Softmax(dim=-1)",
+}
+
+
+def fitdash_code(
+    experiment: Experiment, facts: Facts, *, changes: Sequence[Mapping[str, Any]] = (), notes: Sequence[str] = ()
+) -> str:
+    """Python that needs fitdash and torch alone.
+
+    Args:
+        experiment: What is to run, without problems.
+        facts: Its data.
+        changes: What was changed while a run of it was on: setting, new, epoch and step of each.
+        notes: What the reader has to know of that run.
+    """
+    recipe = recipe_of(experiment, facts)
+    return joined(
+        imports=[*(["import math", ""] if needs_math(recipe) else []), "import fitdash as fd", "from torch import nn"],
+        functions=schedules(recipe),
+        sections=[
+            data_lines(recipe),
+            [
+                f"fd.set_random_seed({experiment.seed})",
+                f"network = {call('nn.Sequential', layers(recipe))}",
+                "model = fd.Model(network)",
+                call("model.compile", compile_arguments(recipe)),
+                f"history = {call('model.fit', fit_arguments(recipe, changes))}",
+            ],
+        ],
+        notes=notes,
+    )
+
+
+def layers(recipe: Recipe) -> list[str]:
+    """The modules of the network in their order."""
+    net, output = recipe.experiment.network, recipe.output
+    size = "x.shape[1]" if recipe.inputs is None else str(recipe.inputs)
+    written = []
+    for _ in range(net.depth):
+        written.append(f"nn.Linear({size}, {net.width})")
+        written += [ACTIVATIONS[net.activation]] if net.activation in ACTIVATIONS else []
+        written += [f"nn.Dropout({net.dropout!r})"] if net.dropout else []
+        size = str(net.width)
+    written.append(f"nn.Linear({size}, {output.units})")
+    return written + ([ACTIVATIONS[output.activation]] if output.activation in ACTIVATIONS else [])
+
+
+def compile_arguments(recipe: Recipe) -> list[str]:
+    """What `compile` is given: the optimizer where it is not adam at its defaults, loss, metrics."""
+    compiled = recipe.experiment.compile
+    settings = optimizer_settings(compiled)
+    chosen = call(f"fd.optimizers.{compiled.optimizer}", named(settings)) if settings else python(compiled.optimizer)
+    is_default = not settings and compiled.optimizer == CompileArgs().optimizer
+    return [
+        *([] if is_default else [f"optimizer={chosen}"]),
+        f"loss={python(recipe.loss)}",
+        *([f"metrics={listed([python(name) for name in recipe.metrics])}"] if recipe.metrics else []),
+    ]
+
+
+def optimizer_settings(compiled: CompileArgs) -> dict[str, Any]:
+    """The settings of the optimizer that are set."""
+    chosen = {"learning_rate": compiled.learning_rate, "weight_decay": compiled.weight_decay}
+    chosen |= {"momentum": compiled.momentum or None} if compiled.optimizer == "sgd" else {}
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def fit_arguments(recipe: Recipe, changes: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """What `fit` is given."""
+    rows, fit = rows_of(recipe), recipe.experiment.fit
+    weight, column = fit.class_weight, fit.sample_weight
+    balanced = call("data.balanced_weights", [rows.learned] if rows.learned else [])
+    calls = callback_calls(recipe, "fd.callbacks") + [_change(fact) for fact in changes]
+    return [
+        f"x{rows.train}",
+        f"y{rows.train}",
+        *named(fit_settings(recipe)),
+        *callbacks_argument(calls),
+        *validation(recipe),
+        *([] if weight is None else [f"class_weight={balanced if weight == 'balanced' else python(weight)}"]),
+        *([] if column is None else [f"sample_weight=weight{rows.train}"]),
+    ]
+
+
+def _change(fact: Mapping[str, Any]) -> str:
+    """A change of a setting while the run was on."""
+    place = {"epoch": fact["epoch"]} | ({"step": fact["step"]} if fact.get("step") else {})
+    return call("fd.callbacks.ChangeSettings", named(place | {fact["setting"]: fact["new"]}))

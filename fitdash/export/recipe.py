@@ -1,0 +1,68 @@
+"""An experiment as code says it: what has an effect and nothing else, every name resolved."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fitdash.spec.arg import inert_in, settings_of, sound
+from fitdash.spec.compile import Output, full_name, output_of, resolved_loss, resolved_metrics
+from fitdash.spec.experiment import SECTIONS, Experiment
+from fitdash.spec.facts import Facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What is written down.
+
+    Attributes:
+        experiment: Without effect is what stands at its default.
+        facts: The data in numbers.
+        output: What the last layer gives.
+        loss, metrics: Their names; nothing is left to "auto".
+    """
+
+    experiment: Experiment
+    facts: Facts
+    output: Output
+    loss: str
+    metrics: tuple[str, ...]
+
+    @property
+    def concrete_loss(self) -> str:
+        """The loss by a name that Keras has too: crossentropy is one of two."""
+        if full_name(self.loss) != "crossentropy":
+            return self.loss
+        return "binary_crossentropy" if self.facts.class_count == 2 else "sparse_categorical_crossentropy"
+
+    @property
+    def inputs(self) -> int | None:
+        """Numbers that the network receives for a sample, where they are known before the columns are learned."""
+        experiment = self.experiment
+        is_certain = experiment.data.name != "upload" and experiment.fit.sample_weight is None
+        return self.facts.inputs if is_certain else None
+
+
+def recipe_of(experiment: Experiment, facts: Facts) -> Recipe:
+    """What code has to say of an experiment; a value that cannot be counts as its default."""
+    effective = without_inert(experiment, facts)
+    compiled = effective.compile
+    return Recipe(
+        experiment=effective,
+        facts=facts,
+        output=output_of(facts.task, facts.class_count, compiled.loss),
+        loss=resolved_loss(facts.task, facts.class_count, compiled.loss),
+        metrics=resolved_metrics(facts.task, compiled.metrics),
+    )
+
+
+def without_inert(experiment: Experiment, facts: Facts) -> Experiment:
+    """The experiment with the default in place of whatever is without effect."""
+    inert = inert_in(experiment, facts)
+
+    def cleaned(where: str, part: Any) -> Any:
+        declared = settings_of(type(part))
+        defaults = {name: declared[name].default for name in declared if f"{where}.{name}" in inert}
+        return replace(sound(part), **defaults)
+
+    parts = {name: cleaned(name, getattr(experiment, name)) for name in SECTIONS}
+    callbacks = tuple(cleaned(f"callbacks.{place}", args) for place, args in enumerate(experiment.callbacks))
+    return replace(experiment, **parts, callbacks=callbacks)

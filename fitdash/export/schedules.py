@@ -1,0 +1,48 @@
+"""The courses of a learning rate as functions in code, number for number those of `rate_at`."""
+
+from fitdash.spec.callbacks import LearningRateSchedulerArgs
+from fitdash.spec.compile import resolved_learning_rate
+from fitdash.spec.experiment import Experiment
+
+
+def numbers_of(args: LearningRateSchedulerArgs, experiment: Experiment) -> dict[str, str]:
+    """What the formulas hold: the first rate, the factor, what is left beside it, epochs."""
+    compiled = experiment.compile
+    factor = float(args.factor)
+    return {
+        "initial": repr(float(resolved_learning_rate(compiled.optimizer, compiled.learning_rate))),
+        "factor": repr(factor),
+        "rest": repr(1 - factor),
+        "every": str(args.every),
+        "last": str(max(1, experiment.fit.epochs - 1)),
+    }
+
+
+def python_schedule(name: str, args: LearningRateSchedulerArgs, experiment: Experiment) -> str:
+    """A Python function from the epoch, counted from 0, to the rate."""
+    body = "\n    ".join(PYTHON[args.schedule]).format(**numbers_of(args, experiment))
+    return f"def {name}(epoch, rate):\n    {body}"
+
+
+def r_schedule(args: LearningRateSchedulerArgs, experiment: Experiment) -> str:
+    """An R function of the same."""
+    return R[args.schedule].format(**numbers_of(args, experiment))
+
+
+PYTHON = {
+    "step": ["return {initial} * {factor} ** (epoch // {every})"],
+    "exponential": ["return {initial} * {factor} ** (epoch / {every})"],
+    "warmup": ["return {initial} * min(1.0, (epoch + 1) / {every})"],
+    "linear": ["left = 1 - min(1.0, epoch / {last})", "return {initial} * ({factor} + {rest} * left)"],
+    "cosine": [
+        "left = (1 + math.cos(math.pi * min(1.0, epoch / {last}))) / 2",
+        "return {initial} * ({factor} + {rest} * left)",
+    ],
+}
+R = {
+    "step": "function(epoch, lr) {initial} * {factor} ^ (epoch %/% {every})",
+    "exponential": "function(epoch, lr) {initial} * {factor} ^ (epoch / {every})",
+    "warmup": "function(epoch, lr) {initial} * min(1, (epoch + 1) / {every})",
+    "linear": "function(epoch, lr) {initial} * ({factor} + {rest} * (1 - min(1, epoch / {last})))",
+    "cosine": "function(epoch, lr) {initial} * ({factor} + {rest} * (1 + cos(pi * min(1, epoch / {last}))) / 2)",
+}

@@ -1,0 +1,124 @@
+"""The parts that a fitdash script and a Keras script share: data, callbacks, arguments of fit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fitdash.export.recipe import Recipe
+from fitdash.export.schedules import python_schedule
+from fitdash.export.writing import call, listed, named, python
+from fitdash.spec.arg import changed_in
+from fitdash.spec.callbacks import CallbackArgs, LearningRateSchedulerArgs
+
+ALWAYS = ("filepath", "filename")  # callbacks whose library asks for them
+BY_HAND = ("validation_data", "class_weight", "sample_weight")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Names of the parts of the data in a script.
+
+    Attributes:
+        train: What stands behind an array for its training rows: "[train]", or nothing.
+        held: The same for the rows that are held out; empty where `fit` cuts them, or nothing is.
+        learned: Which rows the columns are learned from, as an argument.
+    """
+
+    train: str = ""
+    held: str = ""
+    learned: str = ""
+
+
+def rows_of(recipe: Recipe) -> Rows:
+    """How the script names its rows."""
+    fit = recipe.experiment.fit
+    if fit.validation_data is not None:
+        return Rows(train="[train]", held="[val]", learned="train=train")
+    return Rows(learned=f"validation_split={python(fit.validation_split)}" if fit.validation_split else "")
+
+
+def data_lines(recipe: Recipe) -> list[str]:
+    """Load the data, hold rows out, make arrays."""
+    experiment, rows = recipe.experiment, rows_of(recipe)
+    held, column = experiment.fit.validation_data, experiment.fit.sample_weight
+    lines = [f"data = {load(recipe)}"]
+    if held is not None:
+        how = named({"kind": held.kind} | ({} if held.kind == "last" else {"seed": experiment.seed}))
+        lines.append(f"train, val = {call('data.hold_out', [python(held.share), *how])}")
+    given = [rows.learned] if rows.learned else []
+    given += ["one_hot=True"] if recipe.output.target == "one_hot" else []
+    given += [] if column is None else named({"sample_weight": column})
+    names = "x, y" if column is None else "x, y, weight"
+    return [*lines, f"{names} = {call('data.arrays', given)}"]
+
+
+def load(recipe: Recipe) -> str:
+    """The call that gives the data."""
+    data = recipe.experiment.data
+    name = data.filename or "" if data.name == "upload" else data.name
+    settings = {k: v for k, v in changed_in(data).items() if k not in ("name", "content", "filename")}
+    return call("fd.load_dataset", [python(name), *named(settings)])
+
+
+def validation(recipe: Recipe) -> list[str]:
+    """The held out rows as an argument of fit, or nothing."""
+    held = rows_of(recipe).held
+    arrays = ["x", "y"] if recipe.experiment.fit.sample_weight is None else ["x", "y", "weight"]
+    return [f"validation_data=({', '.join(f'{one}{held}' for one in arrays)})"] if held else []
+
+
+def fit_settings(recipe: Recipe) -> dict[str, Any]:
+    """The plain arguments of fit that differ from their defaults, in the order of their declaration."""
+    return {name: value for name, value in changed_in(recipe.experiment.fit).items() if name not in BY_HAND}
+
+
+def schedules(recipe: Recipe) -> list[str]:
+    """The functions that the schedulers call."""
+    experiment = recipe.experiment
+    return [
+        python_schedule(schedule_name(recipe, place), args, experiment)
+        for place, args in enumerate(experiment.callbacks)
+        if isinstance(args, LearningRateSchedulerArgs)
+    ]
+
+
+def schedule_name(recipe: Recipe, place: int) -> str:
+    """Name of the function of the scheduler at this place: schedule, schedule_2, …"""
+    earlier = recipe.experiment.callbacks[: place + 1]
+    count = sum(isinstance(args, LearningRateSchedulerArgs) for args in earlier)
+    return "schedule" if count == 1 else f"schedule_{count}"
+
+
+def needs_math(recipe: Recipe) -> bool:
+    """Whether a schedule calls a function of `math`."""
+    return any("math." in text for text in schedules(recipe))
+
+
+def callback_calls(recipe: Recipe, module: str) -> list[str]:
+    """The calls that make the callbacks of a library."""
+    return [
+        _callback(args, schedule_name(recipe, place), module) for place, args in enumerate(recipe.experiment.callbacks)
+    ]
+
+
+def callbacks_argument(calls: list[str]) -> list[str]:
+    """The callbacks as an argument of fit, or nothing."""
+    return [f"callbacks={listed(calls)}"] if calls else []
+
+
+def _callback(args: CallbackArgs, schedule: str, module: str) -> str:
+    return call(f"{module}.{args.kind}", callback_arguments(args, schedule))
+
+
+def callback_arguments(args: CallbackArgs, schedule: str) -> list[str]:
+    """What a callback is given: what differs from its defaults."""
+    given = callback_settings(args)
+    if isinstance(args, LearningRateSchedulerArgs):
+        return [schedule, *named({"verbose": args.verbose} if args.verbose else {})]
+    return named(given)
+
+
+def callback_settings(args: CallbackArgs) -> Mapping[str, Any]:
+    """The settings of a callback that are written down."""
+    always = {name: getattr(args, name) for name in ALWAYS if hasattr(args, name)}
+    return always | changed_in(args)

@@ -1,0 +1,77 @@
+"""How calls and values are written down, in Python and in R."""
+
+import json
+from collections.abc import Mapping, Sequence
+from textwrap import indent
+from typing import Any
+
+WIDTH = 100
+
+
+def call(name: str, arguments: Sequence[str], *, last: str = ",", by: int = 4) -> str:
+    """A call on one line if it fits, else with an argument on each line.
+
+    Args:
+        name: What is called.
+        arguments: As they are written.
+        last: What stands behind the last argument; R takes nothing there.
+        by: Spaces of an indent.
+    """
+    line = f"{name}({', '.join(arguments)})"
+    if len(line) <= WIDTH and "\n" not in line:
+        return line
+    rows = ",\n".join(indent(argument, " " * by) for argument in arguments)
+    return f"{name}(\n{rows}{last}\n)"
+
+
+def listed(items: Sequence[str]) -> str:
+    """A Python list on one line if it fits, else an item on each line."""
+    line = f"[{', '.join(items)}]"
+    if len(line) <= WIDTH - 12 and "\n" not in line:
+        return line
+    return "[\n" + "".join(f"{indent(item, '    ')},\n" for item in items) + "]"
+
+
+def python(value: Any) -> str:
+    """A value as Python writes it."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(python(one) for one in value)}]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{python(key)}: {python(one)}" for key, one in value.items()) + "}"
+    return repr(value)
+
+
+def r(value: Any) -> str:
+    """A value as R writes it: integers with L, lists for several, names quoted."""
+    if value is None or isinstance(value, bool):
+        return {None: "NULL", True: "TRUE", False: "FALSE"}[value]
+    if isinstance(value, int):
+        return f"{value}L" if abs(value) < 2**31 else str(value)
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return f"list({', '.join(f'{r(str(key))} = {r(float(one))}' for key, one in value.items())})"
+    return f"list({', '.join(r(one) for one in value)})"
+
+
+def named(values: Mapping[str, Any]) -> list[str]:
+    """Python's named arguments."""
+    return [f"{name}={python(value)}" for name, value in values.items()]
+
+
+def r_named(values: Mapping[str, Any]) -> list[str]:
+    """R's named arguments."""
+    return [f"{name} = {r(value)}" for name, value in values.items()]
+
+
+def joined(
+    *, imports: Sequence[str], functions: Sequence[str], sections: Sequence[Sequence[str]], notes: Sequence[str] = ()
+) -> str:
+    """A Python script: what has to be known first, imports, functions with room around them, the other sections."""
+    head = "\n\n".join(filter(None, ["\n".join(f"# {note}" for note in notes), "\n".join(imports)]))
+    body = "\n\n".join("\n".join(lines) for lines in sections)
+    return "\n\n\n".join([head, *functions, body]) + "\n" if functions else f"{head}\n\n{body}\n"

@@ -1,0 +1,102 @@
+"""Experiments that are written as code: every kind of data, every callback, every way to hold rows out."""
+
+from fitdash.data.upload import keep
+from fitdash.spec.callbacks import (
+    CSVLoggerArgs,
+    EarlyStoppingArgs,
+    LearningRateSchedulerArgs,
+    ModelCheckpointArgs,
+    ReduceLROnPlateauArgs,
+    TerminateOnNaNArgs,
+)
+from fitdash.spec.compile import OPTIMIZERS, CompileArgs
+from fitdash.spec.dataset import BUNDLED, TOYS, DatasetArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.spec.network import NetworkArgs
+
+SMALL = NetworkArgs(width=6, depth=1)
+
+
+def recipe(data="iris", network=SMALL, compile=None, callbacks=(), seed=3, **fit):
+    """A small experiment."""
+    return Experiment(
+        data=data if isinstance(data, DatasetArgs) else DatasetArgs(name=data),
+        network=network,
+        compile=compile or CompileArgs(),
+        fit=FitArgs(**{"epochs": 3, "batch_size": 16, "verbose": 0} | fit),
+        callbacks=callbacks,
+        seed=seed,
+    )
+
+
+def table(rows=60):
+    """A CSV file with gaps, words, a column of weights and a column that is empty."""
+    lines = [
+        f"{'' if i % 7 == 0 else i * 0.37},{'red' if i % 3 else 'blue'},,{i % 4 + 1},{'ab'[(i * i + i // 5) % 2]}"
+        for i in range(rows)
+    ]
+    return "size,colour,nothing,weight,kind\n" + "\n".join(lines) + "\n"
+
+
+def upload(folder, **settings):
+    """The file, kept as the page keeps it."""
+    content = keep(table().encode(), folder, "my data.csv")
+    return DatasetArgs(name="upload", content=content, filename="my data.csv", **settings)
+
+
+def recipes(uploads):
+    """By name."""
+    net = NetworkArgs(width=5, depth=3, activation="tanh", dropout=0.3)
+    mine = upload(uploads)
+    return {
+        **{name: recipe(name, epochs=2, validation_split=0.2) for name in (*BUNDLED, *TOYS)},
+        "defaults": Experiment(data=DatasetArgs(name="iris")),
+        "toy_settings": recipe(DatasetArgs(name="spiral", samples=200, noise=0.3, classes=4, order="sorted")),
+        "upload": recipe(mine, validation_data=HoldOut(share=0.25)),
+        "upload_weights": recipe(mine, sample_weight="weight", validation_data=HoldOut(kind="random")),
+        "upload_weights_split": recipe(mine, sample_weight="weight", validation_split=0.3, class_weight={1: 2.0}),
+        "upload_number": recipe(
+            upload(uploads, target="weight", features=("colour", "size"), task="regression"),
+            validation_data=HoldOut(kind="stratified"),
+        ),
+        "features": recipe(DatasetArgs(name="wine", features=("alcohol", "hue")), validation_split=0.1),
+        **{f"held_{kind}": recipe(validation_data=HoldOut(kind=kind, share=0.3)) for kind in ("random", "last")},
+        "held_numbers": recipe("diabetes", validation_data=HoldOut()),
+        "balanced_held": recipe(class_weight="balanced", validation_data=HoldOut()),
+        "balanced_split": recipe(DatasetArgs(name="wine"), class_weight="balanced", validation_split=0.25),
+        "weights": recipe(class_weight={0: 0.5, 2: 3.0}),
+        "dropout": recipe("moons", network=net, validation_split=0.2),
+        "linear": recipe(network=NetworkArgs(depth=0)),
+        "bends": recipe(network=NetworkArgs(width=4, depth=1, activation="gelu")),
+        "steps": recipe(steps_per_epoch=4, validation_split=0.2, validation_steps=1, validation_batch_size=7),
+        "order": recipe(shuffle="batch", validation_freq=(1, 3), validation_split=0.3),
+        "no_order": recipe(shuffle=False, initial_epoch=1, epochs=4, batch_size=None),
+        **{f"optimizer_{name}": recipe(compile=CompileArgs(optimizer=name)) for name in OPTIMIZERS},
+        "optimizer_set": recipe(
+            compile=CompileArgs(optimizer="sgd", learning_rate=0.05, momentum=0.9, weight_decay=0.01)
+        ),
+        "one_hot": recipe(compile=CompileArgs(loss="categorical_crossentropy", metrics=("acc", "precision", "auc"))),
+        "hinge": recipe("moons", compile=CompileArgs(loss="hinge", metrics=())),
+        "crossentropy": recipe("moons", compile=CompileArgs(loss="crossentropy", metrics=("ce", "accuracy"))),
+        "short_names": recipe("diabetes", compile=CompileArgs(loss="mae", metrics=("mse", "mape"))),
+        **{name: recipe(epochs=5, validation_split=0.2, callbacks=callbacks) for name, callbacks in CALLED.items()},
+    }
+
+
+CALLED = {
+    "early": (EarlyStoppingArgs(monitor="loss", mode="max", patience=1, restore_best_weights=True, verbose=1),),
+    "plateau": (ReduceLROnPlateauArgs(monitor="loss", mode="max", patience=0, factor=0.5, min_lr=0.0001),),
+    "files": (
+        ModelCheckpointArgs(filepath="{epoch:02d}-{val_loss:.2f}.pt", save_best_only=True),
+        CSVLoggerArgs(filename="numbers.csv", separator="\t"),
+        TerminateOnNaNArgs(),
+    ),
+    "cosine": (LearningRateSchedulerArgs(),),
+    "linear_course": (LearningRateSchedulerArgs(schedule="linear", factor=0),),
+    "warmup": (LearningRateSchedulerArgs(schedule="warmup", every=3, verbose=1), ReduceLROnPlateauArgs(patience=1)),
+    "steps_down": (
+        LearningRateSchedulerArgs(schedule="step", every=2, factor=0.3),
+        LearningRateSchedulerArgs(schedule="exponential", every=3),
+    ),
+}
