@@ -1,6 +1,7 @@
 """The action bar: Fit and what steers a run, seed, what to start from, the pace; beneath it the plan line."""
 
 import sys
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -8,9 +9,11 @@ import streamlit as st
 
 from fitdash.errors import FitdashError
 from fitdash.runs.recorder import Recorder
+from fitdash.runs.runner import Run
 from fitdash.runs.steering import RATES, Control
 from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
+from fitdash.ui import several
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.filling import pour
 from fitdash.ui.form import Draft, draw_form
@@ -58,7 +61,7 @@ def _fit(desk: Desk, form: Draft, busy: bool) -> None:
         width=WIDTH,
     )
     if asked and not form.problems:
-        _start(desk, form.experiment)
+        _start(desk, form.variants)
 
 
 def _choices(desk: Desk) -> None:
@@ -111,7 +114,8 @@ def _plan(form: Draft) -> None:
         return
     plan = plan_of(form.experiment.fit, form.facts)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"Plan: {plan_line(plan)}.", width="content")
+        runs = several.told(form.variants)
+        st.markdown(f"Plan: {' · '.join(filter(None, (runs, plan_line(plan))))}.", width="content")
         if form.remarks:
             many = f"{len(form.remarks)} remark{'s' * (len(form.remarks) > 1)}"
             st.markdown(f":orange[{many}]", width="content", help=escaped(" ".join(form.remarks)))
@@ -142,23 +146,27 @@ def _why_not(busy: bool, form: Draft) -> str:
     return "There is something to fix first: it is marked in the form." if form.problems else "Train this."
 
 
-def _start(desk: Desk, experiment: Experiment) -> None:
-    """Hand the draft to the runner and show the run."""
+def _start(desk: Desk, experiments: Sequence[Experiment]) -> None:
+    """Hand the draft to the runner and show the run, the first one where there are several."""
     origin = shown_run(desk).uid if _goes_on(desk) else None
     try:
-        run = desk.runner.submit(
-            partial(_train, experiment, origin),
-            experiment=experiment.to_dict(),
-            name=experiment.data.filename or experiment.data.name,
-            pace=st.session_state["pace"],
-            parent=origin,
-        )
+        runs = [_submit(desk, experiment, origin) for experiment in experiments]
     except FitdashError as error:
         st.error(escaped(str(error)))
         return
     desk.writer.flush(2.0)
-    show(run.uid)
+    show(runs[0].uid)
     st.rerun()
+
+
+def _submit(desk: Desk, experiment: Experiment, origin: str | None) -> Run:
+    return desk.runner.submit(
+        partial(_train, experiment, origin),
+        experiment=experiment.to_dict(),
+        name=experiment.data.filename or experiment.data.name,
+        pace=st.session_state["pace"],
+        parent=origin,
+    )
 
 
 def _train(experiment: Experiment, origin: str | None, recorder: Recorder, control: Control) -> None:

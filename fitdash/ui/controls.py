@@ -9,6 +9,7 @@ import streamlit as st
 from fitdash.spec.arg import Setting, Settings, settings_of
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import HoldOut
+from fitdash.ui import several
 from fitdash.ui.changes import Live
 from fitdash.ui.reading import OPTIONS, UNSET, start_of
 from fitdash.ui.words import choice_word, escaped, help_of, label_of, number, unset_word
@@ -32,6 +33,7 @@ class Around:
         facts: The data, None while there is none.
         live: The run that is on, whose settings some controls change.
         basic: The form is short.
+        several: Addresses of the settings that several values can be listed of.
     """
 
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -43,15 +45,16 @@ class Around:
     facts: Facts | None = None
     live: Live = field(default_factory=Live)
     basic: bool = False
+    several: Collection[str] = ()
 
     def leaves_out(self, setting: Setting, where: str, told_as: str) -> bool:
         """Whether a short form does without this control: it is rare, at its default, and nothing is wrong with it."""
-        value = st.session_state.get(f"{where}.{setting.name}", setting.default)
-        is_plain = (
-            value in (setting.default, str(setting.default), None, UNSET)
-            and f"{told_as}.{setting.name}" not in self.problems
-        )
-        return self.basic and setting.arg.rare and is_plain
+        key = f"{where}.{setting.name}"
+        if not (self.basic and setting.arg.rare) or f"{told_as}.{setting.name}" in self.problems:
+            return False
+        value = st.session_state.get(key, setting.default)
+        in_link = key not in st.session_state and key in st.query_params
+        return not in_link and value in (setting.default, str(setting.default), None, UNSET)
 
     def is_off(self, address: str) -> bool:
         """Whether a control cannot be moved, because that would have no effect."""
@@ -105,6 +108,8 @@ def control(setting: Setting, key: str, around: Around, *, address: str = "") ->
         if key in around.live.now:
             common |= {"on_change": around.live.change, "args": [key]}
         draw(setting, key, around, common)
+        if address in around.several:
+            several.field(setting, key)
         note(setting, address, around)
     if setting.base in DETAILS:
         DETAILS[setting.base](key, around)

@@ -13,7 +13,8 @@ from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
 from fitdash.spec.network import NetworkArgs, parameters_of
 from fitdash.spec.notes import notes_in
-from fitdash.ui import cards, datasets, strip
+from fitdash.spec.space import varying
+from fitdash.ui import cards, datasets, several, strip
 from fitdash.ui.changes import Live
 from fitdash.ui.controls import Around, control, controls
 from fitdash.ui.copy_link import copy_link
@@ -28,12 +29,21 @@ ORDER = [argument.name for argument in FIT_ARGUMENTS]
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What the form says: the experiment, the data it names, everything that stops a run, and what is worth knowing."""
+    """What the form says.
+
+    Attributes:
+        experiment: The draft.
+        facts: The data it names.
+        problems: Everything that stops a run.
+        remarks: What is worth knowing.
+        variants: What Fit starts: the draft, or one experiment for each of the listed values.
+    """
 
     experiment: Experiment
     facts: Facts | None
     problems: tuple[str, ...]
     remarks: tuple[str, ...] = ()
+    variants: tuple[Experiment, ...] = ()
 
 
 def draw_form(live: Live, *, continues: bool = False) -> Draft:
@@ -43,6 +53,10 @@ def draw_form(live: Live, *, continues: bool = False) -> Draft:
         live: The run that is on, whose settings some controls change.
         continues: The weights of an earlier run would be the first ones.
     """
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="above-form"):
+        st.toggle("Basic", key="basic", bind="query-params", help="Leaves out the rarer settings that are not set.")
+        several.switch()
+        copy_link()
     datasets.restore()
     cards.restore()
     experiment = read_experiment(_value)
@@ -67,6 +81,8 @@ def _judged(experiment: Experiment, live: Live, continues: bool) -> tuple[Draft,
     loaded = datasets.look(experiment.data)
     found = [(problem.where, problem.text) for problem in problems_in(experiment, loaded.facts)]
     found += [("data.content", text) for text in loaded.problems]
+    variants, wrong = ((experiment,), []) if found else several.variants(experiment, loaded.facts)
+    found += wrong
     notes = notes_in(experiment, loaded.facts, continues=continues) if loaded.facts else []
     noted = [(note.where, note.text) for note in notes]
     problems = _by_place(found)
@@ -87,9 +103,11 @@ def _judged(experiment: Experiment, live: Live, continues: bool) -> tuple[Draft,
         facts=loaded.facts,
         live=live,
         basic=bool(st.session_state.get("basic")),
+        several=varying(experiment) if st.session_state.get(several.SWITCH) else (),
     )
     told, remarked = (tuple(text for _, text in one) for one in (found, noted))
-    return Draft(experiment=experiment, facts=loaded.facts, problems=told, remarks=remarked), around
+    draft = Draft(experiment=experiment, facts=loaded.facts, problems=told, remarks=remarked, variants=variants)
+    return draft, around
 
 
 def _by_place(sentences: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -102,9 +120,6 @@ def _by_place(sentences: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 def _draw(draft: Draft, around: Around) -> None:
     experiment, facts = draft.experiment, draft.facts
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="above-form"):
-        st.toggle("Basic", key="basic", bind="query-params", help="Leaves out the rarer settings that are not set.")
-        copy_link()
     with _section("Data", datasets.line(experiment.data, facts), "data", around, expanded=True):
         datasets.draw(experiment.data, around)
     with _section("Network", _network_line(experiment, facts), "network", around):
