@@ -15,6 +15,7 @@ from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
 from fitdash.ui import several
 from fitdash.ui.changes import experiment_now, live_of
+from fitdash.ui.estimate import eta_seconds
 from fitdash.ui.filling import pour
 from fitdash.ui.form import Draft, draw_form
 from fitdash.ui.planned import difference_line, plan_line
@@ -22,7 +23,7 @@ from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import begun_elsewhere, show, shown_run, state
 from fitdash.ui.steer import WIDTH, buttons, standing
-from fitdash.ui.words import escaped
+from fitdash.ui.words import duration, escaped
 
 NEW, CONTINUE = "new weights", "continue"
 PACES: dict[Any, str] = {"watchable": "watchable", "full": "full speed"}
@@ -46,7 +47,7 @@ def draft(desk: Desk) -> None:
             _fit(desk, form, now.is_busy)
             buttons(desk, now)
         with st.container(key="plan", gap="xxsmall"):
-            _plan(form)
+            _plan(form, run)
             _beside(desk, form, run)
 
 
@@ -103,7 +104,7 @@ def _choices(desk: Desk) -> None:
     )
 
 
-def _plan(form: Draft) -> None:
+def _plan(form: Draft, run: Snapshot) -> None:
     """What pressing Fit would do; where nothing is held out, one click that changes it."""
     if form.problems:
         first, *others = form.problems
@@ -114,8 +115,10 @@ def _plan(form: Draft) -> None:
         return
     plan = plan_of(form.experiment.fit, form.facts)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        runs = several.told(form.variants)
-        st.markdown(f"Plan: {' · '.join(filter(None, (runs, plan_line(plan))))}.", width="content")
+        seconds = eta_seconds(plan, form.experiment, run, st.session_state["pace"])
+        time = "" if seconds is None else f"about {duration(seconds * len(form.variants))}"
+        said = filter(None, (several.told(form.variants), plan_line(plan), time))
+        st.markdown(f"Plan: {' · '.join(said)}.", width="content")
         if form.remarks:
             many = f"{len(form.remarks)} remark{'s' * (len(form.remarks) > 1)}"
             st.markdown(f":orange[{many}]", width="content", help=escaped(" ".join(form.remarks)))
