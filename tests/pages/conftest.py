@@ -102,4 +102,5 @@ def texts(page):
 
 def charts(page):
     """The metrics of the charts that are drawn, in their order."""
-    return [json.loads(element.proto.json)["name"].removeprefix("chart-") for element in page.get("bidi_component")]
+    names = [json.loads(element.proto.json).get("name", "") for element in page.get("bidi_component")]
+    return [name.removeprefix("chart-") for name in names if name.startswith("chart-")]
