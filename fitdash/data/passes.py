@@ -145,7 +145,7 @@ class Window:
         self.known = steps if known is None else known if steps is None else min(steps, known)
         self._rest: Iterator[Batch] | None = None
         self._is_fresh = False
-        self._warned = False
+        self._warned: set[bool] = set()
 
     @property
     def steps(self) -> int | None:
@@ -166,7 +166,7 @@ class Window:
             raise DataError("The data is empty: it gave no batch.")
 
     def epoch(self) -> Iterator[Batch]:
-        """The batches of one evaluation; warns once where there are fewer than asked for."""
+        """The batches of one evaluation; warns once of fewer than asked for, and once of none."""
         if self._rest is None or (self.source.reiterable and not self._is_fresh):
             self._rest = self.source.batches()
         self._is_fresh = False
@@ -181,10 +181,11 @@ class Window:
             self._warn(taken)
 
     def _warn(self, taken: int) -> None:
-        if not self._warned:
-            self._warned = True
+        is_empty = taken == 0
+        if is_empty not in self._warned:
+            self._warned.add(is_empty)
             asked = "" if self.asked is None else f" of {self.asked}"
-            what = "what there was is used" if taken else "nothing is measured from here on"
+            what = "nothing is measured from here on" if is_empty else "what there was is used"
             warnings.warn(
                 f"The data to evaluate ran out of data after {taken}{asked} steps; {what}.",
                 stacklevel=2,

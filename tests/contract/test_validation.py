@@ -213,6 +213,17 @@ def test_11_14_an_iterator_goes_on_where_it_stopped_and_warns_once_when_empty():
     assert len(history.history["loss"]) == 5
 
 
+def test_11_14_what_is_short_and_what_is_empty_are_told_apart():
+    with pytest.warns(UserWarning, match="ran out of data") as told:
+        history = noting().fit(
+            *counted(4), epochs=4, validation_data=iter(batches(3)), validation_steps=2, verbose=0
+        )  # fmt: skip
+
+    assert ["1 of 2 steps" in str(told[0].message), "0 of 2 steps" in str(told[1].message)] == [True, True]
+    assert len(told) == 2
+    assert len(history.history["val_loss"]) == 2
+
+
 def test_11_14_no_more_is_drawn_from_an_iterator_than_is_measured():
     drawn = []
 
