@@ -18,15 +18,15 @@ from fitdash.engine.callbacks.list import CallbackList, make_callbacks
 from fitdash.engine.devices import device_of, few_threads, target_of
 from fitdash.engine.history import History
 from fitdash.engine.objective import Objective
-from fitdash.engine.outputs import classes_of, joined, probabilities_of, warn_unless_probabilities
 from fitdash.engine.prepare import Given, Prepared, evaluation_source, prepared
 from fitdash.engine.steps import Step
 from fitdash.errors import NotCompiledError, SettingError
 from fitdash.module_methods import ModuleMethods
+from fitdash.predictions import Predictions
 from fitdash.single_batches import SingleBatches, Values, values_of
 
 
-class Model(SingleBatches, ModuleMethods):
+class Model(Predictions, SingleBatches, ModuleMethods):
     """A module that can be fitted.
 
     Args:
@@ -92,11 +92,10 @@ class Model(SingleBatches, ModuleMethods):
             This model.
 
         Raises:
-            SettingError: an unknown name.
+            SettingError: everything that is wrong, such as an unknown name; nothing has changed then.
 
         Source: R keras `compile`.
         """
-        optimizers.is_known(optimizer)
         measured = {
             "loss": loss,
             "metrics": metrics,
@@ -104,11 +103,15 @@ class Model(SingleBatches, ModuleMethods):
             "weighted_metrics": weighted_metrics,
             "sample_weight_mode": sample_weight_mode,
         }
-        objective = Objective(**measured)
-        if precision not in ("float32", "bfloat16"):
-            raise SettingError(f'precision must be "float32" or "bfloat16", got {precision!r}.')
-        if device is not None:
-            self.module.to(device_of(device))
+        problems = arguments.Problems()
+        problems.checked(optimizers.is_known, optimizer)
+        objective = problems.checked(Objective, **measured)
+        place = None if device is None else problems.checked(device_of, device)
+        problems.checked(arguments.rounding, precision)
+        problems.refuse()
+        assert objective is not None
+        if place is not None:
+            self.module.to(place)
         self._optimizer_given, self._optimizer = optimizer, None
         self._measured = measured
         self._settings = {"optimizer": optimizer, **measured, "run_eagerly": run_eagerly, "precision": precision}
@@ -221,7 +224,7 @@ class Model(SingleBatches, ModuleMethods):
             validation_freq=validation_freq,
             callbacks=callbacks,
         )
-        fit = prepared(given, self._feed, self._target)
+        fit = prepared(given, self._feed, self._target, self._step.forward)
         return self._run(fit, given)
 
     def _run(self, fit: Prepared, given: Given) -> History:
@@ -259,7 +262,7 @@ class Model(SingleBatches, ModuleMethods):
             self.training = None
         return history
 
-    # evaluate and predict ---------------------------------------------------------------------------------------------
+    # evaluate ---------------------------------------------------------------------------------------------------------
 
     def evaluate(
         self,
@@ -292,48 +295,14 @@ class Model(SingleBatches, ModuleMethods):
         """
         objective = self._compiled("evaluate", needs_loss=True)
         source = self._feed if x is None else x
-        window = evaluation_source(source, y, sample_weight, batch_size, steps, self._target)
+        window = evaluation_source(
+            source, y, sample_weight, batch_size, steps, self._target, verbose=verbose, callbacks=callbacks
+        )
         told = self._told(callbacks, arguments.verbosity(verbose), window.steps)
         book = objective.new_book()  # its own: a callback may evaluate while another evaluation runs
         with few_threads():
             logs = loop.evaluate(self, self._step, book, window, told, alone=True)
         return values_of(logs, return_dict)
-
-    def predict(
-        self, x: Any, batch_size: Any = None, verbose: Any = None, steps: Any = None, callbacks: Any = None
-    ) -> Any:
-        """The module's outputs for data, as NumPy arrays in its own containers.
-
-        Args:
-            x: As in `fit`; targets and weights that a source yields are ignored.
-            batch_size: Samples per call of the module, None: 32.
-            verbose: 0 silent (also None), 1 progress bar, 2 a line.
-            steps: At most so many batches.
-            callbacks: Told about predicted batches.
-
-        Returns:
-            (n, …) array, or a list or dict of them.
-
-        Source: R keras `predict`.
-        """
-        window = evaluation_source(x, None, None, batch_size, steps, self._target, needs_y=False)
-        told = self._told(callbacks, arguments.verbosity(verbose, unset=0), window.steps)
-        with few_threads():
-            return joined(loop.predict(self, self._forward, window, told))
-
-    def predict_proba(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
-        """`predict`, with the outputs of a logits loss turned into probabilities; warns if they are none."""
-        found = self._probabilities(x, batch_size, verbose, steps)
-        warn_unless_probabilities(found)
-        return found
-
-    def predict_classes(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
-        """Class indices: the most probable column, or whether the only one is above 0.5 (int32)."""
-        return classes_of(self._probabilities(x, batch_size, verbose, steps))
-
-    def _probabilities(self, x: Any, *how: Any) -> Any:
-        links = [] if self._objective is None else self._objective.links
-        return probabilities_of(self.predict(x, *how), links)
 
     # what callbacks use -----------------------------------------------------------------------------------------------
 

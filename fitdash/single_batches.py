@@ -5,13 +5,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.data.adapter import Batch
-from fitdash.data.weights import ClassWeights
+from fitdash.data.adapter import Target
 from fitdash.engine import loop
-from fitdash.engine.devices import target_of
 from fitdash.engine.objective import Objective
 from fitdash.engine.objective_book import Book
-from fitdash.engine.prepare import evaluation_source
+from fitdash.engine.prepare import single_batch
 from fitdash.engine.steps import Step
 
 Values = float | list[float] | dict[str, float]
@@ -33,8 +31,7 @@ class SingleBatches:
         Source: R keras `train_on_batch`.
         """
         self._compiled("train_on_batch", needs_loss=True)
-        weights = None if class_weight is None else ClassWeights(class_weight)
-        batch = self._batch(x, y, sample_weight)
+        batch, weights = single_batch(x, y, sample_weight, self._target, class_weight=class_weight)
         self._single_book.reset()
         self.module.train()
         self._step.prepare()
@@ -48,7 +45,7 @@ class SingleBatches:
         Source: R keras `test_on_batch`.
         """
         self._compiled("test_on_batch", needs_loss=True)
-        batch = self._batch(x, y, sample_weight)
+        batch, _ = single_batch(x, y, sample_weight, self._target)
         self._single_book.reset()
         with loop.evaluating(self.module):
             self._step.test(batch, self._single_book)
@@ -59,13 +56,13 @@ class SingleBatches:
 
         Source: R keras `predict_on_batch`.
         """
+        batch, _ = single_batch(x, None, None, self._target, needs_y=False)
         with loop.evaluating(self.module):
-            return self._forward.predict(self._batch(x, None, None, needs_y=False))
+            return self._forward.predict(batch)
 
-    def _batch(self, x: Any, y: Any, weight: Any, *, needs_y: bool = True) -> Batch:
-        """All rows as one batch."""
-        rows = evaluation_source(x, y, weight, None, 1, target_of(self.module), needs_y=needs_y)
-        return next(rows.epoch())
+    @property
+    def _target(self) -> Target:
+        raise NotImplementedError
 
     def _compiled(self, method: str, *, needs_loss: bool = False) -> Objective:
         raise NotImplementedError

@@ -15,6 +15,7 @@ FLOORS = [
         "model",
         "module_methods",
         "single_batches",
+        "predictions",
         "callbacks",
         "optimizers",
         "build",

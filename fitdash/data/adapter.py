@@ -58,8 +58,12 @@ class Target(NamedTuple):
     floating: torch.dtype
 
 
-def kind_of(x: Any) -> str:
+def kind_of(x: Any, name: str = "x") -> str:
     """ "arrays", "dataset", "loader", "iterator", "function" or "iterable": which adapter takes `x`.
+
+    Args:
+        x: What a caller gave as data.
+        name: What it is called in errors.
 
     Raises:
         DataError: nothing here takes it.
@@ -67,7 +71,7 @@ def kind_of(x: Any) -> str:
     from torch.utils.data import DataLoader, Dataset, IterableDataset
 
     if x is None:
-        raise DataError("x must be given, got None.")
+        raise DataError(f"{name} must be given, got None.")
     if isinstance(x, (list, tuple, dict, torch.Tensor)) or hasattr(x, "__array__"):
         return "arrays"
     if isinstance(x, DataLoader):
@@ -78,10 +82,13 @@ def kind_of(x: Any) -> str:
         return "iterator"
     if inspect.isgeneratorfunction(x) or (callable(x) and not isinstance(x, type) and not hasattr(x, "__iter__")):
         return "function"
+    if isinstance(x, (str, bytes)):
+        raise DataError(f"{name} must be data, got the text {x!r:.60}. Read the file first.")
     if hasattr(x, "__iter__") or (hasattr(x, "__len__") and hasattr(x, "__getitem__")):
         return "iterable"
     raise DataError(
-        f"x must be arrays, a DataLoader, a Dataset, a generator or an iterable of batches, got {type(x).__name__}."
+        f"{name} must be arrays, a DataLoader, a Dataset, a generator or an iterable of batches, "
+        f"got {type(x).__name__}."
     )
 
 

@@ -47,7 +47,7 @@ def source_of(
         DataError: `x` cannot be read, or the arrays do not fit together.
         SettingError: an argument that belongs to arrays came with data that is already in batches.
     """
-    kind = kind_of(x)
+    kind = kind_of(x, f"{prefix}x")
     if kind == "arrays":
         if y is None and needs_y:
             raise DataError(f"{prefix}y must be given with arrays, got None. Pass the targets as y.")

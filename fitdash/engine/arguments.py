@@ -122,6 +122,17 @@ def watching(value: Any) -> bool | str:
     raise SettingError(f'view_metrics must be True, False or "auto", got {value!r}.')
 
 
+def rounding(value: Any) -> str:
+    """`precision`: "float32" or "bfloat16".
+
+    Raises:
+        SettingError: anything else.
+    """
+    if value not in ("float32", "bfloat16"):
+        raise SettingError(f'precision must be "float32" or "bfloat16", got {value!r}.')
+    return str(value)
+
+
 def validation_epochs(value: Any) -> Callable[[int], bool]:
     """Whether an epoch (index from 0) is validated, from a number k (every k-th) or a list of epochs from 1.
 

@@ -30,9 +30,16 @@ def device_of(given: Any) -> torch.device:
         best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         return torch.device(best)
     try:
-        return torch.device(given)
+        device = torch.device(given)
     except (RuntimeError, TypeError) as error:
         raise SettingError(f'device must be "auto", "cpu", "cuda", "mps" or a torch device, got {given!r}.') from error
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter is what a torch without CUDA raises
+        raise SettingError(
+            f'device must be there on this machine, got {str(device)!r}. "auto" takes the best.'
+        ) from error
+    return device
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fitdash.data.adapter import Source, Target, kind_of
+from fitdash.data.adapter import Batch, Source, Target, kind_of
 from fitdash.data.arrays import ArraySource, Order, is_plain
 from fitdash.data.feed import DEFAULT_BATCH_SIZE, KINDS, source_of
 from fitdash.data.passes import Passes, Window
@@ -13,6 +13,7 @@ from fitdash.data.weights import ClassWeights
 from fitdash.engine import arguments
 from fitdash.engine.callbacks.list import make_callbacks
 from fitdash.engine.loop import Validation
+from fitdash.engine.steps import Forward
 from fitdash.errors import DataError, SettingError
 
 
@@ -53,13 +54,14 @@ class Prepared:
     params: dict[str, Any]
 
 
-def prepared(given: Given, feed: Any, target: Target) -> Prepared:
+def prepared(given: Given, feed: Any, target: Target, forward: Forward) -> Prepared:
     """Check all arguments of `fit`, split the data and choose its adapters.
 
     Args:
         given: As the caller gave them.
         feed: What `x=None` trains from, or None.
         target: Device and floating-point type of the batches.
+        forward: Calls the module; knows which inputs it needs.
 
     Raises:
         SettingError, DataError, TypeError: everything that is wrong, in one error.
@@ -77,7 +79,7 @@ def prepared(given: Given, feed: Any, target: Target) -> Prepared:
     split = check(arguments.share, given.validation_split)
     due = check(arguments.validation_epochs, given.validation_freq)
     shuffle = check(arguments.shuffling, given.shuffle)
-    class_weight = check(_class_weight, given.class_weight, given.y)
+    class_weight = check(weights_by_class, given.class_weight, given.y)
     check(make_callbacks, given.callbacks, None, 0)
     order: Order = "given" if steps is not None or shuffle is False else "batch" if shuffle == "batch" else "rows"
     whole = "given" if split and given.validation_data is None else order  # a part of it gets the order
@@ -85,6 +87,9 @@ def prepared(given: Given, feed: Any, target: Target) -> Prepared:
     validating = check(
         _validation_source, given, source, split or 0.0, target, validation_size or batch_size, batch_size, order
     )
+    for name, arrays in (("x", source), ("validation x", validating and validating[1])):
+        if isinstance(arrays, ArraySource):
+            check(forward.refuse_missing, arrays.x, name)
     problems.refuse()
     assert source is not None
     assert due is not None
@@ -113,18 +118,29 @@ def prepared(given: Given, feed: Any, target: Target) -> Prepared:
 
 
 def evaluation_source(
-    x: Any, y: Any, weight: Any, batch_size: Any, steps: Any, target: Target, *, needs_y: bool = True
+    x: Any,
+    y: Any,
+    weight: Any,
+    batch_size: Any,
+    steps: Any,
+    target: Target,
+    *,
+    needs_y: bool = True,
+    verbose: Any = None,
+    callbacks: Any = None,
 ) -> Window:
-    """The batches of `evaluate` and `predict`.
+    """The batches of `evaluate` and `predict`; `verbose` and `callbacks` are only checked.
 
     Raises:
-        SettingError, DataError: everything that is wrong, in one error.
+        SettingError, DataError, TypeError: everything that is wrong, in one error.
 
     Source: with `steps` and no batch_size, arrays are cut into that many equal batches, as in Keras.
     """
     problems = arguments.Problems()
     size = problems.checked(arguments.positive, "batch_size", batch_size)
     most = problems.checked(arguments.positive, "steps", steps)
+    problems.checked(arguments.verbosity, verbose)
+    problems.checked(make_callbacks, callbacks, None, 0)
     source = problems.checked(source_of, x, y, weight, target=target, batch_size=size, needs_y=needs_y)
     problems.refuse()
     assert source is not None
@@ -135,7 +151,38 @@ def evaluation_source(
     return window
 
 
-def _class_weight(given: Any, y: Any) -> ClassWeights | None:
+def single_batch(
+    x: Any, y: Any, weight: Any, target: Target, *, class_weight: Any = None, needs_y: bool = True
+) -> tuple[Batch, ClassWeights | None]:
+    """All rows of arrays as one batch, and the class weights understood.
+
+    Raises:
+        SettingError, DataError: everything that is wrong, in one error.
+    """
+    problems = arguments.Problems()
+    by_class = problems.checked(weights_by_class, class_weight, y)
+    source = problems.checked(_rows_of_arrays, x, y, weight, target=target, needs_y=needs_y)
+    problems.refuse()
+    assert source is not None
+    whole = source.narrow(0, source.rows, batch_size=source.rows, order="given")
+    return next(whole.batches()), by_class
+
+
+def _rows_of_arrays(x: Any, y: Any, weight: Any, *, target: Target, needs_y: bool) -> ArraySource:
+    source = source_of(x, y, weight, target=target, needs_y=needs_y)
+    if not isinstance(source, ArraySource):
+        raise DataError(
+            f"x must be the arrays of one batch, got {_named(x)}. Give fit or evaluate a source of batches."
+        )
+    return source
+
+
+def weights_by_class(given: Any, y: Any) -> ClassWeights | None:
+    """`class_weight`, understood.
+
+    Raises:
+        SettingError: it is no mapping of class indices to numbers, or `y` has the targets of several outputs.
+    """
     if given is None:
         return None
     outputs = len(y) if isinstance(y, dict) or (isinstance(y, (list, tuple)) and not is_plain(y)) else 1
@@ -201,7 +248,7 @@ def _from_validation_data(data: Any, target: Target, batch_size: int | None) -> 
         if len(data) not in (2, 3):
             raise SettingError(f"validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} parts.")
         return source_of(*data, target=target, batch_size=batch_size, prefix="validation ")
-    kind = kind_of(data)
+    kind = kind_of(data, "validation_data")
     if kind == "arrays":
         raise SettingError(
             f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches, got one {_described(data)}."

@@ -39,14 +39,25 @@ class Forward:
                 raise
             raise RuntimeError(f"{error}\nx has {_dtypes(x)}; cast it to what the module works with.") from error
 
+    def refuse_missing(self, x: Any, name: str = "x") -> None:
+        """Refuse inputs by keyword that lack one.
+
+        Raises:
+            DataError: naming those that `forward` needs.
+        """
+        if isinstance(x, dict) and (missing := self._names()[0] - set(x)):
+            raise DataError(f"{name} must have the inputs that forward needs; missing: {', '.join(sorted(missing))}.")
+
     def _chosen(self, x: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The inputs that `forward` takes; the others are left out."""
+        self.refuse_missing(x)
+        _, taken = self._names()
+        return x if taken is None else {name: part for name, part in x.items() if name in taken}
+
+    def _names(self) -> tuple[set[str], set[str] | None]:
         if self._keywords is None:
             self._keywords = _keywords(self.module)
-        needed, taken = self._keywords
-        if missing := needed - set(x):
-            raise DataError(f"x must have the inputs that forward needs; missing: {', '.join(sorted(missing))}.")
-        return x if taken is None else {name: part for name, part in x.items() if name in taken}
+        return self._keywords
 
 
 class Step:

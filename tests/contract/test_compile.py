@@ -57,6 +57,12 @@ def test_1_1_coarser_precision_still_trains_and_logs_floats():
         model.compile("adam", "mse", precision="int4")
 
 
+@pytest.mark.parametrize("device", ["gpu", "cuda:77", 1.5])
+def test_1_1_a_device_that_is_not_there_is_refused_by_name(device):
+    with pytest.raises(ValueError, match=f"device must be .*{device}"):
+        linear(device=device)
+
+
 def test_1_2_compiling_again_keeps_weights_and_forgets_the_optimizers_state():
     model, fresh = linear(optimizer="adam"), linear(optimizer="adam")
     model.fit(X, Y, epochs=3, verbose=0)

@@ -233,9 +233,47 @@ def test_24_what_is_raised_is_one_family():
             linear().fit(**{"x": X, "y": Y, "verbose": 0} | arguments)
 
 
+def test_24_several_problems_of_compile_come_together_and_change_nothing():
+    model = linear()
+
+    with pytest.raises(ValueError, match="'sgdd'(.|\n)*'msee'(.|\n)*'maee'(.|\n)*device(.|\n)*precision"):
+        model.compile("sgdd", "msee", ["maee"], device="gpu", precision="int8")
+
+    assert model.metrics_names == ["loss"]
+
+
 def test_24_several_problems_of_evaluate_come_together():
-    with pytest.raises(ValueError, match="batch_size must be(.|\n)*steps must be(.|\n)*x has 10, y has 3"):
-        linear().evaluate(X, Y[:3], batch_size=0, steps=0, verbose=0)
+    words = (
+        "batch_size must be(.|\n)*steps must be(.|\n)*verbose must be(.|\n)*callbacks must be(.|\n)*x has 10, y has 3"
+    )
+
+    with pytest.raises(ValueError, match=words):
+        linear().evaluate(X, Y[:3], batch_size=0, steps=0, verbose=7, callbacks=5)
+
+
+def test_24_several_problems_of_predict_come_together():
+    with pytest.raises(ValueError, match="steps must be(.|\n)*verbose must be(.|\n)*dtype object"):
+        linear().predict(X.astype(object), steps=0, verbose=7)
+
+
+def test_24_an_input_that_validation_lacks_is_named_before_anything_trains():
+    model, noter = fd.Model(Inputs()).compile("sgd", "mse"), Noter()
+    a, b = X, np.ones((10, 3), "float32")
+
+    with pytest.raises(ValueError, match="validation x must have the inputs that forward needs; missing: b"):
+        model.fit({"a": a, "b": b}, Y, validation_data=({"a": a}, Y), callbacks=noter, verbose=0)
+
+    assert noter.seen == []
+
+
+@pytest.mark.parametrize(("given", "name"), [({"validation_data": "rows.csv"}, "validation_data"), ({"x": b"1"}, "x")])
+def test_24_text_is_no_data(given, name):
+    noter = Noter()
+
+    with pytest.raises(ValueError, match=f"^{name} must be data, got the text"):
+        linear().fit(**{"x": X, "y": Y, "verbose": 0, "callbacks": noter} | given)
+
+    assert noter.seen == []
 
 
 def test_a_refused_fit_leaves_an_iterator_untouched():

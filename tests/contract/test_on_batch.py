@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import TensorDataset
 
 import fitdash as fd
-from tests.contract.networks import Noting, Pair, counted, linear, parameters, xy
+from tests.contract.networks import Loader, Noting, Pair, counted, linear, parameters, xy
 from tests.parity import compiled, rows, twins, weights
 
 X, Y = xy(10)
@@ -86,6 +87,18 @@ def test_22_1_weights_and_several_outputs():
 def test_22_1_what_is_wrong_is_named(method, arguments, words):
     with pytest.raises((ValueError, TypeError), match=words):
         getattr(linear(), method)(*arguments)
+
+
+@pytest.mark.parametrize("method", ["train_on_batch", "test_on_batch", "predict_on_batch"])
+@pytest.mark.parametrize("source", [Loader([(X, Y), (X, Y)]), TensorDataset(torch.ones(100, 2), torch.ones(100, 1))])
+def test_22_1_a_source_of_batches_is_not_one_batch(method, source):
+    with pytest.raises(ValueError, match="x must be the arrays of one batch, got a"):
+        getattr(linear(), method)(source)
+
+
+def test_22_1_all_that_is_wrong_is_said_at_once():
+    with pytest.raises(ValueError, match="class_weight must map(.|\n)*x has 10, y has 3"):
+        linear().train_on_batch(X, Y[:3], class_weight="balanced")
 
 
 def test_22_2_the_optimizers_state_carries_over_into_fit():
