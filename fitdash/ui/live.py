@@ -11,7 +11,7 @@ from fitdash import options
 from fitdash.charts.curves import Mark, Panel, curve_chart, panels, told
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
-from fitdash.ui import arguments, downloads
+from fitdash.ui import arguments, chips, downloads
 from fitdash.ui.changes import marks
 from fitdash.ui.derived import monitors
 from fitdash.ui.happened import happened
@@ -79,6 +79,7 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
         _hidden(run, hidden)
     else:
         _charts(run)
+        chips.draw(desk, run)
     if not run.is_example:
         downloads.draw(desk.store, run)
     if run.lines:

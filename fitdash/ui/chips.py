@@ -1,0 +1,103 @@
+"""What a run shows, in words under its curves: each with the numbers behind it and one change to try."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from fitdash.charts.findings import Change, Curves, Finding
+from fitdash.charts.rules import findings
+from fitdash.spec.compile import full_name, resolved_learning_rate, resolved_loss
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.ui import datasets
+from fitdash.ui.changes import experiment_now, live_of
+from fitdash.ui.resources import Desk
+from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.words import escaped
+
+COLOURS: dict[str, Any] = {"wrong": "red", "hint": "orange", "note": "gray"}
+ICONS = {"wrong": ":material/report:", "hint": ":material/lightbulb:", "note": ":material/info:"}
+MOST = 4
+
+
+def draw(desk: Desk, run: Snapshot) -> None:
+    """The findings of a run, the gravest first; nothing where there is nothing to say."""
+    found = findings(curves_of(run))[:MOST]
+    with st.container(key="chips", gap="xsmall"):
+        for one in found:
+            _chip(desk, run, one)
+
+
+def _chip(desk: Desk, run: Snapshot, finding: Finding) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"chip-{finding.kind}"):
+        doubt = "" if finding.is_sure else " · not sure"
+        st.badge(f"{escaped(finding.name)}{doubt}", color=COLOURS[finding.weight], icon=ICONS[finding.weight])
+        st.markdown(escaped(finding.text), width="content")
+        if finding.change is not None:
+            _change(desk, run, finding.kind, finding.change)
+
+
+def _change(desk: Desk, run: Snapshot, kind: str, change: Change) -> None:
+    """A button that sets what is proposed; the proposal alone where no control sets it, or it is set already."""
+    if not change.settings:
+        st.markdown(f"*{escaped(change.text)}*", width="content")
+    elif all(st.session_state.get(address) == value for address, value in change.settings.items()):
+        st.markdown("*It is set in the form: press Fit.*", width="content")
+    else:
+        st.button(
+            escaped(change.text.rstrip(".")),
+            key=f"set-{kind}",
+            on_click=_set,
+            args=[desk, run, change.settings],
+            help="Sets it in the form. A run that is on takes it at once where the control says *applies now*.",
+        )
+
+
+def _set(desk: Desk, run: Snapshot, settings: Mapping[str, Any]) -> None:
+    """Put the values into the controls, and hand those over that the run can take now; draw the form again."""
+    live = live_of(desk, run)
+    for address, value in settings.items():
+        st.session_state[address] = value
+        if live.change is not None and address in live.now:
+            live.change(address)
+    st.rerun()
+
+
+def curves_of(run: Snapshot) -> Curves:
+    """The curves of a run, with what is known of it."""
+    history = run.history
+    loss = np.asarray(history.get("loss", []), dtype=float)
+    val = history.get("val_loss")
+    experiment = experiment_now(run)
+    known: dict[str, Any] = {}
+    if experiment is not None:
+        compiled = experiment.compile
+        known = {
+            "trivial": trivial_loss(experiment, datasets.look(experiment.data).facts),
+            "learning_rate": resolved_learning_rate(compiled.optimizer, compiled.learning_rate),
+            "dropout": experiment.network.dropout,
+            "callbacks": tuple(args.kind for args in experiment.callbacks),
+        }
+    return Curves(
+        epochs=np.asarray(run.epochs, dtype=float)[: len(loss)] + 1,
+        loss=loss,
+        val_loss=None if val is None else np.asarray(val, dtype=float),
+        planned=run.planned[1],
+        is_over=not run.is_active,
+        **known,
+    )
+
+
+def trivial_loss(experiment: Experiment, facts: Facts | None) -> float | None:
+    """The loss of the best answer that looks at no input; None where weights move it, or it is not known."""
+    if facts is None or experiment.fit.class_weight is not None or experiment.fit.sample_weight is not None:
+        return None
+    name = full_name(resolved_loss(facts.task, facts.class_count, experiment.compile.loss))
+    if facts.task == "regression":
+        return 1.0 if name == "mean_squared_error" else None  # of a target that is standardised
+    if "crossentropy" not in name or facts.counts is None or (name.startswith("binary") and facts.class_count != 2):
+        return None
+    shares = np.asarray([count for count in facts.counts if count], dtype=float) / sum(facts.counts)
+    return float(-(shares * np.log(shares)).sum())

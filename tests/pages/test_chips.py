@@ -1,0 +1,109 @@
+"""What the page says of a curve, and the change that one click makes."""
+
+import threading
+
+import pytest
+
+from fitdash.engine.callbacks.base import Callback
+from fitdash.spec.compile import CompileArgs
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FitArgs
+from fitdash.ui.chips import trivial_loss
+from tests.pages.conftest import texts, wait_for
+
+
+def badges(page):
+    return [element.proto.body for element in page.markdown if "-badge[" in element.proto.body]
+
+
+def told_run(losses, vals=None, gate=None):
+    """A job that tells these losses, and waits where there is a gate."""
+
+    def job(recorder, control):
+        recorder.set_model(Callback())
+        recorder.set_params({"epochs": len(losses)})
+        recorder.on_train_begin()
+        for epoch, loss in enumerate(losses):
+            recorder.on_epoch_begin(epoch)
+            recorder.on_epoch_end(epoch, {"loss": loss} | ({"val_loss": vals[epoch]} if vals else {}))
+        if gate is not None:
+            gate.wait(60)
+
+    return job
+
+
+@pytest.fixture
+def shown(own_desk, open_page):
+    """A page that shows a run with these losses."""
+
+    def opened(losses, vals=None, experiment=None):
+        desk = own_desk()
+        run = desk.runner.submit(told_run(losses, vals), experiment=(experiment or Experiment()).to_dict(), name="told")
+        assert run.join(60)
+        desk.writer.flush(10)
+        return open_page(run=run.uid)
+
+    return opened
+
+
+def test_a_diverged_run_offers_a_smaller_learning_rate_and_one_click_sets_it(shown):
+    page = shown([2.0, 90.0, float("nan")], [2.0, 3.0, 4.0])
+    assert "The loss is not a number in epoch 3, 90.00 the epoch before" in texts(page)
+
+    page.button(key="set-diverged").click().run()
+
+    assert not page.exception
+    assert page.number_input(key="compile.learning_rate").value == 0.0001
+    assert "It is set in the form: press Fit." in texts(page)
+
+
+def test_where_nothing_is_held_out_one_click_holds_out_a_stratified_fifth(shown):
+    page = shown([1.0, 0.8])
+
+    page.button(key="set-nothing_held_out").click().run()
+
+    assert page.selectbox(key="fit.validation_data").value == "stratified"
+    assert page.number_input(key="fit.validation_data.share").value == 0.2
+
+
+def test_a_change_that_a_run_can_take_now_is_handed_to_it(own_desk, open_page):
+    gate, desk = threading.Event(), own_desk()
+    experiment = Experiment(compile=CompileArgs(learning_rate=50.0)).to_dict()
+    run = desk.runner.submit(told_run([2.0, float("nan")], gate=gate), experiment=experiment, name="held")
+    wait_for(lambda: len(desk.store.epochs(run.uid)) == 2)
+    page = open_page(run=run.uid)
+
+    page.button(key="set-diverged").click().run()
+    wanted = run.control.take_wanted()
+    gate.set()
+
+    assert not page.exception
+    assert wanted == [("learning_rate", 5.0)]
+
+
+def test_a_doubt_is_said(shown):
+    vals = [1.0, 0.7, 0.5, 0.4, *[0.39] * 8]
+    page = shown([1 / (epoch + 1) ** 3 for epoch in range(12)], vals)
+
+    assert any("Overfits since epoch" in badge and "not sure" in badge for badge in badges(page))
+
+
+@pytest.mark.parametrize(
+    ("experiment", "facts", "loss"),
+    [
+        (Experiment(), Facts(rows=4, classes=("a", "b"), counts=(2, 2)), 0.6931),
+        (Experiment(), Facts(rows=4, task="regression"), 1.0),
+        (Experiment(), None, None),
+        (Experiment(compile=CompileArgs(loss="hinge")), Facts(rows=4, classes=("a", "b"), counts=(2, 2)), None),
+        (
+            Experiment(fit=FitArgs(class_weight="balanced"), data=DatasetArgs(name="moons")),
+            Facts(rows=4, classes=("a", "b"), counts=(2, 2)),
+            None,
+        ),
+    ],
+    ids=["classes", "numbers", "unknown", "hinge", "weighted"],
+)
+def test_the_trivial_loss_is_that_of_the_shares_or_of_the_mean(experiment, facts, loss):
+    assert trivial_loss(experiment, facts) == (None if loss is None else pytest.approx(loss, abs=1e-4))
