@@ -1,0 +1,199 @@
+"""The same experiment for Keras 3, on any backend; comments say where Keras differs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from fitdash.export.fitdash_code import optimizer_settings
+from fitdash.export.recipe import Recipe, recipe_of
+from fitdash.export.script import (
+    callback_arguments,
+    callbacks_argument,
+    data_lines,
+    fit_settings,
+    needs_math,
+    rows_of,
+    schedule_name,
+    schedules,
+    validation,
+)
+from fitdash.export.writing import call, joined, listed, named, python
+from fitdash.spec.callbacks import CallbackArgs, ModelCheckpointArgs
+from fitdash.spec.compile import full_name
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.spec.plan import BATCH_SIZE
+
+OPTIMIZERS = {
+    "sgd": "SGD",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+    "adamax": "Adamax",
+    "nadam": "Nadam",
+}
+BY_ANY_SHAPE = {"accuracy", "binary_accuracy", "precision", "recall", "auc", "mean_squared_error"}
+ONLY_LOSSES = ("huber", "log_cosh", "kld")
+"""Names that Keras does not know as metrics."""
+
+
+def keras_code(experiment: Experiment, facts: Facts) -> str:
+    """Python for Keras 3; fitdash gives the data alone.
+
+    Args:
+        experiment: What is to run, without problems.
+        facts: Its data.
+    """
+    recipe = recipe_of(_split_by_hand(experiment), facts)
+    product = _needs_product(recipe)
+    imports = [*(["import math", ""] if needs_math(recipe) else []), "import keras", *(["import numpy"] * product)]
+    return joined(
+        imports=[*imports, "", "import fitdash as fd  # the data alone"],
+        functions=schedules(recipe),
+        sections=[
+            [*data_lines(recipe), *_column(recipe)],
+            [
+                "# Keras draws other first weights, orders and dropout: the numbers are alike, not equal.",
+                f"keras.utils.set_random_seed({experiment.seed})",
+                f"model = {call('keras.Sequential', [listed(layers(recipe))])}",
+                call("model.compile", compile_arguments(recipe)),
+            ],
+            [*(f"# {text}" for text in differences(recipe)), *_product_lines(recipe)]
+            + [f"history = {call('model.fit', fit_arguments(recipe))}"],
+        ],
+    )
+
+
+def layers(recipe: Recipe) -> list[str]:
+    """The layers of the network in their order."""
+    net, output = recipe.experiment.network, recipe.output
+    inputs = "x.shape[1:]" if recipe.inputs is None else f"({recipe.inputs},)"
+    bend = [] if net.activation == "linear" else named({"activation": net.activation})
+    hidden = [call("keras.layers.Dense", [str(net.width), *bend])]
+    hidden += [f"keras.layers.Dropout({net.dropout!r})"] if net.dropout else []
+    ending = [] if output.activation == "linear" else named({"activation": output.activation})
+    last = call("keras.layers.Dense", [str(output.units), *ending])
+    return [f"keras.Input({inputs})", *hidden * net.depth, last]
+
+
+def compile_arguments(recipe: Recipe) -> list[str]:
+    """What `compile` is given; the optimizer always, because Keras' own default is another."""
+    compiled = recipe.experiment.compile
+    settings = optimizer_settings(compiled)
+    name = f"keras.optimizers.{OPTIMIZERS[compiled.optimizer]}"
+    return [
+        f"optimizer={call(name, named(settings)) if settings else python(compiled.optimizer)}",
+        f"loss={python(recipe.concrete_loss)}",
+        *([f"metrics={listed([metric(name, recipe) for name in recipe.metrics])}"] if recipe.metrics else []),
+    ]
+
+
+def metric(name: str, recipe: Recipe) -> str:
+    """A metric by a name that Keras knows, or made so that it counts and is called as in fitdash."""
+    full, output = full_name(name), recipe.output
+    if full == "f1_score":
+        threshold = {"threshold": 0.5} if output.units == 1 else {}
+        return call("keras.metrics.F1Score", named({"average": "macro", **threshold, "name": name}))
+    if full == "crossentropy":
+        by_index = "binary_crossentropy" if output.units == 1 else "sparse_categorical_crossentropy"
+        full = "categorical_crossentropy" if output.target == "one_hot" else by_index
+    elif name not in ONLY_LOSSES:
+        return python(name)
+    return call("keras.metrics.MeanMetricWrapper", [f"keras.losses.{full}", *named({"name": name})])
+
+
+def fit_arguments(recipe: Recipe) -> list[str]:
+    """What `fit` is given; what Keras presets in another way is always said."""
+    rows, fit = rows_of(recipe), recipe.experiment.fit
+    settings = {"epochs": fit.epochs} | fit_settings(recipe)
+    settings.pop("view_metrics", None)
+    if fit.steps_per_epoch is not None:
+        settings |= {"batch_size": fit.batch_size or BATCH_SIZE, "shuffle": False}
+    order = list(FitArgs.__dataclass_fields__)
+    settings = {name: settings[name] for name in sorted(settings, key=order.index)}
+    calls = [_callback(args, schedule_name(recipe, i)) for i, args in enumerate(recipe.experiment.callbacks)]
+    return [
+        f"x{rows.train}",
+        f"y{rows.train}",
+        *named(settings),
+        *callbacks_argument(calls),
+        *validation(recipe),
+        *_weights(recipe),
+    ]
+
+
+def differences(recipe: Recipe) -> Iterator[str]:
+    """Where Keras would do something else, or does."""
+    fit = recipe.experiment.fit
+    if fit.epochs == FitArgs().epochs:
+        yield "epochs: where it is not given, Keras trains 1, fitdash and R 10."
+    if fit.steps_per_epoch is not None:
+        yield "steps_per_epoch: alone, Keras takes other batch sizes and shuffles; where the rows end within an epoch"
+        yield "it ends that epoch, and fitdash goes on with the next pass."
+    if fit.shuffle == "batch":
+        yield "shuffle: Keras moves rows within each batch, fitdash the batches."
+    if fit.view_metrics is not None:
+        yield "view_metrics: Keras has no live chart."
+    if "auc" in recipe.metrics:
+        yield "auc: Keras counts at 200 thresholds, fitdash at all."
+    if _needs_product(recipe):
+        yield "class_weight and sample_weight: Keras takes one of them, so their product is given."
+    if any(isinstance(args, ModelCheckpointArgs) for args in recipe.experiment.callbacks):
+        yield "ModelCheckpoint: Keras knows the form of a file by its ending."
+
+
+def _callback(args: CallbackArgs, schedule: str) -> str:
+    if isinstance(args, ModelCheckpointArgs):
+        stem = args.filepath.removesuffix(".pt").removesuffix(".keras").removesuffix(".h5").removesuffix(".weights")
+        args = replace(args, filepath=stem + (".weights.h5" if args.save_weights_only else ".keras"))
+    return call(f"keras.callbacks.{args.kind}", callback_arguments(args, schedule))
+
+
+def _needs_product(recipe: Recipe) -> bool:
+    fit = recipe.experiment.fit
+    return fit.class_weight is not None and fit.sample_weight is not None
+
+
+def _split_by_hand(experiment: Experiment) -> Experiment:
+    """The last rows held out in sight where class_weight would reach them: validation is not weighted by it."""
+    fit = experiment.fit
+    if fit.class_weight is None or fit.sample_weight is None or fit.validation_data or not fit.validation_split:
+        return experiment
+    held = HoldOut(kind="last", share=fit.validation_split)
+    return replace(experiment, fit=replace(fit, validation_data=held, validation_split=0.0))
+
+
+def _column(recipe: Recipe) -> list[str]:
+    """Targets as a column, where a metric of Keras would hold rows of them against a column of outputs."""
+    is_column = recipe.output.units > 1 or recipe.output.target != "index"
+    safe = is_column or {full_name(name) for name in recipe.metrics} <= BY_ANY_SHAPE
+    return [] if safe else ["y = y[:, None]  # Keras' metrics compare columns"]
+
+
+def _class_weight(recipe: Recipe) -> str:
+    weight: Any = recipe.experiment.fit.class_weight
+    learned = rows_of(recipe).learned
+    return call("data.balanced_weights", [learned] if learned else []) if weight == "balanced" else python(weight)
+
+
+def _product_lines(recipe: Recipe) -> list[str]:
+    """The weight of each row times that of its class, where both are set."""
+    if not _needs_product(recipe):
+        return []
+    label = "label.argmax().item()" if recipe.output.target == "one_hot" else "label.item()"
+    return [
+        f"class_weight = {_class_weight(recipe)}",
+        f"by_class = numpy.array([class_weight.get({label}, 1.0) for label in y])",
+    ]
+
+
+def _weights(recipe: Recipe) -> list[str]:
+    fit, train = recipe.experiment.fit, rows_of(recipe).train
+    if _needs_product(recipe):
+        return [f"sample_weight=(weight * by_class){train}"]
+    if fit.sample_weight is not None:
+        return [f"sample_weight=weight{train}"]
+    return [] if fit.class_weight is None else [f"class_weight={_class_weight(recipe)}"]

@@ -1,0 +1,162 @@
+"""The Keras code: it runs, agrees with fitdash where the same weights are given, and says where Keras differs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fitdash.build import build
+from fitdash.data.catalogue import dataset_of
+from fitdash.export.keras_code import keras_code
+from fitdash.spec.arg import problems_in
+from fitdash.spec.callbacks import ModelCheckpointArgs
+from fitdash.spec.compile import CLASS_METRICS, LOSSES, METRICS, SHORT, CompileArgs, full_name
+from fitdash.spec.dataset import DatasetArgs
+from tests.export.recipes import recipe, recipes, table, upload
+
+HALVES = "history = model.fit("
+
+
+def code_of(experiment, uploads=None):
+    return keras_code(experiment, dataset_of(experiment.data, uploads).facts())
+
+
+def names(folder):
+    return list(recipes(folder))
+
+
+@pytest.fixture
+def keras(tmp_path, monkeypatch):
+    keras = pytest.importorskip("keras")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my data.csv").write_text(table())
+    keras.utils.clear_session()
+    return keras
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning:keras")
+def test_every_recipe_runs_in_keras_and_agrees_with_fitdash(keras, home, capsys):
+    uploads = home / "uploads"
+    given = {name: comparable(one) for name, one in recipes(uploads).items()}
+
+    apart = {}
+    for name, one in given.items():
+        keras.utils.clear_session()
+        theirs, ours = both(one, uploads)
+        if not agree(theirs, ours):
+            apart[name] = (theirs, ours)
+
+    assert apart == {}
+
+
+def comparable(experiment):
+    """The same without what is left to chance, order and dropout, and with passes that end with an epoch."""
+    steps = None if experiment.fit.steps_per_epoch is None else 2
+    fit = replace(experiment.fit, shuffle=False, steps_per_epoch=steps)
+    return replace(experiment, network=replace(experiment.network, dropout=0.0), fit=fit)
+
+
+def both(experiment, uploads):
+    """What Keras logs when it begins with the weights of fitdash, and what fitdash logs."""
+    built = build(experiment, uploads=uploads)
+    before, fit, after = code_of(experiment, uploads).rpartition(HALVES)
+    space = {}
+    exec(before, space)
+    weights = [parameter.detach().numpy().T.copy() for parameter in built.model.module.parameters()]
+    space["model"].set_weights(weights)
+    exec(fit + after, space)
+    return space["history"].history, built.model.fit(**built.fit_arguments).history
+
+
+def agree(theirs, ours):
+    """Whether names are the same and numbers too; the area under a curve is counted in another way."""
+    return sorted(theirs) == sorted(ours) and all(
+        np.allclose(theirs[name], ours[name], rtol=1e-4, atol=0.02 if "auc" in name else 1e-4, equal_nan=True)
+        for name in ours
+    )
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning:keras")
+@pytest.mark.parametrize(
+    ("data", "loss"),
+    [("moons", "binary_crossentropy"), ("iris", "auto"), ("iris", "categorical_crossentropy"), ("diabetes", "mse")],
+)
+def test_every_metric_that_fits_counts_the_same_in_keras(keras, home, data, loss):
+    facts = dataset_of(DatasetArgs(name=data)).facts()
+    fitting = [
+        name
+        for name in (*METRICS, *SHORT)
+        if not problems_in(recipe(data, compile=CompileArgs(loss=loss, metrics=(name,))), facts)
+    ]
+    fitting = [name for name in fitting if not senseless(full_name(name), data)]
+
+    one = comparable(recipe(data, epochs=2, compile=CompileArgs(loss=loss, metrics=tuple(fitting))))
+    theirs, ours = both(one, home)
+
+    assert len(fitting) > 3
+    assert [name for name in ours if not agree({name: theirs.get(name)}, {name: ours[name]})] == []
+
+
+def senseless(metric, data):
+    """Shares of classes where there are none, the best 5 of 3, classes against one number."""
+    classes = {"moons": 1, "iris": 3, "diabetes": 0}[data]
+    of_classes = metric in CLASS_METRICS or "crossentropy" in metric
+    of_columns = metric.startswith("categorical") and classes < 2
+    return (of_classes and not classes) or ("top_k" in metric and classes < 5) or of_columns
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning:keras")
+@pytest.mark.parametrize("data", ["moons", "iris", "diabetes"])
+def test_every_loss_that_fits_trains_the_same_in_keras(keras, home, data):
+    facts = dataset_of(DatasetArgs(name=data)).facts()
+    apart = []
+    for loss in (*LOSSES, *(name for name in SHORT if name != "acc")):
+        one = comparable(recipe(data, epochs=2, compile=CompileArgs(loss=loss, metrics=())))
+        if not problems_in(one, facts) and not agree(*both(one, home)):
+            apart.append(loss)
+
+    assert apart == []
+
+
+def test_keras_code_says_what_keras_presets_in_another_way():
+    code = code_of(recipe(epochs=10, batch_size=None, verbose=None))
+
+    assert "# epochs: where it is not given, Keras trains 1, fitdash and R 10.\n" in code
+    assert 'optimizer="adam"' in code
+    assert "history = model.fit(x, y, epochs=10)\n" in code
+
+
+@pytest.mark.parametrize(
+    ("fit", "text"),
+    [
+        ({"steps_per_epoch": 3}, "# steps_per_epoch: alone, Keras takes other batch sizes and shuffles;"),
+        ({"steps_per_epoch": 3, "batch_size": None}, "batch_size=32, epochs=3, verbose=0, shuffle=False, steps_per"),
+        ({"shuffle": "batch"}, "# shuffle: Keras moves rows within each batch, fitdash the batches.\n"),
+        ({"view_metrics": True}, "# view_metrics: Keras has no live chart.\n"),
+    ],
+)
+def test_where_keras_differs_a_comment_says_so(fit, text):
+    assert text in code_of(recipe(**fit))
+
+
+def test_files_of_checkpoints_have_the_ending_that_keras_asks_for():
+    whole = ModelCheckpointArgs(filepath="{epoch:02d}.pt")
+    weights = ModelCheckpointArgs(filepath="best.pt", save_weights_only=True)
+
+    code = code_of(recipe(validation_split=0.2, callbacks=(whole, weights)))
+
+    assert 'ModelCheckpoint(filepath="{epoch:02d}.keras")' in code
+    assert 'ModelCheckpoint(filepath="best.weights.h5", save_weights_only=True)' in code
+
+
+def test_where_both_weights_are_set_keras_is_given_their_product(home):
+    fit = {"sample_weight": "weight", "class_weight": {1: 2.0}, "validation_split": 0.25}
+
+    code = code_of(recipe(upload(home / "uploads"), **fit), home / "uploads")
+
+    assert 'data.hold_out(0.25, kind="last")' in code
+    assert "sample_weight=(weight * by_class)[train]" in code
+    assert "class_weight=" not in code.replace(" = ", "=").partition("model.fit")[2]
