@@ -43,6 +43,7 @@ class Fit:
         initial_epoch, epochs: Epochs initial_epoch … epochs − 1 run; `epochs` may change meanwhile.
         run_eagerly: Whether every step is to be trained by itself.
         tester: How the steps of a validation run; None: one by one.
+        was_cut: Whether an epoch ended before its last step, and the fit with it.
     """
 
     flags: Any
@@ -61,63 +62,50 @@ class Fit:
 
 
 def train(fit: Fit) -> None:
-    """Train all epochs, until somebody stops it or the data ends."""
-    flags, callbacks = fit.flags, fit.callbacks
-    flags.stop_training = False
-    flags.start_epoch = flags.epoch = fit.initial_epoch
+    """Train epoch after epoch."""
+    fit.flags.stop_training = False
+    fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
     logs: Logs = {}
-    callbacks.on_train_begin()
-    fit.tester = tester_of(fit)
-    stepper = stepper_of(fit)
+    fit.callbacks.on_train_begin()
+    stepper, fit.tester = stepper_of(fit), tester_of(fit)
     for epoch in _epochs(fit):
-        if not _has_data(fit, epoch):
-            break
-        epoch_logs = train_epoch(fit, stepper, epoch)
-        if fit.was_cut:
-            break
-        logs = epoch_logs
-        if flags.stop_training:
-            break
-    callbacks.on_train_end(logs)
+        logs = train_epoch(fit, stepper, epoch) or logs
+    fit.callbacks.on_train_end(logs)
 
 
 def train_epoch(fit: Fit, stepper: Stepper, epoch: int) -> Logs:
-    """Train one epoch and validate; gives its values without what callbacks add."""
-    module, callbacks, book = fit.step.module, fit.callbacks, fit.book
+    """Train one epoch and validate; gives its values without what callbacks add, none where it was cut short."""
+    callbacks, book = fit.callbacks, fit.book
     fit.flags.epoch = epoch
     book.reset()
     callbacks.on_epoch_begin(epoch)
-    module.train()
+    fit.step.module.train()
     fit.step.prepare()
-    fit.was_cut = _train_steps(fit, stepper, epoch)
-    _say(callbacks, stepper)
-    module.eval()
-    if book.rows == 0:
-        return _nothing_trained(fit, epoch)
+    _train_steps(fit, stepper, epoch)
+    fit.step.module.eval()
+    if fit.was_cut or not book.rows:
+        return _cut_short(fit, epoch)
     logs = book.logs()
-    if fit.was_cut:
-        callbacks.on_partial_epoch(epoch, logs)
-        return logs
     if fit.validation is not None and fit.validation.due(epoch):
         logs |= validate(fit, fit.validation)
     callbacks.on_epoch_end(epoch, dict(logs))
     return logs
 
 
-def _train_steps(fit: Fit, stepper: Stepper, epoch: int) -> bool:
-    """Train the batches of one epoch; True where the seam ended it."""
-    flags, callbacks, logs = fit.flags, fit.callbacks, fit.book.logs
-    first = 0
+def _train_steps(fit: Fit, stepper: Stepper, epoch: int) -> None:
+    """Train the batches of one epoch, until a callback ends it or the whole fit."""
+    callbacks, first = fit.callbacks, 0
     for count in stepper.train(fit.passes.epoch()):
-        last = first + count - 1
-        if callbacks.has_seam and callbacks.between_steps(
-            Moment(epoch=epoch, first=first, last=last, steps=fit.passes.steps, logs=logs)
-        ):
-            return True
-        if flags.stop_training:
+        if callbacks.has_seam:
+            moment = Moment(
+                epoch=epoch, first=first, last=first + count - 1, steps=fit.passes.steps, logs=fit.book.logs
+            )
+            fit.was_cut = callbacks.between_steps(moment)
+        if fit.was_cut or fit.flags.stop_training:
             break
-        first = last + 1
-    return False
+        first += count
+    if callbacks.history is not None:
+        callbacks.history.params = {**callbacks.history.params, "stepper": stepper.said}
 
 
 def validate(fit: Fit, validation: Validation) -> Logs:
@@ -209,17 +197,13 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def _epochs(fit: Fit) -> Iterator[int]:
-    """The epochs of a fit; its end may move while they run."""
+    """The epochs of a fit, while there is data and nobody ends it; their number may change while they run."""
     epoch = fit.flags.start_epoch
-    while epoch < fit.epochs:
+    while epoch < fit.epochs and _has_data(fit, epoch):
         yield epoch
+        if fit.was_cut or fit.flags.stop_training:
+            return
         epoch += 1
-
-
-def _say(callbacks: CallbackList, stepper: Stepper) -> None:
-    """Note how the steps are trained."""
-    if callbacks.history is not None:
-        callbacks.history.params = {**callbacks.history.params, "stepper": stepper.said}
 
 
 def _has_data(fit: Fit, epoch: int) -> bool:
@@ -230,16 +214,19 @@ def _has_data(fit: Fit, epoch: int) -> bool:
     return False
 
 
-def _nothing_trained(fit: Fit, epoch: int) -> Logs:
-    """A pass without a batch ends training, although another pass could begin.
+def _cut_short(fit: Fit, epoch: int) -> Logs:
+    """End training with an epoch that is not whole: a callback ended it, or its pass gave no batch.
 
     Raises:
-        DataError: it was the first one.
+        DataError: the first pass gave none.
     """
-    if epoch == fit.flags.start_epoch:
-        raise DataError("The training data is empty: it gave no batch.")
-    _ran_out(epoch)
     fit.was_cut = True
+    if fit.book.rows:
+        fit.callbacks.on_partial_epoch(epoch, fit.book.logs())
+    elif epoch == fit.flags.start_epoch:
+        raise DataError("The training data is empty: it gave no batch.")
+    else:
+        _ran_out(epoch)
     return {}
 
 
