@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from fitdash.model import Model
     from fitdash.module_methods import keras_model, keras_model_sequential, multi_gpu_model
     from fitdash.seeds import set_random_seed
+    from fitdash.spec.experiment import Experiment
+    from fitdash.sweeps.run import sweep
 
 __all__ = [
     "Callback",
     "DataError",
+    "Experiment",
     "FitdashError",
     "History",
     "Model",
@@ -33,6 +36,7 @@ __all__ = [
     "optimizers",
     "options",
     "set_random_seed",
+    "sweep",
 ]
 
 __version__ = "0.1.0"
@@ -40,6 +44,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Callback": "fitdash.engine.callbacks.base",
     "DataError": "fitdash.errors",
+    "Experiment": "fitdash.spec.experiment",
     "FitdashError": "fitdash.errors",
     "History": "fitdash.engine.history",
     "Model": "fitdash.model",
@@ -51,6 +56,7 @@ _HOMES = {
     "load_dataset": "fitdash.data.catalogue",
     "multi_gpu_model": "fitdash.module_methods",
     "set_random_seed": "fitdash.seeds",
+    "sweep": "fitdash.sweeps.run",
 }
 
 

@@ -21,12 +21,12 @@ FLOORS = [
         "build",
         "starts",
         "orders",
-        "sweep",
+        "sweeps",
         "worker",
         "export",
         "viewer",
     },
-    {"ui", "cli", "cli_group", "cli_runs", "__main__"},
+    {"ui", "cli", "cli_group", "cli_runs", "cli_sweep", "__main__"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 FILES = sorted((ROOT / "fitdash").rglob("*.py"))

@@ -52,8 +52,11 @@ class Range:
         return [round(self.low + place * step) if whole else self.low + place * step for place in range(count)]
 
     def holds(self, value: Any) -> bool:
-        """Whether the value is one of these numbers, whatever the step."""
-        return isinstance(value, int | float) and not isinstance(value, bool) and self.low <= value <= self.high
+        """Whether the value is one of these numbers."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        places = 0.0 if self.step is None else (value - self.low) / self.step
+        return abs(places - round(places)) < 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)

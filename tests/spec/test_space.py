@@ -195,6 +195,9 @@ def test_a_run_made_by_hand_is_covered_where_it_differs_in_varied_settings_alone
     assert not space.covers(BASE, replace(inside, network=NetworkArgs(width=128)))
     assert not space.covers(BASE, replace(inside, seed=1))
     assert not space.covers(BASE, replace(inside, compile=CompileArgs()))
+    steps = space_of({"network.width": "8..64 step 8", "compile.learning_rate": "1e-4..1e-1 log"}, BASE)
+    assert steps.covers(BASE, inside)
+    assert not steps.covers(BASE, replace(inside, network=NetworkArgs(width=33)))
 
 
 def test_varying_what_has_no_effect_is_told_unless_another_varied_setting_gives_it_one():

@@ -1,0 +1,323 @@
+"""Carries out a sweep: asks what to try, has it trained, gives up what is no good, and keeps the record."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fitdash.errors import SettingError, StoreError
+from fitdash.orders import order_of
+from fitdash.runs import sweeps
+from fitdash.runs.control import Control
+from fitdash.runs.endings import failure
+from fitdash.runs.events import Changed, Created, EpochEnded, Event, Judged
+from fitdash.runs.runner import FLUSH_SECONDS, new_uid
+from fitdash.runs.sweeps import SweepRecord
+from fitdash.runs.writer import Writer
+from fitdash.sweeps.places import Place
+from fitdash.sweeps.recipe import Budget, Recipe
+from fitdash.sweeps.study import Asked, Seen, Study
+from fitdash.sweeps.trial import Trial, included, seen_of
+
+LOOK_SECONDS = 0.5
+"""The record is looked at this often for what others want of the sweep."""
+MOST_ATTEMPTS = 3
+"""Times that a trial is begun whose process was lost."""
+MOST_FAILURES = 5
+"""Trials that fail before any succeeds: the sweep ends then."""
+
+PRUNED, INTERRUPTED = "pruned", "interrupted"
+
+
+@dataclass(eq=False, kw_only=True)
+class _Live:
+    """A trial that trains."""
+
+    number: int
+    asked: Asked
+    attempt: int = 1
+    uid: str = field(default_factory=new_uid)
+    control: Control = field(default_factory=Control)
+    curve: dict[int, float] = field(default_factory=dict)
+    epochs: int = 0
+    began: float = 0.0
+
+
+class Coordinator:
+    """One start of a sweep.
+
+    Args:
+        record: The sweep, claimed by this process.
+        writer: Keeps what happens.
+        place: Where trials train.
+        listener: Told of every trial that begins and ends, and after each of its epochs.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        record: SweepRecord,
+        writer: Writer,
+        place: Place,
+        *,
+        listener: Callable[[Trial], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.uid, self.name, self.owner = record.uid, record.name, record.owner
+        self.recipe = Recipe.from_dict(record.recipe)
+        self.budget = Budget(**record.budget)
+        self._writer, self._place, self._clock = writer, place, clock
+        self._listener = listener or _nobody
+        self._changed = threading.Condition(threading.RLock())
+        self._live: dict[str, _Live] = {}
+        self._again: list[tuple[int, Mapping[str, Any], int]] = []
+        self._next = 0
+        self._began, self._spent, self._looked = clock(), record.seconds, clock()
+        self._stopped = False
+        self._failures: int | None = 0
+        self._error: str | None = None
+        self._study = self._rebuilt()
+
+    def run(self) -> str:
+        """Search until the budget is used, somebody stops it, or nothing is left; gives the state it ended in.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the sweep was stopped properly before.
+        """
+        broken: BaseException | None = None
+        try:
+            self._search()
+        except BaseException as error:
+            broken = error
+            self.stop()
+            self._join()
+        state = "finished"
+        if broken is not None and not isinstance(broken, KeyboardInterrupt):
+            state, self._error = "failed", "".join(f"{type(broken).__name__}: {broken}".splitlines()[:1])
+        elif self._error is not None:
+            state = "failed"
+        elif self._stopped or broken is not None:
+            state = "stopped"
+        self._writer.flush(FLUSH_SECONDS)
+        sweeps.end_sweep(self._writer.store, self.uid, state, seconds=self._seconds(), error=self._error)
+        if broken is not None:
+            raise broken
+        return state
+
+    def stop(self) -> None:
+        """End the search; what trains is interrupted, and trained again when the sweep goes on."""
+        with self._changed:
+            self._stopped = True
+            self._interrupt()
+
+    def stop_trial(self, number: int) -> None:
+        """End one trial; what it reached counts.
+
+        Raises:
+            SettingError: it does not train.
+        """
+        with self._changed:
+            live = next((one for one in self._live.values() if one.number == number), None)
+            if live is None:
+                raise SettingError(f"trial must be one that trains to be stopped, got {number}.")
+            live.control.stop()
+
+    def retry(self, number: int) -> None:
+        """Train a trial again, with the same values, before anything new is tried.
+
+        Raises:
+            StoreError: there is no such trial, or it trains.
+        """
+        self._writer.flush(FLUSH_SECONDS)
+        with self._changed:
+            runs = sweeps.newest_of_each(self._writer.store.runs(sweep=self.uid))
+            run = next((run for run in runs if run.trial == number), None)
+            if run is None or run.is_active:
+                raise StoreError(f"A trial must be there and be over to be retried, got {number}.")
+            self._again.append((number, seen_of(self._writer.store, run, self.recipe).values, 1))
+            self._changed.notify_all()
+
+    # searching --------------------------------------------------------------------------------------------------------
+
+    def _rebuilt(self) -> Study:
+        """The search as the record has it; what did not end is to be trained again."""
+        store = self._writer.store
+        seen = [seen_of(store, run, self.recipe) for run in included(store, self.recipe)]
+        for run in sweeps.newest_of_each(store.runs(sweep=self.uid)):
+            one = seen_of(store, run, self.recipe)
+            self._next = max(self._next, run.trial + 1)
+            if run.state == INTERRUPTED:
+                self._again.append((run.trial, one.values, 1))
+                continue
+            seen.append(one)
+            if one.ended != "failed":
+                self._failures = None
+        return Study(self.recipe, seen)
+
+    def _search(self) -> None:
+        while True:
+            with self._changed:
+                self._look(at_once=True)
+                if self._is_over() and not self._live:
+                    return
+                live = self._begun() if self._has_room() else None
+                if live is None and not self._live:
+                    return
+                if live is None:
+                    self._changed.wait(LOOK_SECONDS)
+                    continue
+            if self._place.most == 1:
+                self._train(live)
+            else:
+                threading.Thread(target=self._train, args=[live], name=f"fitdash-{live.uid}", daemon=True).start()
+
+    def _join(self) -> None:
+        """Wait for what trains in other threads."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._live)
+
+    def _has_room(self) -> bool:
+        return len(self._live) < self._place.most and not self._is_over()
+
+    def _begun(self) -> _Live | None:
+        """The next trial, told to the record; None where there is none to begin now."""
+        if self._again:
+            number, values, attempt = self._again.pop(0)
+            live = _Live(number=number, asked=self._study.again(values), attempt=attempt)
+        else:
+            if self.budget.trials is not None and self._next >= self.budget.trials:
+                return None
+            asked = self._study.ask()
+            if asked is None:
+                return None
+            live = _Live(number=self._next, asked=asked)
+            self._next += 1
+        self._live[live.uid] = live
+        live.began = self._clock()
+        experiment = self.recipe.space.apply(self.recipe.experiment, live.asked.values)
+        self._writer.put(
+            Created(
+                uid=live.uid,
+                name=f"{self.name} {live.number + 1}",
+                experiment=experiment.to_dict(),
+                writer=self._writer.uid,
+                owner=self.owner,
+                sweep=self.uid,
+                trial=live.number,
+            )
+        )
+        self._writer.put(Changed(uid=live.uid, state="running"))
+        self._listener(self._told(live, "running"))
+        return live
+
+    def _train(self, live: _Live) -> None:
+        """Have a trial trained, in the calling thread."""
+        experiment = self.recipe.space.apply(self.recipe.experiment, live.asked.values)
+        end: Changed | None = None
+        try:
+            self._place.train(order_of(experiment), live.uid, lambda event: self._take(live, event), live.control)
+        except KeyboardInterrupt:
+            live.control.stop(INTERRUPTED)
+            self._ended(live, Changed(uid=live.uid, state=INTERRUPTED))
+            raise
+        except BaseException as error:
+            end = failure(live.uid, error)
+        self._ended(live, end)
+
+    def _take(self, live: _Live, event: Event) -> None:
+        """Something happened to a trial."""
+        self._writer.put(event)
+        if not isinstance(event, EpochEnded):
+            return
+        value = event.logs.get(self.recipe.objective.name)
+        with self._changed:
+            live.epochs += 1
+            if isinstance(value, int | float) and value == value:
+                live.curve[event.epoch] = float(value)
+                if self._study.report(live.asked, event.epoch, float(value)) and not self._is_last(event.epoch):
+                    live.control.stop(PRUNED)
+            self._look()
+            self._listener(self._told(live, "running"))
+
+    def _is_last(self, epoch: int) -> bool:
+        """Whether a trial would be over anyway."""
+        return epoch + 1 >= self.recipe.experiment.fit.epochs and "fit.epochs" not in self.recipe.space.dimensions
+
+    def _ended(self, live: _Live, end: Changed | None) -> None:
+        """Note how a trial ended, and tell the study."""
+        with self._changed:
+            why = live.control.stopped_by
+            if end is None:
+                end = Changed(uid=live.uid, state=_STATES.get(why or "", "stopped") if why else "finished")
+            if end.state == "stopped" and why == PRUNED:
+                self._writer.put(Judged(uid=live.uid, verdict=PRUNED))
+            self._writer.put(end)
+            del self._live[live.uid]
+            if end.state == INTERRUPTED:
+                self._study.forget(live.asked)
+                if why != INTERRUPTED and live.attempt < MOST_ATTEMPTS:
+                    self._again.append((live.number, live.asked.values, live.attempt + 1))
+            else:
+                ended: Any = {"finished": "complete", "failed": "failed"}.get(end.state, PRUNED)
+                self._study.tell(live.asked, Seen(values=live.asked.values, curve=live.curve, ended=ended))
+                self._count_failure(end)
+            self._listener(
+                self._told(live, PRUNED if why == PRUNED and end.state == "stopped" else end.state, end.error)
+            )
+            self._changed.notify_all()
+
+    def _count_failure(self, end: Changed) -> None:
+        """End a sweep whose trials all fail."""
+        if end.state != "failed":
+            self._failures = None
+        elif self._failures is not None:
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                self._error = f"The first {self._failures} trials failed, the last one with: {end.error}"
+
+    def _look(self, *, at_once: bool = False) -> None:
+        """Heed what others want of the sweep, and the seconds."""
+        now = self._clock()
+        if at_once or now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            record = sweeps.find_sweep(self._writer.store, self.uid)
+            self.budget = Budget(**record.budget)
+            sweeps.note_seconds(self._writer.store, self.uid, self._seconds())
+            if record.state == "stopping":
+                self._stopped = True
+        if self._is_over():
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        for live in self._live.values():
+            live.control.stop(INTERRUPTED)
+        self._changed.notify_all()
+
+    def _is_over(self) -> bool:
+        """Nothing more is to be begun, and what trains is to end."""
+        is_late = self.budget.seconds is not None and self._seconds() >= self.budget.seconds
+        return self._stopped or is_late or self._error is not None
+
+    def _seconds(self) -> float:
+        """How long the sweep has searched, over all its starts."""
+        return self._spent + self._clock() - self._began
+
+    def _told(self, live: _Live, state: str, error: str | None = None) -> Trial:
+        return Trial(
+            number=live.number,
+            run=live.uid,
+            values=live.asked.values,
+            state=state,
+            value=self.recipe.objective.of(live.curve),
+            epochs=live.epochs,
+            seconds=self._clock() - live.began,
+            error=error,
+        )
+
+
+_STATES = {INTERRUPTED: INTERRUPTED}
+
+
+def _nobody(trial: Trial) -> None:
+    """Takes what nobody listens to."""

@@ -1,0 +1,226 @@
+"""What came of a sweep, read from the record at any moment, also while it goes on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fitdash.errors import SettingError
+from fitdash.orders import order_of
+from fitdash.runs import sweeps
+from fitdash.runs.history import history_of
+from fitdash.runs.store import Store
+from fitdash.spec.experiment import Experiment
+from fitdash.sweeps.recipe import Budget, Recipe
+from fitdash.sweeps.study import Seen, Study, quiet
+from fitdash.sweeps.trial import Trial, curve_of, included, seen_of, trial_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fitdash.engine.history import History
+
+LEAST_FOR_IMPORTANCE = 8
+"""Complete trials below which nothing can be said of importance."""
+REDRAWN = 20
+
+
+class Sweep:
+    """A sweep in the record.
+
+    Args:
+        store: The record.
+        uid: The sweep.
+
+    Attributes:
+        recipe: What it searches and how.
+
+    Raises:
+        StoreError: there is no such sweep.
+    """
+
+    def __init__(self, store: Store, uid: str) -> None:
+        self.store, self.uid = store, uid
+        self.recipe = Recipe.from_dict(sweeps.find_sweep(store, uid).recipe)
+
+    def __repr__(self) -> str:
+        trials, best = self.trials(), self.best
+        found = "no result yet" if best is None else f"best {self.recipe.objective.name} {best.value:.6g} {best.values}"
+        return f"<Sweep {self.uid}: {self.state}, {len(trials)} trials, {found}>"
+
+    @property
+    def state(self) -> str:
+        """Whether it goes on, and else how it ended."""
+        return sweeps.find_sweep(self.store, self.uid).state
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(**sweeps.find_sweep(self.store, self.uid).budget)
+
+    def trials(self) -> list[Trial]:
+        """The trials in the order of their numbers, then the runs made by hand."""
+        runs = sweeps.newest_of_each(self.store.runs(sweep=self.uid)) + included(self.store, self.recipe)
+        return [trial_of(run, self.recipe) for run in runs]
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the best objective, None before there is one."""
+        return best_of(self.trials(), self.recipe)
+
+    def frame(self) -> "pd.DataFrame":
+        """One row per trial; see `frame_of`."""
+        return frame_of(self.trials(), self.recipe)
+
+    def curves(self) -> "pd.DataFrame":
+        """The objective of each trial by epoch: `trial` (from 1), `run`, `epoch` (from 1), `value`, `state`."""
+        import pandas as pd
+
+        rows = [
+            (None if trial.number is None else trial.number + 1, trial.run, epoch + 1, value, trial.state)
+            for trial in self.trials()
+            for epoch, value in curve_of(self.store, trial.run, self.recipe).items()
+        ]
+        return pd.DataFrame(rows, columns=["trial", "run", "epoch", "value", "state"])
+
+    def importance(self) -> "pd.DataFrame":
+        """How much each setting decides; see `importance_of`."""
+        runs = sweeps.newest_of_each(self.store.runs(sweep=self.uid)) + included(self.store, self.recipe)
+        ended = [run for run in runs if not run.is_active and run.state != "interrupted"]
+        return importance_of([seen_of(self.store, run, self.recipe) for run in ended], self.recipe)
+
+    def experiment(self, number: int | None = None) -> Experiment:
+        """The experiment of a trial, the best one without a number.
+
+        Raises:
+            SettingError: there is none.
+        """
+        trial = self._chosen(number)
+        return self.recipe.space.apply(self.recipe.experiment, trial.values)
+
+    def history(self, number: int | None = None) -> "History":
+        """What a trial logged, the best one without a number.
+
+        Raises:
+            SettingError: there is none.
+        """
+        return history_of(self.store, self._chosen(number).run)
+
+    def rerun(self, number: int | None = None, *, seed: int | None = None) -> "History":
+        """Train a trial again, alone and in this process, as a run of its own; the best one without a number.
+
+        Args:
+            seed: Another one; None: the same, which gives the same numbers on a CPU.
+
+        Raises:
+            SettingError: there is no such trial.
+        """
+        from fitdash.sweeps.alone import train_alone
+
+        experiment = self.experiment(number)
+        experiment = experiment if seed is None else replace(experiment, seed=seed)
+        uid = train_alone(self.store, order_of(experiment), name="", parent=None)
+        return history_of(self.store, uid)
+
+    def to_optuna(self, file: Any, *, kind: str | None = None) -> str:
+        """Write it as a study for optuna-dashboard; see `export.to_optuna`."""
+        from fitdash.sweeps.export import to_optuna
+
+        return to_optuna(self, file, kind=kind)
+
+    def study(self) -> Study:
+        """The search with all trials that are over, as it would go on."""
+        runs = sweeps.newest_of_each(self.store.runs(sweep=self.uid))
+        ended = [run for run in runs if not run.is_active and run.state != "interrupted"]
+        return Study(
+            self.recipe, [seen_of(self.store, run, self.recipe) for run in [*included(self.store, self.recipe), *ended]]
+        )
+
+    def _chosen(self, number: int | None) -> Trial:
+        trial = self.best if number is None else next((one for one in self.trials() if one.number == number), None)
+        if trial is None:
+            what = "have a result" if number is None else f"have the trial {number}"
+            raise SettingError(f"The sweep must {what}, got {len(self.trials())} trials without it.")
+        return trial
+
+
+def best_of(trials: Sequence[Trial], recipe: Recipe) -> Trial | None:
+    """The trial with the best objective; those given up early count only where no other has a number."""
+    numbered = [trial for trial in trials if trial.value is not None]
+    complete = [trial for trial in numbered if trial.state == "finished"] or numbered
+    pick = max if recipe.objective.rises else min
+    return pick(complete, key=lambda trial: trial.value or 0.0) if complete else None
+
+
+def frame_of(trials: Sequence[Trial], recipe: Recipe) -> "pd.DataFrame":
+    """One row per trial.
+
+    Returns:
+        `trial` (from 1; missing for a run made by hand), `state`, the objective by its name, `best` (the best so far),
+        a column for each varied setting, `epochs`, `seconds`, `run`, `words`.
+    """
+    import pandas as pd
+
+    rows = []
+    for trial, best in zip(trials, best_so_far(trials, recipe), strict=True):
+        number = None if trial.number is None else trial.number + 1
+        head = {"trial": number, "state": trial.state, recipe.objective.name: trial.value, "best": best}
+        tail = {"epochs": trial.epochs, "seconds": trial.seconds, "run": trial.run, "words": trial.words}
+        rows.append({**head, **trial.values, **tail})
+    names = ["trial", "state", recipe.objective.name, "best", *recipe.space.dimensions]
+    frame = pd.DataFrame(rows, columns=[*names, "epochs", "seconds", "run", "words"])
+    return frame.astype({"trial": "Int64", recipe.objective.name: "float64", "best": "float64", "seconds": "float64"})
+
+
+def best_so_far(trials: Sequence[Trial], recipe: Recipe) -> list[float | None]:
+    """The best objective up to each trial, of those that went to their end."""
+    found: list[float | None] = []
+    best: float | None = None
+    for trial in trials:
+        if trial.state == "finished" and trial.value is not None and recipe.objective.better(trial.value, best):
+            best = trial.value
+        found.append(best)
+    return found
+
+
+def importance_of(seen: Sequence[Seen], recipe: Recipe) -> "pd.DataFrame":
+    """How much of the difference between trials each setting decides, and how sure that is.
+
+    Args:
+        seen: Trials that are over; those that went to their end count.
+
+    Returns:
+        `setting`, `importance` (they sum to 1), `low` and `high` (what nine of ten redrawn samples of the trials say),
+        the most important first; empty below `LEAST_FOR_IMPORTANCE` trials or where all reached the same.
+
+    Source: Watanabe, Bansal, Hutter, PED-ANOVA, IJCAI 2023, as Optuna has it; Efron's bootstrap for its spread.
+    """
+    import numpy as np
+    import pandas as pd
+
+    empty = pd.DataFrame(columns=["setting", "importance", "low", "high"])
+    complete = [one for one in seen if one.ended == "complete" and recipe.objective.of(one.curve) is not None]
+    if len(complete) < LEAST_FOR_IMPORTANCE or len({recipe.objective.of(one.curve) for one in complete}) < 2:
+        return empty
+    middle = _importance(complete, recipe)
+    draw = np.random.default_rng(recipe.seed)
+    drawn = [
+        _importance([complete[i] for i in draw.integers(0, len(complete), len(complete))], recipe)
+        for _ in range(REDRAWN)
+    ]
+    rows = [
+        (name, share, *np.quantile([one.get(name, 0.0) for one in drawn], [0.05, 0.95]).tolist())
+        for name, share in middle.items()
+    ]
+    return pd.DataFrame(rows, columns=list(empty)).sort_values("importance", ascending=False, ignore_index=True)
+
+
+def _importance(seen: Sequence[Seen], recipe: Recipe) -> Mapping[str, float]:
+    """Share of each setting; 0 where the trials are all alike."""
+    import optuna
+
+    study = Study(replace(recipe, sampler="random", pruner="none"), seen)
+    with quiet():
+        try:
+            found: dict[str, float] = optuna.importance.get_param_importances(study.optuna)
+        except (ValueError, RuntimeError):
+            found = {}
+    return {name: found.get(name, 0.0) for name in recipe.space.dimensions}

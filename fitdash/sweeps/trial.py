@@ -1,0 +1,147 @@
+"""Trials of a sweep as the record has them: what was tried, what came of it, and how it ended, in words."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fitdash.errors import SettingError, StoreError
+from fitdash.runs.events import ACTIVE
+from fitdash.runs.records import RunRecord
+from fitdash.runs.store import Store
+from fitdash.spec.experiment import Experiment
+from fitdash.sweeps.recipe import Recipe
+from fitdash.sweeps.study import Seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One trial.
+
+    Attributes:
+        number: In its sweep, from 0; None for a run made by hand.
+        run: uid of the run.
+        values: By the address of the setting.
+        state: Of the run, or "pruned".
+        value: The objective, None without one.
+        epochs: How many it trained.
+        seconds: How long it trained, None before it ended.
+        error: What made it fail.
+    """
+
+    number: int | None
+    run: str
+    values: Mapping[str, Any]
+    state: str
+    value: float | None
+    epochs: int
+    seconds: float | None
+    error: str | None
+
+    @property
+    def words(self) -> str:
+        """How it ended, or what it does."""
+        after = f"after epoch {self.epochs}" if self.epochs else "before its first epoch ended"
+        if self.state == "failed":
+            return f"failed {after}: {self.error}"
+        if self.state in ("pruned", "stopped", "interrupted"):
+            return f"{self.state} {after}"
+        return f"{self.state}, no number" if self.state == "finished" and self.value is None else self.state
+
+
+def trial_of(run: RunRecord, recipe: Recipe) -> Trial:
+    """The trial that a run is."""
+    return Trial(
+        number=run.trial,
+        run=run.uid,
+        values=values_of(run, recipe),
+        state=run.verdict or run.state,
+        value=value_of(run, recipe),
+        epochs=int(run.summary.get("epochs", 0)),
+        seconds=None if run.started is None or run.ended is None else run.ended - run.started,
+        error=run.error,
+    )
+
+
+def values_of(run: RunRecord, recipe: Recipe) -> dict[str, Any]:
+    """What the run tried, read from its experiment; None for a setting that it lacks."""
+    plain, found = run.experiment, {}
+    for address, one in recipe.space.dimensions.items():
+        value = _at(plain, address.split("."))
+        found[address] = next((choice for choice in getattr(one, "values", ()) if _plain_same(choice, value)), value)
+    return found
+
+
+def value_of(run: RunRecord, recipe: Recipe) -> float | None:
+    """The objective of the run, from its summary."""
+    objective = recipe.objective
+    entry = run.summary.get("logs", {}).get(objective.name, {})
+    value = entry.get("last" if objective.which == "last" else "max" if objective.rises else "min")
+    return float(value) if isinstance(value, int | float) and value == value else None
+
+
+def curve_of(store: Store, uid: str, recipe: Recipe) -> dict[int, float]:
+    """The objective of a run by epoch, where it is a number."""
+    name = recipe.objective.name
+    logged = ((row.epoch, row.logs.get(name)) for row in store.epochs(uid))
+    return {epoch: float(value) for epoch, value in logged if isinstance(value, int | float) and value == value}
+
+
+def seen_of(store: Store, run: RunRecord, recipe: Recipe) -> Seen:
+    """The trial as the search learns from it."""
+    ended: Any = "complete" if run.state == "finished" else "failed" if run.state == "failed" else "pruned"
+    return Seen(values=values_of(run, recipe), curve=curve_of(store, run.uid, recipe), ended=ended)
+
+
+def included(store: Store, recipe: Recipe) -> list[RunRecord]:
+    """The runs made by hand that the sweep learns from, those that are still there."""
+    return [run for uid in recipe.include if (run := store.run(uid)) is not None]
+
+
+def includable(store: Store, recipe: Recipe, *, owner: str | None = None) -> list[RunRecord]:
+    """Runs that are over, belong to no sweep, and differ from the experiment in varied settings alone."""
+    runs = store.runs(owner=owner, states=("finished", "stopped"))
+    return [run for run in runs if run.sweep is None and _is_covered(run, recipe)]
+
+
+def refuse_strangers(store: Store, recipe: Recipe, uids: Iterable[str]) -> None:
+    """Stop here if a run cannot be included.
+
+    Raises:
+        StoreError: one is not there.
+        SettingError: one differs in more than the space, or still trains.
+    """
+    problems = []
+    for uid in uids:
+        run = store.run(uid)
+        if run is None:
+            raise StoreError(f"{store.path} must know the run to include it, got {uid!r}.")
+        if run.state in ACTIVE or not _is_covered(run, recipe):
+            rule = "include must name runs that are over and differ from the experiment in varied settings alone"
+            problems.append(f"{rule}, got {uid}.")
+    if problems:
+        raise SettingError("\n".join(problems))
+
+
+def _is_covered(run: RunRecord, recipe: Recipe) -> bool:
+    try:
+        return recipe.space.covers(recipe.experiment, Experiment.from_dict(run.experiment))
+    except SettingError:
+        return False
+
+
+def _at(plain: Any, path: list[str]) -> Any:
+    for name in path:
+        if isinstance(plain, list):
+            plain = plain[int(name)] if name.isdigit() and int(name) < len(plain) else None
+        elif isinstance(plain, Mapping):
+            plain = plain.get(name)
+        else:
+            return None
+    return plain
+
+
+def _plain_same(choice: Any, value: Any) -> bool:
+    """Whether a choice is this plain value: class indices are texts there, tuples lists."""
+    if isinstance(choice, Mapping) and isinstance(value, Mapping):
+        return {str(key): one for key, one in choice.items()} == {str(key): one for key, one in value.items()}
+    return isinstance(choice, bool) == isinstance(value, bool) and bool(choice == value)

@@ -1,0 +1,81 @@
+"""Sweeps whose trials are invented curves, so that the search is tested without training."""
+
+import pytest
+
+from fitdash.runs.events import EpochEnded
+from fitdash.runs.store import Store
+from fitdash.runs.writer import Writer
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.sweeps.coordinator import Coordinator
+from fitdash.sweeps.recipe import Budget, recipe_of
+from fitdash.sweeps.run import begin, go_on
+
+BASE = Experiment(fit=FitArgs(epochs=4, validation_data=HoldOut()))
+SPACE = {"compile.learning_rate": "1e-4..1e-1 log", "network.width": [8, 16, 32]}
+
+
+@pytest.fixture
+def store(home):
+    with Store() as store:
+        yield store
+
+
+@pytest.fixture
+def writer(store):
+    writer = Writer(store)
+    yield writer
+    writer.close()
+
+
+class Invented:
+    """A place where trials log what `curve(values)` gives, values by address.
+
+    Args:
+        curve: Gives the losses by epoch, or raises.
+        most: Runs at once.
+        before: Called with the number of the order, from 0, before each epoch.
+    """
+
+    def __init__(self, curve, most=1, before=None):
+        self.curve, self.most, self.before = curve, most, before or (lambda number, epoch, control: None)
+        self.orders = []
+
+    def train(self, order, uid, put, control):
+        number = len(self.orders)
+        plain = order["experiment"]
+        self.orders.append(plain)
+        values = {"rate": plain["compile"]["learning_rate"], "width": plain["network"]["width"]}
+        for epoch, loss in enumerate(self.curve(values)):
+            self.before(number, epoch, control)
+            if control.stop_is_wanted:
+                return
+            put(EpochEnded(uid=uid, epoch=epoch, logs={"loss": loss, "val_loss": loss}, seconds=0.1))
+            if control.stop_is_wanted:
+                return
+
+    def close(self):
+        pass
+
+
+def falling(values):
+    """Losses that end at the learning rate: small ones are best."""
+    return [values["rate"] + 1 / (epoch + 1) for epoch in range(4)]
+
+
+@pytest.fixture
+def searched(store, writer):
+    """Carries a sweep out at a place; gives its uid and the state it ended in."""
+
+    def carry(place, *, trials=None, seconds=None, uid=None, listener=None, clock=None, space=SPACE, **settings):
+        if uid is None:
+            recipe = recipe_of(BASE, space, **settings)
+            record = begin(store, recipe, Budget(trials=trials, seconds=seconds), writer=writer)
+        else:
+            store.reap()
+            record = go_on(store, uid, writer=writer, trials=trials, seconds=seconds)
+        more = {} if clock is None else {"clock": clock}
+        state = Coordinator(record, writer, place, listener=listener, **more).run()
+        return record.uid, state
+
+    return carry
