@@ -1,7 +1,7 @@
 """From an experiment to a compiled model and the arguments of its `fit`; and the job that a `Runner` trains with."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,12 @@ from fitdash.errors import SettingError, StoreError
 from fitdash.model import Model
 from fitdash.nn.registry import make
 from fitdash.runs.checkpoints import checkpoints_of, newest
-from fitdash.runs.control import Pace
 from fitdash.runs.home import home
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.records import RunRecord
-from fitdash.runs.runner import FLUSH_SECONDS, Job, Run, Runner
+from fitdash.runs.runner import Job
 from fitdash.runs.saving import Saving
 from fitdash.runs.steering import SETTING, Control, Steering
-from fitdash.runs.store import Store
 from fitdash.runs.warned import warnings_to
 from fitdash.seeds import set_random_seed
 from fitdash.spec.callbacks import CallbackArgs
@@ -107,7 +105,7 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
         StoreError: no experiment was kept with the run, or every checkpoint of it is broken.
         SettingError, DataError: the experiment cannot run here, such as an upload that is not kept.
     """
-    experiment = _experiment_of(record)
+    experiment = experiment_of(record)
     dataset_of(experiment.data, uploads or home() / "uploads")
     kept = [one for one in checkpoints_of(folder(record.uid)) if not one.is_end]
     # Files are synced and rows are not: after a power cut, or where another process wrote the files, one may be ahead.
@@ -121,44 +119,6 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
         content=content, is_same_run=True, told=[one for one in told if one.get("epoch", 0) >= content["epoch"]]
     )
     return partial(_train, experiment, start, uploads)
-
-
-def resume(runner: Runner, uid: str, *, pace: Pace = "full", uploads: Path | None = None) -> Run:
-    """Go on with a run that was stopped, interrupted or failed: the same run, from its last checkpoint.
-
-    Raises:
-        StoreError, SettingError, DataError: it cannot go on; nothing is changed then.
-    """
-    store = runner.writer.store
-    runner.writer.flush(FLUSH_SECONDS)
-    record = _recorded(store, uid)
-    told = [row.data for row in store.events(uid, "told")]
-    return runner.resume(uid, resumed(record, told, uploads=uploads), pace=pace)
-
-
-def start_over(runner: Runner, uid: str, *, seed: int | None = None, pace: Pace = "full") -> Run:
-    """Train the experiment of a run again, from the same initial weights, as a new run; what is left of it is stopped.
-
-    Args:
-        runner: Trains it, when its turn comes.
-        uid: The run; if this runner trains it, it is stopped first.
-        seed: Draws other weights, and everything else that is random; None: the run's own.
-
-    Raises:
-        StoreError: there is no such run, or no experiment was kept with it.
-        SettingError: the seed cannot be.
-    """
-    runner.writer.flush(FLUSH_SECONDS)
-    record = _recorded(runner.writer.store, uid)
-    experiment = _experiment_of(record)
-    experiment = experiment if seed is None else replace(experiment, seed=seed)
-    train = job(experiment)
-    earlier = runner.find(uid)
-    if earlier is not None:
-        earlier.stop()
-    return runner.submit(
-        train, experiment=experiment.to_dict(), name=record.name, owner=record.owner, parent=None, pace=pace
-    )
 
 
 def optimizer_of(args: CompileArgs) -> Any:
@@ -268,14 +228,7 @@ class _Opening(callbacks.Callback):
             self.tell("data", text=self.line)
 
 
-def _recorded(store: Store, uid: str) -> RunRecord:
-    record = store.run(uid)
-    if record is None:
-        raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
-    return record
-
-
-def _experiment_of(record: RunRecord) -> Experiment:
+def experiment_of(record: RunRecord) -> Experiment:
     """The experiment of a run; a script's fit has none that could be built again."""
     try:
         experiment = Experiment.from_dict(record.experiment)

@@ -1,4 +1,4 @@
-"""Trains in the background, one run after the other."""
+"""Trains in the background: one run in a thread, others where there are workers, the rest in turn."""
 
 import atexit
 import secrets
@@ -14,12 +14,15 @@ from fitdash.runs.endings import failure
 from fitdash.runs.events import Changed, Created
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.steering import Control, Pace
+from fitdash.runs.turns import in_turn
+from fitdash.runs.workers import Order, Workers
 from fitdash.runs.writer import Writer
 
 Job = Callable[[Recorder, Control], None]
 
 # With the writer's, below the 5 seconds that a process that is told to end may take.
 SHUTDOWN_SECONDS = 2.5
+WORKERS_SECONDS = 0.3
 FLUSH_SECONDS = 2.0
 
 
@@ -34,17 +37,23 @@ class Run:
     Attributes:
         uid: Its name in the store.
         control: What is wanted of it.
+        owner: Whose it is, None where everybody's are the same.
         state: As in the store, known here at once.
         stopped_as: The state that it ends in if its job raises nothing.
+        thread: Trains it, or waits for the worker that does.
     """
 
-    def __init__(self, uid: str, job: Job, control: Control, runner: "Runner") -> None:
+    def __init__(
+        self, uid: str, job: Job, control: Control, runner: "Runner", *, owner: str | None, order: Order | None
+    ) -> None:
         self.uid = uid
         self.control = control
+        self.owner = owner
         self.state = "queued"
         self.thread: threading.Thread | None = None
         self.stopped_as = "finished"
         self._job = job
+        self._order = order
         self._runner = runner
         self._over = threading.Event()
 
@@ -76,17 +85,32 @@ class Run:
 class Runner:
     """Runs `job(recorder, control)` in a thread of its own, one at a time, and knows no model.
 
-    torch has one random generator a process: what trains beside another draws other numbers.
+    torch has one random generator a process: what trains beside another draws other numbers. More at once need
+    workers, which train what came with an order. Where several owners wait they take turns.
 
     Args:
         writer: Keeps what happens.
+        workers: Processes that train beside the thread; None: one run at a time. They end with the runner.
+        most_waiting: Bound on the runs that wait; None: no bound.
+        most_waiting_each: Bound on those of one owner.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        workers: Workers | None = None,
+        most_waiting: int | None = None,
+        most_waiting_each: int | None = None,
+    ) -> None:
         self.writer = writer
+        self._workers = workers
+        self._most_waiting, self._most_waiting_each = most_waiting, most_waiting_each
         self._lock = threading.RLock()
         self._waiting: list[Run] = []
-        self._current: Run | None = None
+        self._here: Run | None = None
+        self._away: list[Run] = []
+        self._served: list[str | None] = []
         self._is_closed = False
         atexit.register(self.shutdown)
 
@@ -99,21 +123,23 @@ class Runner:
         pace: Pace = "full",
         owner: str | None = None,
         parent: str | None = None,
+        order: Order | None = None,
     ) -> Run:
         """Train this when its turn comes.
 
         Args:
             job: Trains, telling the recorder and obeying the control; returns when it is done.
             experiment: The recipe, kept with the run.
+            owner: Whose run it is.
             parent: uid of the run that this one goes on from.
+            order: The same as `job` for a worker; without it the run waits for the thread.
 
         Raises:
-            StoreError: the runner was shut down.
+            StoreError: the runner was shut down, or too many runs wait.
         """
-        run = Run(new_uid(), job, Control(pace), self)
+        run = Run(new_uid(), job, Control(pace), self, owner=owner, order=order)
         with self._lock:
-            if self._is_closed:
-                raise StoreError("The runner must be open to train, got a run after it was shut down.")
+            self._check_room(run)
             self.writer.put(
                 Created(
                     uid=run.uid,
@@ -128,20 +154,22 @@ class Runner:
             self._start_next()
         return run
 
-    def resume(self, uid: str, job: Job, *, pace: Pace = "full") -> Run:
+    def resume(
+        self, uid: str, job: Job, *, pace: Pace = "full", owner: str | None = None, order: Order | None = None
+    ) -> Run:
         """Go on with a run that was stopped, interrupted or failed, under the same uid, when its turn comes.
 
         Args:
             uid: The run.
             job: Goes on from where it was.
+            owner, order: As `submit` takes them.
 
         Raises:
-            StoreError: the run cannot go on, or the runner was shut down.
+            StoreError: the run cannot go on, the runner was shut down, or too many runs wait.
         """
-        run = Run(uid, job, Control(pace), self)
+        run = Run(uid, job, Control(pace), self, owner=owner, order=order)
         with self._lock:
-            if self._is_closed:
-                raise StoreError("The runner must be open to train, got a run after it was shut down.")
+            self._check_room(run)
             self.writer.flush(FLUSH_SECONDS)
             claim(self.writer.store, uid, self.writer.uid)
             self._waiting.append(run)
@@ -154,9 +182,21 @@ class Runner:
             return next((run for run in self.active() if run.uid == uid), None)
 
     def active(self) -> list[Run]:
-        """The run that trains and those that wait, in their order."""
+        """The runs that train and those that wait, in their order."""
         with self._lock:
-            return [*([self._current] if self._current else []), *self._waiting]
+            return [*self._training(), *self.waiting()]
+
+    def waiting(self) -> list[Run]:
+        """The runs that wait, in the order in which they would train as things are now."""
+        with self._lock:
+            return in_turn(self._waiting, [run.owner for run in self._waiting], self._served)
+
+    def put_first(self, run: Run) -> None:
+        """Let a run that waits be the next one of its owner; the turns of others stay."""
+        with self._lock:
+            if run in self._waiting:
+                self._waiting.remove(run)
+                self._waiting.insert(0, run)
 
     def stop(self, run: Run) -> None:
         """End this run, see `Run.stop`."""
@@ -167,7 +207,7 @@ class Runner:
             if run in self._waiting:
                 self._waiting.remove(run)
                 self._end(run, Changed(uid=run.uid, state=run.stopped_as))
-            elif run is self._current:
+            elif run in self._training():
                 self._change(run, Changed(uid=run.uid, state="stopping"))
             run.control.stop("interrupted" if self._is_closed else "stop_run")
 
@@ -183,26 +223,64 @@ class Runner:
         for run in runs:
             if not run.join(max(0.0, until - time.monotonic())):
                 self._end(run, Changed(uid=run.uid, state="interrupted"))
+        if self._workers is not None:
+            self._workers.close(WORKERS_SECONDS)
+
+    def _check_room(self, run: Run) -> None:
+        """Refuse what cannot wait any more."""
+        if self._is_closed:
+            raise StoreError("The runner must be open to train, got a run after it was shut down.")
+        if not self._waiting and (self._here is None or self._may_go_away(run)):
+            return
+        its = sum(other.owner == run.owner for other in self._waiting)
+        for count, most, whose in (
+            (len(self._waiting), self._most_waiting, "Runs"),
+            (its, self._most_waiting_each, "Your runs"),
+        ):
+            if most is not None and count >= most:
+                raise StoreError(f"{whose} that wait must be at most {most}, got one more. Cancel one, or come back.")
+
+    def _may_go_away(self, run: Run) -> bool:
+        """A worker would train it at once."""
+        workers = self._workers
+        is_ordered = run._order is not None
+        return is_ordered and workers is not None and len(self._away) < workers.most and workers.has_room
+
+    def _training(self) -> list[Run]:
+        return [*([self._here] if self._here else []), *self._away]
 
     def _start_next(self) -> None:
+        """Start what can start now: the next one in the thread, others in workers."""
         with self._lock:
-            if self._current is None and self._waiting:
-                run = self._current = self._waiting.pop(0)
-                self._change(run, Changed(uid=run.uid, state="running"))
-                run.thread = threading.Thread(target=self._train, args=[run], name=f"fitdash-{run.uid}", daemon=True)
-                run.thread.start()
+            for run in self.waiting():
+                if self._here is None:
+                    self._here = run
+                    self._start(run, run._job)
+                elif self._may_go_away(run) and run._order is not None and self._workers is not None:
+                    self._away.append(run)
+                    self._start(run, partial(_away, self._workers, run._order))
 
-    def _train(self, run: Run) -> None:
+    def _start(self, run: Run, job: Job) -> None:
+        self._waiting.remove(run)
+        self._served = [owner for owner in self._served if owner != run.owner] + [run.owner]
+        self._change(run, Changed(uid=run.uid, state="running"))
+        run.thread = threading.Thread(target=self._train, args=[run, job], name=f"fitdash-{run.uid}", daemon=True)
+        run.thread.start()
+
+    def _train(self, run: Run, job: Job) -> None:
         recorder = Recorder(run.uid, self.writer.put)
         run.control.listen(partial(self._stands, run))
         end = None
         try:
-            run._job(recorder, run.control)
+            job(recorder, run.control)
         except BaseException as error:
             end = failure(run.uid, error)
         recorder.console.end()
         with self._lock:
-            self._current = None
+            if run is self._here:
+                self._here = None
+            else:
+                self._away.remove(run)
             self._end(run, end or Changed(uid=run.uid, state=run.stopped_as))
             self._start_next()
 
@@ -215,12 +293,17 @@ class Runner:
     def _end(self, run: Run, end: Changed) -> None:
         if not run._over.is_set():
             self._change(run, end)
-            run._job = _nothing
+            run._job, run._order = _nothing, None
             run._over.set()
 
     def _change(self, run: Run, change: Changed) -> None:
         run.state = change.state
         self.writer.put(change)
+
+
+def _away(workers: Workers, order: Order, recorder: Recorder, control: Control) -> None:
+    """The job of a run that a worker trains."""
+    workers.train(order, recorder.uid, recorder.put, control)
 
 
 def _nothing(recorder: Recorder, control: Control) -> None:

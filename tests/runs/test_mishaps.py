@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.build import job, resume
+from fitdash.begin import resume
+from fitdash.build import job
 from fitdash.engine.callbacks.base import Callback
 from fitdash.model import Model
 from fitdash.runs.checkpoints import checkpoints_of

@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fitdash.build import epochs_kept, job, resume, resumed, start_over
+from fitdash.begin import resume, start_over
+from fitdash.build import epochs_kept, job, resumed
 from fitdash.data.upload import keep
 from fitdash.errors import DataError, SettingError, StoreError
 from fitdash.runs.checkpoints import checkpoints_of

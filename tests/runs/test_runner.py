@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from fitdash.errors import StoreError
+from fitdash.runs.runner import Runner
 
 
 class Job:
@@ -202,3 +203,86 @@ def test_a_job_that_is_over_is_let_go(runner):
     run.join(10)
 
     assert run._job is not job
+
+
+def queued(runner, owners):
+    """A runner whose thread is busy, and a queued run for each of these owners."""
+    first = Job()
+    runner.submit(first, experiment={})
+    assert first.began.wait(10)
+    return first, [runner.submit(nothing, experiment={}, owner=owner) for owner in owners]
+
+
+def test_owners_take_turns(runner):
+    first, (a, b, c) = queued(runner, ["a", "a", "b"])
+
+    assert runner.waiting() == [a, c, b]
+    assert runner.active()[1:] == [a, c, b]
+    first.may_end.set()
+    assert all(run.join(10) for run in (a, b, c))
+
+
+def test_a_run_can_be_put_first_among_those_of_its_owner(runner):
+    _, (a, b, c, d) = queued(runner, ["a", "a", "a", "b"])
+
+    runner.put_first(c)
+
+    assert runner.waiting() == [c, d, a, b]
+
+
+def test_more_runs_than_may_wait_are_refused(writer):
+    runner = Runner(writer, most_waiting=3, most_waiting_each=2)
+    queued(runner, ["a", "a"])
+
+    with pytest.raises(StoreError, match="Your runs that wait must be at most 2, got one more"):
+        runner.submit(nothing, experiment={}, owner="a")
+    runner.submit(nothing, experiment={}, owner="b")
+    with pytest.raises(StoreError, match="Runs that wait must be at most 3, got one more"):
+        runner.submit(nothing, experiment={}, owner="c")
+    assert len(runner.active()) == 4
+    runner.shutdown()
+
+
+def test_where_none_may_wait_one_may_train(writer):
+    runner = Runner(writer, most_waiting=0)
+    queued(runner, [])
+
+    with pytest.raises(StoreError, match="at most 0"):
+        runner.submit(nothing, experiment={})
+    runner.shutdown()
+
+
+class Elsewhere:
+    """Workers that a test looks into."""
+
+    most, has_room = 1, True
+
+    def __init__(self):
+        self.orders, self.go_on = [], threading.Event()
+
+    def train(self, order, uid, put, control):
+        self.orders.append(order)
+        self.go_on.wait(10)
+
+    def close(self, timeout):
+        self.go_on.set()
+
+
+def test_what_came_with_an_order_trains_beside_the_thread(store, writer):
+    workers = Elsewhere()
+    runner = Runner(writer, workers=workers)
+    first = Job()
+    runs = [runner.submit(first, experiment={}, order={"n": 0}), runner.submit(nothing, experiment={})]
+    runs += [runner.submit(nothing, experiment={}, order={"n": number}) for number in (1, 2)]
+    assert first.began.wait(10)
+    writer.flush(10)
+
+    assert [run.state for run in runs] == ["running", "queued", "running", "queued"]
+    workers.go_on.set()
+    assert runs[3].join(10)
+    first.may_end.set()
+    assert all(run.join(10) for run in runs)
+    writer.flush(10)
+    assert workers.orders == [{"n": 1}, {"n": 2}]
+    assert {store.run(run.uid).state for run in runs} == {"finished"}
+    runner.shutdown()

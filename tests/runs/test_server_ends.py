@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fitdash.build import job, resume
+from fitdash.begin import resume
+from fitdash.build import job
 from fitdash.runs.checkpoints import checkpoints_of
 from fitdash.runs.runner import Runner
 from fitdash.runs.writer import Writer

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fitdash.build import job, resume
+from fitdash.begin import resume
+from fitdash.build import job
 from fitdash.errors import StoreError
 from fitdash.orders import order_of, order_to_resume
 from fitdash.runs.checkpoints import checkpoints_of

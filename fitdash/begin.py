@@ -1,0 +1,107 @@
+"""How runs come to be: a new one, one that goes on, one from where another was, one all over again."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from fitdash.build import experiment_of, job, resumed
+from fitdash.errors import StoreError
+from fitdash.limits import check
+from fitdash.orders import order_of, order_to_resume
+from fitdash.runs.control import Pace
+from fitdash.runs.records import RunRecord
+from fitdash.runs.runner import FLUSH_SECONDS, Run, Runner
+from fitdash.runs.store import Store
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.server import ServerArgs
+
+
+def begin(
+    runner: Runner,
+    experiment: Experiment,
+    *,
+    name: str = "",
+    pace: Pace = "full",
+    owner: str | None = None,
+    origin: str | None = None,
+    epoch: int | None = None,
+    uploads: Path | None = None,
+    settings: ServerArgs | None = None,
+) -> Run:
+    """Train an experiment as a new run, when its turn comes.
+
+    Args:
+        runner: Trains it.
+        name: What people call it; its data by default.
+        owner: Whose it is.
+        origin, epoch, uploads: As `build.job` takes them; the new run knows `origin` as its parent.
+        settings: What is in force on this server; None: no bounds.
+
+    Raises:
+        SettingError, DataError, StoreError: it cannot be, or not here; nothing is recorded then.
+    """
+    if settings is not None:
+        check(runner.writer.store, experiment, settings, owner=owner, uploads=uploads)
+    return runner.submit(
+        job(experiment, origin=origin, epoch=epoch, uploads=uploads),
+        experiment=experiment.to_dict(),
+        name=name or experiment.data.filename or experiment.data.name,
+        pace=pace,
+        owner=owner,
+        parent=origin,
+        order=order_of(experiment, origin=origin, epoch=epoch, uploads=uploads),
+    )
+
+
+def resume(runner: Runner, uid: str, *, pace: Pace = "full", uploads: Path | None = None) -> Run:
+    """Go on with a run that was stopped, interrupted or failed: the same run, from its last checkpoint.
+
+    Raises:
+        StoreError, SettingError, DataError: it cannot go on; nothing is changed then.
+    """
+    store = runner.writer.store
+    runner.writer.flush(FLUSH_SECONDS)
+    record = _recorded(store, uid)
+    told = [row.data for row in store.events(uid, "told")]
+    train = resumed(record, told, uploads=uploads)
+    return runner.resume(uid, train, pace=pace, owner=record.owner, order=order_to_resume(uid, uploads=uploads))
+
+
+def start_over(
+    runner: Runner,
+    uid: str,
+    *,
+    seed: int | None = None,
+    pace: Pace = "full",
+    owner: str | None = None,
+    settings: ServerArgs | None = None,
+) -> Run:
+    """Train the experiment of a run again, from the same initial weights, as a new run; what is left of it is stopped.
+
+    Args:
+        runner: Trains it, when its turn comes.
+        uid: The run; if this runner trains it, it is stopped first.
+        seed: Draws other weights, and everything else that is random; None: the run's own.
+        owner: Whose the new one is; None: whose the run is.
+        settings: As `begin` takes them.
+
+    Raises:
+        StoreError: there is no such run, or no experiment was kept with it.
+        SettingError: the seed cannot be.
+    """
+    runner.writer.flush(FLUSH_SECONDS)
+    record = _recorded(runner.writer.store, uid)
+    experiment = experiment_of(record)
+    experiment = experiment if seed is None else replace(experiment, seed=seed)
+    again = begin(runner, experiment, name=record.name, owner=owner or record.owner, pace=pace, settings=settings)
+    # Only now: what cannot be trained shall not end the run.
+    earlier = runner.find(uid)
+    if earlier is not None:
+        earlier.stop()
+    return again
+
+
+def _recorded(store: Store, uid: str) -> RunRecord:
+    record = store.run(uid)
+    if record is None:
+        raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
+    return record
