@@ -1,15 +1,20 @@
-"""How runs come to be: a new one, one that goes on, one from where another was, one all over again."""
+"""How runs come to be: a new one, one that goes on, one from where another was, one all over again.
 
+torch is imported by the functions that need it: a page that draws its buttons does not wait for it.
+"""
+
+import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from fitdash.build import experiment_of, job, resumed
 from fitdash.errors import StoreError
-from fitdash.limits import check
 from fitdash.orders import order_of, order_to_resume
-from fitdash.runs.control import Pace
+from fitdash.runs.control import Control, Pace
+from fitdash.runs.recorder import Recorder
 from fitdash.runs.records import RunRecord
-from fitdash.runs.runner import FLUSH_SECONDS, Run, Runner
+from fitdash.runs.runner import FLUSH_SECONDS, Job, Run, Runner
 from fitdash.runs.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.server import ServerArgs
@@ -26,6 +31,7 @@ def begin(
     epoch: int | None = None,
     uploads: Path | None = None,
     settings: ServerArgs | None = None,
+    late: bool = False,
 ) -> Run:
     """Train an experiment as a new run, when its turn comes.
 
@@ -35,14 +41,18 @@ def begin(
         owner: Whose it is.
         origin, epoch, uploads: As `build.job` takes them; the new run knows `origin` as its parent.
         settings: What is in force on this server; None: no bounds.
+        late: Where torch is still being imported, let the run's own thread wait for it, and check there.
 
     Raises:
         SettingError, DataError, StoreError: it cannot be, or not here; nothing is recorded then.
     """
-    if settings is not None:
-        check(runner.writer.store, experiment, settings, owner=owner, uploads=uploads)
+    check: Callable[[], None] = partial(_check, runner.writer.store, experiment, settings, owner, uploads)
+    make: Callable[[], Job] = partial(_job, experiment, origin, epoch, uploads)
+    is_late = late and not {"fitdash.build", "fitdash.limits"} <= sys.modules.keys()
+    if not is_late:
+        check()
     return runner.submit(
-        job(experiment, origin=origin, epoch=epoch, uploads=uploads),
+        partial(_late, check, make) if is_late else make(),
         experiment=experiment.to_dict(),
         name=name or experiment.data.filename or experiment.data.name,
         pace=pace,
@@ -58,6 +68,8 @@ def resume(runner: Runner, uid: str, *, pace: Pace = "full", uploads: Path | Non
     Raises:
         StoreError, SettingError, DataError: it cannot go on; nothing is changed then.
     """
+    from fitdash.build import resumed
+
     store = runner.writer.store
     runner.writer.flush(FLUSH_SECONDS)
     record = _recorded(store, uid)
@@ -88,6 +100,8 @@ def start_over(
         StoreError: there is no such run, or no experiment was kept with it.
         SettingError: the seed cannot be.
     """
+    from fitdash.build import experiment_of
+
     runner.writer.flush(FLUSH_SECONDS)
     record = _recorded(runner.writer.store, uid)
     experiment = experiment_of(record)
@@ -105,3 +119,24 @@ def _recorded(store: Store, uid: str) -> RunRecord:
     if record is None:
         raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
     return record
+
+
+def _check(
+    store: Store, experiment: Experiment, settings: ServerArgs | None, owner: str | None, uploads: Path | None
+) -> None:
+    from fitdash.limits import check
+
+    if settings is not None:
+        check(store, experiment, settings, owner=owner, uploads=uploads)
+
+
+def _job(experiment: Experiment, origin: str | None, epoch: int | None, uploads: Path | None) -> Job:
+    from fitdash.build import job
+
+    return job(experiment, origin=origin, epoch=epoch, uploads=uploads)
+
+
+def _late(check: Callable[[], None], make: Callable[[], Job], recorder: Recorder, control: Control) -> None:
+    """The job that is made when it begins."""
+    check()
+    make()(recorder, control)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fitdash.build import job, resumed
 from fitdash.errors import StoreError
 from fitdash.runs.control import Control
 from fitdash.runs.recorder import Recorder
@@ -35,6 +34,9 @@ def job_of(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
     Raises:
         SettingError, DataError, StoreError: it cannot be.
     """
+    # Whoever gives orders need not have torch yet.
+    from fitdash.build import job, resumed
+
     uploads = None if order["uploads"] is None else Path(order["uploads"])
     if "resume" not in order:
         experiment = Experiment.from_dict(order["experiment"])

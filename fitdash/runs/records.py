@@ -9,8 +9,8 @@ from fitdash.runs.encoding import decode
 from fitdash.runs.events import ACTIVE
 
 RUN_COLUMNS = (
-    "uid, name, state, created, started, ended, seq, owner, parent, error, traceback, sweep, trial, verdict, notes,"
-    " tags AS tags_text, experiment AS experiment_text, params AS params_text, summary AS summary_text"
+    "uid, name, state, created, started, ended, seq, owner, parent, error, traceback, sweep, trial, verdict, shared,"
+    " notes, tags AS tags_text, experiment AS experiment_text, params AS params_text, summary AS summary_text"
 )
 LINE_COLUMNS = "uid, name, state, created, started, ended, seq, owner, parent, error, summary AS summary_text"
 
@@ -26,6 +26,7 @@ class RunRecord:
         error: First line of what made it fail; `traceback` has the rest.
         sweep: uid of the sweep that it is a trial of, with the number `trial` from 0.
         verdict: "pruned" where the sweep gave it up.
+        shared: Others than its owner may look at it, where runs have owners.
         notes: What somebody wrote to it.
     """
 
@@ -43,6 +44,7 @@ class RunRecord:
     sweep: str | None
     trial: int | None
     verdict: str | None
+    shared: int
     notes: str
     tags_text: str
     experiment_text: str

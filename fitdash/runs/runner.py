@@ -24,6 +24,7 @@ Job = Callable[[Recorder, Control], None]
 SHUTDOWN_SECONDS = 2.5
 WORKERS_SECONDS = 0.3
 FLUSH_SECONDS = 2.0
+KEPT_SECONDS = 1.0
 
 
 def new_uid() -> str:
@@ -276,6 +277,8 @@ class Runner:
         except BaseException as error:
             end = failure(run.uid, error)
         recorder.console.end()
+        # Whoever sees that it is over finds what it can go on from.
+        self.writer.flush(KEPT_SECONDS)
         with self._lock:
             if run is self._here:
                 self._here = None

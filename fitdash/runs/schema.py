@@ -49,6 +49,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             created REAL NOT NULL, ended REAL, seconds REAL NOT NULL DEFAULT 0,
             writer TEXT NOT NULL, owner TEXT, recipe TEXT NOT NULL, budget TEXT NOT NULL, error TEXT)""",
     ),
+    (
+        # On a server of many, others may look at it too.
+        "ALTER TABLE runs ADD COLUMN shared INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 

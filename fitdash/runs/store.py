@@ -114,6 +114,14 @@ class Store:
         """
         self._annotate(uid, "notes", text)
 
+    def share(self, uid: str, is_shared: bool) -> None:
+        """Let others than its owner look at the run, or no longer.
+
+        Raises:
+            StoreError: there is no such run.
+        """
+        self._annotate(uid, "shared", int(is_shared))
+
     def lock_path(self, writer: str) -> Path:
         """The file that this writer's process keeps locked while it lives."""
         return self.path.parent / "writers" / f"{writer}.lock"
@@ -220,7 +228,7 @@ class Store:
         """The lines that the run printed."""
         return [row.data for row in self.events(uid, "printed", since=since)]
 
-    def _annotate(self, uid: str, column: str, value: str) -> None:
+    def _annotate(self, uid: str, column: str, value: str | int) -> None:
         with self._transaction(durable=False) as db:
             changed = db.execute(f"UPDATE runs SET {column} = ?, seq = seq + 1 WHERE uid = ?", [value, uid]).rowcount
         if not changed:

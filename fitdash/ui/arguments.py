@@ -20,11 +20,19 @@ Parts = dict[str, dict[str, str]]
 def draw(run: Snapshot) -> None:
     """One folded line under the run's name; unfolded, part by part."""
     parts = arguments(run)
-    words = [f"{name} {word}" for part in parts.values() for name, word in part.items()]
     with st.expander(
-        f"**Arguments** {escaped(' · '.join(words)) or 'all at their defaults'}", key="arguments", type="compact"
+        f"**Arguments** {escaped(_line(parts)) or 'all at their defaults'}", key="arguments", type="compact"
     ):
         st.code("\n".join(f"{part}({_call(given)})" for part, given in parts.items()) or "fit()", language=None)
+
+
+def line(experiment: Experiment) -> str:
+    """What is not at its default, in one line."""
+    return _line(_of_page(experiment))
+
+
+def _line(parts: Parts) -> str:
+    return " · ".join(f"{name} {word}" for part in parts.values() for name, word in part.items())
 
 
 def arguments(run: Snapshot) -> Parts:

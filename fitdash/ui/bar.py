@@ -1,19 +1,17 @@
 """The action bar: Fit and what steers a run, seed, what to start from, the pace; beneath it the plan line."""
 
-import sys
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from fitdash.begin import begin
 from fitdash.errors import FitdashError
-from fitdash.runs.recorder import Recorder
 from fitdash.runs.runner import Run
-from fitdash.runs.steering import RATES, Control
+from fitdash.runs.steering import RATES
 from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
-from fitdash.ui import several
+from fitdash.ui import queue, several, start_from
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.estimate import eta_seconds
 from fitdash.ui.filling import pour
@@ -22,10 +20,10 @@ from fitdash.ui.planned import difference_line, plan_line
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import begun_elsewhere, show, shown_run, state
-from fitdash.ui.steer import WIDTH, buttons, standing
+from fitdash.ui.steer import WIDTH, Standing, buttons, complain, standing
+from fitdash.ui.visitor import is_own, visitor
 from fitdash.ui.words import duration, escaped
 
-NEW, CONTINUE = "new weights", "continue"
 PACES: dict[Any, str] = {"watchable": "watchable", "full": "full speed"}
 PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in RATES}
 
@@ -41,24 +39,26 @@ def draft(desk: Desk) -> None:
             _choices(desk)
         run = shown_run(desk)
         with st.sidebar:
-            form = draw_form(live_of(desk, run), continues=_goes_on(desk))
+            form = draw_form(live_of(desk, run), continues=start_from.origin(desk)[0] is not None)
         now = state().drawn = standing(desk, run)
         with buttons_place:
-            _fit(desk, form, now.is_busy)
+            _fit(desk, form, now)
             buttons(desk, now)
         with st.container(key="plan", gap="xxsmall"):
             _plan(form, run)
             _beside(desk, form, run)
+    complain()
+    queue.draw(desk)
 
 
-def _fit(desk: Desk, form: Draft, busy: bool) -> None:
+def _fit(desk: Desk, form: Draft, now: Standing) -> None:
     asked = st.button(
         "Fit",
         key="fit",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=busy or bool(form.problems),
-        help=_why_not(busy, form),
+        disabled=bool(form.problems),
+        help=_what_it_does(form, now),
         width=WIDTH,
     )
     if asked and not form.problems:
@@ -79,17 +79,14 @@ def _choices(desk: Desk) -> None:
         width=100,
         help="Where all random numbers start: the same seed gives the same run.",
     )
-    st.selectbox(
-        "start from",
-        [NEW, CONTINUE],
-        key="start_from",
-        width=140,
-        help="New weights drawn from the seed, so that two runs differ only in what was changed; or the weights of "
-        "the last run, going on where it ended.",
-        on_change=_number_epochs,
-        args=[desk],
-        disabled=not _last_epoch(desk),
+    st.button(
+        "",
+        key="other_weights",
+        icon=":material/casino:",
+        help="Another seed: other weights, and everything else that is random, with the next fit.",
+        on_click=_another_seed,
     )
+    start_from.draw(desk)
     st.selectbox(
         "pace",
         list(PACES),
@@ -143,68 +140,50 @@ def _beside(desk: Desk, form: Draft, run: Snapshot) -> None:
 HOLD_OUT_HELP = "Sets validation_data to a stratified 20 %: the same share of every class, never trained on."
 
 
-def _why_not(busy: bool, form: Draft) -> str:
-    if busy:
-        return "A run is on. What a control calls next fit waits for the next one."
-    return "There is something to fix first: it is marked in the form." if form.problems else "Train this."
+def _what_it_does(form: Draft, now: Standing) -> str:
+    if form.problems:
+        return "There is something to fix first: it is marked in the form."
+    return "Queue this: it trains when its turn comes." if now.is_busy else "Train this."
 
 
 def _start(desk: Desk, experiments: Sequence[Experiment]) -> None:
-    """Hand the draft to the runner and show the run, the first one where there are several."""
-    origin = shown_run(desk).uid if _goes_on(desk) else None
+    """Hand the draft to the runner and show the run, the first one where there are several, unless one is on."""
+    shown = shown_run(desk)
     try:
-        runs = [_submit(desk, experiment, origin) for experiment in experiments]
+        runs = [_submit(desk, experiment) for experiment in experiments]
     except FitdashError as error:
         st.error(escaped(str(error)))
         return
     desk.writer.flush(2.0)
-    show(runs[0].uid)
+    if not (shown.is_active and is_own(desk, shown.owner)):
+        show(runs[0].uid)
     st.rerun()
 
 
-def _submit(desk: Desk, experiment: Experiment, origin: str | None) -> Run:
-    return desk.runner.submit(
-        partial(_train, experiment, origin),
-        experiment=experiment.to_dict(),
-        name=experiment.data.filename or experiment.data.name,
+def _submit(desk: Desk, experiment: Experiment) -> Run:
+    uid, epoch = start_from.origin(desk)
+    return begin(
+        desk.runner,
+        experiment,
         pace=st.session_state["pace"],
-        parent=origin,
+        owner=visitor(desk),
+        origin=uid,
+        epoch=epoch,
+        settings=desk.settings,
+        late=True,
     )
 
 
-def _train(experiment: Experiment, origin: str | None, recorder: Recorder, control: Control) -> None:
-    """Runs in the training thread, which waits for the imports, so that the page does not."""
-    from fitdash.build import job
-
-    job(experiment, origin=origin)(recorder, control)
-
-
 def _set_pace(desk: Desk) -> None:
-    """The run that is on takes the new pace at once."""
+    """The runs that are on take the new pace at once."""
     for run in desk.runner.active():
-        run.control.pace = st.session_state["pace"]
+        if is_own(desk, run.owner):
+            run.control.pace = st.session_state["pace"]
+
+
+def _another_seed() -> None:
+    st.session_state["seed"] = (st.session_state["seed"] + 1) % (LARGEST_SEED + 1)
 
 
 def _hold_out() -> None:
     st.session_state["fit.validation_data"] = "stratified"
-
-
-def _goes_on(desk: Desk) -> bool:
-    """Whether the next fit starts from the weights of the run that is shown."""
-    return bool(st.session_state["start_from"] == CONTINUE and _last_epoch(desk))
-
-
-def _last_epoch(desk: Desk) -> int:
-    """Epochs after which the run that is shown ended, if its weights are still here; else 0."""
-    run = shown_run(desk)
-    # Not imported here: that takes seconds, and where nothing was trained there is nothing to go on from.
-    goes_on = getattr(sys.modules.get("fitdash.build"), "goes_on", None)
-    return run.rows[-1].epoch + 1 if goes_on and not run.is_active and run.rows and goes_on(run.uid) else 0
-
-
-def _number_epochs(desk: Desk) -> None:
-    """Going on starts where the last run ended and trains as many epochs again; new weights start at 0."""
-    values: Any = st.session_state
-    planned = values["fit.epochs"] - values["fit.initial_epoch"]
-    start = _last_epoch(desk) if values["start_from"] == CONTINUE else 0
-    values["fit.initial_epoch"], values["fit.epochs"] = start, start + planned

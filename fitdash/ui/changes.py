@@ -15,6 +15,7 @@ from fitdash.spec.live import live_settings
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import state
+from fitdash.ui.visitor import own_run
 from fitdash.ui.words import escaped, short
 
 Facts = Mapping[str, Any]
@@ -49,7 +50,7 @@ class Live:
 def live_of(desk: Desk, run: Snapshot) -> Live:
     """What can change of this run now: something where it trains in this process."""
     experiment = experiment_now(run)
-    if not run.is_active or experiment is None or desk.runner.find(run.uid) is None:
+    if not run.is_active or experiment is None or own_run(desk, run.uid) is None:
         return Live(is_on=run.is_active)
     refused = {address: text for (uid, address), text in state().refused.items() if uid == run.uid}
     return Live(is_on=True, now=_now(run, experiment), refused=refused, change=lambda key: _change(desk, run.uid, key))
@@ -70,7 +71,7 @@ def _now(run: Snapshot, experiment: Experiment) -> dict[str, Any]:
 
 def _change(desk: Desk, uid: str, address: str) -> None:
     """Hand the value of a control that was moved to the run that is on."""
-    run = desk.runner.find(uid)
+    run = own_run(desk, uid)
     state().refused.pop((uid, address), None)
     if run is None:
         return

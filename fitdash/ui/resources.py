@@ -11,10 +11,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fitdash.runs import dashboards
 from fitdash.runs.runner import Runner
+from fitdash.runs.settings import settings_in_force
 from fitdash.runs.store import Store
+from fitdash.runs.workers import Workers, cores
 from fitdash.runs.writer import Writer
+from fitdash.spec.server import ServerArgs
 
 GONE_SECONDS = 15.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass
@@ -36,11 +40,18 @@ class Viewers:
 
 @dataclass(frozen=True)
 class Desk:
-    """What pages ask for runs."""
+    """What pages ask for runs.
+
+    Attributes:
+        settings: What is in force on this server.
+        is_shared: A run belongs to its visitor.
+    """
 
     store: Store
     writer: Writer
     runner: Runner
+    settings: ServerArgs = field(default_factory=ServerArgs)
+    is_shared: bool = False
     viewers: Viewers = field(default_factory=Viewers)
     done: dict[str, float] = field(default_factory=dict)
 
@@ -57,10 +68,23 @@ class Desk:
 @st.cache_resource(show_spinner=False)
 def desk() -> Desk:
     """The desk; what dead processes left running is marked interrupted."""
+    settings = settings_in_force()
     store = Store()
     store.reap()
     writer = Writer(store)
-    return Desk(store, writer, Runner(writer))
+    is_shared = st.get_option("server.address") not in LOOPBACK if settings.shared is None else settings.shared
+    return Desk(store, writer, runner_of(writer, settings, is_shared=is_shared), settings, is_shared)
+
+
+def runner_of(writer: Writer, settings: ServerArgs, *, is_shared: bool) -> Runner:
+    """One thread, and workers where more may train at once."""
+    at_once = settings.runs_at_once or max(1, cores() - 1)
+    return Runner(
+        writer,
+        workers=Workers(at_once - 1, note_trouble=writer.note_trouble) if at_once > 1 else None,
+        most_waiting=settings.queue_length,
+        most_waiting_each=settings.queue_length_per_visitor if is_shared else None,
+    )
 
 
 @st.cache_resource(show_spinner=False)
@@ -91,6 +115,7 @@ def _import_and_freeze() -> None:
     # The server may end in the middle of it; whatever else goes wrong is told by the first Fit.
     with suppress(Exception):
         import fitdash.build  # noqa: F401
+        import fitdash.limits  # noqa: F401
 
         gc.collect()
         gc.freeze()

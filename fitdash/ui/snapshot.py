@@ -23,6 +23,8 @@ class Snapshot:
     Attributes:
         uid: Its name in the store; "example" for the one that ships.
         experiment: The recipe; None where it came without one, or from another version.
+        owner: Whose it is, where runs have owners.
+        shared: Others may look at it.
         recipe: The same as it was written down, or what a script told of its compile and fit.
         params: What callbacks were told of the fit.
         rows: The finished epochs in order.
@@ -43,6 +45,8 @@ class Snapshot:
     lines: Sequence[str] = ()
     error: str | None = None
     traceback: str | None = None
+    owner: str | None = None
+    shared: bool = False
 
     @property
     def is_active(self) -> bool:
@@ -118,6 +122,8 @@ class Watch:
             lines=self.lines,
             error=record.error,
             traceback=record.traceback,
+            owner=record.owner,
+            shared=bool(record.shared),
         )
 
 

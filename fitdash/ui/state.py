@@ -8,6 +8,7 @@ import streamlit as st
 from fitdash.runs.events import ACTIVE
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot, Watch, example
+from fitdash.ui.visitor import may_see, visitor
 
 
 @dataclass
@@ -22,7 +23,8 @@ class PageState:
         revision: Of the store, when somebody looked last whether a run began elsewhere.
         refused: By run and control, why a change of a run that is on was not made.
         wrong: Addresses at which the form had a problem.
-        unknown: A run that a link asked for and the store does not have.
+        unknown: A run that a link asked for and the store does not have, or not for this visitor.
+        complaint: Why what was last asked of a run was not done.
         filling: Values that wait for the form's widgets, by key.
     """
 
@@ -34,6 +36,7 @@ class PageState:
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
     unknown: str | None = None
+    complaint: str | None = None
     filling: dict[str, Any] = field(default_factory=dict)
 
 
@@ -54,17 +57,21 @@ def shown_run(desk: Desk) -> Snapshot:
     page = state()
     asked = st.query_params.get("run")
     if asked and (page.watch is None or page.watch.uid != asked):
-        page.unknown = None if desk.store.run(asked) else asked
+        record = desk.store.run(asked)
+        page.unknown = None if record and may_see(desk, record) else asked
         page.watch = page.watch if page.unknown else Watch(asked)
     if page.watch is None:
-        newest = desk.store.runs(states=ACTIVE) or desk.store.runs()
+        whose = visitor(desk)
+        newest = desk.store.lines(owner=whose, states=ACTIVE, limit=1) or desk.store.lines(owner=whose, limit=1)
         page.watch = Watch(newest[0].uid) if newest else None
     found = page.watch.read(desk.store) if page.watch else None
-    return found or example()
+    return found if found and may_see(desk, found) else example()
 
 
 def begun_elsewhere(desk: Desk) -> str | None:
     """Uid of the newest run that is on while another one is shown, which is over."""
     shown = shown_run(desk)
-    others = [] if shown.is_active else desk.store.lines(states=ACTIVE, limit=1)
+    others = [] if shown.is_active else desk.store.lines(owner=visitor(desk), states=ACTIVE)
+    # What trains, rather than what waits.
+    others.sort(key=lambda line: line.state == "queued")
     return next((line.uid for line in others if line.uid != shown.uid), None)

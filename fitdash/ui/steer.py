@@ -1,12 +1,21 @@
-"""Pause, Resume, Step and Stop run: what people want of the run that is shown."""
+"""Pause, Resume, Step, Stop run and Reset: what people want of the run that is shown."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
+from fitdash.begin import resume, start_over
+from fitdash.errors import FitdashError
+from fitdash.runs.claim import RESUMABLE
+from fitdash.runs.runner import Run
 from fitdash.runs.steering import SETTING
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.state import show, state
+from fitdash.ui.visitor import check_own, is_own, own_run, visitor
+from fitdash.ui.words import escaped
 
 WIDTH = 116
 STEPS = {"one batch": {"batches": 1}, "one epoch": {"epochs": 1}, "ten epochs": {"epochs": 10}}
@@ -18,25 +27,40 @@ class Standing:
 
     Attributes:
         uid: The run that is shown.
+        state: As the store has it.
         is_on: It goes on.
-        is_here: In this process, so that it can be steered.
-        is_busy: Something trains or waits in this process.
+        is_here: This process trains it, or has it in its queue, and this visitor may steer it.
+        is_own: It belongs to this visitor.
+        is_busy: Something of this visitor's trains or waits.
         is_paused: It stands still, or will after a step.
         is_stopping: It was asked to end.
+        can_again: It can be trained again from the beginning.
         changes: How many settings were changed, or refused to, while it was on.
+        queue: uid and place of each run of this visitor's that waits.
     """
 
     uid: str
+    state: str
     is_on: bool
     is_here: bool
+    is_own: bool
     is_busy: bool
     is_paused: bool
     is_stopping: bool
+    can_again: bool
     changes: int
+    queue: tuple[tuple[str, int], ...]
+
+    @property
+    def can_go_on(self) -> bool:
+        """It ended before its time and can go on from its last checkpoint."""
+        return self.state in RESUMABLE and self.can_again
 
     @property
     def why_not(self) -> str | None:
         """Why it cannot be steered, None where it can."""
+        if not self.is_own:
+            return "Another visitor's run: it can be looked at."
         if self.is_here:
             return "It ends after the batch at hand." if self.is_stopping else None
         if self.is_on:
@@ -46,31 +70,32 @@ class Standing:
 
 def standing(desk: Desk, run: Snapshot) -> Standing:
     """How the run that is shown stands now."""
-    mine = desk.runner.find(run.uid)
+    own = run.is_example or is_own(desk, run.owner)
+    mine = desk.runner.find(run.uid) if own else None
     return Standing(
         uid=run.uid,
+        state=run.state,
         is_on=run.is_active,
         is_here=mine is not None,
-        is_busy=bool(desk.runner.active()),
+        is_own=own,
+        is_busy=any(is_own(desk, other.owner) for other in desk.runner.active()),
         is_paused=mine is not None and mine.control.is_paused,
         is_stopping=mine is not None and mine.control.stop_is_wanted,
+        can_again=own and not run.is_example and run.experiment is not None,
         changes=sum(facts.get("kind") in (SETTING, "refused") for facts in run.told),
+        queue=tuple((other.uid, place) for place, other in places(desk)),
     )
+
+
+def places(desk: Desk) -> list[tuple[int, Run]]:
+    """The runs of this visitor's that wait, each with its place among all that wait, from 1."""
+    return [(n, run) for n, run in enumerate(desk.runner.waiting(), 1) if is_own(desk, run.owner)]
 
 
 def buttons(desk: Desk, now: Standing) -> None:
     """The buttons, always the same ones at the same places."""
-    off, paused = now.why_not, now.is_paused
-    st.button(
-        "Resume" if paused else "Pause",
-        key="pause",
-        icon=":material/resume:" if paused else ":material/pause:",
-        disabled=off is not None,
-        help=off or ("Goes on." if paused else "Stands still after the batch at hand."),
-        on_click=_resume if paused else _pause,
-        args=[desk, now.uid],
-        width=WIDTH,
-    )
+    off = now.why_not
+    _first_button(desk, now)
     st.menu_button(
         "Step",
         list(STEPS),
@@ -92,23 +117,85 @@ def buttons(desk: Desk, now: Standing) -> None:
         args=[desk, now.uid],
         width=WIDTH,
     )
+    st.button(
+        "Reset",
+        key="reset",
+        icon=":material/restart_alt:",
+        disabled=not now.can_again,
+        help="Trains with the settings of this run again, from the same initial weights, as a new run; what is left of "
+        "this one is stopped.",
+        on_click=_asked,
+        args=[_start_over, desk, now.uid],
+        width=WIDTH,
+    )
+
+
+def complain() -> None:
+    """Why what was last asked of a run was not done."""
+    if text := state().complaint:
+        st.error(escaped(text))
+
+
+def _first_button(desk: Desk, now: Standing) -> None:
+    """Pause; Resume where the run stands still, or ended before its time."""
+    goes_on = now.is_paused or now.can_go_on
+    off = None if now.can_go_on else now.why_not
+    help = "Stands still after the batch at hand."
+    if goes_on:
+        help = "Goes on with this run from its last checkpoint." if now.can_go_on else "Goes on."
+    st.button(
+        "Resume" if goes_on else "Pause",
+        key="pause",
+        icon=":material/resume:" if goes_on else ":material/pause:",
+        disabled=off is not None,
+        help=off or help,
+        on_click=_asked,
+        args=[_go_on if now.can_go_on else _resume if now.is_paused else _pause, desk, now.uid],
+        width=WIDTH,
+    )
+
+
+def _asked(do: Callable[[Desk, str], None], desk: Desk, uid: str) -> None:
+    """Do it; what cannot be done is said."""
+    state().complaint = None
+    try:
+        do(desk, uid)
+    except FitdashError as error:
+        state().complaint = str(error)
+
+
+def _go_on(desk: Desk, uid: str) -> None:
+    check_own(desk, uid)
+    resume(desk.runner, uid, pace=_pace())
+    desk.writer.flush(2.0)
+
+
+def _start_over(desk: Desk, uid: str) -> None:
+    check_own(desk, uid)
+    again = start_over(desk.runner, uid, pace=_pace(), owner=visitor(desk), settings=desk.settings)
+    desk.writer.flush(2.0)
+    show(again.uid)
+
+
+def _pace() -> Any:
+    return st.session_state.get("pace", "full")
 
 
 def _pause(desk: Desk, uid: str) -> None:
-    if run := desk.runner.find(uid):
+    if run := own_run(desk, uid):
         run.pause()
 
 
 def _resume(desk: Desk, uid: str) -> None:
-    if run := desk.runner.find(uid):
+    if run := own_run(desk, uid):
         run.resume()
 
 
 def _step(desk: Desk, uid: str) -> None:
-    if (run := desk.runner.find(uid)) and (length := st.session_state["step"]):
+    if (run := own_run(desk, uid)) and (length := st.session_state["step"]):
         run.step(**STEPS[length])
 
 
 def _stop(desk: Desk, uid: str) -> None:
-    if run := desk.runner.find(uid):
+    if run := own_run(desk, uid):
         run.stop()

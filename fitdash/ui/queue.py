@@ -1,0 +1,68 @@
+"""The runs that wait, beneath the action bar: the place of each, and what can be done with it."""
+
+import streamlit as st
+
+from fitdash.errors import SettingError
+from fitdash.runs.runner import Run
+from fitdash.spec.experiment import Experiment
+from fitdash.ui import arguments
+from fitdash.ui.resources import Desk
+from fitdash.ui.state import show
+from fitdash.ui.steer import places
+from fitdash.ui.words import escaped
+
+SHOWN = 4
+
+
+def draw(desk: Desk) -> None:
+    """Those of this visitor's; nothing where none wait."""
+    waiting = places(desk)
+    if not waiting:
+        return
+    with st.container(key="queue", border=True, gap="xxsmall"):
+        for place, run in waiting[:SHOWN]:
+            _line(desk, place, run, is_first=run is waiting[0][1])
+        _rest(desk, waiting)
+
+
+def _line(desk: Desk, place: int, run: Run, *, is_first: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{place}.** {_told(desk, run)}", width="stretch")
+        st.button("Show", key=f"show-{run.uid}", type="tertiary", on_click=show, args=[run.uid])
+        st.button(
+            "First",
+            key=f"first-{run.uid}",
+            type="tertiary",
+            disabled=is_first,
+            help="Let it train before the others here.",
+            on_click=desk.runner.put_first,
+            args=[run],
+        )
+        st.button("Cancel", key=f"cancel-{run.uid}", type="tertiary", on_click=run.stop)
+
+
+def _rest(desk: Desk, waiting: list[tuple[int, Run]]) -> None:
+    """How many more there are, and a way to be rid of all."""
+    if len(waiting) < 2:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        more = len(waiting) - SHOWN
+        st.caption(f"and {more} more" if more > 0 else "&nbsp;", width="stretch")
+        st.button(f"Cancel all {len(waiting)}", key="cancel_all", type="tertiary", on_click=_cancel, args=[waiting])
+
+
+def _cancel(waiting: list[tuple[int, Run]]) -> None:
+    for _, run in reversed(waiting):
+        run.stop()
+
+
+def _told(desk: Desk, run: Run) -> str:
+    """What will train: its name, and what differs from the defaults."""
+    record = desk.store.run(run.uid)
+    if record is None:
+        return "waits"
+    try:
+        line = arguments.line(Experiment.from_dict(record.experiment))
+    except SettingError:
+        line = ""
+    return escaped(" · ".join(filter(None, (f"waits: {record.name}", line))))
