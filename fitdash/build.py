@@ -16,6 +16,7 @@ from fitdash.model import Model
 from fitdash.nn.registry import make
 from fitdash.runs.checkpoints import checkpoints_of, newest
 from fitdash.runs.home import home
+from fitdash.runs.looking import Looking
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.records import RunRecord
 from fitdash.runs.runner import Job
@@ -32,6 +33,9 @@ from fitdash.starts import Start, folder, go_on, keep, origin_of
 from fitdash.starts import epochs_kept as epochs_kept
 from fitdash.starts import files_of as files_of
 from fitdash.starts import goes_on as goes_on
+
+MOST_LOOKED_AT = 2000
+"""Rows that the model is asked about after an epoch, for the page to show what it has learned."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,7 +195,9 @@ def _train(
     recorder.known = list(start.told)
     again = [facts for facts in start.told if facts.get("kind") == SETTING]
     opening = _Opening(built.data.line, start)
-    built.model.watchers = [recorder, opening, saving, Steering(control, again=again, show=recorder.show)]
+    rows, x = built.data.looked_at(MOST_LOOKED_AT)
+    looking = Looking(recorder.uid, recorder.put, x=x, rows=rows, task=built.data.facts.task)
+    built.model.watchers = [recorder, opening, saving, looking, Steering(control, again=again, show=recorder.show)]
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
     with warnings_to(console):

@@ -53,6 +53,18 @@ class Encoded:
         """What the data is, and what was done to it."""
         return f"{self.dataset.line} {self.columns.line}"
 
+    def looked_at(self, most: int) -> tuple[Array, Any]:
+        """Rows by which people judge what was learned, at most so many: those held out, else those trained on.
+
+        Returns:
+            Their indices, (n,), and their inputs as `fit` takes them.
+        """
+        held = self.validation_data is not None
+        rows = self.validation if len(self.validation) else self.train
+        x = self.validation_data[0] if self.validation_data is not None else self.x
+        places = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))
+        return rows[places], x[places if held else rows[places]]
+
 
 def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
     """Load the data, split its rows, learn its columns from the training rows, and turn all rows into numbers.

@@ -1,4 +1,4 @@
-"""Copies to go on from that wait to become files."""
+"""Copies to go on from, and answers of the model, that wait to become files."""
 
 import logging
 import time
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fitdash.errors import StoreError
-from fitdash.runs import checkpoints
-from fitdash.runs.events import Taken
+from fitdash.runs import checkpoints, looks
+from fitdash.runs.events import Looked, Taken
 
 # A checkpoint of a run is written this long after the one before, but for its end.
 SAVE_SECONDS = 1.0
@@ -15,6 +15,8 @@ SAVE_SECONDS = 1.0
 
 class Copies:
     """Writes one a second for each run; those that cannot be written now wait, and only as many as are needed.
+
+    Answers are written at once; of those that cannot be, the newest of each run waits.
 
     Args:
         home: The folder of the store; the files go beneath it.
@@ -25,13 +27,17 @@ class Copies:
         self._home = home
         self._clock = clock
         self._waiting: list[Taken] = []
+        self._looks: list[Looked] = []
         self._saved: dict[str, float] = {}
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self._looks)
 
-    def add(self, copy: Taken) -> None:
-        self._waiting = fewer([*self._waiting, copy])
+    def add(self, copy: Taken | Looked) -> None:
+        if isinstance(copy, Looked):
+            self._looks.append(copy)
+        else:
+            self._waiting = fewer([*self._waiting, copy])
 
     def write(self, *, hurry: bool = False) -> None:
         """Make files of the copies that are due; of all with `hurry`.
@@ -39,6 +45,12 @@ class Copies:
         Raises:
             StoreError: not now; they wait.
         """
+        try:
+            self._write_copies(hurry)
+        finally:
+            self._write_looks()
+
+    def _write_copies(self, hurry: bool) -> None:
         for copy in list(self._waiting):
             is_due = self._clock() - self._saved.get(copy.uid, -SAVE_SECONDS) >= SAVE_SECONDS
             if not (hurry or copy.is_end or is_due):
@@ -51,6 +63,15 @@ class Copies:
                 logging.getLogger(__name__).error("The checkpoint of run %s cannot be kept: %s", copy.uid, error)
             self._waiting.remove(copy)
             self._saved[copy.uid] = self._clock()
+
+    def _write_looks(self) -> None:
+        waiting, self._looks = self._looks, []
+        for place, look in enumerate(waiting):
+            try:
+                looks.write(looks.folder_of(self._home, look.uid), look)
+            except StoreError:
+                self._looks = list({one.uid: one for one in waiting[place:]}.values())
+                raise
 
 
 def fewer(copies: list[Taken]) -> list[Taken]:

@@ -116,3 +116,14 @@ class Taken(Event):
     value: float | None
     is_end: bool
     content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked(Event):
+    """What the model answers after an epoch; it becomes a file, not a row. The arrays are as `looks.Look` has them."""
+
+    epoch: int
+    rows: Any
+    answers: Any
+    sureness: Any
+    weights: Mapping[str, Any]

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from fitdash.errors import StoreError
 from fitdash.runs.copies import Copies
-from fitdash.runs.events import Event, Taken
+from fitdash.runs.events import Event, Looked, Taken
 from fitdash.runs.home import home
 from fitdash.runs.lines import to_line
 
@@ -57,9 +57,9 @@ class Outbox:
             items = self._taken(last)
             marks += [item for item in items if isinstance(item, threading.Event)]
             for copy in items:
-                if isinstance(copy, Taken):
+                if isinstance(copy, (Taken, Looked)):
                     self._copies.add(copy)
-            self._send([item for item in items if not isinstance(item, (Taken, threading.Event))])
+            self._send([item for item in items if not isinstance(item, (Taken, Looked, threading.Event))])
             self._save(hurry=bool(marks))
             last = time.monotonic()
             if not (marks and self._copies):

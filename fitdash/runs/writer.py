@@ -13,7 +13,7 @@ from contextlib import suppress
 from fitdash.errors import StoreError
 from fitdash.runs import alive
 from fitdash.runs.copies import Copies
-from fitdash.runs.events import BatchEnded, Event, Printed, Taken
+from fitdash.runs.events import BatchEnded, Event, Looked, Printed, Taken
 from fitdash.runs.store import Store
 
 COMMITS_PER_SECOND = 20
@@ -100,7 +100,7 @@ class Writer:
             for item in self._taken(last, retry=bool(waiting or self._copies)):
                 if isinstance(item, _Flush):
                     marks.append(item)
-                elif isinstance(item, Taken):
+                elif isinstance(item, (Taken, Looked)):
                     self._copies.add(item)
                 else:
                     waiting.append(item)
