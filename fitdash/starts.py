@@ -11,7 +11,7 @@ from fitdash.errors import SettingError, StoreError
 from fitdash.model import Model
 from fitdash.runs.checkpoints import END, checkpoints_of, folder_of
 from fitdash.runs.home import home
-from fitdash.runs.snapshot import set_random_states
+from fitdash.seeds import set_random_states
 from fitdash.spec.experiment import Experiment
 
 MOST_KEPT = 4

@@ -1,14 +1,12 @@
 """All that training goes on from: copied between two epochs, and put back."""
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from fitdash.engine import live
 from fitdash.engine.callbacks.base import Callback
 from fitdash.errors import StoreError
+from fitdash.seeds import random_states, set_random_states
 
 Content = dict[str, Any]
 
@@ -72,35 +70,6 @@ def remember(callbacks: Sequence[Callback], content: Mapping[str, Any]) -> None:
     for callback, (_, memory) in zip(callbacks, content["callbacks"], strict=True):
         if memory:
             callback.load_state_dict(_copy(memory, {}))
-
-
-def random_states() -> dict[str, Any]:
-    """The states of the global generators of torch, NumPy and Python."""
-    import torch
-
-    kind, keys, place, has_normal, normal = np.random.get_state()  # noqa: NPY002
-    version, words, normal_of_python = random.getstate()
-    states: dict[str, Any] = {
-        "torch": torch.get_rng_state(),
-        "numpy": [kind, torch.from_numpy(np.asarray(keys).view(np.int32)), place, has_normal, normal],
-        "python": [version, words, normal_of_python],
-    }
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        states["cuda"] = torch.cuda.get_rng_state_all()
-    return states
-
-
-def set_random_states(states: Mapping[str, Any]) -> None:
-    """Go on with the numbers that came next when `random_states` was called."""
-    import torch
-
-    torch.set_rng_state(states["torch"])
-    kind, keys, *rest = states["numpy"]
-    np.random.set_state((kind, keys.numpy().view(np.uint32), *rest))  # noqa: NPY002
-    version, words, normal = states["python"]
-    random.setstate((version, tuple(words), normal))
-    if "cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(states["cuda"])
 
 
 def _copy(value: Any, known: dict[Any, Any]) -> Any:

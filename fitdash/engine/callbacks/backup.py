@@ -1,6 +1,7 @@
 """Go on after a crash where training was."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,14 @@ from fitdash.engine.callbacks.base import Callback, Logs, Moment
 from fitdash.engine.callbacks.state import load, save, training_state
 from fitdash.engine.callbacks.steps import EveryFewSteps, every
 from fitdash.errors import SettingError
+from fitdash.seeds import random_states, set_random_states
 
 
 class BackupAndRestore(Callback):
     """Keeps a backup of parameters, optimizer state and next epoch while training.
 
-    If there is one when training begins, it is loaded and this fit starts with its epoch.
+    If there is one when training begins, it is loaded and this fit starts with its epoch, its place in the data (where
+    `steps_per_epoch` leaves a pass unfinished) and its random numbers, so it equals a fit that was not interrupted.
 
     Args:
         backup_dir: Folder for the backup alone.
@@ -25,7 +28,7 @@ class BackupAndRestore(Callback):
         SettingError: an empty backup_dir or an unknown save_freq.
         OSError: no backup there can be read.
 
-    Source: Keras 3 `BackupAndRestore`.
+    Source: Keras 3 `BackupAndRestore`, which begins a new pass over the data.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class BackupAndRestore(Callback):
         self._last = self.backup_dir / "last.pt"
         self._before = self.backup_dir / "before.pt"
         self._steps = EveryFewSteps(every("BackupAndRestore save_freq", save_freq))
+        self._beginning: dict[str, Any] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         state = _first_readable([path for path in (self._last, self._before) if path.exists()])
@@ -54,7 +58,12 @@ class BackupAndRestore(Callback):
         if self.model.optimizer is not None and state["optimizer"] is not None:
             self.model.optimizer.load_state_dict(state["optimizer"])
         self.model.start_epoch = state["epoch"]
+        _go_on(self.model, state)
         self.tell("resumed", epoch=state["epoch"])
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.save_freq != "epoch":
+            self._beginning = _place_of(self.model)
 
     def steps_until_due(self) -> int | None:
         """Training steps that may run before a backup is due."""
@@ -62,12 +71,12 @@ class BackupAndRestore(Callback):
 
     def between_steps(self, moment: Moment) -> bool | None:
         if self._steps.is_due(moment):
-            self._save(moment.epoch)
+            self._save(moment.epoch, self._beginning)
         return None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.save_freq == "epoch":
-            self._save(epoch + 1)
+            self._save(epoch + 1, _place_of(self.model))
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Remove the backups, and the folder unless something else is in it."""
@@ -78,10 +87,23 @@ class BackupAndRestore(Callback):
         if not any(self.backup_dir.iterdir()):
             self.backup_dir.rmdir()
 
-    def _save(self, next_epoch: int) -> None:
+    def _save(self, next_epoch: int, place: dict[str, Any]) -> None:
         if self.double_checkpoint and self._last.exists():
             os.replace(self._last, self._before)
-        save(training_state(self.model, next_epoch), self._last)
+        save({**training_state(self.model, next_epoch), **place}, self._last)
+
+
+def _place_of(model: Any) -> dict[str, Any]:
+    """Where in the data and in the random numbers the next epoch begins."""
+    return {"passes": model.training.passes.position(), "random": random_states()}
+
+
+def _go_on(model: Any, state: Mapping[str, Any]) -> None:
+    """Go on from there; an iterator goes on where it is, since it cannot begin again."""
+    passes = model.training.passes
+    if passes.source.reiterable:
+        passes.go_to(state["passes"])
+    set_random_states(state["random"])
 
 
 def _first_readable(paths: list[Path]) -> Any:

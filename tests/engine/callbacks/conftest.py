@@ -1,8 +1,11 @@
 """A stand-in for a model, and a stand-in for the loop that tells callbacks invented logs."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from fitdash.data.passes import Passes
 from fitdash.engine.callbacks.base import Moment
 from fitdash.engine.callbacks.list import CallbackList, make_callbacks
 from fitdash.engine.history import History
@@ -23,6 +26,7 @@ class StandIn:
         self.start_epoch = 0
         self.history = None
         self.told = []
+        self.training = SimpleNamespace(passes=Passes(SimpleNamespace(reiterable=True, steps=2)))
 
     def tell(self, kind, **facts):
         self.told.append({"kind": kind, **facts})

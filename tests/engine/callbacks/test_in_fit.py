@@ -8,6 +8,7 @@ import torch
 
 import fitdash as fd
 from fitdash import callbacks as kit
+from tests.contract.networks import counted, firsts, noting
 from tests.parity import assert_same, compiled, rows, twins
 
 
@@ -216,6 +217,45 @@ def test_16_21_a_resumed_run_equals_an_uninterrupted_one(tmp_path, optimizer):
     assert rest.history["loss"] == history.history["loss"][2:]
     for name, value in whole.module.state_dict().items():
         assert torch.equal(value, resumed.module.state_dict()[name]), name
+
+
+def batches_of_6():
+    yield from zip(torch.split(torch.from_numpy(X), 6), torch.split(torch.from_numpy(Y), 6), strict=True)
+
+
+@pytest.mark.parametrize("data", [(X, Y), (batches_of_6,)], ids=["arrays", "function"])
+@pytest.mark.parametrize("steps", [1, 3, 8])
+def test_16_21_a_resumed_run_goes_on_in_the_middle_of_a_pass(tmp_path, data, steps):
+    def fitted(*callbacks):
+        torch.manual_seed(3)
+        made = fd.Model(torch.nn.Sequential(torch.nn.Linear(4, 9), torch.nn.Dropout(), torch.nn.Linear(9, 1)))
+        made.compile("adam", "mse")
+        history = made.fit(*data, epochs=4, steps_per_epoch=steps, verbose=0, callbacks=list(callbacks))
+        return history.history["loss"]
+
+    whole = fitted()
+    with pytest.raises(KeyboardInterrupt):
+        fitted(kit.BackupAndRestore(tmp_path / "b"), Crash())
+
+    assert fitted(kit.BackupAndRestore(tmp_path / "b")) == whole[2:]
+
+
+def test_16_21_an_epoch_that_is_repeated_begins_where_it_began(tmp_path):
+    def fitted(*callbacks):
+        model = noting()
+        model.fit(*counted(10), batch_size=4, epochs=3, steps_per_epoch=2, verbose=0, callbacks=list(callbacks))
+        return firsts(model.module.trained)
+
+    class CrashInMidEpoch(kit.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if (self.model.epoch, batch) == (1, 1):
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fitted(kit.BackupAndRestore(tmp_path / "b", save_freq=3), CrashInMidEpoch())
+
+    assert fitted() == [0, 4, 8, 0, 4, 8]
+    assert fitted(kit.BackupAndRestore(tmp_path / "b")) == [8, 0, 4, 8]
 
 
 def test_16_22_the_resumed_start_is_for_that_fit_only(model, tmp_path):
