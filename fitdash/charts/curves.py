@@ -1,19 +1,14 @@
-"""Curves of one run: logs → plain numbers → a chart specification.
-
-A specification is a dictionary in plotly's schema: 0.3 ms, where `go.Figure` takes 14.
-"""
+"""Curves of one run: logs → plain numbers, and their words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from fitdash.charts.theme import LINES, SPOKEN, Chart, frame, packed, shown
-from fitdash.charts.thin import Floats, thinned
-
-FEW_EPOCHS = 60
-"""Up to so many planned epochs every point is marked, from the first to the last."""
+from fitdash.charts.axis import Axis
+from fitdash.charts.marks import Mark
+from fitdash.charts.theme import SPOKEN, shown
+from fitdash.charts.thin import Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,59 +16,73 @@ class Curve:
     """Values of one metric in one split.
 
     Attributes:
-        split: "train" or "val".
-        epochs: Shown epochs, from 1, (n,).
+        split: "train", "val", or "fair": training rows measured as validation rows are.
+        epochs: Shown epochs, from 1, (n,); with parts of an epoch for running values.
+        x: Where that is on the axis, (n,).
         values: (n,); NaN where the epoch has none.
     """
 
     split: str
     epochs: Floats
+    x: Floats
     values: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
-    """One metric of a run: training and validation together."""
+class Answer:
+    """What always gives the same answer, whatever it is asked, comes to.
 
-    metric: str
-    curves: tuple[Curve, ...]
+    Attributes:
+        text: What it answers.
+        value: Of the metric.
+    """
+
+    text: str
+    value: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
-    """Something that happened at one place of all curves.
+class Panel:
+    """One metric of a run: training and validation together.
 
     Attributes:
-        at: Shown epochs that were over then, with the part of the one at hand.
-        text: What happened.
+        curves: By epoch, training first.
+        within: Running values of training within long epochs.
+        ghost: The same metric of the run before, for comparison.
+        answer: The trivial answer, where it means something for this metric.
     """
 
-    at: float
-    text: str
+    metric: str
+    curves: tuple[Curve, ...]
+    within: Curve | None = None
+    ghost: tuple[Curve, ...] = ()
+    answer: Answer | None = None
 
 
-def panels(epochs: Sequence[int], history: Mapping[str, Sequence[float]]) -> list[Panel]:
+def panels(epochs: Sequence[int], history: Mapping[str, Sequence[float]], axis: Axis | None = None) -> list[Panel]:
     """The metrics of a history, in its order, each with its validation curve beside it.
 
     Args:
         epochs: Indices from 0, (n,).
         history: Values by log name, each (n,); None or NaN where an epoch has none.
+        axis: Where epochs stand; without it an epoch stands at its number.
     """
     names = list(dict.fromkeys(name.removeprefix("val_") for name in history))
-    x = np.asarray(epochs, dtype=float) + 1
-    return [Panel(metric=name, curves=tuple(_curves(name, x, history))) for name in names]
+    shown_epochs = np.asarray(epochs, dtype=float) + 1
+    x = shown_epochs if axis is None else axis.places(shown_epochs)
+    return [Panel(metric=name, curves=tuple(_curves(name, shown_epochs, x, history))) for name in names]
 
 
-def _curves(metric: str, x: Floats, history: Mapping[str, Sequence[float]]) -> list[Curve]:
+def _curves(metric: str, epochs: Floats, x: Floats, history: Mapping[str, Sequence[float]]) -> list[Curve]:
     """Training first."""
     keys = {"train": metric, "val": f"val_{metric}"}
     found = {split: history[key] for split, key in keys.items() if key in history}
-    return [Curve(split=s, epochs=x, values=np.asarray(v, dtype=float)) for s, v in found.items()]
+    return [Curve(split=s, epochs=epochs, x=x, values=np.asarray(v, dtype=float)) for s, v in found.items()]
 
 
 def best(panel: Panel) -> tuple[int, float] | None:
     """Shown epoch and value of the best result so far, on validation data where there is any; None without one."""
-    curve = panel.curves[-1]
+    curve = judged(panel)
     seen = np.flatnonzero(np.isfinite(curve.values))
     if not len(seen):
         return None
@@ -82,91 +91,14 @@ def best(panel: Panel) -> tuple[int, float] | None:
     return int(curve.epochs[place]), float(curve.values[place])
 
 
+def judged(panel: Panel) -> Curve:
+    """The curve by which a run is judged: validation where there is one."""
+    return next((curve for curve in panel.curves if curve.split == "val"), panel.curves[0])
+
+
 def higher_is_better(metric: str) -> bool:
     """Whether a metric grows when the model gets better."""
     return any(word in metric for word in ("acc", "auc", "precision", "recall", "f1", "r2", "cosine_similarity"))
-
-
-def curve_chart(panel: Panel, *, run: str, planned: tuple[int, int], marks: Sequence[Mark] = ()) -> Chart:
-    """Specification of one panel.
-
-    Args:
-        panel: What to draw.
-        run: Uid of the run; the reader's zoom and legend choices belong to it.
-        planned: First and last shown epoch of the plan: the x axis spans them from the start.
-        marks: What happened on the way.
-    """
-    first, last = planned
-    room = max(0.02 * (last - first), 0.2)
-    few = last - first < FEW_EPOCHS
-    lines = [_line(curve, few) for curve in panel.curves]
-    return {
-        "data": [*lines, *_best_mark(panel)],
-        "layout": frame(run, "epoch", (first - room, last + room), panel.metric) | _marked(marks),
-    }
-
-
-def _line(curve: Curve, pointed: bool) -> dict[str, Any]:
-    """Lines; markers too where few points are planned, or gaps would leave a point without a line."""
-    x, y = thinned(curve.epochs, curve.values)
-    look = LINES[curve.split]
-    pointed = pointed or len(x) < 3 or not np.isfinite(y).all()
-    return {
-        "type": "scatter",
-        "uid": curve.split,
-        "name": _legend(curve),
-        "mode": "lines+markers" if pointed else "lines",
-        "x": packed(x),
-        "y": packed(y),
-        "line": {"width": 2.5, "dash": look["dash"]},
-        "marker": {"size": 6, "symbol": look["symbol"]},
-        "hovertemplate": "%{y:.4g}<extra>" + SPOKEN[curve.split] + "</extra>",
-        "meta": {"color": look["color"]},
-    }
-
-
-def _legend(curve: Curve) -> str:
-    """Name and latest value: the reader need not look for the end of the line."""
-    value = _last(curve)
-    return SPOKEN[curve.split] if value is None else f"{SPOKEN[curve.split]}  <b>{shown(value)}</b>"
-
-
-def _last(curve: Curve) -> float | None:
-    """Latest value that an epoch has."""
-    seen = curve.values[~np.isnan(curve.values)]
-    return float(seen[-1]) if len(seen) else None
-
-
-def _best_mark(panel: Panel) -> list[dict[str, Any]]:
-    """A ring around the best point of the last curve."""
-    found = best(panel)
-    if found is None:
-        return []
-    epoch, value = found
-    mark = {"size": 13, "symbol": "circle-open", "line": {"width": 2}}
-    return [
-        {
-            "type": "scatter",
-            "uid": "best",
-            "name": f"best {shown(value)} · epoch {epoch}",
-            "mode": "markers",
-            "x": packed(np.array([epoch])),
-            "y": packed(np.array([value])),
-            "marker": mark,
-            "hoverinfo": "skip",
-            "meta": {"color": LINES[panel.curves[-1].split]["color"]},
-        }
-    ]
-
-
-def _marked(marks: Sequence[Mark]) -> dict[str, Any]:
-    """A dashed line from top to bottom for each, and a sign at its foot that tells it when it is pointed at."""
-    line: dict[str, Any] = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "layer": "below"}
-    sign: dict[str, Any] = {"text": "◆", "yref": "paper", "y": 0, "yanchor": "bottom", "showarrow": False}
-    return {
-        "shapes": [{**line, "x0": one.at, "x1": one.at, "line": {"width": 1.5, "dash": "dash"}} for one in marks],
-        "annotations": [{**sign, "x": one.at, "hovertext": one.text} for one in marks],
-    }
 
 
 def told(panel: Panel, marks: Sequence[Mark] = ()) -> str:
@@ -174,6 +106,7 @@ def told(panel: Panel, marks: Sequence[Mark] = ()) -> str:
     told_curves = [_told_curve(curve) for curve in panel.curves]
     found = best(panel)
     ending = [] if found is None else [f"best {shown(found[1])} at epoch {found[0]}"]
+    ending += [] if panel.answer is None else [f"{panel.answer.text} would be {shown(panel.answer.value)}"]
     return f"{panel.metric}: " + "; ".join([*told_curves, *ending, *(one.text for one in marks)]) + "."
 
 

@@ -12,10 +12,13 @@ Chart = dict[str, Any]
 LINES: dict[str, dict[str, Any]] = {
     "train": {"color": 0, "dash": "solid", "symbol": "circle"},
     "val": {"color": 1, "dash": "dot", "symbol": "diamond"},
+    "fair": {"color": 2, "dash": "dashdot", "symbol": "square"},
 }
 """Training and validation differ in colour, dash and marker; a colour is a place in the theme's list."""
 
-SPOKEN = {"train": "training", "val": "validation"}
+SPOKEN = {"train": "training", "val": "validation", "fair": "training, fair"}
+QUIET = 5
+"""Place of the colour of what is there for comparison only."""
 
 
 def packed(values: Floats) -> dict[str, str]:
@@ -32,22 +35,35 @@ def shown(value: float) -> str:
     return f"{value:#.4g}".rstrip(".") if 1e-3 <= abs(value) < 1e5 else f"{value:.3g}"
 
 
-def frame(run: str, x_title: str, x_range: tuple[float, float], y_title: str) -> dict[str, Any]:
-    """Layout of a chart over epochs. `run` is whose zoom and legend choices are kept."""
+def frame(run: str, x_title: str, x_range: tuple[float, float], y_title: str, *, log: bool = False) -> dict[str, Any]:
+    """Layout of a chart over epochs.
+
+    Args:
+        run: Whose zoom and legend choices are kept.
+        x_range: What is in sight while nobody zooms.
+        log: Equal steps of y are equal factors.
+    """
     return {
         "uirevision": run,
+        # In place of a title of the y axis: read without turning one's head.
+        "title": {"text": f"<b>{y_title}</b>", "x": 0.01, "xanchor": "left", "y": 1, "yanchor": "top", "pad": {"t": 4}},
         "hovermode": "x unified",
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
         "xaxis": {
             "title": {"text": x_title},
             "range": list(x_range),
-            **_whole(x_range),
+            "uirevision": x_title,
+            **_whole(x_range, x_title),
         },
-        "yaxis": {"title": {"text": y_title}, "exponentformat": "power"},
+        "yaxis": {
+            "exponentformat": "power",
+            "type": "log" if log else "linear",
+            "uirevision": f"{run} {log}",
+        },
     }
 
 
-def _whole(x_range: tuple[float, float]) -> dict[str, Any]:
+def _whole(x_range: tuple[float, float], x_title: str) -> dict[str, Any]:
     """Ticks at whole epochs, where plotly would put halves."""
-    return {"dtick": 1} if x_range[1] - x_range[0] < 12 else {}
+    return {"dtick": 1} if x_range[1] - x_range[0] < 12 and "second" not in x_title else {}

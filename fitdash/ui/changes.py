@@ -6,7 +6,6 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.charts.curves import Mark
 from fitdash.errors import SettingError
 from fitdash.runs.steering import SETTING
 from fitdash.spec.compile import resolved_learning_rate
@@ -84,7 +83,7 @@ def _change(desk: Desk, uid: str, address: str) -> None:
 def experiment_now(run: Snapshot) -> Experiment | None:
     """The run's settings with everything that was changed while it trained."""
     experiment, known = run.experiment, live_settings()
-    for facts in _changes(run):
+    for facts in changes(run):
         if experiment is not None and facts["setting"] in known:
             section = known[facts["setting"]].section
             part = replace(getattr(experiment, section), **{facts["setting"]: facts["new"]})
@@ -92,24 +91,11 @@ def experiment_now(run: Snapshot) -> Experiment | None:
     return experiment
 
 
-def marks(run: Snapshot) -> list[Mark]:
-    """The changes as places on the curves; those of one setting at one place are one."""
-    steps = run.params.get("steps") or 0
-    found: dict[tuple[Any, ...], Facts] = {}
-    for facts in _changes(run):
-        place = (facts["setting"], facts["epoch"], facts.get("step", 0))
-        found[place] = {**facts, "old": found[place]["old"]} if place in found else facts
-    by_place: dict[float, list[str]] = {}
-    for facts in found.values():
-        within = min(1.0, facts.get("step", 0) / steps) if steps else 0.0
-        by_place.setdefault(facts["epoch"] + within, []).append(changed(facts))
-    return [Mark(at=at, text="; ".join(texts)) for at, texts in by_place.items()]
-
-
 def changed(facts: Facts) -> str:
     """One change in words."""
     return f"{facts['setting']} {short(facts['old'])} → {short(facts['new'])} in epoch {facts['epoch'] + 1}"
 
 
-def _changes(run: Snapshot) -> list[Facts]:
+def changes(run: Snapshot) -> list[Facts]:
+    """What was changed while it trained, in order."""
     return [facts for facts in run.told if facts.get("kind") == SETTING]

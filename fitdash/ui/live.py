@@ -2,20 +2,15 @@
 
 import re
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from fitdash import options
-from fitdash.charts.curves import Mark, Panel, curve_chart, panels, told
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
-from fitdash.ui import arguments, chips, downloads
-from fitdash.ui.changes import marks
-from fitdash.ui.derived import monitors
+from fitdash.ui import arguments, charts, chips, downloads
 from fitdash.ui.happened import happened
-from fitdash.ui.live_chart import live_chart
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
@@ -78,7 +73,7 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
     if hidden:
         _hidden(run, hidden)
     else:
-        _charts(run)
+        charts.draw(run)
         chips.draw(desk, run)
     if not run.is_example:
         downloads.draw(desk.store, run)
@@ -134,27 +129,6 @@ def _hidden(run: Snapshot, reasons: list[str]) -> None:
     ):
         st.markdown(f"No chart while training: {escaped('; '.join(reasons))}.", text_alignment="center")
         st.button("Show anyway", key="show_anyway", on_click=state().anyway.add, args=[run.uid])
-
-
-def _charts(run: Snapshot) -> None:
-    """Loss and each metric, two in a row; their places stand before the first epoch is over."""
-    found = panels(run.epochs, run.history or {name: [] for name in _expected(run)})
-    happenings = marks(run)
-    for first in range(0, len(found), 2):
-        row = found[first : first + 2]
-        for place, panel in zip(st.columns(min(2, len(found))), row, strict=False):
-            with place, st.container(border=True):
-                _chart(run, panel, happenings)
-
-
-def _chart(run: Snapshot, panel: Panel, happenings: Sequence[Mark]) -> None:
-    spec = curve_chart(panel, run=run.uid, planned=run.planned, marks=happenings)
-    live_chart(spec, key=f"chart-{panel.metric}", alt=told(panel, happenings), rev=len(run.rows))
-
-
-def _expected(run: Snapshot) -> list[str]:
-    """Names that the history will have."""
-    return ["loss"] if run.experiment is None else monitors(run.experiment, None)
 
 
 def _log(run: Snapshot) -> None:

@@ -1,11 +1,14 @@
-"""A Plotly chart that is updated in place: zoom, legend choices and hover survive every update.
+"""Plotly charts that are updated in place: zoom, legend choices and hover survive every update; one cursor for all.
 
 `st.plotly_chart` replaces its DOM node whenever its data change (streamlit pull request 16052); once that is over,
 this is the one file to drop. Plotly's own script is served from the installed package: nothing is copied or fetched
-from outside.
+from outside. Streamlit sends a component's script again with every change of its data, so it only calls the module.
 """
 
+import hashlib
 import json
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,69 +19,23 @@ from streamlit.components.v1 import declare_component
 from fitdash.charts.theme import Chart
 
 HEIGHT = "clamp(300px, 40vh, 560px)"
-SCRIPT = r"""
-const library = src => window.__fitdashPlotly ??= new Promise((resolve, reject) => {
-  const script = document.createElement('script');
-  script.onload = () => resolve(window.Plotly);
-  script.onerror = () => { window.__fitdashPlotly = undefined; reject(new Error('plotly.min.js did not load')); };
-  script.src = src;
-  document.head.append(script);
-});
-
-export default function ({data, parentElement: root}) {          // called anew for new data and for a new theme
-  let box = root.querySelector('.fitdash-chart');
-  if (!box) {
-    box = Object.assign(document.createElement('div'), {className: 'fitdash-chart'});
-    root.append(box);
-    let frame;
-    box.watcher = new ResizeObserver(() => {
-      cancelAnimationFrame(frame);
-      frame = requestAnimationFrame(() => box.dataset.ready && box.offsetWidth && window.Plotly.Plots.resize(box));
-    });
-    box.watcher.observe(box);
-  }
-  box.style.height = data.height;
-  box.setAttribute('role', 'img');
-  box.setAttribute('aria-label', data.alt);
-  const style = getComputedStyle(root), css = name => style.getPropertyValue('--st-' + name).trim();
-  const draw = async () => {
-    const Plotly = await library(data.src), figure = JSON.parse(data.spec);
-    const ink = css('text-color'), line = css('border-color'), paper = css('secondary-background-color');
-    const colours = css('chart-categorical-colors').split(',');
-    for (const trace of figure.data) {
-      const color = colours[trace.meta?.color];
-      if (color) { trace.line = {...trace.line, color}; trace.marker = {...trace.marker, color}; }
-    }
-    const axis = {gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true};
-    const none = 'rgba(0,0,0,0)';
-    const layout = {...figure.layout, autosize: true, paper_bgcolor: none, plot_bgcolor: none,
-      font: {color: ink, family: css('font'), size: parseFloat(getComputedStyle(document.documentElement).fontSize)},
-      dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom', colorway: colours,
-      modebar: {bgcolor: 'rgba(0,0,0,0)', color: ink, activecolor: ink, orientation: 'h'},
-      hoverlabel: {bgcolor: paper, bordercolor: line, font: {color: ink, family: css('font')}}};
-    for (const name of Object.keys(layout).filter(k => /^[xy]axis/.test(k))) {
-      layout[name] = {...axis, ...layout[name], title: {...layout[name].title, font: layout.font, standoff: 8}};
-    }
-    for (const shape of layout.shapes ?? []) shape.line = {...shape.line, color: ink};
-    for (const note of layout.annotations ?? []) note.hoverlabel = layout.hoverlabel;
-    await Plotly.react(box, figure.data, layout, {displaylogo: false, showSendToCloud: false, doubleClick: 'reset',
-      modeBarButtonsToRemove: ['lasso2d', 'select2d', 'zoomIn2d', 'zoomOut2d', 'autoScale2d'],
-      toImageButtonOptions: {format: 'svg', filename: data.name}});
-    box.dataset.ready = '1';
-    box.dataset.rev = data.rev;                                   // what a browser test waits for
-  };
-  box.queue = (box.queue ?? Promise.resolve()).then(draw).catch(error => {
-    box.dataset.failed = error.message;
-    if (!box.dataset.ready) box.textContent = 'The chart cannot be drawn: ' + error.message;
-  });
-  return () => { box.watcher.disconnect(); window.Plotly?.purge(box); };   // on unmount only
+TALL = "clamp(340px, 56vh, 900px)"
+BROWSER = Path(__file__).parent / "browser"
+CALL = """
+const load = data => import(new URL(data.module, document.baseURI).href);
+export default function (sent) {
+  load(sent.data).then(module => module.NAME(sent));
+  return () => load(sent.data).then(module => module.leave(sent.parentElement));
 }
 """
 
-_mount = st.components.v2.component("fitdash_chart", js=SCRIPT, isolate_styles=False)
+_chart = st.components.v2.component("fitdash_chart", js=CALL.replace("NAME", "chart"), isolate_styles=False)
+_cursor = st.components.v2.component("fitdash_cursor", js=CALL.replace("NAME", "cursor"), isolate_styles=False)
 
 
-def live_chart(spec: Chart, *, key: str, alt: str, height: str = HEIGHT, rev: int = 0) -> None:
+def live_chart(
+    spec: Chart, *, key: str, alt: str, height: str = HEIGHT, rev: int = 0, metric: str = "", bold: float = 1.0
+) -> None:
     """Draw `spec`, whole each time: Streamlit may drop what was sent in between.
 
     Args:
@@ -87,13 +44,42 @@ def live_chart(spec: Chart, *, key: str, alt: str, height: str = HEIGHT, rev: in
         alt: The chart in words.
         height: As CSS says it.
         rev: Count of points drawn; a browser test waits for it.
+        metric: Its name in the values at the cursor; without one it has none there.
+        bold: Factor of the signs.
     """
-    data: dict[str, Any] = {"spec": json.dumps(spec), "src": _plotly_js(), "alt": alt, "name": key}
-    _mount(key=key, data={**data, "height": height, "rev": str(rev)})
+    data: dict[str, Any] = {"spec": json.dumps(spec), "src": _plotly_js(), "alt": alt, "name": key, "bold": bold}
+    _chart(key=key, data={**data, "height": height, "rev": str(rev), "metric": metric, "module": _module()})
+
+
+def live_cursor(data: Mapping[str, Any], *, key: str, on_change: Callable[[], None]) -> None:
+    """The slider of the epoch cursor, with play and pause.
+
+    Args:
+        data: "run", "start" and "done" and "planned" (numbers of epochs that are over), "places" (where they are on
+            the axis, None where that is the number itself), "exact" (values at the cursor where charts are thinned).
+        key: Of the component; `st.session_state[key]["epoch"]` is the number of epochs that are over at the cursor.
+        on_change: Called when it was moved.
+    """
+    _cursor(key=key, data={**data, "module": _module()}, default={"epoch": None}, on_epoch_change=on_change)
 
 
 def _plotly_js() -> str:
     """URL of plotly's own script, served from where the package is installed."""
-    served = declare_component("plotly", path=Path(plotly.__file__).parent / "package_data")
+    return f"{_served('plotly', Path(plotly.__file__).parent / 'package_data')}/plotly.min.js?v={plotly.__version__}"
+
+
+def _module() -> str:
+    """URL of the script that draws; another one for other content, so that no browser keeps an old one."""
+    return f"{_served('fitdash', BROWSER)}/live.js?v={_mark()}"
+
+
+@cache
+def _mark() -> str:
+    return hashlib.sha256((BROWSER / "live.js").read_bytes()).hexdigest()[:12]
+
+
+def _served(name: str, folder: Path) -> str:
+    """Where a folder is served."""
+    served = declare_component(name, path=folder)
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"{'/' + base if base else ''}/component/{served.name}/plotly.min.js?v={plotly.__version__}"
+    return f"{'/' + base if base else ''}/component/{served.name}"

@@ -3,17 +3,33 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from fitdash.charts.thin import Floats
 from fitdash.errors import SettingError
 from fitdash.runs.events import ACTIVE
 from fitdash.runs.records import EpochRow, EventRow, RunRecord
 from fitdash.runs.store import Store
 from fitdash.spec.experiment import Experiment
+from fitdash.ui.columns import Columns
 
 MOST_LINES = 400
+MOST_RUNNING = 4000
+"""Running values that one page keeps; of more than that, every second one goes."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """Running values within an epoch.
+
+    Attributes:
+        over: Epochs that were over then, with the part of the one at hand.
+    """
+
+    over: float
+    logs: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +44,9 @@ class Snapshot:
         recipe: The same as it was written down, or what a script told of its compile and fit.
         params: What callbacks were told of the fit.
         rows: The finished epochs in order.
+        columns: The logs of `rows` as columns.
         batch: The newest running values within an epoch.
+        running: Those of all epochs that were long enough to tell any.
         told: What it told beside its numbers: the data, what callbacks did.
         lines: What it printed last.
     """
@@ -40,7 +58,9 @@ class Snapshot:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any]
     rows: Sequence[EpochRow]
+    columns: Mapping[str, Floats] = field(default_factory=dict)
     batch: EventRow | None = None
+    running: Sequence[Running] = ()
     told: Sequence[Mapping[str, Any]] = ()
     lines: Sequence[str] = ()
     error: str | None = None
@@ -58,12 +78,12 @@ class Snapshot:
         """It ships with fitdash."""
         return self.uid == "example"
 
-    @property
+    @cached_property
     def epochs(self) -> list[int]:
         """Index of each finished epoch."""
         return [row.epoch for row in self.rows]
 
-    @property
+    @cached_property
     def history(self) -> dict[str, list[float]]:
         """The logs as columns, NaN where an epoch has none."""
         names = dict.fromkeys(name for row in self.rows for name in row.logs)
@@ -86,6 +106,8 @@ class Watch:
     uid: str
     seq: int = 0
     rows: dict[int, EpochRow] = field(default_factory=dict)
+    columns: Columns = field(default_factory=Columns)
+    running: list[Running] = field(default_factory=list)
     told: list[Mapping[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     latest: Snapshot | None = None
@@ -96,17 +118,39 @@ class Watch:
         if record is None:
             return None
         if self.latest is None or record.seq != self.seq or record.state != self.latest.state:
-            self._add(store)
+            self._add(store, record.seq)
             self.seq, self.latest = record.seq, self._snapshot(record, store)
         return self.latest
 
-    def _add(self, store: Store) -> None:
-        """What was written since; an epoch trained again takes the place of the earlier one."""
-        new = store.epochs(self.uid, since=self.seq)
-        self.rows.update({row.epoch: row for row in new})
-        others = store.events(self.uid, "told", "printed", since=self.seq)
+    def _add(self, store: Store, until: int) -> None:
+        """What was written since, up to what the run's record knows; the rest comes next time, and only once."""
+        self._add_epochs([row for row in store.epochs(self.uid, since=self.seq) if row.seq <= until])
+        events = store.events(self.uid, "told", "printed", "batch", since=self.seq)
+        others = [row for row in events if row.seq <= until]
         self.told += [row.data for row in others if row.kind == "told"]
         self.lines = [*self.lines, *(str(row.data) for row in others if row.kind == "printed")][-MOST_LINES:]
+        for row in others:
+            if row.kind == "batch" and row.data["steps"]:
+                self._run_on(Running(row.data["epoch"] + (row.data["step"] + 1) / row.data["steps"], row.data["logs"]))
+        if len(self.running) > MOST_RUNNING:
+            del self.running[1::2]
+
+    def _add_epochs(self, new: Sequence[EpochRow]) -> None:
+        """An epoch trained again takes the place of the earlier one."""
+        goes_on = not new or not self.rows or new[0].epoch > next(reversed(self.rows))
+        self.rows.update({row.epoch: row for row in new})
+        if goes_on:
+            self.columns.add(new)
+            return
+        self.rows = {epoch: self.rows[epoch] for epoch in sorted(self.rows)}
+        self.columns = Columns()
+        self.columns.add(self.rows.values())
+
+    def _run_on(self, new: Running) -> None:
+        """Running values after the ones before; where an epoch is trained again, it begins anew."""
+        while self.running and self.running[-1].over >= new.over:
+            self.running.pop()
+        self.running.append(new)
 
     def _snapshot(self, record: RunRecord, store: Store) -> Snapshot:
         return Snapshot(
@@ -116,9 +160,11 @@ class Watch:
             experiment=_experiment(record.experiment),
             recipe=record.experiment,
             params=record.params,
-            rows=[self.rows[epoch] for epoch in sorted(self.rows)],
+            rows=list(self.rows.values()),
+            columns=self.columns.arrays(),
+            running=list(self.running),
             batch=store.latest(record.uid, "batch") if record.is_active else None,
-            told=self.told,
+            told=list(self.told),
             lines=self.lines,
             error=record.error,
             traceback=record.traceback,
@@ -132,6 +178,8 @@ def example() -> Snapshot:
     """The finished run that ships: recorded, not made up."""
     told = json.loads((Path(__file__).parent / "example.json").read_text(encoding="utf-8"))
     rows = [EpochRow(0, row["epoch"], row["at"], row["seconds"], row["logs"]) for row in told["epochs"]]
+    columns = Columns()
+    columns.add(rows)
     return Snapshot(
         uid="example",
         name=told["name"],
@@ -139,6 +187,7 @@ def example() -> Snapshot:
         experiment=_experiment(told["experiment"]),
         params=told["params"],
         rows=rows,
+        columns=columns.arrays(),
         told=told["told"],
         lines=told["lines"],
     )

@@ -26,6 +26,7 @@ class PageState:
         unknown: A run that a link asked for and the store does not have, or not for this visitor.
         complaint: Why what was last asked of a run was not done.
         filling: Values that wait for the form's widgets, by key.
+        epoch_at: Uid of a run and the index of its epoch at which the cursor was put; None follows the newest epoch.
     """
 
     watch: Watch | None = None
@@ -38,6 +39,7 @@ class PageState:
     unknown: str | None = None
     complaint: str | None = None
     filling: dict[str, Any] = field(default_factory=dict)
+    epoch_at: tuple[str, int] | None = None
 
 
 def state() -> PageState:
@@ -66,6 +68,18 @@ def shown_run(desk: Desk) -> Snapshot:
         page.watch = Watch(newest[0].uid) if newest else None
     found = page.watch.read(desk.store) if page.watch else None
     return found if found and may_see(desk, found) else example()
+
+
+def cursor_epoch(run: Snapshot) -> int | None:
+    """Index of the epoch that the cursor shows, the newest unless the reader put it elsewhere; None before the first.
+
+    What draws a moment of the run draws this one.
+    """
+    newest = run.rows[-1].epoch if run.rows else None
+    at = state().epoch_at
+    if newest is None or at is None or at[0] != run.uid:
+        return newest
+    return max(run.rows[0].epoch, min(at[1], newest))
 
 
 def begun_elsewhere(desk: Desk) -> str | None:

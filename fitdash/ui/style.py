@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from fitdash.ui.live_chart import HEIGHT
+from fitdash.ui.live_chart import BROWSER, HEIGHT
 
 # The theme's backgrounds: what stays in place while the page scrolls must cover what passes beneath it.
 LIGHT, DARK = "#FBFBFD", "#11151C"
@@ -48,11 +48,26 @@ CSS = (
   .st-key-steer button { width: 100% !important; }
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
 }
-</style>
+LIVE</style>
 """.replace("PAPER_LIGHT", LIGHT)
     .replace("PAPER_DARK", DARK)
     .replace("CHART", HEIGHT)
+    .replace("LIVE", (BROWSER / "live.css").read_text(encoding="utf-8"))
 )
+
+
+PROJECTOR = """
+<style>
+html { font-size: 21px !important; }
+.st-key-log, .st-key-downloads, .st-key-arguments { display: none; }
+.fitdash-values { font-size: 1.05rem; }
+</style>
+"""
+
+
+def projector() -> None:
+    """Large type and less around the charts, for the last row; while this is drawn."""
+    st.html(PROJECTOR)
 
 
 def apply() -> None:

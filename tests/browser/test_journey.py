@@ -17,8 +17,8 @@ NOTE_UPDATES = """() => {
   window.updates = [];
   new MutationObserver(() => window.updates.push(+box.dataset.rev)).observe(box, {attributeFilter: ['data-rev']});
 }"""
-POINTS = "() => window.box._fullData.filter(t => t.mode !== 'markers').map(t => t.y.length)"
-HIDDEN = "() => window.box._fullData[1].visible === 'legendonly'"
+POINTS = "() => window.box._fullData.filter(t => ['train', 'val'].includes(t.uid)).map(t => t.y.length)"
+HIDDEN = "() => window.box._fullData.find(t => t.uid === 'val').visible === 'legendonly'"
 RANGE = "() => window.box._fullLayout.xaxis.range.map(x => Math.round(x * 1000) / 1000)"
 
 

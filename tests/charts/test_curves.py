@@ -7,7 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from fitdash.charts.curves import best, curve_chart, panels, told
+from fitdash.charts.curves import best, panels, told
+from fitdash.charts.picture import curve_chart
 
 HISTORY = {
     "loss": [0.9, 0.5, 0.25],
@@ -108,6 +109,6 @@ def test_the_words_tell_the_curve():
 def test_a_run_without_epochs_is_an_empty_chart_with_its_axis():
     spec = curve_chart(panels([], {"loss": []})[0], run="r", planned=(1, 3))
 
-    assert len(spec["data"]) == 1
+    assert [trace["name"] for trace in spec["data"]] == ["training", "best"]
     assert go.Figure(spec).layout.xaxis.range[1] > 3
     assert told(panels([], {"loss": []})[0]) == "loss: training has no value yet."

@@ -9,9 +9,10 @@ from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.plan import plan_of
-from fitdash.ui.changes import experiment_now, marks
+from fitdash.ui.changes import experiment_now
 from fitdash.ui.happened import happened
 from fitdash.ui.live import first_line
+from fitdash.ui.marks import marks
 from fitdash.ui.planned import difference_line, plan_line
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.snapshot import Snapshot, example

@@ -1,0 +1,309 @@
+// All charts of the page: one cursor, one range of x, one turn at drawing. What Streamlit sends is drawn in place.
+
+const page = {
+  boxes: new Set(), bar: null, run: null, places: null, range: null,
+  at: null, held: false, veil: 0, turn: Promise.resolve(),
+};
+let library;
+
+const plotly = src => library ??= new Promise((resolve, reject) => {
+  const script = document.createElement('script');
+  script.onload = () => resolve(window.Plotly);
+  script.onerror = () => { library = undefined; reject(new Error('plotly.min.js did not load')); };
+  script.src = src;
+  document.head.append(script);
+});
+const element = (name, attributes = {}, ...inside) => {
+  const made = Object.assign(document.createElement(name), attributes);
+  made.append(...inside);
+  return made;
+};
+// Lets the browser answer the reader between two charts; a timer would be slowed down in a hidden tab.
+const breath = () => new Promise(resolve => {
+  const channel = new MessageChannel();
+  channel.port1.onmessage = resolve;
+  channel.port2.postMessage(0);
+});
+
+// a chart ------------------------------------------------------------------------------------------------------------
+
+export function chart({data, parentElement: root}) {               // called anew for new data and for a new theme
+  const box = root.querySelector('.fitdash-chart') ?? placed(root);
+  box.style.height = data.height;
+  box.setAttribute('role', 'img');
+  box.setAttribute('aria-label', data.alt);
+  box.wanted = data;
+  if (data.metric) page.boxes.add(box);
+  page.turn = page.turn.then(breath).then(() => box.wanted === data && draw(box, root, data)).catch(error => {
+    box.dataset.failed = error.message;
+    if (!box.dataset.ready) box.textContent = 'The chart cannot be drawn: ' + error.message;
+  });
+}
+
+export function leave(root) {                                      // on unmount only
+  const box = root.querySelector('.fitdash-chart');
+  if (!box) return;
+  page.boxes.delete(box);
+  box.watcher.disconnect();
+  window.Plotly?.purge(box);
+}
+
+function placed(root) {
+  const box = element('div', {className: 'fitdash-chart'});
+  box.line = element('div', {className: 'fitdash-line'});
+  box.veil = element('div', {className: 'fitdash-veil'});
+  box.follow = element('button', {className: 'fitdash-follow', type: 'button', textContent: 'follow', hidden: true,
+    title: 'Back to all planned epochs', onclick: follow});
+  root.append(element('div', {className: 'fitdash-place'}, box, box.follow));
+  box.follows = 0;
+  let frame;
+  box.watcher = new ResizeObserver(() => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => box.dataset.ready && box.offsetWidth && window.Plotly.Plots.resize(box));
+  });
+  box.watcher.observe(box);
+  return box;
+}
+
+async function draw(box, root, data) {
+  const Plotly = await plotly(data.src), figure = JSON.parse(data.spec);
+  const isShared = page.boxes.has(box), of = `${figure.layout.uirevision} ${figure.layout.xaxis?.uirevision}`;
+  if (isShared && of !== page.run) [page.run, page.range] = [of, null];
+  box.planned = isShared ? figure.layout.xaxis.range.slice() : null;   // plotly writes into its own
+  box.metric = data.metric;
+  await Plotly.react(box, figure.data, layout(box, figure, root, data.bold), {
+    displaylogo: false, showSendToCloud: false, doubleClick: false,
+    modeBarButtonsToRemove: ['lasso2d', 'select2d', 'zoomIn2d', 'zoomOut2d', 'autoScale2d'],
+    toImageButtonOptions: {format: 'svg', filename: data.name}});
+  if (isShared && !box.dataset.ready) listen(box, Plotly);
+  box.dataset.ready = '1';
+  box.dataset.rev = data.rev;                                      // what a browser test waits for
+  if (isShared) {
+    place(box);
+    page.bar?.show();
+  }
+}
+
+function layout(box, figure, root, bold) {
+  const style = getComputedStyle(root), css = name => style.getPropertyValue('--st-' + name).trim();
+  const ink = css('text-color'), line = css('border-color'), none = 'rgba(0,0,0,0)';
+  const colours = css('chart-categorical-colors').split(',');
+  const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const font = {color: ink, family: css('font'), size};
+  for (const trace of figure.data) {
+    const color = colours[trace.meta?.color];
+    if (color) { trace.line = {...trace.line, color}; trace.marker = {...trace.marker, color}; }
+  }
+  const made = {...figure.layout, autosize: true, paper_bgcolor: none, plot_bgcolor: none, font,
+    dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom', colorway: colours,
+    modebar: {bgcolor: none, color: ink, activecolor: ink, orientation: 'h'},
+    hoverlabel: {bgcolor: css('secondary-background-color'), bordercolor: line, font: {color: ink, family: css('font')}}};
+  if (made.title) made.title = {...made.title, font: {...font, size: 1.05 * size}};
+  const axis = {gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true};
+  for (const name of Object.keys(made).filter(key => /^[xy]axis/.test(key))) {
+    made[name] = {...axis, ...made[name], title: {...made[name].title, font, standoff: 8}};
+  }
+  // The reader's range of x is the page's own, so that all charts show the same; plotly need not remember it.
+  if (box.planned) {
+    const range = (page.range ?? box.planned).slice();
+    made.xaxis = {...made.xaxis, range, autorange: false, uirevision: String(range)};
+    made.yaxis.uirevision = `${made.yaxis.uirevision} ${box.follows}`;
+    Object.assign(made, entries(box, figure, made, size));
+  }
+  for (const shape of made.shapes ?? []) shape.line = {...shape.line, color: ink};
+  for (const note of made.annotations ?? []) {
+    Object.assign(note, {hoverlabel: made.hoverlabel, font: {size: size * (bold ?? 1), color: ink}});
+  }
+  return made;
+}
+
+function entries(box, figure, made, size) {                        // the legend in columns, under the mode bar: it never moves
+  const names = new Set(figure.data.filter(t => t.showlegend !== false).map(t => t.legendgroup ?? t.uid));
+  const columns = Math.max(1, Math.floor((box.offsetWidth - 60) / (12 * size)));
+  const rows = Math.ceil(names.size / columns);
+  return {
+    legend: {...made.legend, entrywidth: 0.995 / columns, entrywidthmode: 'fraction', font: {size: 0.87 * size}},
+    margin: {...made.margin, t: (1.9 + rows * 1.3) * size},
+  };
+}
+
+function listen(box, Plotly) {
+  box.on('plotly_relayout', change => {
+    const own = box.isMoved;
+    const range = change['xaxis.range'] ?? (
+      'xaxis.range[0]' in change ? [change['xaxis.range[0]'], change['xaxis.range[1]']] : null);
+    if (range && !own) zoom(box, range.map(Number));
+    place(box);
+  });
+  box.on('plotly_doubleclick', follow);
+  box.on('plotly_afterplot', () => place(box));
+  box.on('plotly_click', event => event.points.length && hold(Math.round(overAt(event.points[0].x))));
+  let frame;
+  const others = action => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => page.boxes.forEach(one => one !== box && one.dataset.ready && action(one)));
+  };
+  box.on('plotly_hover', event => {
+    // What other charts echo has no mouse behind it.
+    if (event.event?.target) others(one => Plotly.Fx.hover(one, {xval: event.points[0].x}, 'xy'));
+  });
+  box.on('plotly_unhover', event => { if (event.event?.target) others(one => Plotly.Fx.unhover(one)); });
+}
+
+// the range of x -----------------------------------------------------------------------------------------------------
+
+const near = (a, b, width) => Math.abs(a - b) < 1e-6 * width;
+const same = (a, b) => near(a[0], b[0], b[1] - b[0]) && near(a[1], b[1], b[1] - b[0]);
+
+function zoom(from, range) {
+  page.range = same(range, from.planned) ? null : range;
+  page.boxes.forEach(box => box !== from && move(box, {'xaxis.range': [...(page.range ?? box.planned)]}));
+}
+
+function follow() {
+  page.range = null;
+  page.boxes.forEach(box => {
+    box.follows += 1;
+    move(box, {'xaxis.range': [...box.planned], 'yaxis.autorange': true});
+  });
+}
+
+function move(box, change) {
+  if (!box.dataset.ready) return;
+  box.isMoved = true;
+  window.Plotly.relayout(box, change).finally(() => { box.isMoved = false; place(box); });
+}
+
+// the cursor ---------------------------------------------------------------------------------------------------------
+
+function between(from, to, at) {
+  const last = from.length - 1;
+  let i = 1;
+  while (i < last && from[i] < at) i += 1;
+  if (last < 1) return to[0];
+  return to[i - 1] + (at - from[i - 1]) / ((from[i] - from[i - 1]) || 1) * (to[i] - to[i - 1]);
+}
+const xAt = over => page.places ? between(page.places.over, page.places.x, over) : over;
+const overAt = x => page.places ? between(page.places.x, page.places.over, x) : x;
+
+function place(box) {                                              // line, veil and button, where the axes are now
+  const {xaxis, yaxis} = box._fullLayout ?? {};
+  if (!xaxis?._length) return;
+  const curves = box.querySelector('.main-svg');
+  if (curves.nextSibling !== box.veil) curves.after(box.veil, box.line);   // under legend, signs and hover
+  const x = page.at === null ? NaN : xaxis.l2p(xAt(page.at));
+  const isSeen = x >= -1 && x <= xaxis._length + 1;
+  const left = Math.min(Math.max(x, 0), xaxis._length);
+  const height = `${yaxis._length}px`, top = `${yaxis._offset}px`;
+  Object.assign(box.line.style, {display: isSeen ? '' : 'none', left: `${xaxis._offset + x}px`, top, height});
+  box.line.classList.toggle('is-held', page.held);
+  Object.assign(box.veil.style, {display: page.held ? '' : 'none', top, height, opacity: page.veil,
+    left: `${xaxis._offset + left + 1}px`, width: `${Math.max(0, xaxis._length - left - 1)}px`});
+  const isZoomed = box.planned && (!same(xaxis.range, box.planned) || yaxis.autorange === false);
+  box.follow.hidden = !isZoomed;
+  box.follow.style.top = top;
+}
+
+function put(at, held, veil = page.veil) {
+  Object.assign(page, {at, held, veil: held ? veil : 0});
+  page.boxes.forEach(place);
+  page.bar?.show();
+}
+
+function hold(over) {                                              // by hand: the epochs after it pale
+  const bar = page.bar;
+  if (!bar) return;
+  const at = Math.min(Math.max(over, bar.data.start + 1), bar.data.done);
+  put(at, true, page.veil || 0.65);
+  bar.tell(at);
+}
+
+export function cursor({data, parentElement: root, setStateValue}) {
+  const bar = page.bar?.root === root ? page.bar : (page.bar = made(root));
+  Object.assign(bar, {data, send: epoch => setStateValue('epoch', epoch)});
+  page.places = data.places;
+  if (bar.run !== data.run) {
+    bar.run = data.run;
+    bar.stop();
+    page.held = false;
+  }
+  put(page.held ? Math.min(page.at, data.done) : data.done, page.held);
+  root.firstChild.dataset.ready = '1';
+}
+
+function made(root) {
+  root.querySelector('.fitdash-cursor')?.remove();
+  const play = element('button', {type: 'button', className: 'fitdash-play'});
+  const speed = element('select', {ariaLabel: 'replay takes', title: 'How long a replay of the whole run takes'},
+    ...[5, 15, 60].map(s => element('option', {value: s, textContent: `in ${s} s`, selected: s === 15})));
+  const slider = element('input', {type: 'range', step: 1, ariaLabel: 'epoch cursor'});
+  const where = element('output', {className: 'fitdash-where'});
+  const newest = element('button', {type: 'button', textContent: 'newest', title: 'Follow the newest epoch'});
+  const values = element('div', {className: 'fitdash-values'});
+  root.append(element('div', {className: 'fitdash-cursor'},
+    element('div', {className: 'fitdash-row'}, play, speed, slider, where, newest), values));
+  const bar = {root, data: {start: 0, done: 0, planned: 1}, frame: null, timer: null, told: null};
+  bar.tell = (at, wait = 150) => {                                 // the server hears it when it has settled
+    clearTimeout(bar.timer);
+    bar.timer = setTimeout(() => { if (bar.told !== at) bar.send(bar.told = at); }, wait);
+  };
+  bar.release = () => { bar.stop(); put(bar.data.done, false); bar.tell(null, 0); };
+  bar.stop = () => { cancelAnimationFrame(bar.frame); bar.frame = null; };
+  bar.play = () => {
+    let before = performance.now(), told = before;
+    const {start} = bar.data;
+    if (!page.held || page.at >= bar.data.done) put(start, true, 1);
+    page.veil = 1;
+    const step = now => {
+      const {done, planned} = bar.data;
+      const at = page.at + (now - before) / 1000 / Number(speed.value) * (planned - start);
+      before = now;
+      if (at >= done) return bar.release();
+      put(at, true);
+      if (now - told > 500) { told = now; bar.tell(Math.max(start + 1, Math.floor(at)), 0); }
+      bar.frame = requestAnimationFrame(step);
+    };
+    bar.frame = requestAnimationFrame(step);
+    bar.show();
+  };
+  play.onclick = () => { if (bar.frame) { bar.stop(); bar.tell(Math.floor(page.at)); bar.show(); } else bar.play(); };
+  slider.oninput = () => { bar.stop(); hold(Number(slider.value)); };
+  newest.onclick = bar.release;
+  bar.show = () => {
+    const {start, done, planned} = bar.data, at = Math.floor(page.at ?? done);
+    Object.assign(slider, {min: start + 1, max: Math.max(planned, start + 2), disabled: done <= start + 1});
+    slider.value = at;
+    slider.setAttribute('aria-valuetext', `epoch ${at}`);
+    play.textContent = bar.frame ? '❚❚ Pause replay' : '▶ Replay';
+    play.disabled = done <= start + 1;
+    newest.style.visibility = page.held ? '' : 'hidden';
+    where.textContent = done > start ? `epoch ${Math.max(at, start)} of ${planned}` : 'no epoch yet';
+    const boxes = [...page.boxes].filter(box => box.isConnected);
+    boxes.sort((a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1);
+    values.replaceChildren(...boxes.map(box => told(box, at, bar.data)));
+  };
+  return bar;
+}
+
+function told(box, at, data) {                                     // the values of one chart at the cursor
+  const x = xAt(at), exact = data.exact?.over === at ? data.exact.values : null;
+  const parts = (box._fullData ?? []).filter(trace => trace.meta?.told).map(trace => {
+    const known = exact?.[trace.meta.key];
+    const text = known !== undefined ? digits(known) : valueAt(trace, x);
+    const swatch = element('i');
+    swatch.style.background = trace.line.color;
+    return element('span', {title: trace.meta.told}, swatch, text);
+  });
+  return element('div', {}, element('b', {textContent: box.metric}), ...parts);
+}
+
+function valueAt({x, y, meta}, at) {
+  let low = 0, high = x.length;
+  while (low < high) { const mid = (low + high) >> 1; if (x[mid] <= at * (1 + 1e-6)) low = mid + 1; else high = mid; }
+  if (!low) return '–';
+  const hits = Math.abs(x[low - 1] - at) <= 1e-5 * Math.max(1, Math.abs(at));
+  return hits || meta.thin ? (hits ? '' : '≈ ') + digits(y[low - 1]) : '–';
+}
+
+const digits = value => value === null || !Number.isFinite(value) ? '–'
+  : Math.abs(value) >= 1e-3 && Math.abs(value) < 1e5 ? value.toPrecision(4) : value.toPrecision(3);

@@ -1,0 +1,119 @@
+"""The curves of a run: one chart for the loss and each metric, one cursor for all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from fitdash.charts.axis import Axis
+from fitdash.charts.curves import Curve, Panel, panels, told
+from fitdash.charts.marks import Mark
+from fitdash.charts.picture import Look, curve_chart
+from fitdash.ui import style
+from fitdash.ui.axes import axis
+from fitdash.ui.derived import monitors
+from fitdash.ui.live_chart import HEIGHT, TALL, live_chart, live_cursor
+from fitdash.ui.marks import marks
+from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.state import cursor_epoch, state
+from fitdash.ui.view import View, options
+
+CURSOR = "cursor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What all charts of one drawing have in common."""
+
+    run: Snapshot
+    view: View
+    axis: Axis
+    marks: Sequence[Mark]
+
+
+def draw(run: Snapshot) -> None:
+    """Options, charts and cursor of one run."""
+    view = options()
+    if view.projector:
+        style.projector()
+    scene = Scene(run=run, view=view, axis=axis(run, view.x), marks=marks(run))
+    found = drawn(scene)
+    for first in range(0, len(found), 2):
+        row = found[first : first + 2]
+        for place, panel in zip(st.columns(min(2, len(found))), row, strict=False):
+            with place, st.container(border=True):
+                _chart(scene, panel)
+    _cursor(scene)
+
+
+def drawn(scene: Scene) -> list[Panel]:
+    """The panels of a run with everything that is drawn beside its curves."""
+    run = scene.run
+    history: Mapping[str, Any] = run.columns or run.history or {name: [] for name in _expected(run)}
+    return [replace(panel, within=_within(scene, panel.metric)) for panel in panels(run.epochs, history, scene.axis)]
+
+
+def _within(scene: Scene, metric: str) -> Curve | None:
+    """Running values, each epoch's by itself."""
+    found = [(one.over, one.logs[metric]) for one in scene.run.running if metric in one.logs]
+    if not found:
+        return None
+    over, values = np.asarray(found, dtype=float).T
+    # What is over at the end of an epoch belongs to it, not to the next one.
+    news = np.flatnonzero(np.diff(np.ceil(over))) + 1
+    over, values = np.insert(over, news, over[news]), np.insert(values, news, np.nan)
+    return Curve(split="train", epochs=over, x=scene.axis.places(over), values=values)
+
+
+def _chart(scene: Scene, panel: Panel) -> None:
+    view, run = scene.view, scene.run
+    look = Look(smoothing=view.smoothing, log=view.log, bold=view.bold)
+    spec = curve_chart(panel, run=run.uid, planned=run.planned, axis=scene.axis, marks=scene.marks, look=look)
+    live_chart(
+        spec,
+        key=f"chart-{panel.metric}",
+        alt=told(panel, scene.marks),
+        height=TALL if view.projector else HEIGHT,
+        rev=len(run.rows),
+        metric=panel.metric,
+        bold=view.bold,
+    )
+
+
+def _cursor(scene: Scene) -> None:
+    """One slider for all charts; what draws a moment of the run asks `cursor_epoch`."""
+    run, (first, last) = scene.run, scene.run.planned
+    over, x = scene.axis.knots()
+    ahead = scene.axis.place(last)
+    places = {"over": [*over.tolist(), last + 1.0], "x": [*x.tolist(), ahead + scene.axis.ahead]}
+    data = {
+        "run": run.uid,
+        "start": first - 1,
+        "done": run.epochs[-1] + 1 if run.rows else first - 1,
+        "planned": last,
+        "places": None if scene.axis.kind == "epoch" else places,
+        "exact": _exact(run),
+    }
+    live_cursor(data, key=CURSOR, on_change=lambda: _moved(run.uid))
+
+
+def _exact(run: Snapshot) -> dict[str, Any] | None:
+    """The values at the cursor, where it was put: charts of long runs do not hold all of them."""
+    at = cursor_epoch(run)
+    if at is None or state().epoch_at is None:
+        return None
+    place = run.epochs.index(at) if at in run.epochs else None
+    logs = run.rows[place].logs if place is not None else {}
+    return {"over": at + 1, "values": {name: value if np.isfinite(value) else None for name, value in logs.items()}}
+
+
+def _moved(uid: str) -> None:
+    over = st.session_state[CURSOR]["epoch"]
+    state().epoch_at = None if over is None else (uid, int(over) - 1)
+
+
+def _expected(run: Snapshot) -> list[str]:
+    """Names that the history will have."""
+    return ["loss"] if run.experiment is None else monitors(run.experiment, None)

@@ -1,0 +1,49 @@
+"""The charts on the page: their options and the epoch cursor."""
+
+import json
+
+from fitdash.ui.snapshot import example
+from fitdash.ui.state import PageState, cursor_epoch
+from tests.pages.conftest import charts
+
+
+def spec(page, metric="loss"):
+    """What the chart of a metric was given."""
+    sent = [json.loads(element.proto.json) for element in page.get("bidi_component")]
+    return json.loads(next(one["spec"] for one in sent if one.get("name") == f"chart-{metric}"))
+
+
+def test_the_options_of_the_charts_can_be_set_by_a_link(open_page):
+    page = open_page()
+
+    page.selectbox(key="view.x").set_value("update").run()
+    page.selectbox(key="view.smooth").set_value(10).run()
+    page.toggle(key="view.log").set_value(True).run()
+
+    assert not page.exception
+    assert spec(page)["layout"]["xaxis"]["title"]["text"] == "update"
+    assert spec(page)["layout"]["yaxis"]["type"] == "log"
+    assert "train smoothed" in [trace["uid"] for trace in spec(page)["data"]]
+    link = {"view__x": "by update", "view__smooth": "smooth 10 epochs", "view__log": "true"}
+    assert spec(open_page(**link)) == spec(page)
+
+
+def test_the_projector_makes_lines_thick(open_page):
+    plain, large = open_page(), open_page(view__projector="true")
+
+    widths = [next(t["line"]["width"] for t in spec(page)["data"] if t["uid"] == "train") for page in (plain, large)]
+    assert widths[1] > 1.5 * widths[0]
+    assert charts(large) == ["loss", "accuracy"]
+
+
+def test_the_cursor_follows_the_newest_epoch_until_it_is_put_elsewhere(monkeypatch):
+    page, run = PageState(), example()
+    monkeypatch.setattr("fitdash.ui.state.state", lambda: page)
+
+    assert cursor_epoch(run) == 19
+    page.epoch_at = (run.uid, 4)
+    assert cursor_epoch(run) == 4
+    page.epoch_at = ("another", 4)
+    assert cursor_epoch(run) == 19
+    page.epoch_at = (run.uid, 700)
+    assert cursor_epoch(run) == 19
