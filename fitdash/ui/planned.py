@@ -1,14 +1,11 @@
 """The plan line: what pressing Fit would do, in one sentence."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fitdash.spec.differences import MOST_NAMED, differences
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.plan import Plan
 from fitdash.ui.words import escaped, label_of, short
-
-MOST_NAMED = 4
-UNSAID = ("data.content",)
 
 
 def plan_line(plan: Plan) -> str:
@@ -44,20 +41,10 @@ def _running(plan: Plan) -> str:
 
 def difference_line(run: Experiment, draft: Experiment) -> str:
     """What the draft has changed since a run, as markdown; nothing where they are the same."""
-    before, now = dict(_flat(run.to_dict())), dict(_flat(draft.to_dict()))
-    names = [name for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
-    told = [f"{_name(n)} {_word(before.get(n))} → {_word(now.get(n))}" for n in names if n not in UNSAID]
+    found = differences(run.to_dict(), draft.to_dict())
+    told = [f"{_name(one.address)} {_word(one.before)} → {_word(one.now)}" for one in found]
     more = [f"{len(told) - MOST_NAMED} more"] if len(told) > MOST_NAMED else []
     return " · ".join([*told[:MOST_NAMED], *more])
-
-
-def _flat(plain: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value by its address."""
-    for name, value in plain.items():
-        if isinstance(value, Mapping) and name != "class_weight":
-            yield from _flat(value, f"{where}{name}.")
-        else:
-            yield f"{where}{name}", value
 
 
 def _name(address: str) -> str:
@@ -65,6 +52,4 @@ def _name(address: str) -> str:
 
 
 def _word(value: Any) -> str:
-    if isinstance(value, list):
-        value = tuple(one.get("kind", "") if isinstance(one, Mapping) else one for one in value)
-    return escaped(short(value))
+    return escaped(short(tuple(value) if isinstance(value, list) else value))
