@@ -1,4 +1,4 @@
-"""The command line: `fitdash` opens the dashboard, `fitdash runs` looks at the record."""
+"""The command line: `fitdash` opens the dashboard, `fitdash runs` looks at the record, `fitdash sweep` searches."""
 
 import os
 import subprocess
@@ -10,6 +10,7 @@ import click
 from fitdash import __version__
 from fitdash.cli_group import CommandFirst
 from fitdash.cli_runs import runs
+from fitdash.cli_sweep import sweep
 
 
 @click.group(cls=CommandFirst, first="dashboard")
@@ -23,6 +24,7 @@ def main() -> None:
 
 
 main.add_command(runs)
+main.add_command(sweep)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

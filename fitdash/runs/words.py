@@ -114,7 +114,11 @@ def took(run: RunLine | RunRecord, now: float) -> str:
     end = run.ended if run.ended is not None else now if run.state in ACTIVE else None
     if run.started is None or end is None:
         return ""
-    seconds = max(0.0, end - run.started)
+    return took_seconds(max(0.0, end - run.started))
+
+
+def took_seconds(seconds: float) -> str:
+    """A duration: "0.4 s", "3:20", "12:03:20"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)

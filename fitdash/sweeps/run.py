@@ -8,6 +8,7 @@ from typing import Any
 
 from fitdash.errors import StoreError
 from fitdash.runs import sweeps
+from fitdash.runs.encoding import decode, encode
 from fitdash.runs.store import Store
 from fitdash.runs.sweeps import SweepRecord
 from fitdash.runs.writer import Writer
@@ -163,10 +164,13 @@ def carry_out(
             chosen.close()
 
 
-def same_search(store: Store, recipe: Recipe) -> SweepRecord | None:
-    """The newest sweep that nobody searches and that searches the same: what `fitdash sweep` goes on with."""
-    wanted = recipe.to_dict() | {"include": None}
+def same_search(store: Store, recipe: Recipe, *, active: bool = False) -> SweepRecord | None:
+    """The newest sweep that searches the same: one that nobody carries out, or that somebody does.
+
+    `fitdash sweep` goes on with it.
+    """
+    wanted = decode(encode(recipe.to_dict() | {"include": None}))
     for record in sweeps.all_sweeps(store):
-        if not record.is_active and dict(record.recipe) | {"include": None} == wanted:
+        if record.is_active is active and {**record.recipe, "include": None} == wanted:
             return record
     return None

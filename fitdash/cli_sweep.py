@@ -1,0 +1,228 @@
+"""`fitdash sweep`: search a space that a TOML file describes, and go on with it when it is called again."""
+
+import json
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fitdash.errors import FitdashError, StoreError
+from fitdash.runs.encoding import plain
+from fitdash.runs.store import Store
+from fitdash.runs.words import as_json, took_seconds
+from fitdash.spec.differences import word
+
+if TYPE_CHECKING:
+    from fitdash.runs.sweeps import SweepRecord
+    from fitdash.sweeps.recipe import Recipe
+    from fitdash.sweeps.results import Sweep
+    from fitdash.sweeps.trial import Trial
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
+@click.option("--trials", type=click.IntRange(min=1), help="At most so many trials, over all starts.")
+@click.option("--seconds", type=float, help="At most so long, over all starts.")
+@click.option("--sampler", help="tpe, random, grid, quasi-random or cma-es.")
+@click.option("--pruner", help="median, hyperband or none.")
+@click.option("--workers", help="So many processes, 0 for this one, or the address of a Ray cluster.")
+@click.option("--new", "is_new", is_flag=True, help="Begin anew although the same search is in the record.")
+@click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each trial that ends, then the best.")
+def sweep(file: Path, is_new: bool, is_json: bool, workers: str | None, **given: Any) -> None:
+    """Search the space that FILE describes.
+
+    \b
+    trials = 100
+    [experiment.data]
+    name = "digits"
+    [experiment.fit]
+    epochs = 20
+    validation_data = {kind = "stratified", share = 0.2}
+    [space]
+    "compile.learning_rate" = "1e-4..1e-1 log"
+    "network.width" = [16, 32, 64]
+
+    Ctrl-C stops it; the same command goes on where it was. Options count in place of what FILE says; with more
+    --trials a search that has finished goes on.
+    """
+    with _told():
+        from fitdash.sweeps.recipe import budget_of, config_of, recipe_of
+
+        experiment, arguments = config_of(file.read_text(encoding="utf-8"))
+        arguments |= {name: value for name, value in given.items() if value is not None}
+        chosen = _workers(workers) if workers is not None else arguments.pop("workers", None)
+        budget = {name: arguments.pop(name, None) for name in ("trials", "seconds")}
+        name = arguments.pop("name", file.stem)
+        recipe = recipe_of(experiment, arguments.pop("space"), **arguments)
+        _carry_out(recipe, budget_of(**budget, recipe=recipe), name, chosen, is_new=is_new, is_json=is_json)
+
+
+def _carry_out(recipe: "Recipe", budget: Any, name: str, workers: Any, *, is_new: bool, is_json: bool) -> None:
+    from fitdash.runs.writer import Writer
+    from fitdash.sweeps.results import Sweep
+    from fitdash.sweeps.run import begin, carry_out, go_on
+
+    with Store() as store:
+        store.reap()
+        known = None if is_new else _known(store, recipe)
+        if known is not None and _is_done(store, known, budget):
+            _say_result(Sweep(store, known.uid), is_json=is_json, more="It was finished before. --trials extends it.")
+            return
+        writer = Writer(store)
+        is_cut = False
+        try:
+            if known is None:
+                record = begin(store, recipe, budget, name=name, writer=writer)
+            else:
+                limits = budget.to_dict()
+                record = go_on(store, known.uid, writer=writer, trials=limits["trials"], seconds=limits["seconds"])
+            if not is_json:
+                click.echo(f"{'Searching' if known is None else 'Going on with'} {record.name} ({record.uid}).")
+            with _terminable():
+                carry_out(record, writer, workers=workers, listener=_teller(recipe, is_json=is_json))
+        except KeyboardInterrupt:
+            is_cut = True
+        finally:
+            writer.close()
+        more = "Stopped. The same command goes on." if is_cut else ""
+        _say_result(Sweep(store, record.uid), is_json=is_json, more=more)
+    if is_cut:
+        sys.exit(130)
+
+
+def _known(store: Store, recipe: "Recipe") -> "SweepRecord | None":
+    """The same search in the record.
+
+    Raises:
+        StoreError: another process carries it out.
+    """
+    from fitdash.runs import sweeps
+    from fitdash.sweeps.run import same_search
+
+    found = same_search(store, recipe)
+    if found is None:
+        running = same_search(store, recipe, active=True)
+        if running is not None:
+            raise StoreError(
+                f"The same search must not be on already, got {running.uid}, which is {running.state}. "
+                "Wait for it, or begin another one with --new."
+            )
+    return None if found is None else sweeps.find_sweep(store, found.uid)
+
+
+def _is_done(store: Store, record: "SweepRecord", budget: Any) -> bool:
+    """Nothing would be trained if it went on."""
+    if record.state != "finished":
+        return False
+    trials = len({run.trial for run in store.runs(sweep=record.uid)})
+    in_trials = budget.trials is not None and trials >= budget.trials
+    in_seconds = budget.seconds is not None and record.seconds >= budget.seconds
+    return in_trials or in_seconds or (budget.trials is None and budget.seconds is None)
+
+
+def _teller(recipe: "Recipe", *, is_json: bool) -> Callable[["Trial"], None]:
+    """Prints a line for each trial that ends, and on a terminal what trains below it."""
+    best: list[Any] = [None]
+    is_live = sys.stdout.isatty() and not is_json
+
+    def tell(trial: "Trial") -> None:
+        if trial.state == "running":
+            if is_live:
+                _show(f"{_head(trial)}  epoch {trial.epochs}{_number(trial, recipe)}")
+            return
+        if trial.state == "finished" and trial.value is not None and recipe.objective.better(trial.value, best[0]):
+            best[0] = trial.value
+        if is_json:
+            click.echo(json.dumps(_facts(trial, recipe), allow_nan=False))
+            return
+        if is_live:
+            click.echo("\r\x1b[K", nl=False)
+        is_best = best[0] is not None and trial.value == best[0] and trial.state == "finished"
+        seconds = "" if trial.seconds is None else f"  {took_seconds(trial.seconds)}"
+        mark = "  best so far" if is_best else ""
+        click.echo(f"{_head(trial)}  {trial.words}{_number(trial, recipe)}{seconds}  {_values(trial)}{mark}")
+
+    return tell
+
+
+def _show(line: str) -> None:
+    """A line that the next one replaces."""
+    width = shutil.get_terminal_size().columns - 1
+    click.echo(f"\r\x1b[K{line[:width]}", nl=False)
+
+
+def _say_result(found: "Sweep", *, is_json: bool, more: str) -> None:
+    """The best trial, and what can be done next."""
+    best = found.best
+    if is_json:
+        trials = found.trials()
+        facts = {"sweep": found.uid, "state": found.state, "trials": len(trials)}
+        shown = None if best is None else _facts(best, found.recipe)
+        click.echo(" ".join(as_json(plain(facts | {"best": shown})).split("\n")))
+        return
+    if best is None:
+        click.echo("No trial has a result yet.")
+    else:
+        value = f"{found.recipe.objective.name} {best.value:.6g}"
+        click.echo(f"Best: {_head(best).strip()}, {value} with {_values(best)}. `fitdash runs show {best.run}`")
+    if more:
+        click.echo(more)
+
+
+def _head(trial: "Trial") -> str:
+    return "by hand" if trial.number is None else f"trial {trial.number + 1:>4}"
+
+
+def _number(trial: "Trial", recipe: "Recipe") -> str:
+    return "" if trial.value is None else f"  {recipe.objective.name} {trial.value:.4g}"
+
+
+def _values(trial: "Trial") -> str:
+    return ", ".join(f"{name.rpartition('.')[2]} {word(value)}" for name, value in trial.values.items())
+
+
+def _facts(trial: "Trial", recipe: "Recipe") -> dict[str, Any]:
+    """A trial as plain data; numbers from 1, as people count."""
+    number = None if trial.number is None else trial.number + 1
+    return {
+        "trial": number,
+        "run": trial.run,
+        "state": trial.state,
+        recipe.objective.name: trial.value,
+        "epochs": trial.epochs,
+        "seconds": trial.seconds,
+        "values": plain(dict(trial.values)),
+        "words": trial.words,
+    }
+
+
+def _workers(given: str) -> int | str:
+    return int(given) if given.lstrip("-").isdigit() else given
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM stops it as Ctrl-C does."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What is wrong ends the command in words."""
+    try:
+        yield
+    except (FitdashError, OSError) as error:
+        raise click.ClickException(str(error)) from error
