@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"spec", "options", "errors", "__init__"},
-    {"data", "nn", "seeds"},
+    {"data", "nn", "seeds", "pasted"},
     {"engine"},
     {"runs", "charts"},
     {

@@ -1,0 +1,1 @@
+"""Calls that somebody pastes, read as settings. Nothing is evaluated, nothing is run."""

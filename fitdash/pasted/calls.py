@@ -1,0 +1,334 @@
+"""What each call that means something here says: settings by address, and what was not understood."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fitdash.pasted.network import Layers
+from fitdash.pasted.schedules import schedule_of
+from fitdash.pasted.tree import Call, Given, Items, Name, Other, resolved, told
+from fitdash.pasted.values import NotUnderstood, named_one, text_of, value_for
+from fitdash.spec.arg import Setting, Settings, problems_in, settings_of
+from fitdash.spec.callbacks import CALLBACKS, CallbackArgs
+from fitdash.spec.compile import LOSSES, METRICS, OPTIMIZERS, SHORT, CompileArgs
+from fitdash.spec.dataset import DATASETS, DatasetArgs
+from fitdash.spec.fit import FIT_ARGUMENTS, FitArgs, HoldOut
+
+FIT, COMPILE, DATA = settings_of(FitArgs), settings_of(CompileArgs), settings_of(DatasetArgs)
+FIT_ORDER = [one.name for one in FIT_ARGUMENTS if one.name not in ("...", "validation_freq", "validation_batch_size")]
+COMPILE_ORDER = ["optimizer", "loss", "metrics", "loss_weights", "weighted_metrics", "sample_weight_mode"]
+OLDER = {"nb_epoch": "epochs", "lr": "learning_rate", "object": "object", "class.weight": "class_weight"}
+NAMED_HERE = ("x", "y", "generator")
+OTHER_FITS = re.compile("scaler|encoder|tokeni|vectori|imputer|binarizer|pca|transform", re.IGNORECASE)
+"""What is fitted but no network."""
+CALLBACK_NAMES = {"terminate_on_naan": "TerminateOnNaN", "reduce_lr_on_plateau": "ReduceLROnPlateau"}
+
+
+@dataclass
+class Reading:
+    """What has been read so far.
+
+    Attributes:
+        language: "Python" or "R".
+        own: It is written for fitdash: its defaults count, not Keras'.
+        known: Values by the names that the text gave them.
+        settings: By address.
+        callbacks: None where the text says nothing of them.
+        sections: Parts of an experiment that a call describes whole.
+        not_understood: Sentences.
+        layers: Of the network.
+    """
+
+    language: str
+    own: bool = False
+    known: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    callbacks: tuple[CallbackArgs, ...] | None = None
+    sections: set[str] = field(default_factory=set)
+    not_understood: list[str] = field(default_factory=list)
+    layers: Layers = field(default_factory=Layers)
+    weights_column: str | None = None
+
+    def take(self, call: Call) -> bool:
+        """Read a call; whether it means something here."""
+        known = HANDLERS.get(call.name)
+        if known is None or OTHER_FITS.search(told(call.on)):
+            return self.layers.add(call, self.known)
+        known(self, call)
+        return True
+
+    def value(self, value: Any, depth: int = 5) -> Any:
+        """A value with what is known of its names put in, lists too."""
+        value = resolved(value, self.known)
+        if isinstance(value, Items) and depth:
+            return Items(tuple(Given(one.name, self.value(one.value, depth - 1)) for one in value.given[:1000]))
+        return value
+
+    def forget(self, section: str) -> None:
+        """Leave out what an earlier call of the same kind said; rows that are held out were said by another one."""
+        kept = {key: value for key, value in self.settings.items() if not key.startswith(f"{section}.")}
+        held = {key: self.settings[key] for key in ("fit.validation_data",) if key in self.settings}
+        self.settings = kept | held
+
+    def note(self, where: str, text: Any) -> None:
+        self.not_understood.append(f"{where}: {text}")
+
+    def set(self, where: str, section: str, setting: Setting, value: Any) -> None:
+        """Take a value over, or say why not."""
+        try:
+            self.settings[f"{section}.{setting.name}"] = value_for(setting, value)
+        except NotUnderstood as reason:
+            self.note(where, reason)
+
+
+def arguments(reading: Reading, call: Call, order: Sequence[str], where: str) -> dict[str, Any]:
+    """The arguments of a call by name; those by place get theirs from the order."""
+    places = [one.value for one in call.given if one.name is None]
+    if call.on is None and places and order[:1] != ["object"] and isinstance(places[0], Name) and len(places) > 1:
+        order = ["object", *order]  # fit(model, x, y): what is trained comes first
+    elif call.on is not None and order[:1] == ["object"]:
+        order = order[1:]
+    found = dict(zip(order, places, strict=False))
+    for extra in places[len(order) :]:
+        reading.note(where, told(extra))
+    for one in call.given:
+        if one.name is not None:
+            found[OLDER.get(str(one.name), str(one.name))] = one.value
+    return {name: reading.value(value) for name, value in found.items()}
+
+
+def read_fit(reading: Reading, call: Call) -> None:
+    """`fit(…)`: what it does not name is at its default; the last one counts."""
+    reading.forget("fit")
+    order = FIT_ORDER if reading.language == "R" or reading.own else [n for n in FIT_ORDER if n != "view_metrics"]
+    given = arguments(reading, call, order[1:] if reading.language == "Python" else order, "fit")
+    reading.sections.add("fit")
+    reading.callbacks = ()
+    if not reading.own and reading.language == "Python":
+        reading.settings["fit.epochs"] = 1
+    _read_fit_arguments(reading, given)
+
+
+def read_arguments(reading: Reading, call: Call) -> None:
+    """Arguments without a call: what they do not name stays as it is."""
+    given = {str(one.name): reading.value(one.value) for one in call.given if one.name is not None}
+    fit = {OLDER.get(name, name): value for name, value in given.items()}
+    compiled = {name: fit.pop(name) for name in list(fit) if name in COMPILE and name not in FIT}
+    _read_fit_arguments(reading, fit)
+    _read_compile_arguments(reading, compiled)
+
+
+def _read_fit_arguments(reading: Reading, given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if name == "object" or value is None and name in (*NAMED_HERE, "validation_data", "callbacks"):
+            continue
+        if name in BY_HAND:
+            BY_HAND[name](reading, value)
+        elif name in NAMED_HERE:
+            if "data" not in reading.sections:
+                reading.note("fit", f"{name} = {told(value)}")
+        elif name in FIT:
+            reading.set("fit", "fit", FIT[name], value)
+        else:
+            reading.note("fit", f"{name} = {told(value)}")
+
+
+def _read_callbacks(reading: Reading, value: Any) -> None:
+    listed = value.values if isinstance(value, Items) else [value]
+    found = [_read_callback(reading, reading.value(one)) for one in listed]
+    reading.callbacks = tuple(one for one in found if one is not None)
+
+
+def _read_callback(reading: Reading, value: Any) -> CallbackArgs | None:
+    name = text_of(value, "callback_") or ""
+    kind = CALLBACK_NAMES.get(name) or named_one(name, tuple(CALLBACKS))
+    if kind is None:
+        reading.note("callbacks", told(value))
+        return None
+    cls = CALLBACKS[kind]
+    taken: dict[str, Any] = {}
+    declared = settings_of(cls)
+    call = value if isinstance(value, Call) else Call(name)
+    order = ["schedule_function"] if kind == "LearningRateScheduler" else list(declared)
+    for name, one in arguments(reading, replace(call, on=Name("here")), order, kind).items():
+        if name in ("schedule", "schedule_function"):
+            function = reading.known.get(one.text) if isinstance(one, Name) else one
+            course = schedule_of(function.text) if isinstance(function, Other) else None
+            if course is None:
+                reading.note(kind, f"schedule = {told(one)}")
+            taken |= course or {}
+        elif name in declared:
+            _keep(reading, kind, declared[name], one, taken)
+        else:
+            reading.note(kind, f"{name} = {told(one)}")
+    return _sound(reading, cls, taken)
+
+
+def _keep(reading: Reading, where: str, setting: Setting, value: Any, taken: dict[str, Any]) -> None:
+    try:
+        taken[setting.name] = value_for(setting, value)
+    except NotUnderstood as reason:
+        reading.note(where, reason)
+
+
+def _sound(reading: Reading, cls: type[CallbackArgs], taken: Mapping[str, Any]) -> CallbackArgs:
+    """The settings of a callback without those that cannot be here, such as a file in another folder."""
+    problems = {problem.where.rpartition(".")[2]: problem.text for problem in problems_in(cls(**taken))}
+    for text in problems.values():
+        reading.note(cls.kind, text)
+    return cls(**{name: value for name, value in taken.items() if name not in problems})
+
+
+def _read_validation_data(reading: Reading, value: Any) -> None:
+    if isinstance(value, str):
+        reading.set("fit", "fit", FIT["validation_data"], value)
+    elif "fit.validation_data" not in reading.settings:
+        reading.note("fit", f"validation_data = {told(value)}: hold rows of the data out instead")
+
+
+def _read_class_weight(reading: Reading, value: Any) -> None:
+    if isinstance(value, Call) and value.name == "balanced_weights":
+        value = "balanced"
+    reading.set("fit", "fit", FIT["class_weight"], value)
+
+
+def _read_sample_weight(reading: Reading, value: Any) -> None:
+    if reading.weights_column is not None and not isinstance(value, str | None):
+        value = reading.weights_column
+    reading.set("fit", "fit", FIT["sample_weight"], value)
+
+
+BY_HAND: dict[str, Callable[[Reading, Any], None]] = {
+    "callbacks": _read_callbacks,
+    "validation_data": _read_validation_data,
+    "class_weight": _read_class_weight,
+    "sample_weight": _read_sample_weight,
+}
+
+
+def read_compile(reading: Reading, call: Call) -> None:
+    """`compile(…)`: what it does not name is at its default."""
+    order = COMPILE_ORDER if reading.language == "Python" else ["object", *COMPILE_ORDER]
+    reading.forget("compile")
+    given = arguments(reading, call, order, "compile")
+    reading.sections.add("compile")
+    reading.settings["compile.metrics"] = ()
+    if not reading.own:
+        reading.settings["compile.optimizer"] = "rmsprop"
+    _read_compile_arguments(reading, {name: value for name, value in given.items() if name != "object"})
+
+
+def _read_compile_arguments(reading: Reading, given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if name == "optimizer":
+            _read_optimizer(reading, value)
+        elif value is None and name not in COMPILE:
+            continue
+        elif name == "loss":
+            _read_loss(reading, value)
+        elif name in ("metrics", "weighted_metrics") and name in COMPILE:
+            _read_metrics(reading, name, value)
+        elif name in COMPILE:
+            reading.set("compile", "compile", COMPILE[name], value)
+        else:
+            reading.note("compile", f"{name} = {told(value)}")
+
+
+def _read_optimizer(reading: Reading, value: Any) -> None:
+    name = text_of(value, "optimizer_") or ""
+    known = named_one(name, OPTIMIZERS) or named_one(name.removesuffix("Optimizer"), OPTIMIZERS)
+    if known is None:
+        reading.note("compile", f"optimizer = {told(value)}")
+        return
+    reading.settings["compile.optimizer"] = known
+    if isinstance(value, Call):
+        on = replace(value, on=Name("here"))
+        for name, one in arguments(reading, on, ["learning_rate"], "optimizer").items():
+            if name in COMPILE and name not in ("optimizer", "loss", "metrics"):
+                reading.set("optimizer", "compile", COMPILE[name], one)
+            else:
+                reading.note("optimizer", f"{name} = {told(one)}")
+
+
+def _read_loss(reading: Reading, value: Any) -> None:
+    if isinstance(value, Items) and len(value.given) == 1:
+        value = value.values[0]
+    name = named_one(text_of(value, "loss_") or "", ("auto", *LOSSES, *SHORT))
+    if name is None:
+        reading.note("compile", f"loss = {told(value)}")
+        return
+    reading.settings["compile.loss"] = name
+    for one in value.given if isinstance(value, Call) else ():
+        reading.note("compile", f"loss: {one.name or ''} {told(one.value)}, outputs here are probabilities".strip())
+
+
+def _read_metrics(reading: Reading, argument: str, value: Any) -> None:
+    listed = value.values if isinstance(value, Items) else [] if value is None else [value]
+    if value == "auto":
+        reading.settings[f"compile.{argument}"] = "auto"
+        return
+    names = []
+    for one in map(reading.value, listed):
+        said = text_of(one, "metric_") or ""
+        name = said if said in SHORT else named_one(said, (*METRICS, *SHORT))
+        if name is None:
+            reading.note("compile", f"{argument} {told(one)}")
+        elif name not in names:
+            names.append(name)
+    reading.settings[f"compile.{argument}"] = tuple(names)
+
+
+def read_data(reading: Reading, call: Call) -> None:
+    """`load_dataset(…)`: which data."""
+    given = arguments(reading, replace(call, on=Name("here")), ["name"], "data")
+    name = given.pop("name", "digits")
+    reading.sections.add("data")
+    if isinstance(name, str) and name not in DATASETS:
+        reading.settings |= {"data.name": "upload", "data.filename": name.rpartition("/")[2]}
+    else:
+        reading.set("data", "data", DATA["name"], name)
+    for argument, value in given.items():
+        if argument in DATA:
+            reading.set("data", "data", DATA[argument], value)
+        else:
+            reading.note("data", f"{argument} = {told(value)}")
+
+
+def read_hold_out(reading: Reading, call: Call) -> None:
+    """`data.hold_out(…)`: rows that are held out."""
+    declared: Mapping[str, Setting] = settings_of(HoldOut)
+    taken: dict[str, Any] = {}
+    for name, value in arguments(reading, call, ["share", "kind", "seed"], "hold_out").items():
+        if name in declared:
+            _keep(reading, "hold_out", declared[name], value, taken)
+    held: Settings = HoldOut(**taken)
+    reading.settings["fit.validation_data"] = held
+
+
+def read_arrays(reading: Reading, call: Call) -> None:
+    """`data.arrays(…)`: which column weighs the rows."""
+    column = reading.value(next((one.value for one in call.given if one.name == "sample_weight"), None))
+    reading.weights_column = column if isinstance(column, str) else None
+
+
+def read_seed(reading: Reading, call: Call) -> None:
+    """Where random numbers start."""
+    value = reading.value(call.given[0].value) if call.given else None
+    number = int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**32:
+        reading.settings["seed"] = number
+    else:
+        reading.note(call.name, told(value))
+
+
+HANDLERS: dict[str, Callable[[Reading, Call], None]] = {
+    "fit": read_fit,
+    "fit_generator": read_fit,
+    "compile": read_compile,
+    "arguments": read_arguments,
+    "load_dataset": read_data,
+    "hold_out": read_hold_out,
+    "arrays": read_arrays,
+    **dict.fromkeys(("set_random_seed", "set_seed", "manual_seed", "set.seed", "seed"), read_seed),
+}

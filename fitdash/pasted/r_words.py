@@ -1,0 +1,68 @@
+"""R as a row of words: names, numbers, texts, signs, ends of lines."""
+
+import ast
+import re
+from dataclasses import dataclass
+from typing import Any
+
+WORD = re.compile(
+    r"""
+    (?P<space>[ \t\r\f\v\u00a0]+|\#[^\n]*)
+  | (?P<end>\n|;)
+  | (?P<text>[rR]?"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
+  | (?P<number>0[xX][0-9a-fA-F]+L?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?L?)
+  | (?P<name>(?:[^\W\d]|\.(?!\d))[\w.]*|`[^`\n]*`)
+  | (?P<sign>%[^%\n]*%|<<-|<-|->>|->|\|>|:::|::|==|!=|<=|>=|&&|\|\||[-+*/^<>=!&|~?:$@()\[\]{},\\])
+  | (?P<strange>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+VALUES: dict[str, Any] = {"TRUE": True, "T": True, "FALSE": False, "F": False, "NULL": None, "NA": None}
+VALUES |= {"NA_integer_": None, "NA_real_": None, "NA_character_": None, "Inf": float("inf"), "NaN": float("nan")}
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word: its kind, how it is written, its value if it has one, and where it stands.
+
+    Attributes:
+        kind: "text", "number", "name", "sign", "end" or "strange".
+        line: From 1.
+    """
+
+    kind: str
+    text: str
+    value: Any = None
+    line: int = 1
+
+
+def words_of(text: str) -> list[Word]:
+    """The words of a text; ends of lines only where they may end a statement."""
+    words: list[Word] = []
+    brackets: list[str] = []
+    line = 1
+    for found in WORD.finditer(text):
+        kind, written = str(found.lastgroup), found.group()
+        inside = bool(brackets) and brackets[-1] != "{"
+        if kind not in ("space", "end") or (kind == "end" and not inside):
+            words.append(Word(kind, written, _value(kind, written), line))
+        if kind == "sign" and written in "([{":
+            brackets.append(written)
+        elif kind == "sign" and written in ")]}" and brackets:
+            brackets.pop()
+        line += written.count("\n")
+    return words
+
+
+def _value(kind: str, written: str) -> Any:
+    if kind == "text":
+        try:
+            return ast.literal_eval(written)
+        except (SyntaxError, ValueError):
+            return written.strip("rR")[1:-1]
+    if kind == "number":
+        digits = written.removesuffix("L")
+        if digits[:2] in ("0x", "0X"):
+            return int(digits[:14], 16)
+        return int(float(digits)) if written != digits and abs(float(digits)) < 1e18 else float(digits)
+    return None

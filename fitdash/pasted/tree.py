@@ -1,0 +1,125 @@
+"""What Python and R have in common once they are read: calls, lists, names; numbers, texts and truths as they are."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LONGEST = 60
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name, dotted or with dollars: what it means is known to the program alone."""
+
+    text: str
+
+    @property
+    def last(self) -> str:
+        """Its last part."""
+        return self.text.replace("$", ".").rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class Given:
+    """An argument, or an item: its name, None where it has none, and its value."""
+
+    name: Any
+    value: Any
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call: its last name, its arguments, and what it is called on: `model` of `model.fit(…)`, `model %>% fit(…)`."""
+
+    name: str
+    given: tuple[Given, ...] = ()
+    on: Any = None
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list, a vector or a table."""
+
+    given: tuple[Given, ...] = ()
+
+    @property
+    def values(self) -> list[Any]:
+        return [one.value for one in self.given]
+
+
+@dataclass(frozen=True)
+class Other:
+    """Anything else, with the parts that may hold calls."""
+
+    text: str
+    parts: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A line of a program: the names that it gives, if any, to a value."""
+
+    names: tuple[str, ...]
+    value: Any
+
+
+@dataclass(frozen=True)
+class Program:
+    """What was read, and sentences about what could not be."""
+
+    language: str
+    statements: tuple[Statement, ...] = ()
+    complaints: tuple[str, ...] = ()
+
+
+def calls_in(value: Any) -> Iterator[Call]:
+    """Every call in a value, in the order in which they happen: what it is called on, its arguments, itself."""
+    if isinstance(value, Call):
+        yield from calls_in(value.on)
+        for one in value.given:
+            yield from calls_in(one.value)
+        yield value
+    elif isinstance(value, Items):
+        for one in value.given:
+            yield from calls_in(one.value)
+    elif isinstance(value, Other):
+        for part in value.parts:
+            yield from calls_in(part)
+
+
+def told(value: Any) -> str:
+    """A value as a sentence quotes it: short."""
+    text = _text(value, 3)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _text(value: Any, depth: int) -> str:
+    if isinstance(value, Name | Other):
+        return " ".join(value.text.split())
+    if isinstance(value, Call | Items):
+        inside = ", ".join(_argument(one, depth - 1) for one in value.given[:8]) if depth else "…"
+        return f"{value.name}({inside})" if isinstance(value, Call) else f"[{inside}]"
+    return number(value) if isinstance(value, float) else repr(value)[: 2 * LONGEST]
+
+
+def number(value: float) -> str:
+    """A number as people write it: R's 5 is no 5.0."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _argument(one: Given, depth: int) -> str:
+    text = _text(one.value, depth)
+    return text if one.name is None else f"{one.name} = {text}"
+
+
+Known = Mapping[str, Any]
+"""Values by the names that the pasted text gave them."""
+
+
+def resolved(value: Any, known: Known) -> Any:
+    """The value that a name stands for, where the text itself says it; what would have to be computed stays a name."""
+    for _ in range(10):
+        if not isinstance(value, Name) or isinstance(known.get(value.text, value), Other):
+            return value
+        value = known.get(value.text, value)
+    return value

@@ -1,0 +1,94 @@
+"""From what was written to what a setting holds, or the sentence that says why not."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fitdash.pasted.tree import Call, Items, Name, Other, told
+from fitdash.spec.arg import Setting, fault
+from fitdash.spec.kinds import alternatives
+
+
+class NotUnderstood(Exception):
+    """Why a value cannot be taken, as a sentence."""
+
+
+def value_for(setting: Setting, value: Any, label: str = "") -> Any:
+    """What the setting holds after this was written.
+
+    Args:
+        setting: The declaration.
+        value: A number, a text, a truth, or a list of them.
+        label: What sentences call it.
+
+    Raises:
+        NotUnderstood: it is none of these, or cannot be.
+    """
+    name = label or setting.name
+    plain = _plain(value, setting)
+    if isinstance(plain, Name | Other | Call):
+        raise NotUnderstood(f"{name} = {told(plain)}")
+    plain = _fitting(plain, setting)
+    if (sentence := fault(setting, plain, name)) is not None:
+        raise NotUnderstood(sentence)
+    return plain
+
+
+def named_one(name: str, known: Sequence[str]) -> str | None:
+    """The known name that this is in another spelling: Adam, KLDivergence, optimizer_adam, keras.losses.mse."""
+    short = _letters(name)
+    return next((one for one in known if _letters(one) == short), None)
+
+
+def text_of(value: Any, prefix: str = "") -> str | None:
+    """The name in a text, in a name, or of what is called; without what R puts before it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Name):
+        return value.last.removeprefix(prefix)
+    return value.name.removeprefix(prefix) if isinstance(value, Call) else None
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower())
+
+
+def _plain(value: Any, setting: Setting) -> Any:
+    """Lists as tuples and tables as dictionaries; a list of one is that one where several make no sense."""
+    if not isinstance(value, Items):
+        return value
+    names = [one.name for one in value.given]
+    if setting.base == "weights":
+        if any(name is None for name in names):
+            raise NotUnderstood(f"{setting.name} = {told(value)}")
+        return {_index(one.name): one.value for one in value.given}
+    if not _takes_several(setting) and len(names) == 1 and names[0] is None:
+        return value.values[0]
+    return tuple(value.values)
+
+
+def _takes_several(setting: Setting) -> bool:
+    return any("tuple" in str(one) for one in alternatives(setting.annotation))
+
+
+def _index(name: Any) -> Any:
+    """The class that a key is: R writes "0", Python 0."""
+    return int(name) if isinstance(name, str) and re.fullmatch(r"\d{1,9}", name) else name
+
+
+def _fitting(value: Any, setting: Setting) -> Any:
+    """Whole numbers as integers where the setting takes those, a truth as 0 or 1 where it takes no truths."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, tuple):
+        return tuple(_number(one, setting) for one in value)
+    if isinstance(value, str) and setting.base == "names" and value not in setting.words:
+        return (value,)
+    if isinstance(value, bool) and bool not in alternatives(setting.annotation) and 1 in setting.words:
+        return int(value)
+    return _number(value, setting)
+
+
+def _number(value: Any, setting: Setting) -> Any:
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if whole and float not in alternatives(setting.annotation) else value

@@ -1,0 +1,113 @@
+"""The R code: only what the reference page has, and read back to the same experiment."""
+
+import random
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from fitdash.data.catalogue import dataset_of
+from fitdash.export.fitdash_code import fitdash_code
+from fitdash.export.r_code import r_code
+from fitdash.export.recipe import recipe_of
+from fitdash.pasted.reading import read_pasted
+from fitdash.spec.arg import problems_in
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.network import NetworkArgs
+from tests.export.recipes import recipe, recipes
+from tests.ui.experiments import drawn
+
+
+def facts_of(experiment, uploads=None):
+    return _facts(experiment.data, uploads)
+
+
+@cache
+def _facts(data, uploads):
+    return dataset_of(data, uploads).facts()
+
+
+def told(experiment, facts):
+    """What code can say of an experiment: what is without effect at its default, every name resolved."""
+    said = recipe_of(experiment, facts)
+    compiled = replace(said.experiment.compile, loss=said.concrete_loss, metrics=said.metrics)
+    network = said.experiment.network
+    if network.depth == 0:
+        network = NetworkArgs(depth=0, kind=network.kind)
+    weight = said.experiment.fit.class_weight
+    fit = replace(said.experiment.fit, class_weight=weight or None)
+    data = replace(said.experiment.data, content=None)
+    return replace(said.experiment, compile=compiled, network=network, fit=fit, data=data)
+
+
+def by_chance(dice):
+    """A random experiment without problems, and its data in numbers."""
+    while True:
+        one = drawn(dice)
+        if one.data.name != "upload" and not problems_in(one) and not problems_in(one, facts := facts_of(one)):
+            return one, facts
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_r_code_is_read_back_to_the_same_experiment(seed):
+    dice = random.Random(seed)
+    for _ in range(25):
+        experiment, facts = by_chance(dice)
+
+        pasted = read_pasted(r_code(experiment, facts))
+
+        assert pasted.language == "R"
+        assert pasted.applied(Experiment()) == told(experiment, facts)
+        assert pasted.not_understood == ()
+
+
+@pytest.mark.parametrize("write", [r_code, fitdash_code])
+def test_every_recipe_is_read_back(write, home):
+    uploads = home / "uploads"
+    for name, experiment in recipes(uploads).items():
+        facts = facts_of(experiment, uploads)
+
+        pasted = read_pasted(write(experiment, facts))
+
+        expected = told(experiment, facts)
+        if write is fitdash_code:
+            loss = recipe_of(experiment, facts).loss
+            expected = replace(expected, compile=replace(expected.compile, loss=loss))
+        assert pasted.applied(Experiment()) == expected, name
+        assert pasted.not_understood == (), name
+
+
+def test_r_code_speaks_like_the_reference_page():
+    fit = {"class_weight": {0: 1.0, 1: 2.5}, "shuffle": False, "view_metrics": True, "steps_per_epoch": None}
+
+    code = r_code(recipe("moons", **fit, validation_split=0.25), facts_of(recipe("moons")))
+
+    assert code == (
+        "library(keras)\n"
+        'fitdash <- reticulate::import("fitdash")  # the data alone\n'
+        "\n"
+        'data <- fitdash$load_dataset("moons")\n'
+        "arrays <- data$arrays(validation_split = 0.25)\n"
+        "x <- arrays[[1]]\n"
+        "y <- arrays[[2]]\n"
+        "\n"
+        "tensorflow::set_random_seed(3L)\n"
+        "\n"
+        "model <- keras_model_sequential() %>%\n"
+        '  layer_dense(units = 6L, activation = "relu", input_shape = 2L) %>%\n'
+        '  layer_dense(units = 1L, activation = "sigmoid")\n'
+        "\n"
+        'model %>% compile(optimizer = "adam", loss = "binary_crossentropy", metrics = list("accuracy"))\n'
+        "\n"
+        "history <- model %>% fit(\n"
+        "  x,\n"
+        "  y,\n"
+        "  batch_size = 16L,\n"
+        "  epochs = 3L,\n"
+        "  verbose = 0L,\n"
+        "  view_metrics = TRUE,\n"
+        "  validation_split = 0.25,\n"
+        "  shuffle = FALSE,\n"
+        '  class_weight = list("0" = 1, "1" = 2.5)\n'
+        ")\n"
+    )
