@@ -2,6 +2,10 @@
 
 import streamlit as st
 
+from fitdash.ui.resources import desk
+from fitdash.ui.visitor import remember
+
 st.set_page_config(page_title="fitdash", page_icon="📈", layout="wide", initial_sidebar_state=400)
 
 st.navigation([st.Page("pages/train.py", title="Train", icon="📈", default=True)], position="top").run()
+remember(desk())

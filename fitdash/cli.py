@@ -10,6 +10,7 @@ import click
 from fitdash import __version__
 from fitdash.cli_group import CommandFirst
 from fitdash.cli_runs import runs
+from fitdash.cli_settings import settings, told
 from fitdash.cli_sweep import sweep
 
 
@@ -24,6 +25,7 @@ def main() -> None:
 
 
 main.add_command(runs)
+main.add_command(settings)
 main.add_command(sweep)
 
 
@@ -31,6 +33,7 @@ main.add_command(sweep)
 @click.pass_context
 def dashboard(context: click.Context) -> None:
     """Open the dashboard; Streamlit's flags are passed on."""
+    told()  # what cannot be in force is said here, not on every page
     _serve(context.args)
 
 

@@ -10,6 +10,7 @@ import click
 
 from fitdash.cli_group import CommandFirst
 from fitdash.errors import FitdashError, StoreError
+from fitdash.runs.disk import size_of_runs
 from fitdash.runs.events import ACTIVE, ENDED
 from fitdash.runs.history import history_of
 from fitdash.runs.records import RunRecord
@@ -104,6 +105,30 @@ def delete(uids: tuple[str, ...], is_json: bool) -> None:
         chosen = list(dict.fromkeys(chosen))
         store.delete(chosen)
     _tell("deleted", chosen, is_json, "`fitdash runs undo` brings {them} back.")
+
+
+@runs.command()
+@click.option("--days", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Ended longer ago.")
+@click.option("--keep", type=click.IntRange(min=0), default=0, help="Keep the newest so many all the same.")
+@click.option("--dry-run", is_flag=True, help="Only tell which.")
+@as_json_flag
+def clean(days: float, keep: int, dry_run: bool, is_json: bool) -> None:
+    """Delete old runs that have ended; `undo` brings them back, `purge` gives their room back.
+
+    Nothing is ever cleaned unasked.
+    """
+    with _opened() as store:
+        ended = store.lines(states=ENDED)[keep:]
+        old = [run.uid for run in ended if time.time() - (run.ended or run.created) > days * 86_400]
+        size = size_of_runs(store.path.parent, old)
+        if old and not dry_run:
+            store.delete(old)
+    if is_json:
+        click.echo(as_json({"would_delete" if dry_run else "deleted": old, "bytes": size}))
+        return
+    click.echo(f"{'Would delete' if dry_run else 'Deleted'} {_runs(len(old))}; their files take {size / 1e6:,.1f} MB.")
+    if old and not dry_run:
+        click.echo("`fitdash runs purge` gives that room back, `fitdash runs undo` brings the runs back.")
 
 
 @runs.command()

@@ -62,7 +62,7 @@ def _check_disk(store: Store, settings: ServerArgs, owner: str | None) -> None:
     if most is not None and (size := size_of(folder)) > most * GIGABYTE:
         raise StoreError(
             f"The runs of this server must take at most {most:g} GB, got {size / GIGABYTE:.2f}. "
-            "`fitdash runs clean` makes room."
+            "`fitdash runs clean` and `fitdash runs purge` make room."
         )
     if most_each is not None and owner is not None:
         size = size_of_runs(folder, [line.uid for line in store.lines(owner=owner)])

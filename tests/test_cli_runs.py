@@ -312,3 +312,25 @@ def test_neither_torch_nor_streamlit_is_imported(store, tmp_path):
     )
 
     assert done.stderr == "[]\n"
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Three days after the runs of the store ended."""
+    monkeypatch.setattr("fitdash.cli_runs.time.time", lambda: 75.0 + 3 * 86_400)
+
+
+@pytest.mark.usefixtures("later")
+def test_clean_deletes_what_ended_long_ago_and_undo_brings_it_back(store):
+    files = store.path.parent / "runs" / "aa11"
+    files.mkdir(parents=True)
+    (files / "log.csv").write_bytes(b"x" * 2_500_000)
+
+    assert told("clean") == ["Deleted 0 runs; their files take 0.0 MB."]
+    assert told("clean", "--days", "2", "--dry-run") == ["Would delete 3 runs; their files take 2.5 MB."]
+    assert len(store.lines()) == 4
+    assert told("clean", "--days", "2", "--keep", "1")[0] == "Deleted 2 runs; their files take 2.5 MB."
+    assert [line.uid for line in store.lines()] == ["live", "bb33"]
+    told("undo")
+    assert len(store.lines()) == 4
+    assert given("clean", "--days", "2", "--json") == {"deleted": ["bb33", "aa22", "aa11"], "bytes": 2_500_000}

@@ -64,6 +64,6 @@ def test_a_disk_that_is_used_up(home, runner):
 
     with pytest.raises(StoreError, match=r"Your runs must take at most 1e-06 GB, got .* Delete some of them"):
         begin(runner, IRIS, settings=each, owner="me")
-    with pytest.raises(StoreError, match=r"The runs of this server must take at most 1e-05 GB, got .* makes room"):
+    with pytest.raises(StoreError, match=r"The runs of this server must take at most 1e-05 GB, got .* make room"):
         begin(runner, IRIS, settings=all_together, owner="you")
     assert begin(runner, IRIS, settings=each, owner="you").join(60)

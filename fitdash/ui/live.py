@@ -9,7 +9,7 @@ import streamlit as st
 from fitdash import options
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
-from fitdash.ui import arguments, charts, chips, downloads
+from fitdash.ui import arguments, charts, chips, downloads, sharing
 from fitdash.ui.happened import happened
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.resources import Desk
@@ -67,6 +67,7 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
     if desk.writer.trouble:
         st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
     _heading(run)
+    sharing.draw(desk, run)
     if run.error:
         _failure(run)
     hidden = [] if run.uid in state().anyway else reasons_to_hide(run)

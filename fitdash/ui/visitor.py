@@ -79,9 +79,13 @@ def _key() -> str:
     """The key of this session: the browser's, or a new one."""
     state: Any = st.session_state
     if "visitor.key" not in state:
-        known = st.context.cookies.get(NAME, "")
+        known = _cookie()
         state["visitor.key"] = known if KEY.fullmatch(known) else secrets.token_urlsafe(32)
     return str(state["visitor.key"])
+
+
+def _cookie() -> str:
+    return str(st.context.cookies.get(NAME, ""))
 
 
 def _take() -> None:

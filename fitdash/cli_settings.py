@@ -1,0 +1,47 @@
+"""`fitdash settings`: what is in force on this server, and where each setting comes from."""
+
+import textwrap
+
+import click
+
+from fitdash.errors import SettingError
+from fitdash.runs.settings import origins, settings_path, variable
+from fitdash.runs.words import as_json
+from fitdash.spec.arg import Setting, settings_of
+from fitdash.spec.server import ServerArgs
+
+
+@click.command()
+@click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+def settings(is_json: bool) -> None:
+    """Tell the settings of this server, and where each comes from.
+
+    They stand in fitdash.toml in the data folder, one `name = value` a line; a variable of the environment goes before
+    the file. A server reads them when it starts.
+    """
+    found = told()
+    if is_json:
+        click.echo(as_json({name: {"value": value, "from": origin} for name, (value, origin) in found.items()}))
+        return
+    lines = [f"From {settings_path()} and the environment.", ""]
+    for name, setting in settings_of(ServerArgs).items():
+        value, origin = found[name]
+        lines += [f"{name} = {_shown(setting, value)}  ({origin})"]
+        lines += textwrap.wrap(setting.arg.help, 100, initial_indent="    ", subsequent_indent="    ")
+        lines += [f"    {variable(name)}"]
+    click.echo("\n".join(lines))
+
+
+def told() -> dict[str, tuple[object, str]]:
+    """What is in force; what cannot be ends the command in words."""
+    try:
+        return dict(origins())
+    except SettingError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _shown(setting: Setting, value: object) -> str:
+    """The value as TOML has it."""
+    if value is None:
+        return f"not set → {setting.arg.unset}"
+    return str(value).lower() if isinstance(value, bool) else f"{value:_}" if isinstance(value, int) else str(value)

@@ -1,0 +1,30 @@
+"""On a server of many: a run is shown to others only where its owner shares it by its link."""
+
+import streamlit as st
+
+from fitdash.ui.resources import Desk
+from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.visitor import check_own, is_own
+
+
+def draw(desk: Desk, run: Snapshot) -> None:
+    """The switch for the owner, a word for others; nothing where runs have no owners."""
+    if not desk.is_shared or run.is_example:
+        return
+    if not is_own(desk, run.owner):
+        st.caption("This run is another visitor's, shared by its link: it can be looked at, not steered.")
+        return
+    key = f"share-{run.uid}"
+    st.toggle(
+        "Share by link",
+        value=run.shared,
+        key=key,
+        help="Whoever has the address of this page may then look at the run and download it. Nobody else can steer it.",
+        on_change=_share,
+        args=[desk, run.uid, key],
+    )
+
+
+def _share(desk: Desk, uid: str, key: str) -> None:
+    check_own(desk, uid)
+    desk.store.share(uid, bool(st.session_state[key]))
