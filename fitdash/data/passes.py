@@ -137,10 +137,16 @@ class Window:
     Args:
         source: Gives the batches.
         steps: At most so many batches, None: all there are.
+        is_free: Whether nobody asked for the size of a batch, so that several may be given in one.
+
+    Attributes:
+        at_once: Batches that are given in one; `steps` counts them all.
     """
 
-    def __init__(self, source: Source, steps: int | None = None) -> None:
-        self.source, self.asked = source, steps
+    def __init__(self, source: Source, steps: int | None = None, *, is_free: bool = False) -> None:
+        self.source, self.asked, self.is_free = source, steps, is_free
+        self.at_once = 1
+        self._wide: Source | None = None
         known = source.steps
         self.known = steps if known is None else known if steps is None else min(steps, known)
         self._rest: Iterator[Batch] | None = None
@@ -165,8 +171,27 @@ class Window:
         if self.source.steps == 0 or (self._is_fresh and first is None):
             raise DataError("The data is empty: it gave no batch.")
 
+    def widen(self, at_once: int) -> None:
+        """Give so many batches in one from now on; the source must be arrays, and have all that are asked for."""
+        source: Any = self.source
+        rows = source.rows if self.asked is None else min(source.rows, self.asked * source.batch_size)
+        self._wide = source.narrow(0, rows, batch_size=source.batch_size * at_once, order="given")
+        self.at_once = at_once
+
+    def narrow(self) -> None:
+        """Give each batch by itself from now on."""
+        self._wide, self.at_once = None, 1
+
+    @property
+    def calls(self) -> int | None:
+        """How many batches an evaluation gives."""
+        return self.known if self._wide is None else self._wide.steps
+
     def epoch(self) -> Iterator[Batch]:
         """The batches of one evaluation; warns once of fewer than asked for, and once of none."""
+        if self._wide is not None:
+            yield from self._wide.batches()
+            return
         if self._rest is None or (self.source.reiterable and not self._is_fresh):
             self._rest = self.source.batches()
         self._is_fresh = False

@@ -13,7 +13,7 @@ from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 
 from fitdash.engine.guards_code import Unwatchable
-from fitdash.engine.guards_state import State, fingerprint, place_of
+from fitdash.engine.guards_state import State, fingerprint, leaves_no_trace, place_of
 
 READS = frozenset(
     [
@@ -72,17 +72,18 @@ class Watch:
     Args:
         module: What is trained.
         others: Losses, metrics and whatever else a step calls.
+        anywhere: Whether it may compute on another device than the CPU.
 
     Raises:
         Unwatchable: the step cannot be recorded; the text says why.
     """
 
-    def __init__(self, module: nn.Module, others: list[Any]) -> None:
+    def __init__(self, module: nn.Module, others: list[Any], *, anywhere: bool = False) -> None:
         self.module, self.others = module, others
         self.tensors = list(_tensors([module, *others]))
         refuse_hooks(self._modules(), self.tensors)
         for tensor in self.tensors:
-            _refuse_kind(tensor)
+            _refuse_kind(tensor, anywhere=anywhere)
         self.state = self._state()
         self._training = [(part, part.training) for part in self._modules()]
         self._slots = [
@@ -108,6 +109,11 @@ class Watch:
             return self.holds() and self._state() == self.state
         except Unwatchable:
             return False
+
+    @property
+    def leaves_no_trace(self) -> bool:
+        """Whether nobody could tell how often the step runs, as far as its code shows."""
+        return leaves_no_trace([self.module, *self.others], self.tensors)
 
     def _state(self) -> State:
         return fingerprint([self.module, *self.others], self.tensors)
@@ -164,10 +170,10 @@ def refuse_modes() -> None:
         raise Unwatchable("runs with hooks on saved tensors")
 
 
-def _refuse_kind(tensor: torch.Tensor) -> None:
+def _refuse_kind(tensor: torch.Tensor, *, anywhere: bool) -> None:
     if type(tensor) not in (torch.Tensor, nn.Parameter, nn.Buffer):
         raise Unwatchable(f"has a tensor of the type {type(tensor).__name__}")
-    if tensor.device.type != "cpu":
+    if tensor.device.type != "cpu" and not anywhere:
         raise Unwatchable("is not on the CPU")
     if any(stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)):
         raise Unwatchable("has an expanded tensor")

@@ -43,6 +43,14 @@ WORLDLY = frozenset(
 """Built-in functions that do, or that hide what is reached."""
 
 
+CHANGES = frozenset(
+    ["append", "appendleft", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard", "clear", "update"]
+    + ["setdefault", "sort", "reverse", "write", "writelines", "put", "put_nowait", "send", "setattr", "delattr"]
+    + ["register_buffer", "register_parameter", "add_module", "register_module", "next", "vars", "data", "grad"]
+)
+"""Names that hint at something which is changed by calling it, beside those that end in one underscore."""
+
+
 class Unwatchable(Exception):
     """Python state that cannot be watched cheaply; the text completes "the step …"."""
 
@@ -54,13 +62,14 @@ class Used:
         globals, attributes: Names that it loads.
         imports: Modules that it imports itself.
         writes_globals: Whether it assigns to globals.
+        writes: Whether it assigns to attributes, or to parts of something.
     """
 
     def __init__(self, code: types.CodeType) -> None:
         self.globals: set[str] = set()
         self.attributes: set[str] = set()
         self.imports: set[str] = set()
-        self.writes_globals = False
+        self.writes_globals = self.writes = False
         stack = [code]
         while stack:
             part = stack.pop()
@@ -77,6 +86,8 @@ class Used:
             self.imports.add(value)
         elif name in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             self.writes_globals = True
+        elif name in ("STORE_ATTR", "DELETE_ATTR", "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_DEREF"):
+            self.writes = True
 
 
 used_by = functools.lru_cache(maxsize=4096)(Used)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fitdash.engine.guards_code import Unwatchable, is_trusted, reached, refuse_module, used_by
+from fitdash.engine.guards_code import CHANGES, Unwatchable, is_trusted, reached, refuse_module, used_by
 
 MOST_VALUES = 20_000
 """A state larger than this is not watched: comparing it would cost more than recording saves."""
@@ -67,6 +67,20 @@ def fingerprint(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> State:
     return [*_modes(), *walk.found]
 
 
+def leaves_no_trace(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> bool:
+    """Whether the code that modules and functions run looks as if nobody could tell how often it ran.
+
+    Raises:
+        Unwatchable: there is code that cannot be judged.
+    """
+    walk = _Walk({id(tensor) for tensor in tensors})
+    for root in roots:
+        walk.see(root)
+    walk.finish()
+    changes = any(name in CHANGES or (name.endswith("_") and not name.endswith("__")) for name in walk.names)
+    return not (walk.writes or changes)
+
+
 def _modes() -> State:
     """Random states of Python and NumPy, and what torch is set to."""
     return [
@@ -88,7 +102,8 @@ class _Walk:
         self._known = known
         self._seen: set[int] = set()
         self._kept: list[Any] = []
-        self._names = {"forward"}
+        self.names = {"forward"}
+        self.writes = False
         self._methods: dict[tuple[type, str], Any] = {}
 
     def see(self, value: Any) -> None:
@@ -110,7 +125,7 @@ class _Walk:
 
     def finish(self) -> None:
         """Look into the methods that are called by some name; those may call others."""
-        while ready := [key for key in self._methods if key[1] in self._names or key[1].startswith("__")]:
+        while ready := [key for key in self._methods if key[1] in self.names or key[1].startswith("__")]:
             for key in ready:
                 self._seen_function(self._methods.pop(key))
 
@@ -169,7 +184,8 @@ class _Walk:
             self.see(function)
         elif not is_trusted(function):
             used = used_by(function.__code__)
-            self._names |= used.attributes | used.globals
+            self.names |= used.attributes | used.globals
+            self.writes |= used.writes
             self.found.append(id(function.__code__))
             for _, part in reached(function):
                 self.see(part)

@@ -19,6 +19,7 @@ from fitdash.engine.callbacks.list import CallbackList
 from fitdash.engine.objective_book import Book
 from fitdash.engine.steppers import Stepper, stepper_of, tester_of
 from fitdash.engine.steps import Step
+from fitdash.engine.wide import settle
 from fitdash.errors import DataError
 
 
@@ -42,7 +43,7 @@ class Fit:
         passes: The training data.
         initial_epoch, epochs: Epochs initial_epoch … epochs − 1 run; `epochs` may change meanwhile.
         run_eagerly: Whether every step is to be trained by itself.
-        tester: How the steps of a validation run; None: one by one.
+        tester: How the steps of a validation run, once one ran; None: one by one.
         was_cut: Whether an epoch ended before its last step, and the fit with it.
     """
 
@@ -58,6 +59,7 @@ class Fit:
     epochs: int
     run_eagerly: bool = False
     tester: Stepper | None = None
+    has_tested: bool = False
     was_cut: bool = False
 
 
@@ -67,7 +69,7 @@ def train(fit: Fit) -> None:
     fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
     logs: Logs = {}
     fit.callbacks.on_train_begin()
-    stepper, fit.tester = stepper_of(fit), tester_of(fit)
+    stepper = stepper_of(fit)
     for epoch in _epochs(fit):
         logs = train_epoch(fit, stepper, epoch) or logs
     fit.callbacks.on_train_end(logs)
@@ -110,7 +112,13 @@ def _train_steps(fit: Fit, stepper: Stepper, epoch: int) -> None:
 
 def validate(fit: Fit, validation: Validation) -> Logs:
     """The values of the validation data, their names with `val_` in front; empty where an iterator has run dry."""
-    logs = evaluate(fit.flags, fit.step, fit.test_book, validation.window, fit.callbacks, tester=fit.tester)
+
+    def tester() -> Stepper | None:
+        if not fit.has_tested:
+            fit.tester, fit.has_tested = tester_of(fit), True
+        return fit.tester
+
+    logs = evaluate(fit.flags, fit.step, fit.test_book, validation.window, fit.callbacks, tester=tester)
     return {f"val_{name}": value for name, value in logs.items()}
 
 
@@ -122,23 +130,28 @@ def evaluate(
     callbacks: CallbackList,
     *,
     alone: bool = False,
-    tester: Stepper | None = None,
+    tester: Callable[[], Stepper | None] | None = None,
 ) -> Logs:
     """The values of all batches of `window`; the module is as before afterwards.
 
     Args:
         flags, step, book, window, callbacks: As `Fit` has them.
         alone: Whether it is no part of a fit, so that the progress bar shows it.
-        tester: Runs the steps; None: one by one, with hooks.
+        tester: Gives what runs the steps; None: one by one, with hooks.
     """
     flags.stop_evaluating = False
     book.reset()
     callbacks.on_test_begin()
     with evaluating(step.module):
-        if tester is None or flags.stop_evaluating:
+        if flags.stop_evaluating:
+            window.narrow()
+        elif not (callbacks.watches_test_batches or step.objective.depends_on_batches):
+            settle(step, window)
+        runner = None if tester is None or flags.stop_evaluating else tester()
+        if runner is None:
             seen = _test_steps(flags, step, book, window, callbacks, alone)
         else:
-            seen = sum(tester.train(window.epoch()))
+            seen = sum(runner.train(window.epoch()))
     logs = book.logs() if seen else {}
     callbacks.on_test_end(dict(logs))
     return logs
@@ -154,7 +167,7 @@ def _test_steps(flags: Any, step: Step, book: Book, window: Window, callbacks: C
         step.test(batch, book)
         if tells_batches:
             callbacks.on_test_batch_end(seen, book.logs())
-        seen += 1
+        seen = seen + 1 if window.at_once == 1 else min(seen + window.at_once, window.steps or 0)
         if alone:
             callbacks.on_progress(seen, book.logs)
         if flags.stop_evaluating:
@@ -169,13 +182,15 @@ def predict(flags: Any, step: Step, window: Window, callbacks: CallbackList) -> 
     outputs: list[Any] = []
     callbacks.on_predict_begin()
     with evaluating(step.module):
+        if not (tells_batches or flags.stop_predicting):
+            settle(step, window)
         for index, batch in enumerate(window.epoch()):
             if tells_batches:
                 callbacks.on_predict_batch_begin(index)
             outputs.append(step.predict(batch))
             if tells_batches:
                 callbacks.on_predict_batch_end(index, {"outputs": outputs[-1]})
-            callbacks.on_progress(index + 1, dict)
+            callbacks.on_progress(min((index + 1) * window.at_once, window.steps or index + 1), dict)
             if flags.stop_predicting:
                 break
     callbacks.on_predict_end()

@@ -124,7 +124,11 @@ def resolve_metric(given: Any, *, weighted: bool = False) -> Recipe:
     if inspect.isclass(given):
         given = given()
     if is_keras_metric(given):
-        return Recipe(name=name_of(given), make=lambda loss, weighted: KerasMetric(name_of(given), given))
+        return Recipe(
+            name=name_of(given),
+            make=lambda loss, weighted: KerasMetric(name_of(given), given),
+            depends_on_batches=True,
+        )
     if is_torchmetric(given):
         return _torchmetric(given, weighted)
     if isinstance(given, nn.Module) or (callable(given) and is_functional(given)):
@@ -173,6 +177,7 @@ def _torchmetric(given: Any, weighted: bool) -> Recipe:
         name=name_of(given),
         make=lambda loss, weighted: TorchMetric(name_of(given), given, loss.link if loss else None),
         classes_last=False,
+        depends_on_batches=True,
     )
 
 

@@ -99,7 +99,7 @@ def prepared(given: Given, feed: Any, target: Target, forward: Forward) -> Prepa
     if given.x is None and steps is None and training.steps is None:
         steps = 1
     passes = Passes(training, steps)
-    window = None if held_out is None else Window(held_out, validation_steps)
+    window = None if held_out is None else Window(held_out, validation_steps, is_free=validation_size is None)
     if epochs > initial_epoch:
         check(passes.refuse_empty)
     if window is not None:
@@ -146,7 +146,7 @@ def evaluation_source(
     assert source is not None
     if size is None and most is not None and isinstance(source, ArraySource):
         source = source.narrow(0, source.rows, batch_size=-(-source.rows // most), order="given")
-    window = Window(source, most)
+    window = Window(source, most, is_free=size is None and most is None)
     window.refuse_empty()
     return window
 

@@ -175,6 +175,8 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if out is None or out == []:
             self.lines.append(call)
             return
+        if isinstance(out, Tensor) and not func._schema.is_mutable and identity(out) in self._names:
+            return  # a view that gives what it was given, such as what is transposed twice
         name = f"{self._prefix}{len(self.lines)}"
         self.lines.append(f"{name} = {call}")
         in_place = func._schema.is_mutable and not renews
@@ -257,6 +259,8 @@ def identity(tensor: Tensor) -> tuple[Any, ...]:
         raise Refused(f"uses a tensor of the layout {tensor.layout}")
     if tensor.device.type != "cpu":
         raise Refused(f"uses a tensor on {tensor.device}")
+    if tensor.is_conj() or tensor.is_neg():
+        raise Refused("uses a tensor that is conjugated or negated when it is read")
     return place_in_memory(tensor), tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), tensor.dtype
 
 

@@ -17,6 +17,8 @@ Tensor = torch.Tensor
 
 _PERSISTENT = re.compile(r"\bt(\d+)\b")
 _LIST = re.compile(r"(\w+) = \[((?:t\d+(?:, )?)+)\]")
+_VIEW = re.compile(r"(\w+) = torch\.ops\.aten\.(?:t|transpose|permute|view|unsqueeze|squeeze|select|slice)\((.*)\)")
+_NAME = re.compile(r"\b[a-z]+\d+\b")
 
 
 def is_possible() -> bool:
@@ -71,13 +73,20 @@ class Program:
             The gradients of the last step.
         """
         lists = [[persistent[place] for place in places] for places in self._lists]
-        with torch.set_grad_enabled(self._needs_grad_mode):
-            if self._has_run:
-                return self._steps(persistent, batches, numbers, count, *lists)  # type: ignore[no-any-return]
-            with _simple_executor():
-                left: list[Tensor] = self._steps(persistent, batches, numbers, count, *lists)
-            self._has_run = True
-            return left
+        if self._needs_grad_mode:
+            return self._called(persistent, batches, numbers, count, *lists)
+        with torch.inference_mode():  # an eighth of a small step is what autograd asks of each operation
+            left = self._called(persistent, batches, numbers, count, *lists)
+        return [gradient.clone() if gradient.is_inference() else gradient for gradient in left]
+
+    def _called(self, *arguments: Any) -> list[Tensor]:
+        """The steps; the first call decides how all of them are carried out."""
+        if self._has_run:
+            return self._steps(*arguments)  # type: ignore[no-any-return]
+        with _simple_executor():
+            left: list[Tensor] = self._steps(*arguments)
+        self._has_run = True
+        return left
 
 
 def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], parts: int, numbers: int) -> str:
@@ -90,7 +99,8 @@ def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], 
     left = f"[{', '.join(gradients)}]"
     each = [line for line in lines if not _LIST.fullmatch(line)]
     known = next((line.partition(" = ")[0] for line in reversed(each) if line.endswith(f" = {left}")), left)
-    used = sorted({int(place) for place in _PERSISTENT.findall("\n".join([*each, left]))})
+    steady, each = _steady(each)
+    used = sorted({int(place) for place in _PERSISTENT.findall("\n".join([*steady, *each, left]))})
     given = "".join(f", {name}: List[Tensor]" for name in lists)
     inside = [f"x{part} = X[i * {parts} + {part}]" for part in range(parts)]
     inside += [f"n{place} = N[i * {numbers} + {place}]" for place in range(numbers)]
@@ -98,6 +108,7 @@ def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], 
         [
             f"def steps(T: List[Tensor], X: List[Tensor], N: List[float], count: int{given}) -> List[Tensor]:",
             *(f"    t{place} = T[{place}]" for place in used),
+            *(f"    {line}" for line in steady),
             "    G = torch.jit.annotate(List[Tensor], [])",
             "    i = 0",
             "    while i < count:",
@@ -106,6 +117,21 @@ def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], 
             "",
         ]
     )
+
+
+def _steady(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The views of persistent tensors, which one call makes once, and the other lines."""
+    steady: list[str] = []
+    each: list[str] = []
+    names: set[str] = set()
+    for line in lines:
+        view = _VIEW.fullmatch(line)
+        if view and all(name[0] == "t" or name in names for name in _NAME.findall(view[2])):
+            names.add(view[1])
+            steady.append(line)
+        else:
+            each.append(line)
+    return steady, each
 
 
 @contextmanager

@@ -242,7 +242,7 @@ def tester_of(fit: Any) -> Stepper | None:
     step, book = fit.step, fit.test_book
     if fit.validation is None or fit.callbacks.watches_test_batches:
         return None
-    if _must_be_eager(fit, fit.validation.window.steps):
+    if _must_be_eager(fit, fit.validation.window.calls):
         return None
     return Recorded(
         lambda batch: step.test(batch, book),

@@ -132,6 +132,12 @@ class Step:
             book.add(batch.y, prediction, batch.weight, batch.rows)
 
     @torch.no_grad()
+    def outputs(self, x: Any) -> Any:
+        """The module's output; nothing is counted."""
+        with self.casting():
+            return self.forward(x)
+
+    @torch.no_grad()
     def predict(self, batch: Batch) -> Any:
         """The module's output as NumPy arrays in its containers."""
         with self.casting():

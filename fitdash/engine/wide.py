@@ -1,0 +1,123 @@
+"""Evaluation in larger batches than were asked for: the same numbers with fewer calls.
+
+Losses and metrics are means over samples, so how rows are cut matters in the last digits alone, where the module takes
+each row by itself. Whether it does is tried on the first rows, and only modules are tried whose code leaves no trace of
+a call. What is found depends on the module and its data, never on the clock, so equal fits cut alike.
+"""
+
+from typing import Any
+
+import torch
+from torch.nn.parameter import is_lazy
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from fitdash.data.adapter import leaves_of
+from fitdash.data.arrays import CHUNK_BYTES, ArraySource
+from fitdash.data.passes import Window
+from fitdash.engine.guards import Watch, refuse_modes
+from fitdash.engine.guards_code import Unwatchable
+from fitdash.engine.steps import Step
+
+MOST_ROWS = 1024
+"""Of one batch; more than that gains nothing even where a row is small."""
+LEAST_GAIN = 4
+"""Batches that there must be for a trial to pay."""
+
+
+def settle(step: Step, window: Window) -> None:
+    """Let `window` give several batches in one where that is the same, if nobody asked for their size."""
+    source = window.source
+    if not (window.is_free and isinstance(source, ArraySource) and source.order == "given"):
+        return
+    window.is_free = False
+    rows = source.rows if window.asked is None else min(source.rows, window.asked * source.batch_size)
+    if rows < LEAST_GAIN * source.batch_size or (window.asked or 0) > source.steps:
+        return
+    try:
+        at_once = _tried(step, source, rows)
+    except Unwatchable:
+        return
+    if at_once > 1:
+        window.widen(at_once)
+
+
+def _tried(step: Step, source: ArraySource, rows: int) -> int:
+    """How many batches may be one; 1 where it matters.
+
+    Raises:
+        Unwatchable: the module could tell how often it is called.
+    """
+    module, size = step.module, source.batch_size
+    if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
+        return 1
+    refuse_modes()
+    watch = Watch(module, [], anywhere=True)
+    if not watch.leaves_no_trace:
+        return 1
+    random = torch.get_rng_state()
+    first, largest = _Largest.of(step, _inputs(source, 0, size))
+    most = min(MOST_ROWS, rows, CHUNK_BYTES * size // max(1, largest))
+    at_once = most // size
+    if at_once > 1 and watch.holds_entirely():
+        parts = [first, step.outputs(_inputs(source, size, 2 * size))]
+        whole = _large(step, _inputs(source, 0, at_once * size))
+        if not _is_same(parts, whole, size, at_once * size):
+            at_once = 1
+    if not torch.equal(random, torch.get_rng_state()):
+        torch.set_rng_state(random)
+        return 1
+    return at_once
+
+
+def _large(step: Step, x: Any) -> Any:
+    """The outputs for a large batch; None where it is too large for the module."""
+    try:
+        return step.outputs(x)
+    except Exception:
+        return None
+
+
+def _inputs(source: ArraySource, start: int, stop: int) -> Any:
+    return next(source.narrow(start, stop, batch_size=stop - start, order="given").batches()).x
+
+
+def _is_same(parts: list[Any], whole: Any, size: int, rows: int) -> bool:
+    """Whether the first rows of a large batch come out as they do in small ones."""
+    if len(leaves_of(whole)) != len(leaves_of(parts[0])) or not leaves_of(whole):
+        return False
+    for place, part in enumerate(parts):
+        pairs = zip(leaves_of(part), leaves_of(whole), strict=True)
+        for small, large in pairs:
+            if not isinstance(small, torch.Tensor) or small.shape[:1] != (size,) or large.shape[:1] != (rows,):
+                return False
+            near = large[place * size : (place + 1) * size]
+            if not torch.allclose(small.double(), near.double(), rtol=1e-4, atol=1e-6, equal_nan=True):
+                return False
+    return True
+
+
+class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes how large the largest result of an operation is, in bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    @classmethod
+    def of(cls, step: Step, x: Any) -> tuple[Any, int]:
+        """The outputs for x, and the largest result on the way to them."""
+        largest = cls()
+        with largest:
+            found = step.outputs(x)
+        return found, max([largest.bytes, *(part.nbytes for part in leaves_of(x))])
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # as in `Notes`
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for part in out if isinstance(out, (list, tuple)) else (out,):
+            if isinstance(part, torch.Tensor) and part.layout == torch.strided:
+                self.bytes = max(self.bytes, part.numel() * part.element_size())
+        return out
