@@ -11,6 +11,7 @@ from fitdash.data.catalogue import dataset_of
 from fitdash.data.encoded import Encoded, encoded, refuse
 from fitdash.data.feed import DEFAULT_BATCH_SIZE
 from fitdash.data.holdout import balanced_weights
+from fitdash.engine.trivial import trivial_answers
 from fitdash.errors import SettingError, StoreError
 from fitdash.model import Model
 from fitdash.nn.registry import make
@@ -68,11 +69,8 @@ def build(experiment: Experiment, *, uploads: Path | None = None, files: Path | 
     set_random_seed(experiment.seed)
     output = data.output
     model = Model(make(experiment.network, data.x.shape[1], output.units, output.activation))
-    model.compile(
-        optimizer=optimizer_of(experiment.compile),
-        loss=resolved_loss(data.facts.task, data.facts.class_count, experiment.compile.loss),
-        metrics=list(resolved_metrics(data.facts.task, experiment.compile.metrics)),
-    )
+    loss, metrics = _measured(data, experiment.compile)
+    model.compile(optimizer=optimizer_of(experiment.compile), loss=loss, metrics=metrics)
     return Built(model=model, data=data, fit_arguments=_fit_arguments(experiment, data, files or Path()))
 
 
@@ -194,7 +192,7 @@ def _train(
             saving = Saving(recorder.uid, recorder.put, memory=start.content)
     recorder.known = list(start.told)
     again = [facts for facts in start.told if facts.get("kind") == SETTING]
-    opening = _Opening(built.data.line, start)
+    opening = _Opening(built.data, experiment.compile, start)
     rows, x = built.data.looked_at(MOST_LOOKED_AT)
     looking = Looking(recorder.uid, recorder.put, x=x, rows=rows, task=built.data.facts.task)
     built.model.watchers = [recorder, opening, saving, looking, Steering(control, again=again, show=recorder.show)]
@@ -221,17 +219,26 @@ def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[s
 
 
 class _Opening(callbacks.Callback):
-    """Puts into the record what the data is and what was done to it, or that the run goes on."""
+    """Puts into the record what the data is, what was done to it and what has to be beaten, or that the run goes on."""
 
-    def __init__(self, line: str, start: Start) -> None:
+    def __init__(self, data: Encoded, compiled: CompileArgs, start: Start) -> None:
         super().__init__()
-        self.line, self.start = line, start
+        self.data, self.compiled, self.start = data, compiled, start
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         if self.start.is_same_run:
             self.tell("resumed", start_epoch=self.model.start_epoch)
-        else:
-            self.tell("data", text=self.line)
+            return
+        self.tell("data", text=self.data.line)
+        if answers := trivial_answers(self.data, *_measured(self.data, self.compiled)):
+            self.tell("trivial", rows="validation" if len(self.data.validation) else "training", answers=answers)
+
+
+def _measured(data: Encoded, compiled: CompileArgs) -> tuple[str, list[str]]:
+    """The loss and the metrics by name."""
+    facts = data.facts
+    loss = resolved_loss(facts.task, facts.class_count, compiled.loss)
+    return loss, list(resolved_metrics(facts.task, compiled.metrics))
 
 
 def experiment_of(record: RunRecord) -> Experiment:

@@ -59,7 +59,9 @@ class Panel:
     answer: Answer | None = None
 
 
-def panels(epochs: Sequence[int], history: Mapping[str, Sequence[float]], axis: Axis | None = None) -> list[Panel]:
+def panels(
+    epochs: Sequence[int], history: Mapping[str, Sequence[float] | Floats], axis: Axis | None = None
+) -> list[Panel]:
     """The metrics of a history, in its order, each with its validation curve beside it.
 
     Args:
@@ -73,7 +75,7 @@ def panels(epochs: Sequence[int], history: Mapping[str, Sequence[float]], axis: 
     return [Panel(metric=name, curves=tuple(_curves(name, shown_epochs, x, history))) for name in names]
 
 
-def _curves(metric: str, epochs: Floats, x: Floats, history: Mapping[str, Sequence[float]]) -> list[Curve]:
+def _curves(metric: str, epochs: Floats, x: Floats, history: Mapping[str, Sequence[float] | Floats]) -> list[Curve]:
     """Training first."""
     keys = {"train": metric, "val": f"val_{metric}"}
     found = {split: history[key] for split, key in keys.items() if key in history}

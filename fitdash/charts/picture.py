@@ -20,6 +20,8 @@ FEW_EPOCHS = 60
 """Up to so many planned epochs every point is marked, from the first to the last."""
 
 FAINT = 0.35
+RANKS = {name: place for place, name in enumerate(("train", "val", "fair", "best", "answer", "previous"))}
+"""Order of the legend; that of the drawing is another one, the values on top."""
 KEYS = {"train": "{}", "val": "val_{}", "fair": "fair_{}"}
 """Name of a curve's values in what is told of an epoch."""
 
@@ -89,8 +91,7 @@ def _lines(metric: str, curve: Curve, look: Look, pointed: bool) -> list[dict[st
         "uid": f"{curve.split} smoothed",
         "name": _legend(f"{SPOKEN[curve.split]}, smoothed", mean["meta"]["last"]),
     }
-    group = {"legendgroup": curve.split}
-    return [raw | group | {"opacity": FAINT, "showlegend": False}, mean | group | named | {"hoverinfo": "skip"}]
+    return [raw | {"opacity": FAINT, "showlegend": False}, mean | named | {"hoverinfo": "skip"}]
 
 
 def _line(curve: Curve, values: Floats, look: Look, pointed: bool) -> dict[str, Any]:
@@ -103,6 +104,7 @@ def _line(curve: Curve, values: Floats, look: Look, pointed: bool) -> dict[str, 
         "type": "scatter",
         "uid": curve.split,
         "name": _legend(SPOKEN[curve.split], last),
+        "legendrank": RANKS[curve.split],
         "mode": "lines+markers" if pointed else "lines",
         "x": packed(_some(x)),
         "y": packed(_some(y)),
@@ -138,6 +140,7 @@ def _within(panel: Panel, look: Look) -> list[dict[str, Any]]:
             "type": "scatter",
             "uid": "within",
             "name": "training, per batch",
+            "showlegend": False,  # it may come late: the legend must not grow while a run is on
             "mode": "lines",
             "x": packed(panel.within.x),
             "y": packed(panel.within.values),
@@ -150,18 +153,17 @@ def _within(panel: Panel, look: Look) -> list[dict[str, Any]]:
 
 
 def _ghost(panel: Panel) -> list[dict[str, Any]]:
-    """The run before: thin, grey and dashed, one entry for all its lines."""
+    """The run before: thin, grey and dashed."""
     found = []
-    for place, curve in enumerate(panel.ghost):
+    for curve in panel.ghost:
         x, y = thinned(curve.x, curve.values)
         dash = "dash" if curve.split == "train" else "dot"
         found.append(
             {
                 "type": "scatter",
                 "uid": f"previous {curve.split}",
-                "name": "previous run",
-                "legendgroup": "previous",
-                "showlegend": place == 0,
+                "name": f"previous {SPOKEN[curve.split]}",
+                "legendrank": RANKS["previous"],
                 "mode": "lines",
                 "x": packed(_some(x)),
                 "y": packed(_some(y)),
@@ -183,6 +185,7 @@ def _answer(panel: Panel, axis: Axis, planned: tuple[int, int]) -> list[dict[str
             "type": "scatter",
             "uid": "answer",
             "name": _legend(panel.answer.text, panel.answer.value),
+            "legendrank": RANKS["answer"],
             "mode": "lines",
             "x": packed(np.asarray(ends)),
             "y": packed(np.asarray([panel.answer.value] * 2)),
@@ -207,6 +210,7 @@ def _best_mark(panel: Panel, look: Look) -> list[dict[str, Any]]:
             "type": "scatter",
             "uid": "best",
             "name": name,
+            "legendrank": RANKS["best"],
             "mode": "markers",
             "x": packed(np.asarray([x])),
             "y": packed(np.asarray([y])),

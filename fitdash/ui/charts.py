@@ -8,37 +8,54 @@ import numpy as np
 import streamlit as st
 
 from fitdash.charts.axis import Axis
-from fitdash.charts.curves import Curve, Panel, panels, told
+from fitdash.charts.curves import Answer, Curve, Panel, panels, told
 from fitdash.charts.marks import Mark
 from fitdash.charts.picture import Look, curve_chart
 from fitdash.ui import style
 from fitdash.ui.axes import axis
 from fitdash.ui.derived import monitors
+from fitdash.ui.ghost import comparison, previous_run
 from fitdash.ui.live_chart import HEIGHT, TALL, live_chart, live_cursor
 from fitdash.ui.marks import marks
+from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import cursor_epoch, state
 from fitdash.ui.view import View, options
 
 CURSOR = "cursor"
+FEW_RUNNING = 3
+"""Running values that an epoch has to have before any are drawn: a short one told one or two because it had to wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What all charts of one drawing have in common."""
+    """What all charts of one drawing have in common.
+
+    Attributes:
+        ghost: The run before, with its own axis.
+    """
 
     run: Snapshot
     view: View
     axis: Axis
     marks: Sequence[Mark]
+    ghost: tuple[Snapshot, Axis] | None = None
 
 
-def draw(run: Snapshot) -> None:
+def draw(desk: Desk, run: Snapshot) -> None:
     """Options, charts and cursor of one run."""
-    view = options()
+    with st.container(key="charts"):
+        _draw(desk, run, options())
+
+
+def _draw(desk: Desk, run: Snapshot, view: View) -> None:
     if view.projector:
         style.projector()
-    scene = Scene(run=run, view=view, axis=axis(run, view.x), marks=marks(run))
+    previous = previous_run(desk, run) if view.previous else None
+    ghost = None if previous is None else (previous, axis(previous, view.x))
+    scene = Scene(run=run, view=view, axis=axis(run, view.x), marks=marks(run), ghost=ghost)
+    if previous is not None:
+        st.caption(comparison(previous, run))
     found = drawn(scene)
     for first in range(0, len(found), 2):
         row = found[first : first + 2]
@@ -52,7 +69,32 @@ def drawn(scene: Scene) -> list[Panel]:
     """The panels of a run with everything that is drawn beside its curves."""
     run = scene.run
     history: Mapping[str, Any] = run.columns or run.history or {name: [] for name in _expected(run)}
-    return [replace(panel, within=_within(scene, panel.metric)) for panel in panels(run.epochs, history, scene.axis)]
+    ghosts = {panel.metric: panel.curves for panel in _ghost_panels(scene)}
+    return [
+        replace(
+            panel,
+            within=_within(scene, panel.metric),
+            ghost=ghosts.get(panel.metric, ()),
+            answer=_answer(run, panel.metric),
+        )
+        for panel in panels(run.epochs, history, scene.axis)
+    ]
+
+
+def _ghost_panels(scene: Scene) -> list[Panel]:
+    if scene.ghost is None:
+        return []
+    run, its_axis = scene.ghost
+    return panels(run.epochs, run.columns, its_axis)
+
+
+def _answer(run: Snapshot, metric: str) -> Answer | None:
+    """The trivial answer, as the run told it when it began."""
+    told_answers: Mapping[str, Any] = next(
+        (facts["answers"] for facts in run.told if facts.get("kind") == "trivial"), {}
+    )
+    known = told_answers.get(metric)
+    return None if known is None else Answer(text=known["text"], value=known["value"])
 
 
 def _within(scene: Scene, metric: str) -> Curve | None:
@@ -61,6 +103,8 @@ def _within(scene: Scene, metric: str) -> Curve | None:
     if not found:
         return None
     over, values = np.asarray(found, dtype=float).T
+    if np.unique(np.ceil(over), return_counts=True)[1].max() < FEW_RUNNING:
+        return None
     # What is over at the end of an epoch belongs to it, not to the next one.
     news = np.flatnonzero(np.diff(np.ceil(over))) + 1
     over, values = np.insert(over, news, over[news]), np.insert(values, news, np.nan)

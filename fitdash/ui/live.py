@@ -74,7 +74,7 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
     if hidden:
         _hidden(run, hidden)
     else:
-        charts.draw(run)
+        charts.draw(desk, run)
         chips.draw(desk, run)
     if not run.is_example:
         downloads.draw(desk.store, run)
@@ -85,15 +85,18 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
 def _heading(run: Snapshot) -> None:
     if state().unknown:
         st.warning(f"There is no run {escaped(state().unknown or '')} here.")
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="state"):
-        st.badge(run.state, color=COLOURS.get(run.state, "gray"))
-        title = f"Example: a finished run on {run.name}. Press Fit to train your own." if run.is_example else run.name
-        st.markdown(f"**{escaped(title)}**", width="content")
-    if run.recipe or run.experiment is not None:
-        arguments.draw(run)
-    with st.container(key="progress"):
-        st.progress(progress_of(run).share, text=progress_words(run))
-        st.caption(escaped(" ".join(happened(run.told)) or " "))
+    with st.container(gap="xxsmall", key="heading"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="state"):
+            st.badge(run.state, color=COLOURS.get(run.state, "gray"))
+            title = (
+                f"Example: a finished run on {run.name}. Press Fit to train your own." if run.is_example else run.name
+            )
+            st.markdown(f"**{escaped(title)}**", width="content")
+        if run.recipe or run.experiment is not None:
+            arguments.draw(run)
+        with st.container(key="progress"):
+            st.progress(progress_of(run).share, text=progress_words(run))
+            st.caption(escaped(" ".join(happened(run.told)) or " "))
 
 
 def _failure(run: Snapshot) -> None:

@@ -26,6 +26,8 @@ class PageState:
         unknown: A run that a link asked for and the store does not have, or not for this visitor.
         complaint: Why what was last asked of a run was not done.
         filling: Values that wait for the form's widgets, by key.
+        ghost: The run that was shown before this one, or else came before it.
+        ghost_of: Uid of the run that it was looked for.
         epoch_at: Uid of a run and the index of its epoch at which the cursor was put; None follows the newest epoch.
     """
 
@@ -39,6 +41,8 @@ class PageState:
     unknown: str | None = None
     complaint: str | None = None
     filling: dict[str, Any] = field(default_factory=dict)
+    ghost: Watch | None = None
+    ghost_of: str | None = None
     epoch_at: tuple[str, int] | None = None
 
 
@@ -50,8 +54,16 @@ def state() -> PageState:
 
 def show(uid: str) -> None:
     """Show this run from now on: kept in the session, because a page change clears the link."""
-    state().watch = Watch(uid)
+    _look_at(uid)
     st.query_params["run"] = uid
+
+
+def _look_at(uid: str) -> None:
+    """Show this run; the one that was shown becomes the one it is compared with."""
+    page = state()
+    if page.watch is not None and page.watch.uid != uid:
+        page.ghost = page.watch
+    page.watch = Watch(uid)
 
 
 def shown_run(desk: Desk) -> Snapshot:
@@ -61,7 +73,8 @@ def shown_run(desk: Desk) -> Snapshot:
     if asked and (page.watch is None or page.watch.uid != asked):
         record = desk.store.run(asked)
         page.unknown = None if record and may_see(desk, record) else asked
-        page.watch = page.watch if page.unknown else Watch(asked)
+        if not page.unknown:
+            _look_at(asked)
     if page.watch is None:
         whose = visitor(desk)
         newest = desk.store.lines(owner=whose, states=ACTIVE, limit=1) or desk.store.lines(owner=whose, limit=1)

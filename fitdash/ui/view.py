@@ -7,7 +7,7 @@ import streamlit as st
 from fitdash.charts.axis import KINDS
 
 SMOOTHINGS = (0, 3, 10, 30, 100)
-START = {"view.x": "epoch", "view.smooth": 0, "view.log": False, "view.projector": False}
+START = {"view.x": "epoch", "view.smooth": 0, "view.log": False, "view.previous": True, "view.projector": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +18,14 @@ class View:
         x: What the x axis counts.
         smoothing: Epochs that a second line averages over, 0: none.
         log: Whether losses and errors are drawn by factors.
+        previous: Whether the run before is drawn behind.
         projector: Whether everything is large, to be read from the last row.
     """
 
     x: str = "epoch"
     smoothing: int = 0
     log: bool = False
+    previous: bool = True
     projector: bool = False
 
     @property
@@ -34,8 +36,8 @@ class View:
 
 def view() -> View:
     """What the widgets say; their defaults before they were drawn."""
-    x, smoothing, log, projector = (st.session_state.get(key, start) for key, start in START.items())
-    return View(x=x, smoothing=smoothing, log=log, projector=projector)
+    x, smoothing, log, previous, projector = (st.session_state.get(key, start) for key, start in START.items())
+    return View(x=x, smoothing=smoothing, log=log, previous=previous, projector=projector)
 
 
 def options() -> View:
@@ -60,10 +62,11 @@ def options() -> View:
             width=165,
         )
         log = _toggle("log y", "view.log", "Losses and errors by factors: small values stay apart.")
+        previous = _toggle("previous run", "view.previous", "The run shown before this one, grey and dashed.")
         projector = _toggle(
             "projector", "view.projector", "Large type, thick lines, tall charts, and less around them."
         )
-    return View(x=x, smoothing=smoothing, log=log, projector=projector)
+    return View(x=x, smoothing=smoothing, log=log, previous=previous, projector=projector)
 
 
 def _toggle(label: str, key: str, words: str) -> bool:

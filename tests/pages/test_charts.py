@@ -2,9 +2,10 @@
 
 import json
 
+from fitdash.ui.resources import desk
 from fitdash.ui.snapshot import example
 from fitdash.ui.state import PageState, cursor_epoch
-from tests.pages.conftest import charts
+from tests.pages.conftest import charts, texts, until
 
 
 def spec(page, metric="loss"):
@@ -47,3 +48,53 @@ def test_the_cursor_follows_the_newest_epoch_until_it_is_put_elsewhere(monkeypat
     assert cursor_epoch(run) == 19
     page.epoch_at = (run.uid, 700)
     assert cursor_epoch(run) == 19
+
+
+def uids(page, metric="loss"):
+    return [trace["uid"] for trace in spec(page, metric)["data"]]
+
+
+def trained(page):
+    page.button(key="fit").click().run()
+    until(page, "finished")
+
+
+def test_the_run_before_is_drawn_behind_with_what_was_changed_in_words(open_page):
+    page = open_page(data__name="iris", fit__epochs="2", pace="full speed")
+    trained(page)
+    assert not [uid for uid in uids(page) if uid.startswith("previous")]
+
+    page.number_input(key="seed").set_value(4).run()
+    trained(page)
+
+    assert "previous train" in uids(page)
+    assert "grey and dashed: seed 0 → 4." in texts(page)
+    page.toggle(key="view.previous").set_value(False).run()
+    assert "previous train" not in uids(page)
+    assert "grey and dashed" not in texts(page)
+
+
+def test_whoever_opens_the_page_later_sees_the_run_before_on_the_same_data(open_page):
+    page = open_page(data__name="iris", fit__epochs="2", pace="full speed")
+    trained(page)
+    other = open_page(data__name="wine", fit__epochs="2", pace="full speed")
+    trained(other)
+    assert "previous train" not in uids(open_page())
+
+    trained(page)
+
+    assert "previous train" in uids(open_page())
+
+
+def test_the_trivial_answer_is_drawn_as_the_run_told_it(open_page):
+    page = open_page(data__name="iris", fit__epochs="2", fit__validation_split="0.2", pace="full speed")
+    trained(page)
+
+    later = open_page()
+
+    answer = next(trace for trace in spec(later, "accuracy")["data"] if trace["uid"] == "answer")
+    assert answer["name"].startswith("most common class")
+    (run,) = desk().store.runs()
+    (told,) = [row.data for row in desk().store.events(run.uid, "told") if row.data["kind"] == "trivial"]
+    assert told["rows"] == "validation"
+    assert f"{told['answers']['accuracy']['value']:#.4g}" in answer["name"]

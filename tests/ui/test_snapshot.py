@@ -73,14 +73,27 @@ def test_what_is_written_while_a_page_reads_comes_once(tmp_path, monkeypatch):
 def test_running_values_break_where_an_epoch_begins(tmp_path):
     with Store(tmp_path / "runs.db") as store:
         created(store)
-        store.write([batch(0, 1, 3.0), batch(0, 3, 2.0), epoch(0, loss=2.0), batch(1, 1, 1.0)])
+        store.write([batch(0, 1, 3.0), batch(0, 2, 2.5), batch(0, 3, 2.0), epoch(0, loss=2.0), batch(1, 1, 1.0)])
 
         run = Watch("r").read(store)
 
+    within = panel_of(run).within
+    assert within.x.tolist() == [0.5, 0.75, 1.0, 1.5, 1.5]
+    assert np.isnan(within.values).tolist() == [False, False, False, True, False]
+
+
+def test_short_epochs_draw_no_running_values(tmp_path):
+    with Store(tmp_path / "runs.db") as store:
+        created(store)
+        store.write([batch(0, 1, 3.0), batch(0, 3, 2.0), epoch(0, loss=2.0), batch(1, 1, 1.0)])
+
+        assert panel_of(Watch("r").read(store)).within is None
+
+
+def panel_of(run):
     view = View()
     (panel,) = drawn(Scene(run=run, view=view, axis=axis(run, view.x), marks=()))
-    assert panel.within.x.tolist() == [0.5, 1.0, 1.5, 1.5]
-    assert np.isnan(panel.within.values).tolist() == [False, False, True, False]
+    return panel
 
 
 def run_of(told=(), rows=(), **params):

@@ -1,0 +1,41 @@
+"""The run before the one that is shown: what it is compared with by eye."""
+
+from fitdash.runs.events import ENDED
+from fitdash.ui.changes import experiment_now
+from fitdash.ui.planned import difference_line
+from fitdash.ui.resources import Desk
+from fitdash.ui.snapshot import Snapshot, Watch
+from fitdash.ui.state import state
+from fitdash.ui.visitor import may_see, visitor
+
+MOST_LOOKED_THROUGH = 50
+
+
+def previous_run(desk: Desk, run: Snapshot) -> Snapshot | None:
+    """The run that this session showed before; else the one on the same data that came before it; None without one."""
+    page = state()
+    if run.is_example:
+        return None
+    if page.ghost_of != run.uid:
+        page.ghost_of = run.uid
+        if page.ghost is None or page.ghost.uid == run.uid:
+            page.ghost = _before(desk, run)
+    found = page.ghost.read(desk.store) if page.ghost else None
+    return found if found and found.rows and may_see(desk, found) else None
+
+
+def _before(desk: Desk, run: Snapshot) -> Watch | None:
+    """The newest one that is older: also for those who open the page later, or by a link."""
+    lines = desk.store.lines(owner=visitor(desk), limit=MOST_LOOKED_THROUGH)
+    places = [place for place, line in enumerate(lines) if line.uid == run.uid]
+    older = lines[places[0] + 1 :] if places else []
+    return next((Watch(line.uid) for line in older if line.name == run.name and line.state in ENDED), None)
+
+
+def comparison(previous: Snapshot, run: Snapshot) -> str:
+    """What is different between the two runs, as markdown."""
+    before, now = experiment_now(previous), run.experiment
+    if before is None or now is None:
+        return "Grey and dashed: the previous run."
+    line = difference_line(before, now)
+    return f"Since the previous run, which is grey and dashed: {line or 'nothing was changed'}."
