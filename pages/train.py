@@ -1,12 +1,17 @@
 """Train: what goes in on the left, what happens on the right."""
 
+import streamlit as st
+
 from fitdash.ui import style
 from fitdash.ui.bar import draft
 from fitdash.ui.live import live_view
 from fitdash.ui.resources import announced, desk, warm_up
 
 style.apply()
-draft(desk())
-live_view(desk())
+goes_in, happens, as_code = (st.container() for _ in range(3))
+with goes_in:
+    draft(desk(), as_code)
+with happens:
+    live_view(desk())
 warm_up()
 announced()

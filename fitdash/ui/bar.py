@@ -11,7 +11,7 @@ from fitdash.runs.runner import Run
 from fitdash.runs.steering import RATES
 from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
-from fitdash.ui import queue, several, start_from
+from fitdash.ui import code, queue, several, start_from
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.estimate import eta_seconds
 from fitdash.ui.filling import pour
@@ -29,8 +29,8 @@ PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in RATES}
 
 
 @st.fragment(key="draft")
-def draft(desk: Desk) -> None:
-    """What goes in, in the sidebar, and what starts it, above the results."""
+def draft(desk: Desk, code_place: Any) -> None:
+    """What goes in, in the sidebar, and what starts it, above the results; the same as code in a place of its own."""
     pour()
     with st.container(key="bar"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -49,6 +49,7 @@ def draft(desk: Desk) -> None:
             _beside(desk, form, run)
     complain()
     queue.draw(desk)
+    code.draw(form, code_place)
 
 
 def _fit(desk: Desk, form: Draft, now: Standing) -> None:
