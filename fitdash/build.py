@@ -16,6 +16,7 @@ from fitdash.errors import SettingError, StoreError
 from fitdash.model import Model
 from fitdash.nn.registry import make
 from fitdash.runs.checkpoints import checkpoints_of, newest
+from fitdash.runs.fair import FairTraining
 from fitdash.runs.home import home
 from fitdash.runs.looking import Looking
 from fitdash.runs.recorder import Recorder
@@ -195,7 +196,9 @@ def _train(
     opening = _Opening(built.data, experiment.compile, start)
     rows, x = built.data.looked_at(MOST_LOOKED_AT)
     looking = Looking(recorder.uid, recorder.put, x=x, rows=rows, task=built.data.facts.task)
-    built.model.watchers = [recorder, opening, saving, looking, Steering(control, again=again, show=recorder.show)]
+    fair = FairTraining(recorder.uid, recorder.put, control, built.data.trained_on)
+    steering = Steering(control, again=again, show=recorder.show)
+    built.model.watchers = [recorder, opening, saving, looking, fair, steering]
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
     with warnings_to(console):

@@ -27,6 +27,7 @@ class Control:
         stopped_by: "stop_run" where a person stops it, "interrupted" where its process ends; None while it may go on.
         epoch: Index of the epoch that trains, None before the first.
         is_standing: Training stands still because of a pause.
+        fair: The training rows are to be measured after each epoch as validation rows are; it changes no number.
     """
 
     def __init__(self, pace: Pace = "full") -> None:
@@ -36,6 +37,7 @@ class Control:
         self._changed = threading.Condition()
         self._changes = 0
         self._pace = checked_pace(pace)
+        self._fair = False
         self._is_paused = False
         self._batches = self._epochs = 0
         self._wanted: list[tuple[str, Any]] = []
@@ -100,6 +102,15 @@ class Control:
         with self._noting("set_pace", pace=checked):
             self._pace = checked
 
+    @property
+    def fair(self) -> bool:
+        return self._fair
+
+    @fair.setter
+    def fair(self, fair: bool) -> None:
+        with self._noting("set_fair", fair=fair):
+            self._fair = fair
+
     def relay(self, tell: Callable[[Wish], None] | None) -> None:
         """Hand each wish on, what is in force first: training is in another process, whose control takes them.
 
@@ -121,6 +132,8 @@ class Control:
         do = settings.pop("do")
         if do == "set_pace":
             self.pace = settings["pace"]
+        elif do == "set_fair":
+            self.fair = settings["fair"]
         elif do in ("stop", "pause", "resume", "step", "change"):
             getattr(self, do)(**settings)
 
@@ -183,6 +196,8 @@ class Control:
     def _in_force(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The wishes that would lead to where this control is now."""
         yield "set_pace", {"pace": self._pace}
+        if self._fair:
+            yield "set_fair", {"fair": True}
         if self._is_paused and (self._batches or self._epochs):
             yield "step", {"batches": self._batches, "epochs": self._epochs}
         elif self._is_paused:

@@ -79,6 +79,15 @@ class BatchEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Measured(Event):
+    """What the training rows came to after an epoch, measured as validation rows are; `seconds` it took."""
+
+    epoch: int
+    logs: Mapping[str, float]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PartialEpoch(Event):
     """An epoch that Stop run ended before its last step; it is no part of the history."""
 

@@ -123,7 +123,7 @@ class EpochRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """Something else that happened: "told", "printed", "batch" or "partial", with its `data`."""
+    """Something else that happened: "told", "printed", "batch", "measured" or "partial", with its `data`."""
 
     seq: int
     kind: str

@@ -16,6 +16,7 @@ from fitdash.runs.events import (
     EpochEnded,
     Event,
     Judged,
+    Measured,
     PartialEpoch,
     Printed,
     Told,
@@ -96,6 +97,9 @@ def _add(db: sqlite3.Connection, run: int, seq: int, event: Event) -> None:
         case BatchEnded():
             where = {"epoch": event.epoch, "step": event.step, "steps": event.steps}
             _add_event(db, run, seq, "batch", event, {**where, "logs": event.logs})
+        case Measured():
+            facts = {"epoch": event.epoch, "logs": event.logs, "seconds": event.seconds}
+            _add_event(db, run, seq, "measured", event, facts)
         case PartialEpoch():
             _add_event(db, run, seq, "partial", event, {"epoch": event.epoch, "logs": event.logs})
         case Told():

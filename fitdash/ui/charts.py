@@ -20,7 +20,9 @@ from fitdash.ui.marks import marks
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import cursor_epoch, state
-from fitdash.ui.view import View, options
+from fitdash.ui.view import View, options, view
+from fitdash.ui.visitor import own_run
+from fitdash.ui.words import duration
 
 CURSOR = "cursor"
 FEW_RUNNING = 3
@@ -45,7 +47,28 @@ class Scene:
 def draw(desk: Desk, run: Snapshot) -> None:
     """Options, charts and cursor of one run."""
     with st.container(key="charts"):
-        _draw(desk, run, options())
+        view = options(lambda: _wish_fair(desk, run.uid), _fair_cost(run))
+        if view.fair and state().fair_of != run.uid:
+            _wish_fair(desk, run.uid)
+        _draw(desk, run, view)
+
+
+def _wish_fair(desk: Desk, uid: str) -> None:
+    """Hand the switch to the run, if it is on and this visitor's."""
+    state().fair_of = uid
+    if run := own_run(desk, uid):
+        run.control.fair = view().fair
+
+
+def _fair_cost(run: Snapshot) -> str:
+    """What the fair training loss has cost, where it was wished."""
+    if not view().fair:
+        return ""
+    if not run.measured:
+        return "measured from the next epoch on" if run.is_active else "was not measured in this run"
+    of = sum(row.seconds for row in run.rows if row.epoch in run.measured)
+    share = f", {run.measured_seconds / of:.0%}" if of > 0 else ""
+    return f"+{duration(run.measured_seconds)} so far{share}"
 
 
 def _draw(desk: Desk, run: Snapshot, view: View) -> None:
@@ -73,12 +96,23 @@ def drawn(scene: Scene) -> list[Panel]:
     return [
         replace(
             panel,
+            curves=(*panel.curves, *_fair(scene, panel)),
             within=_within(scene, panel.metric),
             ghost=ghosts.get(panel.metric, ()),
             answer=_answer(run, panel.metric),
         )
         for panel in panels(run.epochs, history, scene.axis)
     ]
+
+
+def _fair(scene: Scene, panel: Panel) -> list[Curve]:
+    """Training rows measured as validation rows are; a place for them from the start, where they are wished."""
+    run = scene.run
+    if not scene.view.fair or not (run.measured or run.is_active):
+        return []
+    values = [run.measured.get(epoch, {}).get(panel.metric, np.nan) for epoch in run.epochs]
+    first = panel.curves[0]
+    return [Curve(split="fair", epochs=first.epochs, x=first.x, values=np.asarray(values, dtype=float))]
 
 
 def _ghost_panels(scene: Scene) -> list[Panel]:
@@ -149,7 +183,8 @@ def _exact(run: Snapshot) -> dict[str, Any] | None:
     if at is None or state().epoch_at is None:
         return None
     place = run.epochs.index(at) if at in run.epochs else None
-    logs = run.rows[place].logs if place is not None else {}
+    logs = dict(run.rows[place].logs) if place is not None else {}
+    logs |= {f"fair_{name}": value for name, value in run.measured.get(at, {}).items()}
     return {"over": at + 1, "values": {name: value if np.isfinite(value) else None for name, value in logs.items()}}
 
 

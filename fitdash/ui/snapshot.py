@@ -46,6 +46,8 @@ class Snapshot:
         rows: The finished epochs in order.
         columns: The logs of `rows` as columns.
         batch: The newest running values within an epoch.
+        measured: Values of the training rows measured as validation rows are, by epoch, where that was wished.
+        measured_seconds: What that cost.
         running: Those of all epochs that were long enough to tell any.
         told: What it told beside its numbers: the data, what callbacks did.
         lines: What it printed last.
@@ -61,6 +63,8 @@ class Snapshot:
     columns: Mapping[str, Floats] = field(default_factory=dict)
     batch: EventRow | None = None
     running: Sequence[Running] = ()
+    measured: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    measured_seconds: float = 0.0
     told: Sequence[Mapping[str, Any]] = ()
     lines: Sequence[str] = ()
     error: str | None = None
@@ -108,6 +112,8 @@ class Watch:
     rows: dict[int, EpochRow] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
     running: list[Running] = field(default_factory=list)
+    measured: dict[int, Mapping[str, float]] = field(default_factory=dict)
+    measured_seconds: float = 0.0
     told: list[Mapping[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     latest: Snapshot | None = None
@@ -125,11 +131,14 @@ class Watch:
     def _add(self, store: Store, until: int) -> None:
         """What was written since, up to what the run's record knows; the rest comes next time, and only once."""
         self._add_epochs([row for row in store.epochs(self.uid, since=self.seq) if row.seq <= until])
-        events = store.events(self.uid, "told", "printed", "batch", since=self.seq)
+        events = store.events(self.uid, "told", "printed", "batch", "measured", since=self.seq)
         others = [row for row in events if row.seq <= until]
         self.told += [row.data for row in others if row.kind == "told"]
         self.lines = [*self.lines, *(str(row.data) for row in others if row.kind == "printed")][-MOST_LINES:]
         for row in others:
+            if row.kind == "measured":
+                self.measured[row.data["epoch"]] = row.data["logs"]
+                self.measured_seconds += row.data["seconds"]
             if row.kind == "batch" and row.data["steps"]:
                 self._run_on(Running(row.data["epoch"] + (row.data["step"] + 1) / row.data["steps"], row.data["logs"]))
         if len(self.running) > MOST_RUNNING:
@@ -163,6 +172,8 @@ class Watch:
             rows=list(self.rows.values()),
             columns=self.columns.arrays(),
             running=list(self.running),
+            measured=dict(self.measured),
+            measured_seconds=self.measured_seconds,
             batch=store.latest(record.uid, "batch") if record.is_active else None,
             told=list(self.told),
             lines=self.lines,

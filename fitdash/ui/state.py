@@ -28,6 +28,7 @@ class PageState:
         filling: Values that wait for the form's widgets, by key.
         ghost: The run that was shown before this one, or else came before it.
         ghost_of: Uid of the run that it was looked for.
+        fair_of: Uid of the run that was told whether to measure the training rows.
         epoch_at: Uid of a run and the index of its epoch at which the cursor was put; None follows the newest epoch.
     """
 
@@ -43,6 +44,7 @@ class PageState:
     filling: dict[str, Any] = field(default_factory=dict)
     ghost: Watch | None = None
     ghost_of: str | None = None
+    fair_of: str | None = None
     epoch_at: tuple[str, int] | None = None
 
 

@@ -1,13 +1,20 @@
 """How the reader wants the charts: one quiet row above them, kept in the link."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
 from fitdash.charts.axis import KINDS
 
 SMOOTHINGS = (0, 3, 10, 30, 100)
-START = {"view.x": "epoch", "view.smooth": 0, "view.log": False, "view.previous": True, "view.projector": False}
+START = {"x": "epoch", "smoothing": 0, "log": False, "previous": True, "fair": False, "projector": False}
+FAIR = (
+    "Measures the training rows after each epoch as validation rows are: with the weights at rest and without dropout. "
+    "The training loss itself is a mean over the epoch, while the weights were moving. It costs a pass over the "
+    "training rows, forward only, and changes no number of the run."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +25,7 @@ class View:
         x: What the x axis counts.
         smoothing: Epochs that a second line averages over, 0: none.
         log: Whether losses and errors are drawn by factors.
+        fair: Whether the training rows are measured, and drawn, as validation rows are.
         previous: Whether the run before is drawn behind.
         projector: Whether everything is large, to be read from the last row.
     """
@@ -26,6 +34,7 @@ class View:
     smoothing: int = 0
     log: bool = False
     previous: bool = True
+    fair: bool = False
     projector: bool = False
 
     @property
@@ -36,14 +45,18 @@ class View:
 
 def view() -> View:
     """What the widgets say; their defaults before they were drawn."""
-    x, smoothing, log, previous, projector = (st.session_state.get(key, start) for key, start in START.items())
-    return View(x=x, smoothing=smoothing, log=log, previous=previous, projector=projector)
+    return View(**{name: st.session_state.get(f"view.{name}", start) for name, start in START.items()})
 
 
-def options() -> View:
-    """Draw the row and give what it says."""
+def options(set_fair: Callable[[], None], cost: str) -> View:
+    """Draw the row and give what it says.
+
+    Args:
+        set_fair: Called when the fair training loss was switched.
+        cost: What it has cost so far, in words.
+    """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="options"):
-        x = st.selectbox(
+        st.selectbox(
             "x axis",
             KINDS,
             format_func=lambda kind: f"by {kind}",
@@ -52,22 +65,22 @@ def options() -> View:
             label_visibility="collapsed",
             width=125,
         )
-        smoothing = st.selectbox(
+        st.selectbox(
             "smoothing",
             SMOOTHINGS,
             format_func=lambda span: f"smooth {span} epochs" if span else "no smoothing",
-            key="view.smooth",
+            key="view.smoothing",
             bind="query-params",
             label_visibility="collapsed",
             width=165,
         )
-        log = _toggle("log y", "view.log", "Losses and errors by factors: small values stay apart.")
-        previous = _toggle("previous run", "view.previous", "The run shown before this one, grey and dashed.")
-        projector = _toggle(
-            "projector", "view.projector", "Large type, thick lines, tall charts, and less around them."
-        )
-    return View(x=x, smoothing=smoothing, log=log, previous=previous, projector=projector)
+        _toggle("log y", "log", "Losses and errors by factors: small values stay apart.")
+        _toggle("previous run", "previous", "The run shown before this one, grey and dashed.")
+        _toggle("projector", "projector", "Large type, thick lines, tall charts, and less around them.")
+        _toggle("fair training loss", "fair", FAIR, on_change=set_fair)
+        st.caption(cost or " ", width="content")
+    return view()
 
 
-def _toggle(label: str, key: str, words: str) -> bool:
-    return st.toggle(label, value=bool(START[key]), key=key, bind="query-params", help=words)
+def _toggle(label: str, name: str, words: str, **more: Any) -> None:
+    st.toggle(label, value=bool(START[name]), key=f"view.{name}", bind="query-params", help=words, **more)

@@ -1,6 +1,7 @@
 """The charts on the page: their options and the epoch cursor."""
 
 import json
+import re
 
 from fitdash.ui.resources import desk
 from fitdash.ui.snapshot import example
@@ -18,14 +19,14 @@ def test_the_options_of_the_charts_can_be_set_by_a_link(open_page):
     page = open_page()
 
     page.selectbox(key="view.x").set_value("update").run()
-    page.selectbox(key="view.smooth").set_value(10).run()
+    page.selectbox(key="view.smoothing").set_value(10).run()
     page.toggle(key="view.log").set_value(True).run()
 
     assert not page.exception
     assert spec(page)["layout"]["xaxis"]["title"]["text"] == "update"
     assert spec(page)["layout"]["yaxis"]["type"] == "log"
     assert "train smoothed" in [trace["uid"] for trace in spec(page)["data"]]
-    link = {"view__x": "by update", "view__smooth": "smooth 10 epochs", "view__log": "true"}
+    link = {"view__x": "by update", "view__smoothing": "smooth 10 epochs", "view__log": "true"}
     assert spec(open_page(**link)) == spec(page)
 
 
@@ -98,3 +99,14 @@ def test_the_trivial_answer_is_drawn_as_the_run_told_it(open_page):
     (told,) = [row.data for row in desk().store.events(run.uid, "told") if row.data["kind"] == "trivial"]
     assert told["rows"] == "validation"
     assert f"{told['answers']['accuracy']['value']:#.4g}" in answer["name"]
+
+
+def test_the_fair_training_loss_is_drawn_where_it_was_wished_with_its_cost(open_page):
+    page = open_page(data__name="iris", fit__epochs="30", fit__validation_split="0.2", view__fair="true")
+    trained(page)
+
+    assert "fair" in uids(page)
+    assert re.search(r"\+\d.* so far, \d+%", texts(page))
+    page.toggle(key="view.fair").set_value(False).run()
+    assert "fair" not in uids(page)
+    assert "so far" not in texts(page)
