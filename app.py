@@ -7,5 +7,9 @@ from fitdash.ui.visitor import remember
 
 st.set_page_config(page_title="fitdash", page_icon="📈", layout="wide", initial_sidebar_state=400)
 
-st.navigation([st.Page("pages/train.py", title="Train", icon="📈", default=True)], position="top").run()
+PAGES = [
+    st.Page("pages/train.py", title="Train", default=True),
+    st.Page("pages/compare.py", title="Compare"),
+]
+st.navigation(PAGES, position="top").run()
 remember(desk())

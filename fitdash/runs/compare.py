@@ -39,7 +39,7 @@ def compare(runs: Sequence[RunRecord], *, now: float) -> Comparison:
     """The runs side by side, in their order.
 
     Args:
-        now: Seconds since 1970; a run that still trains lasts until then.
+        now: Seconds since 1970; a run that still trains lasts until then, before its first epoch.
 
     Returns:
         Numbers stay numbers; lists and tables become words. `seconds` it trained, `created` as a time,
@@ -113,6 +113,9 @@ def _cell(value: Any) -> Any:
 
 
 def _seconds(run: RunRecord, now: float) -> float | None:
+    """What its epochs took, without pauses and waiting for a pace; from begin to end, where that was not kept."""
+    if (took := run.summary.get("seconds")) is not None:
+        return float(took)
     end = run.ended if run.ended is not None else now if run.state in ACTIVE else None
     return None if run.started is None or end is None else max(0.0, end - run.started)
 

@@ -38,7 +38,7 @@ def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
         if isinstance(event, EpochEnded):
             _add_epoch(db, run, seq, event)
             is_again = is_again or event.epoch <= summary.get("epoch", -1)
-            summary = add_epoch(summary, event.epoch, event.logs)
+            summary = add_epoch(summary, event.epoch, event.logs, event.seconds)
         else:
             _add(db, run, seq, event)
     if is_again:
@@ -79,10 +79,10 @@ def _add_epoch(db: sqlite3.Connection, run: int, seq: int, event: EpochEnded) ->
 
 def _summary(db: sqlite3.Connection, run: int) -> Summary:
     """The summary of all epochs that are there."""
-    rows = db.execute("SELECT epoch, logs FROM epochs WHERE run = ? ORDER BY epoch", [run]).fetchall()
+    rows = db.execute("SELECT epoch, logs, seconds FROM epochs WHERE run = ? ORDER BY epoch", [run]).fetchall()
     summary: Summary = {}
-    for (epoch, _), logs in zip(rows, decode_all(row[1] for row in rows), strict=True):
-        summary = add_epoch(summary, epoch, logs)
+    for (epoch, _, seconds), logs in zip(rows, decode_all(row[1] for row in rows), strict=True):
+        summary = add_epoch(summary, epoch, logs, seconds)
     return summary
 
 

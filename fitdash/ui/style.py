@@ -1,6 +1,7 @@
 """The few rules of look that the theme has no word for."""
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from fitdash.ui.live_chart import BROWSER, HEIGHT
 
@@ -72,4 +73,15 @@ def projector() -> None:
 
 def apply() -> None:
     """Once per page."""
+    _through_navigation()
     st.html(CSS)
+
+
+def _through_navigation() -> None:
+    """Run the entry first where a new server was asked for this page by its own address.
+
+    Streamlit takes a folder named pages for pages that stand alone, until `st.navigation` is called once.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()

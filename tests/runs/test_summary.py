@@ -8,11 +8,12 @@ from fitdash.runs.summary import add_epoch
 def test_the_summary_keeps_last_lowest_and_highest_with_their_epochs():
     summary = {}
     for epoch, loss in enumerate([3.0, 1.0, 2.0]):
-        summary = add_epoch(summary, epoch, {"loss": loss})
+        summary = add_epoch(summary, epoch, {"loss": loss}, seconds=0.5)
 
     assert summary == {
         "epochs": 3,
         "epoch": 2,
+        "seconds": 1.5,
         "logs": {"loss": {"last": 2.0, "min": 1.0, "min_epoch": 1, "max": 3.0, "max_epoch": 0}},
     }
 

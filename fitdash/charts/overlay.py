@@ -1,0 +1,197 @@
+"""Curves of several runs in one picture, and settings against results."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fitdash.charts.theme import Chart, frame, packed, shown
+from fitdash.charts.thin import Floats, thinned
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+THEME_COLOURS = 6
+LOW, HIGH = (62, 118, 190), (226, 122, 40)
+MOST_POINTS = 500
+MOST_NAMED = 6
+"""Of more lines the legend would take the room of the picture: each says its name when it is pointed at."""
+FEW = 6
+HEX = "#{:02x}{:02x}{:02x}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One run's values of one log.
+
+    Attributes:
+        run: Uid.
+        name: What people call it.
+        epochs: Shown epochs, from 1, (n,).
+        values: (n,); NaN where the epoch has none.
+        by: The value that it is coloured by; None: a colour of its own.
+        faint: It stands back, such as a pruned trial.
+    """
+
+    run: str
+    name: str
+    epochs: Floats
+    values: Floats
+    by: Any = None
+    faint: bool = False
+
+
+def overlay_chart(lines: Sequence[Line], *, title: str, key: str, log: bool = False) -> Chart:
+    """One line per run.
+
+    Args:
+        lines: The runs.
+        title: Of the y axis: what was measured.
+        key: Whose zoom and legend choices are kept.
+        log: Whether the y axis is logarithmic.
+    """
+    last = max((float(line.epochs[-1]) for line in lines if len(line.epochs)), default=1.0)
+    room = max(0.02 * last, 0.2)
+    layout = frame(key, "epoch", (1 - room, last + room), title, log=log)
+    layout["hovermode"] = "x unified" if len(lines) <= MOST_NAMED else "closest"
+    layout["showlegend"] = len(lines) <= MOST_NAMED
+    looks = looks_of([line.by for line in lines])
+    drawn = [_trace(line, look) for line, look in zip(lines, looks, strict=True)]
+    return {"data": drawn, "layout": layout}
+
+
+def looks_of(values: Sequence[Any]) -> list[dict[str, Any]]:
+    """Colour and dash of each line: of its own, or by the value that it stands for.
+
+    Numbers go from one colour to another by their rank in size, so that 1e-5 and 1e-1 are as far apart as 1 and 5;
+    other values have a colour each, and the same value the same one.
+    """
+    known = list(dict.fromkeys(value for value in values if value is not None))
+    if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
+        ranks = {value: place / max(1, len(known) - 1) for place, value in enumerate(sorted(known))}
+        return [{"color": mixed(ranks[value])} if value is not None else _own(0) for value in values]
+    if known:
+        places = {value: place for place, value in enumerate(known)}
+        return [_own(places[value]) if value is not None else _own(len(known)) for value in values]
+    return [_own(place) for place in range(len(values))]
+
+
+def mixed(share: float) -> str:
+    """A colour on the way from cold to warm."""
+    return HEX.format(*(round(low + share * (high - low)) for low, high in zip(LOW, HIGH, strict=True)))
+
+
+def _own(place: int) -> dict[str, Any]:
+    return {"place": place % THEME_COLOURS, "dash": DASHES[place // THEME_COLOURS % len(DASHES)]}
+
+
+def _trace(line: Line, look: Mapping[str, Any]) -> dict[str, Any]:
+    x, y = thinned(line.epochs, line.values, MOST_POINTS)
+    found = {"line": {"width": 2, "dash": look.get("dash", "solid")}, "meta": {}}
+    if "color" in look:
+        found["line"]["color"] = look["color"]
+    else:
+        found["meta"] = {"color": look["place"]}
+    seen = line.values[np.isfinite(line.values)]
+    ending = f"  <b>{shown(float(seen[-1]))}</b>" if len(seen) else ""
+    return {
+        "type": "scatter",
+        "uid": line.run,
+        "name": f"{_safe(line.name)}{ending}",
+        "mode": "lines+markers" if len(x) < 3 or not np.isfinite(y).all() else "lines",
+        "x": packed(x),
+        "y": packed(y),
+        "opacity": 0.3 if line.faint else 1.0,
+        "hovertemplate": "%{y:.4g}<extra>" + _safe(line.name) + "</extra>",
+        **found,
+    }
+
+
+def parallel_chart(columns: Mapping[str, Sequence[Any]], *, result: str, key: str) -> Chart:
+    """Parallel coordinates: an axis per setting, the result last and as the colour.
+
+    Args:
+        columns: Values by name, the result among them, all of one length.
+        result: Name of the column that colours.
+        key: Whose choices are kept.
+    """
+    kept = [place for place, value in enumerate(columns[result]) if _is_number(value)]
+    dimensions = [_dimension(name, [values[place] for place in kept]) for name, values in columns.items()]
+    colours = [float(columns[result][place]) for place in kept]
+    line = {
+        "color": colours,
+        "colorscale": [[0, mixed(0)], [1, mixed(1)]],
+        "showscale": True,
+        "colorbar": {"thickness": 12},
+    }
+    return {
+        "data": [{"type": "parcoords", "uid": "parallel", "dimensions": dimensions, "line": line}],
+        "layout": {"uirevision": key, "margin": {"l": 60, "r": 30, "t": 50, "b": 20}},
+    }
+
+
+def _dimension(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    """Numbers on their axis, on a logarithmic one where they span much; other values at even distances."""
+    if all(_is_number(value) for value in values):
+        numbers = np.asarray(values, dtype=float)
+        if len(numbers) and numbers.min() > 0 and numbers.max() / numbers.min() >= 30:
+            logs = np.log10(numbers)
+            ticks = sorted(set(np.round(np.linspace(logs.min(), logs.max(), 5), 3).tolist()))
+            texts = [shown(float(10**tick)) for tick in ticks]
+            return {"label": name, "values": logs.tolist(), "tickvals": ticks, "ticktext": texts}
+        few = sorted(set(numbers.tolist()))
+        named = {"tickvals": few, "ticktext": [f"{one:g}" for one in few]} if len(few) <= FEW else {}
+        return {"label": name, "values": numbers.tolist(), **named}
+    known = list(dict.fromkeys(map(str, values)))
+    places = [known.index(str(value)) for value in values]
+    return {"label": name, "values": places, "tickvals": list(range(len(known))), "ticktext": known}
+
+
+def scatter_chart(
+    x: Sequence[Any], y: Sequence[float], names: Sequence[str], *, titles: tuple[str, str], key: str
+) -> Chart:
+    """A setting against a result, a point per run."""
+    numbers = all(_is_number(value) for value in x)
+    span = [float(value) for value in x if numbers and value > 0]
+    is_log = numbers and len(span) == len(x) and bool(span) and max(span) / min(span) >= 30
+    layout = {
+        "uirevision": key,
+        "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
+        "hovermode": "closest",
+        "xaxis": {
+            "title": {"text": titles[0]},
+            **({"type": "log"} if is_log else {} if numbers else {"type": "category"}),
+        },
+        "yaxis": {"title": {"text": titles[1]}, "exponentformat": "power"},
+        "showlegend": False,
+    }
+    points = {
+        "type": "scatter",
+        "uid": "points",
+        "mode": "markers",
+        "x": list(x) if numbers else list(map(str, x)),
+        "y": list(y),
+        "text": list(map(_safe, names)),
+        "hovertemplate": "%{text}<br>%{x} → %{y:.4g}<extra></extra>",
+        "marker": {"size": 10, "opacity": 0.8},
+        "meta": {"color": 0},
+    }
+    return {"data": [points], "layout": layout}
+
+
+def told(lines: Sequence[Line], title: str) -> str:
+    """The picture in words."""
+    ends = []
+    for line in lines[:12]:
+        seen = line.values[np.isfinite(line.values)]
+        ends.append(f"{line.name} {'ends at ' + shown(float(seen[-1])) if len(seen) else 'has no value yet'}")
+    more = f"; and {len(lines) - 12} more" if len(lines) > 12 else ""
+    return f"{title} of {len(lines)} runs: {'; '.join(ends)}{more}."
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _safe(text: str) -> str:
+    """Plotly reads some HTML in names."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

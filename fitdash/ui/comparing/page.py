@@ -1,0 +1,38 @@
+"""The Compare page from top to bottom; drawn again while runs train."""
+
+import time
+
+import streamlit as st
+
+from fitdash.runs.events import ACTIVE
+from fitdash.ui.comparing import actions, pictures, table
+from fitdash.ui.live import TICKS_PER_SECOND
+from fitdash.ui.resources import Desk
+from fitdash.ui.visitor import visitor
+
+EVERY_SECONDS = 1.0
+
+
+def compare(desk: Desk) -> None:
+    """The table and what is made of the chosen runs."""
+    is_live = bool(desk.store.lines(owner=visitor(desk), states=ACTIVE, limit=1))
+    every = max(EVERY_SECONDS, desk.viewers.count() / TICKS_PER_SECOND)
+    st.fragment(_compare, run_every=every if is_live else None, key="compare")(desk)
+
+
+def _compare(desk: Desk) -> None:
+    desk.viewers.here(time.monotonic())
+    records = desk.store.runs(owner=visitor(desk))
+    if not records:
+        st.info("There is no run yet. Train one: it is kept, and can be compared with the next.")
+        actions.offer_undo(desk)
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter"):
+        shown = table.filtered(records)
+        metric = table.metric_of(shown)
+    chosen = table.table(shown, metric)
+    actions.draw(desk, chosen, metric)
+    actions.differences(chosen)
+    if chosen and metric is not None:
+        pictures.curves(desk.store, chosen, metric)
+        pictures.settings_against(chosen, metric)

@@ -1,0 +1,93 @@
+"""The Compare page: runs are listed, chosen, told apart, deleted and loaded."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from fitdash.runs.events import Changed, Created, EpochEnded
+from fitdash.spec.compile import CompileArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs
+from fitdash.ui.comparing import takeaways
+from fitdash.ui.resources import desk
+from tests.pages.conftest import charts, texts
+
+FIRST = Experiment(fit=FitArgs(validation_split=0.2, epochs=7))
+SECOND = replace(FIRST, compile=CompileArgs(learning_rate=0.1))
+
+
+def record(uid, experiment, losses=(1.0, 0.5, 0.75)):
+    """A finished run with these losses."""
+    events = [Created(uid=uid, name="iris", experiment=experiment.to_dict(), writer="w", at=10.0)]
+    events += [Changed(uid=uid, state="running", at=11.0)]
+    events += [
+        EpochEnded(uid=uid, epoch=e, logs={"loss": v, "val_accuracy": 1 - v}, seconds=0.5) for e, v in enumerate(losses)
+    ]
+    desk().store.write([*events, Changed(uid=uid, state="finished", at=99.0)])
+
+
+@pytest.fixture
+def compared(open_page):
+    """The page over two runs."""
+    page = open_page()
+    record("a" * 16, FIRST)
+    record("b" * 16, SECOND, losses=[0.9, 0.2])
+    page.switch_page("pages/compare.py").run()
+    assert not page.exception
+    return page
+
+
+def button(page, label):
+    return next(one for one in page.button if one.label == label)
+
+
+def test_without_runs_it_says_so(open_page):
+    page = open_page()
+
+    page.switch_page("pages/compare.py").run()
+
+    assert not page.exception
+    assert "There is no run yet" in page.info[0].value
+
+
+def test_new_runs_are_chosen_and_drawn_and_the_difference_is_said(compared):
+    assert "Only learning_rate not set → 0.1 changed." in texts(compared).replace("**", "")
+    assert [name for name in charts(compared) if name] == []
+    names = [json.loads(one.proto.json).get("name") for one in compared.get("bidi_component")]
+    assert names == ["compare-val_accuracy", "compare-parallel", "compare-scatter"]
+
+
+def test_filters_leave_the_others_out(compared):
+    compared.text_input(key="compare.find").set_value("bbbb").run()
+
+    assert not compared.exception
+    assert len(compared.dataframe[0].value) == 1
+
+
+def test_deleted_runs_come_back(compared):
+    button(compared, "Delete 2").click().run()
+    assert desk().store.runs() == []
+
+    button(compared, "Undo delete").click().run()
+
+    assert not compared.exception
+    assert len(desk().store.runs()) == 2
+
+
+def test_files_hold_what_the_store_holds(compared):
+    import io
+
+    records = desk().store.runs()
+
+    table = pd.read_parquet(io.BytesIO(takeaways.table_file(records, "parquet")))
+    curves = pd.read_csv(io.StringIO(takeaways.curves_csv(desk().store, records)))
+    told = json.loads(takeaways.runs_json(desk().store, records))
+
+    assert table["loss best"].tolist() == [0.2, 0.5]
+    assert b"learning\\_rate" in takeaways.table_file(records, "latex", "val_accuracy")
+    assert b"val\\_loss" not in takeaways.table_file(records, "latex", "val_accuracy")
+    assert curves[curves.name == "loss"].value.tolist() == [0.9, 0.2, 1.0, 0.5, 0.75]
+    assert [one["history"]["history"]["loss"] for one in told] == [[0.9, 0.2], [1.0, 0.5, 0.75]]
+    assert Experiment.from_dict(told[0]["experiment"]) == SECOND
