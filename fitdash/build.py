@@ -8,9 +8,9 @@ from typing import Any
 
 from fitdash import callbacks, optimizers
 from fitdash.data.catalogue import dataset_of
-from fitdash.data.encoded import Encoded, encoded, refuse
+from fitdash.data.encoded import Encoded, effective, encoded, refuse
 from fitdash.data.feed import DEFAULT_BATCH_SIZE
-from fitdash.data.holdout import balanced_weights
+from fitdash.data.weighing import balanced_weights
 from fitdash.engine.trivial import trivial_answers
 from fitdash.errors import SettingError, StoreError
 from fitdash.model import Model
@@ -27,9 +27,11 @@ from fitdash.runs.steering import SETTING, Control, Steering
 from fitdash.runs.warned import warnings_to
 from fitdash.seeds import set_random_seed
 from fitdash.spec.callbacks import CallbackArgs
-from fitdash.spec.compile import CompileArgs, resolved_learning_rate, resolved_loss, resolved_metrics
+from fitdash.spec.compile import CompileArgs, optimizer_settings
 from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs
+from fitdash.spec.goals import resolved_learning_rate, resolved_loss, resolved_metrics
 from fitdash.spec.schedules import rate_at
 from fitdash.starts import Start, folder, go_on, keep, origin_of
 from fitdash.starts import epochs_kept as epochs_kept
@@ -68,10 +70,8 @@ def build(experiment: Experiment, *, uploads: Path | None = None, files: Path | 
     """
     data = encoded(experiment, uploads or home() / "uploads")
     set_random_seed(experiment.seed)
-    output = data.output
-    model = Model(make(experiment.network, data.x.shape[1], output.units, output.activation))
-    loss, metrics = _measured(data, experiment.compile)
-    model.compile(optimizer=optimizer_of(experiment.compile), loss=loss, metrics=metrics)
+    model = Model(make(experiment.network, data.shape, data.output.activation))
+    model.compile(**compile_arguments(effective(experiment.compile, data.facts), data.facts))
     return Built(model=model, data=data, fit_arguments=_fit_arguments(experiment, data, files or Path()))
 
 
@@ -124,11 +124,22 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
     return partial(_train, experiment, start, uploads)
 
 
+def compile_arguments(args: CompileArgs, facts: Facts) -> dict[str, Any]:
+    """The arguments of `compile` by name; metrics of each output, where there are several."""
+    metrics, weighted = list(resolved_metrics(facts.task, args.metrics)), list(args.weighted_metrics)
+    return {
+        "optimizer": optimizer_of(args),
+        "loss": resolved_loss(facts.task, facts.class_count, args.loss),
+        "metrics": dict.fromkeys(facts.outputs, metrics) if facts.outputs else metrics,
+        "loss_weights": {name: (args.loss_weights or {}).get(name, 1.0) for name in facts.outputs} or None,
+        "weighted_metrics": dict.fromkeys(facts.outputs, weighted) if facts.outputs else weighted,
+        "sample_weight_mode": args.sample_weight_mode,
+    }
+
+
 def optimizer_of(args: CompileArgs) -> Any:
     """The optimizer as `compile` takes it: its name, or a factory where one of its settings is set."""
-    chosen = {"learning_rate": args.learning_rate, "weight_decay": args.weight_decay}
-    chosen |= {"momentum": args.momentum or None} if args.optimizer == "sgd" else {}
-    given = {name: value for name, value in chosen.items() if value is not None}
+    given = optimizer_settings(args)
     return getattr(optimizers, args.optimizer)(**given) if given else args.optimizer
 
 
@@ -237,11 +248,11 @@ class _Opening(callbacks.Callback):
             self.tell("trivial", rows="validation" if len(self.data.validation) else "training", answers=answers)
 
 
-def _measured(data: Encoded, compiled: CompileArgs) -> tuple[str, list[str]]:
-    """The loss and the metrics by name."""
+def _measured(data: Encoded, compiled: CompileArgs) -> tuple[str, list[str], Mapping[str, float] | None]:
+    """The loss and the metrics by name, and how much the loss of each output counts."""
     facts = data.facts
     loss = resolved_loss(facts.task, facts.class_count, compiled.loss)
-    return loss, list(resolved_metrics(facts.task, compiled.metrics))
+    return loss, list(resolved_metrics(facts.task, compiled.metrics)), compiled.loss_weights
 
 
 def experiment_of(record: RunRecord) -> Experiment:

@@ -14,6 +14,7 @@ from fitdash.runs.store import Store
 from fitdash.spec.compile import output_of
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.server import ServerArgs
+from fitdash.spec.shape import shape_of
 
 GIGABYTE = 1_000_000_000
 
@@ -47,7 +48,8 @@ def check(
     train, _ = split_rows(dataset, fit, experiment.seed)
     inputs = len(learn_columns(dataset, train, without=fit.sample_weight).names)
     units = output_of(facts.task, facts.class_count, experiment.compile.loss).units
-    count = parameter_count(experiment.network, inputs, units)
+    shape = shape_of(dataset.facts(inputs=inputs), units)
+    count = parameter_count(experiment.network, shape)
     if count > settings.parameters:
         raise SettingError(
             f"A network must have at most {settings.parameters:,} parameters here, got {count:,}. "

@@ -18,6 +18,7 @@ from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
+from fitdash.spec.shape import Shape
 
 SMALL = NetworkArgs(width=4, depth=1)
 
@@ -232,7 +233,7 @@ def test_a_job_draws_the_same_numbers_while_a_page_counts_parameters():
 
     def count():
         while not done.is_set():
-            parameter_count(NetworkArgs(), 64, 10)
+            parameter_count(NetworkArgs(), Shape(inputs=64, units=10))
 
     page = threading.Thread(target=count)
     page.start()

@@ -6,22 +6,24 @@ from typing import Any
 
 from fitdash.data.builtin import bundled
 from fitdash.data.dataset import Dataset, with_features
+from fitdash.data.sequences import regimes
 from fitdash.data.synthetic import toy
 from fitdash.data.table import read_table
 from fitdash.data.upload import from_table, kept_table
 from fitdash.errors import DataError, SettingError
 from fitdash.spec.arg import problems_in, settings_of, unknown
-from fitdash.spec.dataset import BUNDLED, DATASETS, TOYS, DatasetArgs
+from fitdash.spec.dataset import BUNDLED, DATASETS, SEQUENCES, TOGETHER, TOYS, DatasetArgs
 
 
 def load_dataset(name: str = "digits", **settings: Any) -> Dataset:
     """Data to try things on, or a CSV file.
 
     Args:
-        name: digits, wine, breast_cancer, iris, diabetes (real), spiral, moons, circles, blobs (toys), or the path
-            of a CSV file.
-        settings: Those of `fitdash.spec.dataset.DatasetArgs`: order, features; samples, noise and classes of a toy;
-            target and task of a file.
+        name: digits, wine, breast_cancer, iris, diabetes (real); digits_halves (two inputs), linnerud (three
+            targets); spiral, moons, circles, blobs (toys); regimes (sequences with a class per step); or the path of a
+            CSV file.
+        settings: Those of `fitdash.spec.dataset.DatasetArgs`: order, features; samples, noise and classes of what is
+            made here; target and task of a file.
 
     Raises:
         SettingError: a setting is unknown or cannot be.
@@ -52,13 +54,15 @@ def dataset_of(args: DatasetArgs, uploads: Path | None = None) -> Dataset:
         dataset = bundled(args.name, args.order)
     elif args.name in TOYS:
         dataset = toy(args.name, samples=args.samples, noise=args.noise, classes=args.classes, order=args.order)
+    elif args.name in SEQUENCES:
+        dataset = regimes(samples=args.samples, noise=args.noise, order=args.order)
     elif args.content is None or uploads is None:
         raise DataError("An upload must have a file. Choose a CSV file, or other data.")
     else:
         name = args.filename or "The file"
         table = kept_table(args.content, uploads, name)
         return from_table(table, name=name, target=args.target, features=args.features, task=args.task)
-    return replace(dataset, inputs=with_features(dataset, args.features))
+    return dataset if args.name in TOGETHER else replace(dataset, inputs=with_features(dataset, args.features))
 
 
 def _from_path(path: Path, args: DatasetArgs) -> Dataset:

@@ -5,7 +5,7 @@ Numbers are filled with their median and standardised, truths count as 0 and 1, 
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -85,6 +85,7 @@ class Columns:
     Attributes:
         inputs: The input columns in their order.
         target: The column to predict.
+        more_targets: The other ones, where there are several.
         left_out: Why a column is not used, by its name.
         rows: Training rows that this was learned from.
         gaps: Gaps among them, over all columns of numbers.
@@ -95,6 +96,7 @@ class Columns:
     left_out: Mapping[str, str]
     rows: int
     gaps: int
+    more_targets: tuple[Target, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -145,10 +147,9 @@ class Columns:
                 else NumberColumn(**column)
                 for column in plain.pop("inputs")
             )
-            target = plain.pop("target")
-            classes = None if target["classes"] is None else tuple(target.pop("classes"))
+            target, *more = (_target_from(one) for one in (plain.pop("target"), *plain.pop("more_targets", ())))
             if plain.pop("version") == 1:
-                return cls(inputs=inputs, target=Target(**target | {"classes": classes}), **plain)
+                return cls(inputs=inputs, target=target, more_targets=tuple(more), **plain)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"The columns must be what fitdash wrote, got {text[:40]!r}.") from error
         raise DataError("The columns must be of version 1. A newer fitdash wrote them: update this one.")
@@ -186,8 +187,29 @@ def learn_columns(dataset: Dataset, rows: Array, without: str | None = None) -> 
     if not learned:
         reasons = ", ".join(f"'{name}' {why}" for name, why in list(left_out.items())[:5])
         raise DataError(f"{dataset.name} must have a column to learn from, got none: {reasons or 'no input column'}.")
-    target = _learn_target(dataset, rows)
-    return Columns(inputs=tuple(learned), target=target, left_out=left_out, rows=len(rows), gaps=gaps)
+    if dataset.steps:
+        learned = _alike(learned, dataset.steps)
+    target, *more = (_learn_target(dataset, name, rows) for name in dataset.targets or (dataset.target_name,))
+    return Columns(
+        inputs=tuple(learned),
+        target=target,
+        left_out=left_out,
+        rows=len(rows),
+        gaps=gaps,
+        more_targets=tuple(more),
+    )
+
+
+def _alike(columns: list[Any], steps: int) -> list[Any]:
+    """The same mean and scale for all steps, where each has columns of its own."""
+    width = len(columns) // steps
+    alike = []
+    for place, column in enumerate(columns):
+        same = columns[place % width :: width]
+        mean = float(np.mean([one.mean for one in same]))
+        scale = float(np.sqrt(np.mean([one.scale**2 + (one.mean - mean) ** 2 for one in same])))
+        alike.append(replace(column, mean=mean, scale=scale))
+    return alike
 
 
 def _learn_number(name: str, values: Array) -> tuple[NumberColumn | None, str]:
@@ -208,12 +230,16 @@ def _learn_text(name: str, part: pd.Series) -> tuple[TextColumn | None, str]:
     return TextColumn(name=name, levels=tuple(sorted(common))), ""
 
 
-def _learn_target(dataset: Dataset, rows: Array) -> Target:
-    name = dataset.target_name
+def _learn_target(dataset: Dataset, name: str, rows: Array) -> Target:
     if dataset.classes is not None:
         return Target(name=name, classes=dataset.classes)
-    values = _finite(dataset.target.iloc[rows])
+    values = _finite(dataset.table[name].iloc[rows])
     return Target(name=name, mean=float(values.mean()), scale=_scale(values))
+
+
+def _target_from(plain: Mapping[str, Any]) -> Target:
+    classes = None if plain["classes"] is None else tuple(plain["classes"])
+    return Target(**{**plain, "classes": classes})
 
 
 def _scale(values: Array) -> float:

@@ -1,6 +1,8 @@
 """Named data: columns as they came, one of them the target."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -10,7 +12,7 @@ import pandas as pd
 from fitdash.data.target import class_names, codes_of
 from fitdash.errors import DataError, SettingError
 from fitdash.spec.arg import problems_in
-from fitdash.spec.facts import Facts, Task, cut
+from fitdash.spec.facts import STEP_WEIGHTS, Facts, Task, cut
 from fitdash.spec.fit import FitArgs, HoldOut
 
 
@@ -26,6 +28,11 @@ class Dataset:
         task: Whether the target is a class or a number.
         classes: Name of each class in the order of its index; None for numbers.
         image_shape: Height and width, where the inputs are the pixels of an image.
+        steps: How many steps a row has, where it is a sequence; its inputs stand step after step.
+        step_targets: The column of each step's class, where a row is a sequence; `target_name` is then the most
+            common one of the row.
+        parts: The input columns of each input, where there are several.
+        targets: The columns to predict, where there are several; `target_name` is the first.
         line: One sentence of what it is.
     """
 
@@ -36,6 +43,10 @@ class Dataset:
     task: Task
     classes: tuple[str, ...] | None = None
     image_shape: tuple[int, int] | None = None
+    steps: int | None = None
+    step_targets: tuple[str, ...] = ()
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    targets: tuple[str, ...] = ()
     line: str = ""
 
     def __len__(self) -> int:
@@ -63,10 +74,32 @@ class Dataset:
         return codes_of(self.target, self.classes)
 
     @property
+    def labels(self) -> np.ndarray[Any, Any]:
+        """Class index of each row, (n,), or of each of its steps, (n, steps); int64.
+
+        Raises:
+            DataError: the target is a number.
+        """
+        if self.classes is None or not self.step_targets:
+            return self.codes
+        return np.stack([codes_of(self.table[name], self.classes) for name in self.step_targets], axis=1)
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """Every column that is to be predicted, or follows from those."""
+        return (self.target_name, *self.step_targets, *self.targets)
+
+    @cached_property
     def numeric_columns(self) -> tuple[str, ...]:
-        """The columns that hold numbers, beside the target."""
+        """The columns that hold numbers, beside the targets."""
         numeric = self.table.select_dtypes(["number", "bool"]).columns
-        return tuple(str(name) for name in numeric if name != self.target_name)
+        return tuple(str(name) for name in numeric if name not in self.predicted)
+
+    @cached_property
+    def weight_columns(self) -> tuple[str, ...]:
+        """The columns that can be a sample_weight: numbers from 0 up; where inputs belong together, none of them."""
+        fixed = self.inputs if self.image_shape or self.steps or self.parts else ()
+        return tuple(name for name in self.numeric_columns if name not in fixed and _can_weigh(self.table[name]))
 
     def arrays(
         self,
@@ -75,31 +108,35 @@ class Dataset:
         train: Any = None,
         one_hot: bool = False,
         sample_weight: str | None = None,
-    ) -> tuple[np.ndarray[Any, Any], ...]:
+    ) -> tuple[Any, ...]:
         """All rows as x and y for `fit`: numbers standardised, gaps filled, words spread out.
 
         Args:
             validation_split: What `fit` will be given; what it holds out is not looked at here.
             train: Indices of the training rows, the only ones that are looked at; in place of validation_split.
             one_hot: y as one column per class, for losses that compare those.
-            sample_weight: A column that is no input but says how much each row counts.
+            sample_weight: A column that is no input but says how much each row counts; of sequences also the name of
+                weights of the steps, "ramp" or "last_steps".
 
         Returns:
-            x (n, inputs) float32; y (n,) int64 class indices, (n, classes) float32, or (n, 1) float32 standardised
-            numbers; where sample_weight is given, also (n,) float32 weights.
+            x (n, inputs) float32, of sequences (n, steps, inputs), of several inputs a dict of them; y (n,) int64
+            class indices, (n, classes) float32, or (n, 1) float32 standardised numbers, of sequences with an axis of
+            steps after the first, of several targets a dict; where sample_weight is given, also (n,) or (n, steps)
+            float32 weights.
 
         Raises:
             SettingError: validation_split leaves no training rows, or is no share.
             DataError: sample_weight names no column of weights.
         """
         from fitdash.data.columns import learn_columns
-        from fitdash.data.holdout import row_weights
+        from fitdash.data.shaped import inputs_of, targets_of
+        from fitdash.data.weighing import weights_of
 
         rows = self._training_rows(validation_split, train)
-        weights = [] if sample_weight is None else [row_weights(self, sample_weight)]
+        weights = [] if sample_weight is None else [weights_of(self, sample_weight)]
         columns = learn_columns(self, rows, without=sample_weight)
-        y = columns.target.encode(self.target, "one_hot" if one_hot else "index")
-        return columns.encode(self.table), y, *weights
+        y = targets_of(self, columns, self.table, "one_hot" if one_hot else "index")
+        return inputs_of(self, columns, self.table), y, *weights
 
     def hold_out(
         self, share: float = 0.2, kind: str = "stratified", seed: int = 0
@@ -131,7 +168,7 @@ class Dataset:
         Raises:
             DataError: the target is a number.
         """
-        from fitdash.data.holdout import balanced_weights
+        from fitdash.data.weighing import balanced_weights
 
         return balanced_weights(self, self._training_rows(validation_split, train))
 
@@ -156,14 +193,22 @@ class Dataset:
             "task": self.task,
             "features": self.inputs,
             "columns": self.numeric_columns,
-            "inputs": inputs,
+            "weights": self.weight_columns,
+            "step_weights": STEP_WEIGHTS if self.steps else (),
+            "inputs": inputs if inputs is None or not self.steps else inputs // self.steps,
+            "steps": self.steps,
+            "image": self.image_shape if self.image_shape and len(self.inputs) == math.prod(self.image_shape) else None,
+            "parts": tuple((name, len(columns)) for name, columns in self.parts.items()),
+            "outputs": self.targets,
         }
         if self.classes is None:
             return Facts(**shared)
         spans = [np.flatnonzero(self.codes == index) for index in range(len(self.classes))]
+        labels = np.bincount(self.labels.ravel(), minlength=len(self.classes))
         return Facts(
             **shared,
             classes=self.classes,
+            label_counts=tuple(int(count) for count in labels) if self.step_targets else None,
             counts=tuple(len(span) for span in spans),
             first_rows=tuple(int(span[0]) for span in spans),
             last_rows=tuple(int(span[-1]) for span in spans),
@@ -172,7 +217,8 @@ class Dataset:
 
 def make_dataset(name: str, table: pd.DataFrame, target: str, task: Task, **more: Any) -> Dataset:
     """A data set whose inputs are all columns but the target, unless `inputs` is given."""
-    inputs = more.pop("inputs", None) or tuple(str(column) for column in table.columns if column != target)
+    predicted = (target, *more.get("targets", ()), *more.get("step_targets", ()))
+    inputs = more.pop("inputs", None) or tuple(str(column) for column in table.columns if column not in predicted)
     classes = class_names(table[target]) if task == "classification" else None
     return Dataset(name=name, table=table, target_name=target, inputs=inputs, task=task, classes=classes, **more)
 
@@ -185,10 +231,15 @@ def with_features(dataset: Dataset, features: tuple[str, ...] | None) -> tuple[s
     """
     if features is None:
         return dataset.inputs
-    known = [str(name) for name in dataset.table.columns if name != dataset.target_name]
+    known = [str(name) for name in dataset.table.columns if name not in dataset.predicted]
     if strange := [name for name in features if name not in known]:
         raise DataError(f"features must name columns of {dataset.name}, got {strange[0]!r}. Columns: {_some(known)}.")
     return tuple(dict.fromkeys(features))
+
+
+def _can_weigh(column: pd.Series) -> bool:
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return bool(np.isfinite(values).all() and (values >= 0).all() and values.any())
 
 
 def _some(names: list[str]) -> str:

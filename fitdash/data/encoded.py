@@ -2,22 +2,26 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fitdash.data.catalogue import dataset_of
 from fitdash.data.columns import Columns, learn_columns
 from fitdash.data.dataset import Dataset
-from fitdash.data.holdout import row_weights, split_rows
+from fitdash.data.holdout import split_rows
+from fitdash.data.shaped import inputs_of, picked, targets_of
+from fitdash.data.weighing import weights_of
 from fitdash.errors import SettingError
-from fitdash.spec.arg import inert_in, problems_in, settings_of
+from fitdash.spec.arg import Settings, inert_in, problems_in, settings_of
 from fitdash.spec.compile import Output, output_of
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs
+from fitdash.spec.shape import Shape, shape_of
 
 Array = np.ndarray[Any, Any]
+S = TypeVar("S", bound=Settings)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,8 +35,9 @@ class Encoded:
         facts: The data in numbers, `inputs` too.
         fit: The arguments of fit that have an effect; the others at their defaults.
         train, validation: Indices of the rows of each part.
-        x, y: What fit is given: all rows where `validation_split` cuts them, else the training rows.
-        sample_weight: Weight of each of those rows, or None.
+        x, y: What fit is given: all rows where `validation_split` cuts them, else the training rows; dicts where
+            there are several inputs or targets.
+        sample_weight: Weight of each of those rows, or of each step of them, or None.
         validation_data: (x, y) or (x, y, sample_weight) of the rows that `validation_data` holds out, or None.
     """
 
@@ -43,10 +48,15 @@ class Encoded:
     fit: FitArgs
     train: Array
     validation: Array
-    x: Array
-    y: Array
+    x: Any
+    y: Any
     sample_weight: Array | None
-    validation_data: tuple[Array, ...] | None
+    validation_data: tuple[Any, ...] | None
+
+    @property
+    def shape(self) -> Shape:
+        """What goes into the network and comes out of it."""
+        return shape_of(self.facts, self.output.units)
 
     @property
     def line(self) -> str:
@@ -68,7 +78,7 @@ class Encoded:
         rows = self.validation if len(self.validation) else self.train
         x = self.validation_data[0] if self.validation_data is not None else self.x
         places = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))
-        return rows[places], x[places if held else rows[places]]
+        return rows[places], picked(x, places if held else rows[places])
 
 
 def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
@@ -91,11 +101,11 @@ def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
     facts = dataset.facts(inputs=len(columns.names))
     refuse(experiment, facts)
     output = output_of(facts.task, facts.class_count, experiment.compile.loss)
-    weights = None if fit.sample_weight is None else row_weights(dataset, fit.sample_weight)
-    target = columns.target.encode(dataset.target, output.target)
-    parts = [columns.encode(dataset.table), target, *([] if weights is None else [weights])]
+    weights = None if fit.sample_weight is None else weights_of(dataset, fit.sample_weight)
+    target = targets_of(dataset, columns, dataset.table, output.target)
+    parts = [inputs_of(dataset, columns, dataset.table), target, *([] if weights is None else [weights])]
     held = fit.validation_data is not None
-    given = [part[train] for part in parts] if held else parts
+    given = [picked(part, train) for part in parts] if held else parts
     return Encoded(
         dataset=dataset,
         columns=columns,
@@ -107,7 +117,7 @@ def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
         x=given[0],
         y=given[1],
         sample_weight=given[2] if len(given) > 2 else None,
-        validation_data=tuple(part[validation] for part in parts) if held else None,
+        validation_data=tuple(picked(part, validation) for part in parts) if held else None,
     )
 
 
@@ -121,7 +131,8 @@ def refuse(experiment: Experiment, facts: Facts | None = None) -> None:
         raise SettingError("\n".join(problem.text for problem in problems))
 
 
-def effective(fit: FitArgs, facts: Facts) -> FitArgs:
+def effective(args: S, facts: Facts) -> S:
     """The arguments with the defaults in place of those that are without effect."""
-    declared, inert = settings_of(FitArgs), inert_in(fit, facts)
-    return replace(fit, **{name: declared[name].default for name in declared if f"fit.{name}" in inert})
+    declared, inert = settings_of(type(args)), inert_in(args, facts)
+    where = args.section
+    return replace(args, **{name: declared[name].default for name in declared if f"{where}.{name}" in inert})

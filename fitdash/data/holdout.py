@@ -1,4 +1,4 @@
-"""Which rows are trained on, which are validated on, and how much classes and rows count."""
+"""Which rows are trained on, and which are validated on."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from fitdash.data.dataset import Dataset
 from fitdash.errors import DataError
-from fitdash.spec.facts import balanced, cut, stratified
+from fitdash.spec.facts import cut, stratified
 from fitdash.spec.fit import FitArgs, HoldOut, parts_of
 
 Array = np.ndarray[Any, Any]
@@ -38,31 +38,6 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
         name = "validation_split" if held is None else "validation_data"
         raise DataError(f"{name} must leave rows on both sides, got {len(train)} and {len(validation)} rows.")
     return train, validation
-
-
-def balanced_weights(dataset: Dataset, train: Array) -> dict[int, float]:
-    """Weight of each class, so that all classes count the same among the training rows."""
-    counts = np.bincount(dataset.codes[train], minlength=len(dataset.classes or ()))
-    return balanced(tuple(int(count) for count in counts))
-
-
-def row_weights(dataset: Dataset, column: str) -> Array:
-    """How much each row counts, (n,) float32.
-
-    Raises:
-        DataError: the column is not there, or holds anything but numbers from 0 up, one of them above it.
-    """
-    if column not in dataset.numeric_columns:
-        known = ", ".join(dataset.numeric_columns[:20])
-        raise DataError(f"sample_weight must name a column of numbers, got {column!r}. Columns: {known}.")
-    weights = dataset.table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-    if len(bad):
-        value, row = weights[bad[0]], bad[0] + 1
-        raise DataError(f"sample_weight must be 0 or more in every row, got {value:g} in row {row} of {column!r}.")
-    if not weights.any():
-        raise DataError(f"sample_weight must be above 0 in one row, got only 0 in {column!r}.")
-    return np.asarray(weights, dtype=np.float32)
 
 
 def _chosen(dataset: Dataset, held: HoldOut, seed: int) -> Array:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from torch import nn
 
 from fitdash.spec.network import NetworkArgs
+from fitdash.spec.shape import Shape
 
+Layers = OrderedDict[str, nn.Module]
 ACTIVATIONS: dict[str, Callable[[], nn.Module] | None] = {
     "linear": None,
     "relu": nn.ReLU,
@@ -23,28 +25,46 @@ ENDINGS: dict[str, Callable[[], nn.Module] | None] = {
 }
 
 
-def mlp(network: NetworkArgs, inputs: int, units: int, ending: str, device: str | None = None) -> nn.Sequential:
-    """(n, inputs) to (n, units) through `depth` hidden layers of `width`.
+def mlp(network: NetworkArgs, shape: Shape, ending: str, device: str | None = None) -> nn.Sequential:
+    """(n, inputs) to (n, units) through `depth` hidden layers of `width`; with steps, each step for itself.
 
     Args:
         network: Its settings.
-        inputs: Numbers of a sample.
-        units: Numbers that come out.
-        ending: What the last layer does to them: linear, sigmoid or softmax.
+        shape: What goes in and comes out.
+        ending: What the last layer does: linear, sigmoid or softmax.
         device: "meta" makes it without memory and without drawing random numbers.
     """
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    layers = hidden(network, shape.inputs, network.depth, device)
+    last = network.width if network.depth else shape.inputs
+    return nn.Sequential(layers | output(last, shape.units, ending, device))
+
+
+def hidden(network: NetworkArgs, inputs: int, depth: int, device: str | None) -> Layers:
+    """So many layers of `width`, each with its activation and dropout."""
+    layers: Layers = OrderedDict()
     size = inputs
-    for place in range(1, network.depth + 1):
+    for place in range(1, depth + 1):
         layers[f"hidden_{place}"] = nn.Linear(size, network.width, device=device)
-        activation = ACTIVATIONS[network.activation]
-        if activation is not None:
-            layers[f"{network.activation}_{place}"] = activation()
-        if network.dropout:
-            layers[f"dropout_{place}"] = nn.Dropout(network.dropout)
+        layers |= bent(network, place)
         size = network.width
-    layers["output"] = nn.Linear(size, units, device=device)
+    return layers
+
+
+def bent(network: NetworkArgs, place: int) -> Layers:
+    """Activation and dropout after a layer, where the settings have them."""
+    layers: Layers = OrderedDict()
+    activation = ACTIVATIONS[network.activation]
+    if activation is not None:
+        layers[f"{network.activation}_{place}"] = activation()
+    if network.dropout:
+        layers[f"dropout_{place}"] = nn.Dropout(network.dropout)
+    return layers
+
+
+def output(inputs: int, units: int, ending: str, device: str | None) -> Layers:
+    """The last layer."""
+    layers: Layers = OrderedDict(output=nn.Linear(inputs, units, device=device))
     last = ENDINGS[ending]
     if last is not None:
         layers[ending] = last()
-    return nn.Sequential(layers)
+    return layers

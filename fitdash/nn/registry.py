@@ -2,17 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
 from fitdash.errors import SettingError
+from fitdash.nn.cnn import cnn
+from fitdash.nn.joined import branches, heads
 from fitdash.nn.mlp import mlp
+from fitdash.nn.recurrent import recurrent
 from fitdash.spec.arg import unknown
-from fitdash.spec.network import NetworkArgs
+from fitdash.spec.network import NetworkArgs, resolved_kind
+from fitdash.spec.shape import Shape
 
-Builder = Callable[[NetworkArgs, int, int, str, str | None], nn.Module]
-NETWORKS: dict[str, Builder] = {"mlp": mlp}
+Builder = Callable[[NetworkArgs, Shape, str, str | None], nn.Module]
+NETWORKS: dict[str, Builder] = {
+    "mlp": mlp,
+    "cnn": cnn,
+    "gru": recurrent,
+    "lstm": recurrent,
+    "branches": branches,
+    "heads": heads,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,38 +44,53 @@ class Layer:
     parameters: int
 
 
-def make(network: NetworkArgs, inputs: int, units: int, ending: str = "linear", device: str | None = None) -> nn.Module:
+def make(network: NetworkArgs, shape: Shape, ending: str = "linear", device: str | None = None) -> nn.Module:
     """The network that settings describe, its weights drawn from torch's global generator.
 
     Args:
         network: Its settings.
-        inputs: Numbers of a sample.
-        units: Numbers that come out.
+        shape: What goes in and comes out.
         ending: The last activation: linear, sigmoid or softmax.
         device: Where it is made; "meta" needs no memory and draws nothing.
 
     Raises:
         SettingError: nobody knows its kind.
     """
-    if network.kind not in NETWORKS:
-        raise SettingError(unknown("kind of network", network.kind, tuple(NETWORKS)))
-    return NETWORKS[network.kind](network, inputs, units, ending, device)
+    kind = resolved_kind(network.kind, shape)
+    if kind not in NETWORKS:
+        raise SettingError(unknown("kind of network", kind, tuple(NETWORKS)))
+    return NETWORKS[kind](network, shape, ending, device)
 
 
-def layers_of(network: NetworkArgs, inputs: int, units: int, ending: str = "linear") -> list[Layer]:
+def layers_of(network: NetworkArgs, shape: Shape, ending: str = "linear") -> list[Layer]:
     """Name, shape and parameters of each layer, from a network without memory; no random number is drawn."""
-    module = make(network, inputs, units, ending, "meta")
-    passing = torch.empty(1, inputs, device="meta")
-    layers = []
+    module = make(network, shape, ending, "meta").eval()
+    layers: list[Layer] = []
+
+    def note(name: str) -> Callable[..., None]:
+        def noted(child: nn.Module, given: Any, found: torch.Tensor) -> None:
+            count = sum(parameter.numel() for parameter in child.parameters())
+            layers.append(Layer(name=name, kind=type(child).__name__, shape=tuple(found.shape[1:]), parameters=count))
+
+        return noted
+
+    for name, child in module.named_modules():
+        if not any(child.children()) and not isinstance(child, nn.Sequential):
+            child.register_forward_hook(note(name))
     with torch.inference_mode():
-        for name, child in module.named_children():
-            passing = child.eval()(passing)
-            parameters = sum(parameter.numel() for parameter in child.parameters())
-            shape = tuple(passing.shape[1:])
-            layers.append(Layer(name=name, kind=type(child).__name__, shape=shape, parameters=parameters))
+        given = _inputs(shape)
+        module(**given) if isinstance(given, dict) else module(given)
     return layers
 
 
-def parameter_count(network: NetworkArgs, inputs: int, units: int) -> int:
+def parameter_count(network: NetworkArgs, shape: Shape) -> int:
     """Numbers that training changes."""
-    return sum(parameter.numel() for parameter in make(network, inputs, units, device="meta").parameters())
+    return sum(parameter.numel() for parameter in make(network, shape, device="meta").parameters())
+
+
+def _inputs(shape: Shape) -> Any:
+    """One sample without memory."""
+    if shape.parts:
+        return {name: torch.empty(1, size, device="meta") for name, size in shape.parts}
+    steps = () if shape.steps is None else (shape.steps,)
+    return torch.empty(1, *steps, shape.inputs, device="meta")

@@ -77,7 +77,7 @@ class Setting:
 
     @property
     def base(self) -> str:
-        """The kind of widget: bool, int, float, str, choice, names, weights or settings."""
+        """The kind of widget: bool, int, float, str, choice, names, weights, shares or settings."""
         return "choice" if self.arg.choices and base_of(self.annotation) == "str" else base_of(self.annotation)
 
     @property

@@ -1,72 +1,32 @@
-"""The arguments of `compile`, and what "auto" means for a task."""
+"""The arguments of `compile`."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from fitdash.spec.arg import Arg, Condition, Settings
-from fitdash.spec.facts import Facts, Task
+from fitdash.spec.arg import Arg, Condition, Settings, changed_in, inert_in, unknown
+from fitdash.spec.facts import Facts
+from fitdash.spec.goals import CLASS_METRICS as CLASS_METRICS
+from fitdash.spec.goals import LOSSES, METRICS, NUMBER_LOSSES, SHORT, misfit
+from fitdash.spec.goals import Output as Output
+from fitdash.spec.goals import full_name as full_name
+from fitdash.spec.goals import output_of as output_of
+from fitdash.spec.goals import resolved_learning_rate as resolved_learning_rate
+from fitdash.spec.goals import resolved_loss as resolved_loss
+from fitdash.spec.goals import resolved_metrics as resolved_metrics
+from fitdash.spec.kinds import shown
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "adamax", "nadam")
-NUMBER_LOSSES = (
-    "mean_squared_error",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "huber",
-    "log_cosh",
-    "poisson",
-)
-ONE_HOT_LOSSES = ("categorical_crossentropy", "categorical_hinge", "kl_divergence", "cosine_similarity")
-INDEX_LOSSES = ("sparse_categorical_crossentropy", "crossentropy")
-SIGN_LOSSES = ("binary_crossentropy", "hinge", "squared_hinge")
-LOSSES = (*NUMBER_LOSSES, *SIGN_LOSSES, *INDEX_LOSSES, *ONE_HOT_LOSSES)
-SHORT = {
-    "mse": "mean_squared_error",
-    "mae": "mean_absolute_error",
-    "mape": "mean_absolute_percentage_error",
-    "msle": "mean_squared_logarithmic_error",
-    "kld": "kl_divergence",
-    "bce": "binary_crossentropy",
-    "ce": "crossentropy",
-    "acc": "accuracy",
-}
-INDEX_METRICS = (
-    "sparse_categorical_accuracy",
-    "sparse_top_k_categorical_accuracy",
-    "sparse_categorical_crossentropy",
-)
-CLASS_METRICS = (
-    "accuracy",
-    "binary_accuracy",
-    "categorical_accuracy",
-    "top_k_categorical_accuracy",
-    *INDEX_METRICS[:2],
-    "precision",
-    "recall",
-    "auc",
-    "f1_score",
-    "true_positives",
-    "false_positives",
-    "true_negatives",
-    "false_negatives",
-)
-METRICS = (*CLASS_METRICS, "r2_score", "root_mean_squared_error", *LOSSES)
+CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
+OPTIMIZER_SETTINGS = ("learning_rate", "weight_decay", "momentum", "nesterov", "rho", "beta_1", "beta_2", *CLIPS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """What the last layer and the targets have to be for a task and a loss.
-
-    Attributes:
-        units: Numbers that the network gives for a sample.
-        activation: Last activation.
-        target: How y is handed to fit: the number itself, the class index, or one column per class.
-    """
-
-    units: int
-    activation: Literal["linear", "sigmoid", "softmax"]
-    target: Literal["number", "index", "one_hot"]
+def _of_optimizers(name: str, *optimizers: str) -> Condition:
+    """Holds where the optimizer has such a setting."""
+    return Condition(
+        holds=lambda args, facts: args.optimizer in optimizers,
+        otherwise=f"No effect: only {', '.join(optimizers[:-1])} and {optimizers[-1]} have a {name} to set.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +35,21 @@ class CompileArgs(Settings):
 
     section: ClassVar[str] = "compile"
     conditions: ClassVar[Mapping[str, Condition]] = {
-        "sgd": Condition(
-            holds=lambda args, facts: args.optimizer == "sgd",
-            otherwise="No effect: optimizer is not sgd, and only sgd has a momentum to set.",
-        )
+        "momentum": _of_optimizers("momentum", "sgd", "rmsprop"),
+        "nesterov": Condition(
+            holds=lambda args, facts: args.optimizer == "sgd" and args.momentum > 0,
+            otherwise="No effect: optimizer must be sgd and momentum above 0 for it.",
+        ),
+        "rho": _of_optimizers("rho", "rmsprop", "adadelta"),
+        "betas": _of_optimizers("beta", "adam", "adamw", "adamax", "nadam"),
+        "outputs": Condition(
+            holds=lambda args, facts: facts is None or bool(facts.outputs),
+            otherwise="No effect: the data has one target, so there is one loss.",
+        ),
+        "steps": Condition(
+            holds=lambda args, facts: facts is None or facts.steps is not None,
+            otherwise="No effect: y has no steps that could be weighed.",
+        ),
     }
 
     optimizer: Annotated[
@@ -127,11 +98,102 @@ class CompileArgs(Settings):
             maximum=1,
             soft=(0, 0.99),
             step=0.01,
-            needs=("sgd",),
+            needs=("momentum",),
             vary=True,
             rare=True,
         ),
     ] = 0.0
+    nesterov: Annotated[
+        bool,
+        Arg(
+            help="Whether the gradient is taken where the momentum leads.",
+            plain="look ahead",
+            needs=("nesterov",),
+            vary=True,
+            rare=True,
+        ),
+    ] = False
+    rho: Annotated[
+        float | None,
+        Arg(
+            help="How long squared gradients are remembered: the share that is kept at each step.",
+            plain="memory of squares",
+            minimum=0,
+            less_than=1,
+            soft=(0.5, 0.999),
+            step=0.01,
+            needs=("rho",),
+            vary=True,
+            unset="0.9 for rmsprop, 0.95 for adadelta",
+            rare=True,
+        ),
+    ] = None
+    beta_1: Annotated[
+        float | None,
+        Arg(
+            help="How long gradients are remembered: the share that is kept at each step.",
+            plain="memory of gradients",
+            minimum=0,
+            less_than=1,
+            soft=(0, 0.99),
+            step=0.01,
+            needs=("betas",),
+            vary=True,
+            unset="0.9",
+            rare=True,
+        ),
+    ] = None
+    beta_2: Annotated[
+        float | None,
+        Arg(
+            help="How long squared gradients are remembered: the share that is kept at each step.",
+            plain="memory of squares",
+            minimum=0,
+            less_than=1,
+            soft=(0.9, 0.9999),
+            step=0.001,
+            needs=("betas",),
+            vary=True,
+            unset="0.999",
+            rare=True,
+        ),
+    ] = None
+    clipnorm: Annotated[
+        float | None,
+        Arg(
+            help="Longest gradient of one tensor of weights; a longer one is made as long as this.",
+            plain="longest gradient",
+            more_than=0,
+            soft=(0.1, 10),
+            vary=True,
+            unset="any length",
+            rare=True,
+        ),
+    ] = None
+    global_clipnorm: Annotated[
+        float | None,
+        Arg(
+            help="Longest gradient of all weights together; longer ones are made as long as this.",
+            plain="longest gradient over all",
+            more_than=0,
+            soft=(0.1, 10),
+            vary=True,
+            unset="any length",
+            rare=True,
+        ),
+    ] = None
+    clipvalue: Annotated[
+        float | None,
+        Arg(
+            help="Largest number in a gradient, up or down; larger ones are cut off there.",
+            plain="largest number in a gradient",
+            more_than=0,
+            soft=(0.1, 10),
+            vary=True,
+            unset="any size",
+            rare=True,
+        ),
+    ] = None
     loss: Annotated[
         str,
         Arg(
@@ -150,11 +212,51 @@ class CompileArgs(Settings):
             choices=(*METRICS, *SHORT),
         ),
     ] = "auto"
+    loss_weights: Annotated[
+        Mapping[str, float] | None,
+        Arg(
+            help="How much the loss of each output counts in the loss that is minimised; an output left out counts 1.",
+            plain="weight of each output",
+            minimum=0,
+            soft=(0, 10),
+            step=0.1,
+            needs=("outputs",),
+            unset="every output counts 1",
+            rare=True,
+        ),
+    ] = None
+    weighted_metrics: Annotated[
+        tuple[str, ...],
+        Arg(
+            help="What is measured with sample_weight and class_weight; without them it is what metrics measures.",
+            plain="what is measured with weights",
+            choices=(*METRICS, *SHORT),
+            rare=True,
+        ),
+    ] = ()
+    sample_weight_mode: Annotated[
+        Literal["temporal"] | None,
+        Arg(
+            help="temporal asks for a sample_weight of each step of a sequence and refuses one of each row. Weights "
+            "of steps work without it too.",
+            plain="weights of rows or steps",
+            needs=("steps",),
+            unset="as sample_weight is",
+            rare=True,
+        ),
+    ] = None
 
     def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
-        """Losses and metrics that the targets do not fit."""
-        if self.metrics != "auto" and len(set(self.metrics)) < len(self.metrics):
-            yield "metrics", f"metrics must name each metric once, got {', '.join(self.metrics)}."
+        """Losses and metrics that the targets do not fit, settings that exclude each other."""
+        named = {"metrics": self.metrics if self.metrics != "auto" else (), "weighted_metrics": self.weighted_metrics}
+        for name, metrics in named.items():
+            if len(set(metrics)) < len(metrics):
+                yield name, f"{name} must name each metric once, got {', '.join(metrics)}."
+        clips = [name for name in CLIPS if getattr(self, name) is not None]
+        if len(clips) > 1:
+            yield clips[-1], f"{clips[-1]} must not be set beside {clips[0]}. Only one of {', '.join(CLIPS)} may be."
+        if self.loss_weights and not any(self.loss_weights.values()):
+            yield "loss_weights", f"loss_weights must be above 0 for one output, got {shown(self.loss_weights)}."
         if facts is None:
             return
         loss = resolved_loss(facts.task, facts.class_count, self.loss)
@@ -162,63 +264,17 @@ class CompileArgs(Settings):
             yield "loss", f"loss must compare numbers for a regression, got {loss!r}. Use 'mean_squared_error'."
             return
         target = output_of(facts.task, facts.class_count, self.loss)
-        for metric in self.metrics if self.metrics != "auto" else ():
-            reason = _misfit(full_name(metric), target)
-            if reason is not None:
-                yield "metrics", reason.format(metric=metric, loss=loss)
+        for name, metrics in named.items():
+            for reason in (misfit(full_name(metric), target, metric=metric, loss=loss) for metric in metrics):
+                if reason is not None:
+                    yield name, f"{name} must fit the loss: {reason}"
+        if self.loss_weights and facts.outputs:
+            for output in self.loss_weights.keys() - set(facts.outputs):
+                yield "loss_weights", unknown("output in loss_weights,", output, facts.outputs)
 
 
-def full_name(name: str) -> str:
-    """The long name of a loss or metric: mse is mean_squared_error."""
-    return SHORT.get(name, name)
-
-
-def resolved_loss(task: Task, classes: int | None = None, loss: str = "auto") -> str:
-    """The loss that "auto" means for a task; any other name is itself."""
-    if loss != "auto":
-        return loss
-    if task == "regression":
-        return "mean_squared_error"
-    return "binary_crossentropy" if classes == 2 else "sparse_categorical_crossentropy"
-
-
-def resolved_metrics(task: Task, metrics: tuple[str, ...] | str = "auto") -> tuple[str, ...]:
-    """The metrics that "auto" means for a task; any others are themselves."""
-    if isinstance(metrics, tuple):
-        return metrics
-    return ("mean_absolute_error", "r2_score") if task == "regression" else ("accuracy",)
-
-
-def resolved_learning_rate(optimizer: str, learning_rate: float | None = None) -> float:
-    """The learning rate that is in force when training starts."""
-    return learning_rate if learning_rate is not None else 0.01 if optimizer == "sgd" else 0.001
-
-
-def output_of(task: Task, classes: int | None, loss: str = "auto") -> Output:
-    """What the last layer gives and how the targets are handed over, so that the loss compares like with like."""
-    name = full_name(resolved_loss(task, classes, loss))
-    if task == "regression" or classes is None:
-        return Output(units=1, activation="linear", target="number")
-    if name in INDEX_LOSSES and not (name == "crossentropy" and classes == 2):
-        return Output(units=classes, activation="softmax", target="index")
-    if classes == 2 and name not in ONE_HOT_LOSSES:
-        return Output(units=1, activation="sigmoid", target="index")
-    activation: Any = "sigmoid" if name in SIGN_LOSSES else "softmax"
-    return Output(units=classes, activation=activation, target="one_hot")
-
-
-def _misfit(metric: str, output: Output) -> str | None:
-    """Why a metric cannot be computed with these targets, as a pattern; None if it can."""
-    if metric in ("accuracy", "crossentropy"):
-        return None
-    by_index = output.target == "index" and output.units > 1
-    if metric in INDEX_METRICS and not by_index:
-        return "metrics must fit the loss: {metric!r} needs sparse_categorical_crossentropy, got {loss!r}."
-    if metric not in INDEX_METRICS and by_index:
-        return (
-            "metrics must fit the loss: {metric!r} needs one column per class, got {loss!r}. "
-            "Use accuracy, or the loss categorical_crossentropy."
-        )
-    if metric in ("categorical_accuracy", "top_k_categorical_accuracy") and output.units == 1:
-        return "metrics must fit the loss: {metric!r} needs one column per class, got {loss!r}. Use accuracy."
-    return None
+def optimizer_settings(args: CompileArgs) -> dict[str, Any]:
+    """The settings of the optimizer that are set and have an effect, by the names that it takes."""
+    inert = inert_in(args)
+    changed = changed_in(args)
+    return {name: changed[name] for name in OPTIMIZER_SETTINGS if name in changed and f"compile.{name}" not in inert}

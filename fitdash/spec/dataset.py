@@ -9,9 +9,13 @@ from fitdash.spec.arg import Arg, Condition, Settings
 from fitdash.spec.facts import Facts
 from fitdash.spec.kinds import shown
 
-BUNDLED = ("digits", "wine", "breast_cancer", "iris", "diabetes")
+BUNDLED = ("digits", "wine", "breast_cancer", "iris", "diabetes", "digits_halves", "linnerud")
 TOYS = ("spiral", "moons", "circles", "blobs")
-DATASETS = (*BUNDLED, *TOYS, "upload")
+SEQUENCES = ("regimes",)
+MADE = (*TOYS, *SEQUENCES)
+DATASETS = (*BUNDLED, *MADE, "upload")
+TOGETHER = ("digits_halves", *SEQUENCES)
+"""Data whose columns belong together: none of them can be left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +25,16 @@ class DatasetArgs(Settings):
     section: ClassVar[str] = "data"
     conditions: ClassVar[Mapping[str, Condition]] = {
         "toy": Condition(
-            holds=lambda data, facts: data.name in TOYS,
+            holds=lambda data, facts: data.name in MADE,
             otherwise="No effect: the data chosen by name is not made here.",
         ),
         "toy_classes": Condition(
             holds=lambda data, facts: data.name in ("spiral", "blobs"),
             otherwise="No effect: of the data that name offers only spiral and blobs have a choice of classes.",
+        ),
+        "columns": Condition(
+            holds=lambda data, facts: data.name not in TOGETHER,
+            otherwise="No effect: the columns of the data chosen by name belong together.",
         ),
         "upload": Condition(
             holds=lambda data, facts: data.name == "upload",
@@ -41,7 +49,8 @@ class DatasetArgs(Settings):
     name: Annotated[
         str,
         Arg(
-            help="The data: a real set that comes with fitdash, a toy in two dimensions, or a file of your own.",
+            help="The data: a real set that comes with fitdash, a toy in two dimensions, sequences with a class per "
+            "step, or a file of your own.",
             plain="data",
             choices=DATASETS,
         ),
@@ -71,7 +80,7 @@ class DatasetArgs(Settings):
     noise: Annotated[
         float,
         Arg(
-            help="How far the points are scattered around their shape.",
+            help="How far the points are scattered around their shape, the signal around its course.",
             plain="scatter",
             minimum=0,
             maximum=100,
@@ -108,6 +117,7 @@ class DatasetArgs(Settings):
         Arg(
             help="The columns that the network is given.",
             plain="what to predict from",
+            needs=("columns",),
             unset="every column but the target and the sample_weight",
         ),
     ] = None

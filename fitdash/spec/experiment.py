@@ -78,6 +78,7 @@ class Experiment:
             yield "version", f"version must be {VERSION}, got {shown(self.version)}."
         if facts is not None and isinstance(self.compile, CompileArgs) and isinstance(self.fit, FitArgs):
             yield from self._watching_faults(facts)
+            yield from self._weighting_faults(facts)
 
     def _file_faults(self) -> Iterator[tuple[str, str]]:
         """Callbacks that would write over each other's file."""
@@ -103,12 +104,20 @@ class Experiment:
                 for name in set(args.fields or ()) - {"epoch", *logged, *rate}:
                     yield f"{where}.filepath", unknown(f"{args.speaks_as} field", name, ("epoch", *logged, *rate))
 
+    def _weighting_faults(self, facts: Facts) -> Iterator[tuple[str, str]]:
+        """Weights of rows where weights of steps are asked for."""
+        name = self.fit.sample_weight
+        if self.compile.sample_weight_mode and facts.steps and name is not None and name not in facts.step_weights:
+            rule = "sample_weight must be a weight of each step while sample_weight_mode is temporal"
+            remedy = f"Choose {' or '.join(facts.step_weights)}, or unset sample_weight_mode."
+            yield "fit.sample_weight", f"{rule}, got {shown(name)}. {remedy}"
+
     def logged(self, facts: Facts) -> tuple[str, ...]:
         """Names that the history will have and a callback can watch, in their order.
 
         Those of validation are among them if there is one.
         """
-        names = ("loss", *resolved_metrics(facts.task, sound(self.compile).metrics))
+        names = logged_names(sound(self.compile), facts)
         return names + tuple(f"val_{name}" for name in names) if sound(self.fit).validates else names
 
     def to_dict(self) -> dict[str, Any]:
@@ -164,6 +173,16 @@ class Experiment:
         except (ValueError, TypeError, RecursionError) as error:
             raise SettingError(f"An experiment must be JSON, got {shown(text)}: {error}.") from error
         return cls.from_dict(plain)
+
+
+def logged_names(args: CompileArgs, facts: Facts) -> tuple[str, ...]:
+    """Names in the logs of an epoch, in their order, without those of validation."""
+    metrics, weighted = resolved_metrics(facts.task, args.metrics), args.weighted_metrics
+    found = ["loss", *(f"{output}_loss" for output in facts.outputs)]
+    prefixes = [f"{output}_" for output in facts.outputs] or [""]
+    found += [prefix + name for prefix in prefixes for name in metrics]
+    clashing = [name if name not in metrics else f"weighted_{name}" for name in weighted]
+    return (*found, *(prefix + name for prefix in prefixes for name in clashing))
 
 
 def plan(experiment: Experiment, facts: Facts) -> Plan:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Task = Literal["classification", "regression"]
+STEP_WEIGHTS = ("ramp", "last_steps")
+"""Weights of the steps of a sequence, by name; `fitdash.data.weighing` computes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,25 +17,42 @@ class Facts:
         rows: Samples, before any split.
         task: What is learned: a class or a number.
         classes: Name of each class in the order of its index; None for numbers.
-        counts: Samples of each class.
+        counts: Samples of each class; where each step has a label, samples in which it is the most common one.
+        label_counts: Labels of each class, where a sample has several; None: as `counts`.
         first_rows: Row at which each class comes first.
         last_rows: Row at which each class comes last.
         features: Columns that the network is given.
-        columns: Every column of the data that holds numbers; one of them may be the sample_weight.
-        inputs: Numbers that the network receives for a sample, text columns spread out; None while unknown.
+        columns: Every column of the data that holds numbers.
+        weights: Those that may be the sample_weight: 0 or more in every row, above it in one.
+        step_weights: Names of weights that each step has, the same in every sample.
+        inputs: Numbers that the network receives for a sample, or for a step of it, text columns spread out; None
+            while unknown.
+        steps: Steps of a sample, each with a label; None where a sample is one row of numbers.
+        image: Height and width, where the inputs are the pixels of an image.
+        parts: Name and numbers of each input, where there are several.
+        outputs: Name of each target, where there are several.
         has_feed: The data yields batches itself.
+        validation_rows: Rows of the file that is validated on; None without one.
     """
 
     rows: int
     task: Task = "classification"
     classes: tuple[str, ...] | None = None
     counts: tuple[int, ...] | None = None
+    label_counts: tuple[int, ...] | None = None
     first_rows: tuple[int, ...] | None = None
     last_rows: tuple[int, ...] | None = None
     features: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+    step_weights: tuple[str, ...] = ()
     inputs: int | None = None
+    steps: int | None = None
+    image: tuple[int, int] | None = None
+    parts: tuple[tuple[str, int], ...] = ()
+    outputs: tuple[str, ...] = ()
     has_feed: bool = False
+    validation_rows: int | None = None
 
     @property
     def class_count(self) -> int | None:

@@ -289,9 +289,10 @@ def _against(fit: FitArgs, facts: Facts) -> Iterator[tuple[str, str]]:
         if strange:
             limit = facts.class_count - 1
             yield "class_weight", f"class_weight must name classes from 0 to {limit}, got {listed(strange)}."
-    if fit.sample_weight is not None and facts.columns and fit.sample_weight not in facts.columns:
-        known = ", ".join(facts.columns[:20])
-        yield "sample_weight", f"sample_weight must name a column, got {shown(fit.sample_weight)}. Columns: {known}."
+    known = (*facts.step_weights, *facts.weights)
+    if fit.sample_weight is not None and fit.sample_weight not in known:
+        rule = "sample_weight must name a column of numbers from 0 up"
+        yield "sample_weight", f"{rule}, got {shown(fit.sample_weight)}. Known: {', '.join(known[:20]) or 'none'}."
 
 
 @dataclass(frozen=True, kw_only=True)

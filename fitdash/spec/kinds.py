@@ -37,7 +37,7 @@ def expected(annotation: Any) -> str:
 
 
 def base_of(annotation: Any) -> str:
-    """The kind of widget a type asks for: bool, int, float, str, choice, names, weights or settings."""
+    """The kind of widget a type asks for: bool, int, float, str, choice, names, weights, shares or settings."""
     kinds = [_kind(one) for one in alternatives(annotation)]
     plain = [kind for kind in kinds if kind not in ("", "choice")]
     if "choice" in kinds and plain in ([], ["bool"]):
@@ -81,7 +81,7 @@ def _phrases(kind: Any) -> list[str]:
     if get_origin(kind) is tuple:
         return [{int: "a list of integers", str: "a list of names"}.get(get_args(kind)[0], "a list")]
     if get_origin(kind) is not None:
-        return ["a table of class indices and weights"]
+        return [f"a table of {'class indices' if get_args(kind)[0] is int else 'names'} and weights"]
     names = {int: "an integer", float: "a number", str: "text", type(None): "None"}
     return ["True", "False"] if kind is bool else [names.get(kind, f"a {getattr(kind, '__name__', kind)}")]
 
@@ -92,7 +92,7 @@ def _kind(one: Any) -> str:
     if get_origin(one) is tuple:
         return "names"
     if get_origin(one) is not None:
-        return "weights"
+        return "weights" if get_args(one)[0] is int else "shares"
     if is_dataclass(one):
         return "settings"
     return {bool: "bool", int: "int", float: "float", str: "str"}.get(one, "")

@@ -1,12 +1,15 @@
 """The settings of a network preset, and its size."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from fitdash.spec.arg import Arg, Settings
+from fitdash.spec.arg import Arg, Condition, Settings
 from fitdash.spec.facts import Facts
+from fitdash.spec.kinds import shown
+from fitdash.spec.shape import Shape, kinds_for, shape_of, what_is_it
 
+RECURRENT = ("gru", "lstm")
 MOST_PARAMETERS = 100_000_000  # with gradients and two moments each, 1.6 GB
 
 
@@ -15,15 +18,26 @@ class NetworkArgs(Settings):
     """Which network is built, and how large."""
 
     section: ClassVar[str] = "network"
+    conditions: ClassVar[Mapping[str, Condition]] = {
+        "bends": Condition(
+            holds=lambda network, facts: resolved_kind(network.kind, facts) not in RECURRENT,
+            otherwise="No effect: kind is recurrent, and its units have bends of their own.",
+        )
+    }
 
     kind: Annotated[
-        Literal["mlp"],
-        Arg(help="The family of networks: mlp is a stack of fully connected layers.", plain="family"),
-    ] = "mlp"
+        Literal["auto", "mlp", "cnn", "gru", "lstm", "branches", "heads"],
+        Arg(
+            help="The family of networks: mlp is a stack of fully connected layers, cnn looks at an image through "
+            "small windows, gru and lstm go through the steps of a sequence and remember, branches has a stack for "
+            "each of several inputs, heads an output for each of several targets. auto takes what fits the data.",
+            plain="family",
+        ),
+    ] = "auto"
     width: Annotated[
         int,
         Arg(
-            help="Units in each hidden layer.",
+            help="Units in each hidden layer; in a cnn channels.",
             plain="units per layer",
             minimum=1,
             maximum=65_536,
@@ -35,7 +49,7 @@ class NetworkArgs(Settings):
     depth: Annotated[
         int,
         Arg(
-            help="Number of hidden layers; with 0 the network is linear.",
+            help="Number of hidden layers, in branches of each branch; with 0 the network is linear.",
             plain="hidden layers",
             minimum=0,
             maximum=1000,
@@ -50,6 +64,7 @@ class NetworkArgs(Settings):
             help="What each hidden unit does to its sum; linear makes the whole network linear.",
             plain="bend of each unit",
             vary=True,
+            needs=("bends",),
         ),
     ] = "relu"
     dropout: Annotated[
@@ -70,15 +85,85 @@ class NetworkArgs(Settings):
     ] = 0.0
 
     def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
-        """A network that would not fit into memory."""
-        inputs, outputs = (facts.inputs or 1, facts.class_count or 1) if facts is not None else (1, 1)
-        count = parameters_of(self, inputs, outputs)
+        """A network that does not fit the data, or not into memory."""
+        fitting = kinds_for(facts)
+        if facts is not None and self.kind not in ("auto", *fitting):
+            what = f"kind must be {' or '.join(map(repr, ('auto', *fitting)))} for {what_is_it(facts)}"
+            yield "kind", f"{what}, got {shown(self.kind)}."
+            return
+        count = parameters_of(self, shape_of(facts))
         if count > MOST_PARAMETERS:
             most = f"{MOST_PARAMETERS:,} parameters"
             yield "width", f"width and depth must give at most {most}, got {count:,}. Lower one of them."
 
 
-def parameters_of(network: NetworkArgs, inputs: int, outputs: int) -> int:
+def resolved_kind(kind: str, facts: Facts | Shape | None) -> str:
+    """The kind that "auto" means for the data; any other is itself."""
+    return kind if kind != "auto" else kinds_for(facts)[0]
+
+
+def parameters_of(network: NetworkArgs, shape: Shape) -> int:
     """Parameters of the network: weights and biases of all its layers."""
-    sizes = [inputs, *[network.width] * network.depth, outputs]
+    return _COUNTS[resolved_kind(network.kind, shape)](network, shape)
+
+
+def pooled(image: tuple[int, int], depth: int) -> list[tuple[int, int]]:
+    """Height and width after each convolution of a cnn: halved while both stay at least 2."""
+    sizes = [image]
+    for _ in range(depth):
+        height, width = sizes[-1]
+        sizes.append((height // 2, width // 2) if min(height, width) >= 4 else (height, width))
+    return sizes[1:]
+
+
+def _dense(*sizes: int) -> int:
     return sum((before + 1) * after for before, after in zip(sizes, sizes[1:], strict=False))
+
+
+def _mlp(network: NetworkArgs, shape: Shape) -> int:
+    return _dense(shape.inputs, *[network.width] * network.depth, shape.units)
+
+
+def _cnn(network: NetworkArgs, shape: Shape) -> int:
+    image = shape.image or (1, shape.inputs)
+    if not network.depth:
+        return _dense(image[0] * image[1], shape.units)
+    first, others = _dense(9, network.width), _dense(9 * network.width, network.width)
+    height, width = pooled(image, network.depth)[-1]
+    return first + (network.depth - 1) * others + _dense(height * width * network.width, shape.units)
+
+
+def _recurrent(gates: int) -> "Count":
+    def count(network: NetworkArgs, shape: Shape) -> int:
+        if not network.depth:
+            return _dense(shape.inputs, shape.units)
+        width = network.width
+        first, others = (gates * width * (size + width + 2) for size in (shape.inputs, width))
+        return first + (network.depth - 1) * others + _dense(width, shape.units)
+
+    return count
+
+
+def _branches(network: NetworkArgs, shape: Shape) -> int:
+    if not network.depth:
+        return _dense(shape.inputs, shape.units)
+    layers = [network.width] * network.depth
+    together = len(shape.parts) * network.width
+    return sum(_dense(size, *layers) for _, size in shape.parts) + _dense(together, network.width, shape.units)
+
+
+def _heads(network: NetworkArgs, shape: Shape) -> int:
+    last = network.width if network.depth else shape.inputs
+    trunk = _dense(shape.inputs, *[network.width] * network.depth)
+    return trunk + len(shape.outputs) * _dense(last, shape.units)
+
+
+Count = Callable[[NetworkArgs, Shape], int]
+_COUNTS: dict[str, Count] = {
+    "mlp": _mlp,
+    "cnn": _cnn,
+    "gru": _recurrent(3),
+    "lstm": _recurrent(4),
+    "branches": _branches,
+    "heads": _heads,
+}

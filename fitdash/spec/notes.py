@@ -10,10 +10,12 @@ from fitdash.spec.experiment import SECTIONS, Experiment, plan
 from fitdash.spec.facts import Facts, balanced
 from fitdash.spec.fit import parts_of
 from fitdash.spec.network import parameters_of
+from fitdash.spec.shape import shape_of
 
 MANY_PARAMETERS = 2_000_000
 MANY_CLASSES = 50
 HUGE_RATIO = 100
+FROM_0_UP = ("poisson", "mean_squared_logarithmic_error", "mean_absolute_percentage_error")
 STRATIFY = "Use validation_data with stratified rows."
 
 
@@ -113,13 +115,13 @@ def _weighting(experiment: Experiment, facts: Facts) -> Remarks:
 def _columns(experiment: Experiment, facts: Facts) -> Remarks:
     column = experiment.fit.sample_weight
     if column is not None and column in (experiment.data.features or ()):
-        yield "fit.sample_weight", f"{column} is the sample_weight and a feature too: the network sees it."
+        yield "fit.sample_weight", f"{column} is the sample_weight, so it is left out of x."
     if (facts.class_count or 0) > MANY_CLASSES:
         yield "data.target", f"The target has {facts.class_count} classes. Is it a number? Then set task to regression."
 
 
 def _network(experiment: Experiment, facts: Facts) -> Remarks:
-    count = parameters_of(experiment.network, facts.inputs or 1, facts.class_count or 1)
+    count = parameters_of(experiment.network, shape_of(facts))
     if count > MANY_PARAMETERS:
         yield "network.width", f"The network has {count:,} parameters: an epoch will take its time."
 
@@ -129,6 +131,15 @@ def _metrics(experiment: Experiment, facts: Facts) -> Remarks:
     for metric in given if given != "auto" else ():
         if facts.task == "regression" and full_name(metric) in CLASS_METRICS:
             yield "compile.metrics", f"{metric} counts classes, but the target is a number."
+
+
+def _loss(experiment: Experiment, facts: Facts) -> Remarks:
+    loss = full_name(experiment.compile.loss)
+    if facts.task == "regression" and loss in FROM_0_UP:
+        yield "compile.loss", f"{loss} compares numbers from 0 up, but half of the standardised target is below 0."
+    weighed = experiment.fit.sample_weight is not None or experiment.fit.class_weight is not None
+    if experiment.compile.weighted_metrics and not weighed:
+        yield "compile.weighted_metrics", "Neither sample_weight nor class_weight is set: they equal metrics."
 
 
 def _callbacks(experiment: Experiment, facts: Facts) -> Remarks:
@@ -171,5 +182,6 @@ REMARKS: tuple[Callable[[Experiment, Facts], Remarks], ...] = (
     _columns,
     _network,
     _metrics,
+    _loss,
     _callbacks,
 )

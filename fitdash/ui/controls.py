@@ -271,6 +271,17 @@ def _class_numbers(key: str, around: Around) -> None:
         st.number_input(f"{index}: {escaped(name)}", value=1.0, key=f"{key}.{index}", **step)
 
 
+def _output_numbers(key: str, around: Around) -> None:
+    """The weight of each output, where they are custom."""
+    names = around.facts.outputs if around.facts is not None else ()
+    st.session_state[f"{key}.names"] = list(names)
+    if st.session_state.get(key) != "custom":
+        return
+    step: dict[str, Any] = {"step": 0.1, "format": "%.6g", "bind": "query-params"}
+    for name in names:
+        st.number_input(escaped(name), value=1.0, key=f"{key}.{name}", **step)
+
+
 def _hold_out(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
     """Which rows are held out."""
     choices = [UNSET, *settings_of(HoldOut)["kind"].choices]
@@ -283,7 +294,11 @@ def _share(key: str, around: Around) -> None:
         control(settings_of(HoldOut)["share"], f"{key}.share", around)
 
 
-DETAILS: dict[str, Callable[[str, Around], None]] = {"weights": _class_numbers, "settings": _share}
+DETAILS: dict[str, Callable[[str, Around], None]] = {
+    "weights": _class_numbers,
+    "shares": _output_numbers,
+    "settings": _share,
+}
 DRAWERS: dict[str, Callable[[Setting, str, Around, dict[str, Any]], None]] = {
     "bool": _choice,
     "choice": _choice,
@@ -292,5 +307,6 @@ DRAWERS: dict[str, Callable[[Setting, str, Around, dict[str, Any]], None]] = {
     "names": _names,
     "str": _column,
     "weights": _weights,
+    "shares": _weights,
     "settings": _hold_out,
 }

@@ -52,7 +52,7 @@ def _look(key: str, _args: DatasetArgs) -> Look:
     except FitdashError as error:
         return Look(problems=tuple(str(error).splitlines()), columns=_columns_of(_args))
     columns = tuple(str(name) for name in dataset.table.columns)
-    features = tuple(name for name in columns if name != dataset.target_name)
+    features = tuple(name for name in columns if name not in dataset.predicted)
     alone = replace(dataset, table=dataset.table[[dataset.target_name]], inputs=())
     return Look(
         facts=facts,

@@ -1,6 +1,6 @@
 """What follows from the settings and the data together: names that a history will have, what None comes to."""
 
-from fitdash.spec.compile import resolved_learning_rate, resolved_metrics
+from fitdash.spec.compile import resolved_learning_rate
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.plan import plan_of
@@ -9,9 +9,7 @@ from fitdash.ui.words import number
 
 def monitors(experiment: Experiment, facts: Facts | None) -> list[str]:
     """loss and the metrics, and the same with val_ where something is held out."""
-    task = facts.task if facts is not None else "classification"
-    names = ["loss", *resolved_metrics(task, experiment.compile.metrics)]
-    return [*names, *(f"val_{name}" for name in names)] if experiment.fit.validates else names
+    return list(experiment.logged(facts or Facts(rows=1)))
 
 
 def unset_in(experiment: Experiment, facts: Facts | None, target: str) -> dict[str, str]:

@@ -44,7 +44,7 @@ def linked(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
     return {
         key: _words(key, value)
         for key, value in values.items()
-        if value is not None and not key.endswith(".count") and value != defaults.get(key)
+        if value is not None and not key.endswith((".count", ".names")) and value != defaults.get(key)
     }
 
 

@@ -13,6 +13,7 @@ from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
 from fitdash.spec.network import NetworkArgs, parameters_of
 from fitdash.spec.notes import notes_in
+from fitdash.spec.shape import shape_of
 from fitdash.spec.space import varying
 from fitdash.ui import cards, datasets, several, strip
 from fitdash.ui.changes import Live
@@ -91,7 +92,7 @@ def _judged(experiment: Experiment, live: Live, continues: bool) -> tuple[Draft,
     columns = {
         "data.features": loaded.features,
         "data.target": loaded.columns,
-        "fit.sample_weight": loaded.facts.columns if loaded.facts else (),
+        "fit.sample_weight": (*loaded.facts.step_weights, *loaded.facts.weights) if loaded.facts else (),
     }
     around = Around(
         problems=problems,
@@ -178,7 +179,7 @@ def _network_line(experiment: Experiment, facts: Facts | None) -> str:
     if facts is None or facts.inputs is None or not isinstance(net.width, int) or not isinstance(net.depth, int):
         return line
     units = output_of(facts.task, facts.class_count, experiment.compile.loss).units
-    return f"{line} · {number(parameters_of(net, facts.inputs, units))} parameters"
+    return f"{line} · {number(parameters_of(net, shape_of(facts, units)))} parameters"
 
 
 def _help_of(name: str) -> str:

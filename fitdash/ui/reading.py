@@ -98,6 +98,14 @@ def _read_weights(setting: Setting, key: str, get: Get) -> Any:
     return {index: weight for index, weight in given.items() if weight not in (None, 1)} or None
 
 
+def _read_shares(setting: Setting, key: str, get: Get) -> Any:
+    """None, or the numbers of the outputs that do not weigh 1."""
+    if get(key, UNSET) != "custom":
+        return None
+    given = {name: get(f"{key}.{name}", 1.0) for name in get(f"{key}.names", ())}
+    return {name: weight for name, weight in given.items() if weight not in (None, 1)} or None
+
+
 def _read_hold_out(setting: Setting, key: str, get: Get) -> HoldOut | None:
     """None, or which rows and how many."""
     kind = get(key, UNSET)
@@ -105,7 +113,7 @@ def _read_hold_out(setting: Setting, key: str, get: Get) -> HoldOut | None:
     return None if kind == UNSET else HoldOut(kind=kind, share=share)
 
 
-READERS = {"names": _read_names, "weights": _read_weights, "settings": _read_hold_out}
+READERS = {"names": _read_names, "weights": _read_weights, "shares": _read_shares, "settings": _read_hold_out}
 OPTIONS: dict[str, Callable[[], Any]] = {
     "fit.verbose": lambda: options.fit_verbose,
     "fit.view_metrics": lambda: options.view_metrics,
@@ -153,8 +161,14 @@ def _write_weights(setting: Setting, key: str, value: Any) -> dict[str, Any]:
     return {key: "custom", f"{key}.count": max(value, default=-1) + 1, **numbers}
 
 
+def _write_shares(setting: Setting, key: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {key: UNSET}
+    return {key: "custom", f"{key}.names": list(value)} | {f"{key}.{name}": float(w) for name, w in value.items()}
+
+
 def _write_hold_out(setting: Setting, key: str, value: Any) -> dict[str, Any]:
     return {key: UNSET} if value is None else {key: value.kind, f"{key}.share": float(value.share)}
 
 
-WRITERS = {"names": _write_names, "weights": _write_weights, "settings": _write_hold_out}
+WRITERS = {"names": _write_names, "weights": _write_weights, "shares": _write_shares, "settings": _write_hold_out}

@@ -9,7 +9,7 @@ from fitdash.data import builtin
 from fitdash.data.catalogue import load_dataset
 from fitdash.data.dataset import make_dataset
 from fitdash.data.encoded import encoded
-from fitdash.data.holdout import balanced_weights
+from fitdash.data.weighing import balanced_weights
 from fitdash.errors import DataError, SettingError
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from fitdash.data.dataset import make_dataset
-from fitdash.data.holdout import balanced_weights, row_weights, split_rows
+from fitdash.data.holdout import split_rows
 from fitdash.errors import DataError
 from fitdash.spec.fit import FitArgs, HoldOut, parts_of
 
@@ -69,31 +69,3 @@ def test_stratified_rows_hold_the_same_share_of_every_class_and_of_every_size():
 def test_a_part_without_rows_is_refused():
     with pytest.raises(DataError, match="validation_split must leave rows on both sides, got 0 and 4 rows."):
         split_rows(classes(4), FitArgs(validation_split=0.9), seed=0)
-
-
-def test_balanced_weights_come_from_the_training_rows():
-    assert balanced_weights(classes(), np.arange(40)) == {0: 40 / (2 * 36), 1: 40 / (2 * 4)}
-
-
-def test_a_column_weighs_the_rows():
-    data = make_dataset("t", pd.DataFrame({"w": [1, 0, 2.5], "y": [0, 1, 0]}), "y", "classification")
-
-    assert row_weights(data, "w").tolist() == [1, 0, 2.5]
-
-
-@pytest.mark.parametrize(
-    ("weights", "column", "expected"),
-    [
-        ([1.0, 2.0], "v", "sample_weight must name a column of numbers, got 'v'. Columns: w."),
-        ([1.0, -2.0], "w", "sample_weight must be 0 or more in every row, got -2 in row 2 of 'w'."),
-        ([np.nan, 2.0], "w", "sample_weight must be 0 or more in every row, got nan in row 1 of 'w'."),
-        ([0.0, 0.0], "w", "sample_weight must be above 0 in one row, got only 0 in 'w'."),
-    ],
-)
-def test_weights_that_cannot_be_are_refused_in_words(weights, column, expected):
-    data = make_dataset("t", pd.DataFrame({"w": weights, "y": [0, 1]}), "y", "classification")
-
-    with pytest.raises(DataError) as caught:
-        row_weights(data, column)
-
-    assert str(caught.value) == expected

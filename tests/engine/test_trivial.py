@@ -64,3 +64,23 @@ def test_one_column_per_class_is_answered_by_the_share_of_each():
 
     assert found["categorical_accuracy"]["value"] == pytest.approx(1 / 3)
     assert found["loss"]["value"] == pytest.approx(np.log(3), rel=1e-5)
+
+
+def test_the_labels_of_all_steps_are_answered_by_their_shares():
+    data = data_of("regimes", FitArgs(validation_split=0.25))
+    shares = np.bincount(data.y[data.validation].ravel()) / data.y[data.validation].size
+
+    found = trivial_answers(data, "sparse_categorical_crossentropy", ["accuracy"])
+
+    assert found["accuracy"]["value"] == pytest.approx(shares.max())
+    assert found["loss"]["value"] == pytest.approx(-(shares * np.log(shares)).sum(), rel=1e-5)
+
+
+def test_each_of_several_targets_has_its_own_mean():
+    data = data_of("linnerud")
+
+    found = trivial_answers(data, "mean_squared_error", ["r2_score"], {"Waist": 0.0})
+
+    assert found["Pulse_loss"] == {"text": "always the mean", "value": pytest.approx(1, rel=1e-5)}
+    assert found["loss"]["value"] == pytest.approx(2, rel=1e-5)
+    assert found["Weight_r2_score"]["value"] == pytest.approx(0, abs=1e-5)

@@ -5,6 +5,7 @@ from fitdash.spec.compile import (
     CompileArgs,
     Output,
     full_name,
+    optimizer_settings,
     output_of,
     resolved_learning_rate,
     resolved_loss,
@@ -125,9 +126,69 @@ def test_what_fits_the_targets_is_no_problem(given, facts):
     assert problems_in(CompileArgs(**given), facts) == []
 
 
-def test_momentum_needs_sgd():
-    assert list(inert_in(CompileArgs())) == ["compile.momentum"]
-    assert inert_in(CompileArgs(optimizer="sgd")) == {}
+@pytest.mark.parametrize(
+    ("optimizer", "off"),
+    [
+        ("sgd", {"nesterov", "rho", "beta_1", "beta_2"}),
+        ("adam", {"momentum", "nesterov", "rho"}),
+        ("rmsprop", {"nesterov", "beta_1", "beta_2"}),
+        ("adagrad", {"momentum", "nesterov", "rho", "beta_1", "beta_2"}),
+    ],
+)
+def test_settings_of_another_optimizer_are_without_effect(optimizer, off):
+    assert {where.removeprefix("compile.") for where in inert_in(CompileArgs(optimizer=optimizer))} == off
+
+
+def test_nesterov_needs_a_momentum():
+    assert "compile.nesterov" not in inert_in(CompileArgs(optimizer="sgd", momentum=0.9))
+
+
+def test_only_settings_with_an_effect_are_given_to_the_optimizer():
+    args = CompileArgs(optimizer="rmsprop", rho=0.8, momentum=0.5, nesterov=True, beta_1=0.5, clipnorm=1.0)
+
+    assert optimizer_settings(args) == {"momentum": 0.5, "rho": 0.8, "clipnorm": 1.0}
+    assert optimizer_settings(CompileArgs(momentum=0.9)) == {}
+
+
+def test_gradients_are_clipped_in_one_way():
+    (problem,) = problems_in(CompileArgs(clipnorm=1.0, clipvalue=0.5))
+
+    assert problem.where == "compile.clipvalue"
+    assert problem.text == (
+        "clipvalue must not be set beside clipnorm. Only one of clipnorm, global_clipnorm, clipvalue may be."
+    )
+
+
+TARGETS = Facts(rows=20, task="regression", outputs=("Weight", "Waist"))
+STEPS = Facts(rows=20, classes=("a", "b"), steps=9)
+
+
+def test_weights_of_outputs_name_outputs():
+    texts = [problem.text for problem in problems_in(CompileArgs(loss_weights={"Wait": 2.0}), TARGETS)]
+
+    assert texts == ["Unknown output in loss_weights, 'Wait'. Did you mean 'Waist'? Known: Weight, Waist."]
+    assert problems_in(CompileArgs(loss_weights={"Waist": 2.0}), TARGETS) == []
+    assert len(problems_in(CompileArgs(loss_weights={"Waist": 0.0}), TARGETS)) == 1
+    assert len(problems_in(CompileArgs(loss_weights={"Waist": -1.0}), TARGETS)) == 1
+
+
+def test_what_several_outputs_and_steps_are_needed_for_is_inert_without_them():
+    one = inert_in(CompileArgs(), Facts(rows=20))
+
+    assert one["compile.loss_weights"] == "No effect: the data has one target, so there is one loss."
+    assert one["compile.sample_weight_mode"] == "No effect: y has no steps that could be weighed."
+    assert "compile.loss_weights" not in inert_in(CompileArgs(), TARGETS)
+    assert "compile.sample_weight_mode" not in inert_in(CompileArgs(), STEPS)
+
+
+def test_weighted_metrics_must_fit_as_metrics_do():
+    three = Facts(rows=150, classes=("a", "b", "c"))
+
+    (problem,) = problems_in(CompileArgs(weighted_metrics=("precision",)), three)
+    (twice,) = problems_in(CompileArgs(weighted_metrics=("accuracy", "accuracy")))
+
+    assert problem.where == twice.where == "compile.weighted_metrics"
+    assert problem.text.startswith("weighted_metrics must fit the loss: 'precision' needs one column per class")
 
 
 def test_short_names_have_a_long_one():

@@ -21,7 +21,7 @@ from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
 from fitdash.spec.notes import notes_in
 
-IRIS = Facts(rows=150, classes=("a", "b", "c"), counts=(50, 50, 50), columns=("w",), inputs=4)
+IRIS = Facts(rows=150, classes=("a", "b", "c"), counts=(50, 50, 50), columns=("w",), weights=("w",), inputs=4)
 FULL = Experiment(
     data=DatasetArgs(name="upload", content="ab" * 32, filename="ä .csv", target="y", features=("x", "z")),
     network=NetworkArgs(width=8, depth=1, dropout=0.25),

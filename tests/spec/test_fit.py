@@ -9,8 +9,9 @@ IRIS = Facts(
     classes=("setosa", "versicolor", "virginica"),
     counts=(50, 50, 50),
     columns=("length", "width", "trust"),
+    weights=("length", "trust"),
 )
-PRICES = Facts(rows=100, task="regression", columns=("area",))
+PRICES = Facts(rows=100, task="regression", columns=("area",), weights=("area",))
 REFERENCE = (
     *("object", "x", "y", "batch_size", "epochs", "verbose", "callbacks", "view_metrics", "validation_split"),
     *("validation_data", "shuffle", "class_weight", "sample_weight", "initial_epoch", "steps_per_epoch"),
@@ -138,7 +139,7 @@ def test_what_stops_a_run_without_knowing_the_data(given, text):
         (
             {"sample_weight": "trusty"},
             "fit.sample_weight",
-            "sample_weight must name a column, got 'trusty'. Columns: length, width, trust.",
+            "sample_weight must name a column of numbers from 0 up, got 'trusty'. Known: length, trust.",
         ),
     ],
 )

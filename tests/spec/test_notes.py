@@ -17,9 +17,10 @@ SORTED = Facts(
     first_rows=(0, 50, 100),
     last_rows=(49, 99, 149),
     columns=("x", "w"),
+    weights=("w",),
     inputs=4,
 )
-NUMBER = Facts(rows=100, task="regression", columns=("x", "w"))
+NUMBER = Facts(rows=100, task="regression", columns=("x", "w"), weights=("w",))
 STRATIFY = "Use validation_data with stratified rows."
 
 
@@ -128,7 +129,7 @@ def test_nothing_is_said_about_a_setting_without_effect():
             Experiment(data=DatasetArgs(features=("x", "w")), fit=FitArgs(sample_weight="w")),
             SORTED,
             "fit.sample_weight",
-            "w is the sample_weight and a feature too: the network sees it.",
+            "w is the sample_weight, so it is left out of x.",
         ),
         (
             Experiment(network=NetworkArgs(width=2000)),

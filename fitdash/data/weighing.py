@@ -1,0 +1,59 @@
+"""How much rows, steps and classes count, from a column or a name."""
+
+from typing import Any
+
+import numpy as np
+
+from fitdash.data.dataset import Dataset
+from fitdash.errors import DataError
+from fitdash.spec.facts import STEP_WEIGHTS, balanced
+
+Array = np.ndarray[Any, Any]
+
+
+def weights_of(dataset: Dataset, name: str) -> Array:
+    """How much each row counts, (n,) float32; or each step of it, (n, steps).
+
+    Args:
+        dataset: The data.
+        name: A column, or of sequences "ramp" (from little at the first step to 1 at the last) or "last_steps" (the
+            last third of the steps alone).
+
+    Raises:
+        DataError: the column is not there, or holds anything but numbers from 0 up, one of them above it.
+    """
+    if not dataset.steps or name not in STEP_WEIGHTS or name in dataset.numeric_columns:
+        return row_weights(dataset, name)
+    return np.tile(step_weights(name, dataset.steps), (len(dataset), 1))
+
+
+def row_weights(dataset: Dataset, column: str) -> Array:
+    """How much each row counts, (n,) float32.
+
+    Raises:
+        DataError: the column is not there, or holds anything but numbers from 0 up, one of them above it.
+    """
+    if column not in dataset.numeric_columns:
+        known = ", ".join(dataset.numeric_columns[:20])
+        raise DataError(f"sample_weight must name a column of numbers, got {column!r}. Columns: {known}.")
+    weights = dataset.table[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        value, row = weights[bad[0]], bad[0] + 1
+        raise DataError(f"sample_weight must be 0 or more in every row, got {value:g} in row {row} of {column!r}.")
+    if not weights.any():
+        raise DataError(f"sample_weight must be above 0 in one row, got only 0 in {column!r}.")
+    return np.asarray(weights, dtype=np.float32)
+
+
+def step_weights(name: str, steps: int) -> Array:
+    """(steps,) float32, the same for every row."""
+    place = np.arange(1, steps + 1)
+    weights = place / steps if name == "ramp" else place > steps - max(1, steps // 3)
+    return np.asarray(weights, dtype=np.float32)
+
+
+def balanced_weights(dataset: Dataset, train: Array) -> dict[int, float]:
+    """Weight of each class, so that all classes count the same among the labels of the training rows."""
+    counts = np.bincount(dataset.labels[train].ravel(), minlength=len(dataset.classes or ()))
+    return balanced(tuple(int(count) for count in counts))
