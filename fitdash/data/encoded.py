@@ -66,7 +66,7 @@ class Encoded:
     def trained_on(self) -> tuple[Any, Any]:
         """x and y of the training rows, as `fit` takes them."""
         held = self.validation_data is not None or not len(self.validation)
-        return (self.x, self.y) if held else (self.x[self.train], self.y[self.train])
+        return (self.x, self.y) if held else (picked(self.x, self.train), picked(self.y, self.train))
 
     def looked_at(self, most: int) -> tuple[Array, Any]:
         """Rows by which people judge what was learned, at most so many: those held out, else those trained on.

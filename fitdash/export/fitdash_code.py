@@ -15,7 +15,7 @@ from fitdash.export.script import (
     validation,
 )
 from fitdash.export.writing import call, joined, listed, named, python
-from fitdash.spec.compile import CompileArgs
+from fitdash.spec.compile import CompileArgs, optimizer_settings
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 
@@ -84,13 +84,6 @@ def compile_arguments(recipe: Recipe) -> list[str]:
         f"loss={python(recipe.loss)}",
         *([f"metrics={listed([python(name) for name in recipe.metrics])}"] if recipe.metrics else []),
     ]
-
-
-def optimizer_settings(compiled: CompileArgs) -> dict[str, Any]:
-    """The settings of the optimizer that are set."""
-    chosen = {"learning_rate": compiled.learning_rate, "weight_decay": compiled.weight_decay}
-    chosen |= {"momentum": compiled.momentum or None} if compiled.optimizer == "sgd" else {}
-    return {name: value for name, value in chosen.items() if value is not None}
 
 
 def fit_arguments(recipe: Recipe, changes: Sequence[Mapping[str, Any]] = ()) -> list[str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from fitdash.export.fitdash_code import optimizer_settings
 from fitdash.export.recipe import Recipe, recipe_of
 from fitdash.export.script import (
     callback_arguments,
@@ -19,7 +18,7 @@ from fitdash.export.script import (
 )
 from fitdash.export.writing import call, joined, listed, named, python
 from fitdash.spec.callbacks import CallbackArgs, ModelCheckpointArgs
-from fitdash.spec.compile import full_name
+from fitdash.spec.compile import full_name, optimizer_settings
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs, HoldOut

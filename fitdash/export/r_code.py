@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from fitdash.export.fitdash_code import optimizer_settings
 from fitdash.export.recipe import Recipe, recipe_of
 from fitdash.export.schedules import r_schedule
 from fitdash.export.script import callback_settings, fit_settings
 from fitdash.export.writing import call, r, r_named
 from fitdash.spec.arg import changed_in
 from fitdash.spec.callbacks import CallbackArgs, LearningRateSchedulerArgs
+from fitdash.spec.compile import optimizer_settings
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 

@@ -15,6 +15,10 @@ from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
 
+UNSAID = ("regimes", "digits_halves", "linnerud")
+"""Data whose networks are no plain stack."""
+SAYABLE = ("optimizer", "learning_rate", "weight_decay", "momentum", "loss", "metrics")
+"""Settings of compile that are written as code."""
 SMALL = NetworkArgs(width=6, depth=1)
 
 
@@ -50,7 +54,7 @@ def recipes(uploads):
     net = NetworkArgs(width=5, depth=3, activation="tanh", dropout=0.3)
     mine = upload(uploads)
     return {
-        **{name: recipe(name, epochs=2, validation_split=0.2) for name in (*BUNDLED, *TOYS)},
+        **{name: recipe(name, epochs=2, validation_split=0.2) for name in (*BUNDLED, *TOYS) if name not in UNSAID},
         "defaults": Experiment(data=DatasetArgs(name="iris")),
         "toy_settings": recipe(DatasetArgs(name="spiral", samples=200, noise=0.3, classes=4, order="sorted")),
         "upload": recipe(mine, validation_data=HoldOut(share=0.25)),

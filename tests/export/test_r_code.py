@@ -11,10 +11,11 @@ from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.r_code import r_code
 from fitdash.export.recipe import recipe_of
 from fitdash.pasted.reading import read_pasted
-from fitdash.spec.arg import problems_in
+from fitdash.spec.arg import problems_in, settings_of
+from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.network import NetworkArgs
-from tests.export.recipes import recipe, recipes
+from tests.export.recipes import SAYABLE, UNSAID, recipe, recipes
 from tests.ui.experiments import drawn
 
 
@@ -40,11 +41,22 @@ def told(experiment, facts):
     return replace(said.experiment, compile=compiled, network=network, fit=fit, data=data)
 
 
+def sayable(experiment):
+    """The experiment without what is not written as code."""
+    unsaid = {name: setting.default for name, setting in settings_of(CompileArgs).items() if name not in SAYABLE}
+    network = replace(experiment.network, kind="auto")
+    return replace(experiment, network=network, compile=replace(experiment.compile, **unsaid))
+
+
 def by_chance(dice):
     """A random experiment without problems, and its data in numbers."""
     while True:
-        one = drawn(dice)
-        if one.data.name != "upload" and not problems_in(one) and not problems_in(one, facts := facts_of(one)):
+        one = sayable(drawn(dice))
+        if (
+            one.data.name not in ("upload", *UNSAID)
+            and not problems_in(one)
+            and not problems_in(one, facts := facts_of(one))
+        ):
             return one, facts
 
 
