@@ -14,12 +14,17 @@ from fitdash.ui.resources import desk
 from tests.pages.conftest import charts, texts, until, wait_for
 
 
+def downloads(page):
+    """Labels of the buttons that give something of the run."""
+    return [button.label for button in page.get("download_button") if "history" in button.label]
+
+
 def test_before_the_first_run_a_finished_example_is_drawn_and_marked(open_page):
     page = open_page()
 
     assert "Example: a finished run on digits" in texts(page)
     assert charts(page) == ["loss", "accuracy"]
-    assert not page.get("download_button")
+    assert downloads(page) == []
 
 
 def test_fit_trains_what_the_form_says_and_the_page_shows_it(open_page):
@@ -46,10 +51,7 @@ def test_the_downloads_are_the_history_number_for_number(open_page):
 
     table = pd.read_csv(io.StringIO(history_csv(desk().store, run.uid)))
 
-    assert [button.label for button in page.get("download_button")] == [
-        "Download history (CSV)",
-        "Download history (JSON)",
-    ]
+    assert downloads(page) == ["Download history (CSV)", "Download history (JSON)"]
     assert table["epoch"].tolist() == [1, 2, 3]
     assert table["loss"].tolist() == [row.logs["loss"] for row in desk().store.epochs(run.uid)]
     assert history_json(desk().store, run.uid) == history_of(desk().store, run.uid).to_json()
