@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from fitdash.engine.callbacks.base import Callback
@@ -26,6 +27,18 @@ def own_desk(home):
     made.writer.close()
     made.store.close()
     st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def through_the_entry(monkeypatch):
+    """As on a server that has run once: AppTest takes the folder of pages for pages that stand alone, at every run."""
+    begin = PagesManager.__init__
+
+    def begun(self, *args, **settings):
+        begin(self, *args, **settings)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", begun)
 
 
 @pytest.fixture
