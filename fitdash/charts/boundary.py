@@ -1,0 +1,197 @@
+"""What a model answers over the plane of two inputs, under the samples: numbers → a chart specification."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fitdash.charts.answers import Array
+from fitdash.charts.theme import Chart, packed, shown
+
+SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
+COLOURS = 6
+"""Places in the theme's list; classes beyond them begin anew with other signs."""
+
+LEVELS = 240
+MOST_STRETCHES = 36
+"""Of the scale; a class beyond them shares one, which has the same colour: 36 is six times six."""
+
+MOST_POINTS = 800
+PALE, FULL = 0.10, 0.72
+"""How much of a class's colour there is where the model is unsure, and where it is sure."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Points:
+    """The samples of one split.
+
+    Attributes:
+        split: "train" or "val".
+        x, y: Where they lie, (n,).
+        truth: Class indices or numbers, (n,).
+    """
+
+    split: str
+    x: Array
+    y: Array
+    truth: Array
+
+
+def boundary_chart(
+    axes: tuple[tuple[str, Array], tuple[str, Array]],
+    answers: Array,
+    sureness: Array,
+    classes: Sequence[str],
+    points: Sequence[Points],
+    *,
+    run: str,
+) -> Chart:
+    """Specification of the map of classes.
+
+    Args:
+        axes: Name and values across, name and values up.
+        answers: Class at each point of the plane, (up, across).
+        sureness: Its probability.
+        classes: Their names.
+        points: The samples over it.
+        run: Whose zoom and legend choices are kept.
+    """
+    count = len(classes)
+    least = 1 / max(count, 2)
+    depth = np.clip((np.nan_to_num(sureness.astype(float)) - least) / (1 - least), 0, 1)
+    stretches = min(count, MOST_STRETCHES)
+    step = LEVELS // stretches
+    levels = (answers.astype(int) % stretches * step + np.round(depth * (step - 1)).astype(int)).astype(np.uint8)
+    scale: list[list[Any]] = []
+    for index in range(stretches):
+        # Each class has its own stretch of the scale, from pale to full.
+        low, high = (index * step - 0.5) / LEVELS, (index * step + step - 0.5) / LEVELS
+        scale += [[max(low, 0), index % COLOURS, PALE], [min(high, 1), index % COLOURS, FULL]]
+    scale[-1][0] = 1
+    ground = _ground(axes, levels, scale, (0, LEVELS)) | {"hoverinfo": "skip"}
+    dots = [dot for one in points for index in range(count) if (dot := _dots(one, index, classes[index]))]
+    named: set[str] = set()
+    for dot in dots:  # one entry for each class, whichever split comes first
+        dot["showlegend"] = dot["legendgroup"] not in named
+        named.add(dot["legendgroup"])
+    return {"data": [ground, *dots], "layout": _layout(axes, run)}
+
+
+def surface_chart(
+    axes: tuple[tuple[str, Array], tuple[str, Array]],
+    values: Array,
+    name: str,
+    points: Sequence[Points],
+    *,
+    run: str,
+) -> Chart:
+    """Specification of the map of numbers; samples in the colour that their true number would have."""
+    known = np.concatenate([one.truth[np.isfinite(one.truth)] for one in points] or [np.zeros(1)])
+    low, high = float(known.min()), float(known.max())
+    scale: list[list[Any]] = [[0, 0, 0.04], [0.5, 0, 0.55], [1, 0, 1]]
+    levels = np.round(np.clip((np.nan_to_num(values) - low) / ((high - low) or 1), 0, 1) * 255).astype(np.uint8)
+    ground = _ground(axes, levels, scale, (0, 255)) | {
+        "customdata": np.round(values.astype(float), 6).tolist(),
+        "hovertemplate": f"{name} %{{customdata:.4g}}<extra>predicted</extra>",
+    }
+    bar = {"title": {"text": name, "side": "right"}, "thickness": 10, "outlinewidth": 0}
+    dots = []
+    for one in points:
+        places = _some(one)
+        look = {"size": 8, "symbol": SYMBOLS[one.split == "val"], "cmin": low, "cmax": high, "line": {"width": 1}}
+        dots.append(
+            {
+                "type": "scatter",
+                "uid": f"dots-{one.split}",
+                "name": _spoken(one.split),
+                "mode": "markers",
+                "x": packed(one.x[places]),
+                "y": packed(one.y[places]),
+                "marker": {**look, "color": packed(one.truth[places]), "showscale": one is points[0], "colorbar": bar},
+                "hovertemplate": f"{name} %{{marker.color:.4g}}<extra>{_spoken(one.split)}</extra>",
+                "meta": {"markers": scale, "edge": "ink"},
+            }
+        )
+    return {"data": [ground, *dots], "layout": _layout(axes, run)}
+
+
+def told_boundary(answers: Array, classes: Sequence[str], across: str, up: str) -> str:
+    """The map of classes in words."""
+    shares = np.bincount(answers.astype(int).ravel(), minlength=len(classes)) / answers.size
+    most = [f"{classes[index]} {shares[index]:.0%}" for index in np.argsort(-shares)[:6] if shares[index] > 0]
+    return f"What is answered over {across} and {up}: {', '.join(most)} of the plane."
+
+
+def told_surface(values: Array, name: str, across: str, up: str) -> str:
+    """The map of numbers in words."""
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return f"{name} over {across} and {up}: nowhere a number."
+    low, high = shown(float(known.min())), shown(float(known.max()))
+    return f"{name} as predicted over {across} and {up}: from {low} to {high}."
+
+
+def _ground(axes: Any, levels: Array, scale: list[list[Any]], bounds: tuple[int, int]) -> dict[str, Any]:
+    """The plane as one byte a cell."""
+    (_, xs), (_, ys) = axes
+    raw = base64.b64encode(np.ascontiguousarray(levels, np.uint8).tobytes()).decode()
+    return {
+        "type": "heatmap",
+        "uid": "ground",
+        "x": packed(xs),
+        "y": packed(ys),
+        "z": {"dtype": "u1", "bdata": raw, "shape": f"{levels.shape[0]}, {levels.shape[1]}"},
+        "zmin": bounds[0],
+        "zmax": bounds[1],
+        "showscale": False,
+        "meta": {"scale": scale},
+    }
+
+
+def _dots(points: Points, index: int, name: str) -> dict[str, Any] | None:
+    """The samples of one class and split; filled where they are trained on, rings of ink where they are held out."""
+    places = _some(points)
+    places = places[points.truth[places] == index]
+    if not len(places):
+        return None
+    held = points.split == "val"
+    turn = index // COLOURS
+    return {
+        "type": "scatter",
+        "uid": f"dots-{points.split}-{index}",
+        "name": name,
+        "legendgroup": str(index),
+        "mode": "markers",
+        "x": packed(points.x[places]),
+        "y": packed(points.y[places]),
+        "marker": {
+            "size": 9 if held else 7,
+            "symbol": SYMBOLS[(index + turn) % len(SYMBOLS)],
+            "line": {"width": 1.6 if held else 0.8},
+        },
+        "hovertemplate": f"%{{x:.4g}}, %{{y:.4g}}<extra>{name}, {_spoken(points.split)}</extra>",
+        "meta": {"color": index % COLOURS, "edge": "ink" if held else "paper"},
+    }
+
+
+def _some(points: Points) -> Array:
+    """Places of at most so many samples, evenly."""
+    return np.unique(np.linspace(0, len(points.x) - 1, min(MOST_POINTS, len(points.x))).astype(int))
+
+
+def _spoken(split: str) -> str:
+    return "held out" if split == "val" else "training"
+
+
+def _layout(axes: Any, run: str) -> dict[str, Any]:
+    (across, xs), (up, ys) = axes
+    return {
+        "uirevision": f"{run} {across} {up}",
+        "hovermode": "closest",
+        "margin": {"l": 8, "r": 12, "t": 30, "b": 8},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "xaxis": {"title": {"text": across}, "range": [float(xs[0]), float(xs[-1])], "showgrid": False},
+        "yaxis": {"title": {"text": up}, "range": [float(ys[0]), float(ys[-1])], "showgrid": False},
+    }

@@ -1,0 +1,37 @@
+"""A network that was trained, made again from its weights to ask it something."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fitdash.nn.registry import make
+from fitdash.spec.network import NetworkArgs
+from fitdash.spec.shape import Shape
+
+Array = np.ndarray[Any, Any]
+
+
+def again(network: NetworkArgs, shape: Shape, ending: str, weights: Mapping[str, Array]) -> nn.Module:
+    """The network with these weights, ready to be asked; no random number is drawn.
+
+    Args:
+        network: Its settings.
+        shape: What goes in and comes out.
+        ending: The last activation.
+        weights: Parameters and buffers by name.
+
+    Raises:
+        RuntimeError: they are those of another network.
+    """
+    module = make(network, shape, ending, "meta")
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, assign=True)
+    return module.eval()
+
+
+def outputs(module: nn.Module, x: Array) -> Array:
+    """What it gives for (n, inputs) samples, (n, units) float32."""
+    with torch.inference_mode():
+        return np.asarray(module(torch.from_numpy(x)).numpy())
