@@ -8,10 +8,8 @@ import streamlit as st
 
 from fitdash.charts.findings import Change, Curves, Finding
 from fitdash.charts.rules import findings
-from fitdash.spec.compile import full_name, resolved_learning_rate, resolved_loss
+from fitdash.spec.compile import resolved_learning_rate
 from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.ui import datasets
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
@@ -75,7 +73,7 @@ def curves_of(run: Snapshot) -> Curves:
     if experiment is not None:
         compiled = experiment.compile
         known = {
-            "trivial": trivial_loss(experiment, datasets.look(experiment.data).facts),
+            "trivial": _trivial(run, experiment),
             "learning_rate": resolved_learning_rate(compiled.optimizer, compiled.learning_rate),
             "dropout": experiment.network.dropout,
             "callbacks": tuple(args.kind for args in experiment.callbacks),
@@ -90,14 +88,13 @@ def curves_of(run: Snapshot) -> Curves:
     )
 
 
-def trivial_loss(experiment: Experiment, facts: Facts | None) -> float | None:
-    """The loss of the best answer that looks at no input; None where weights move it, or it is not known."""
-    if facts is None or experiment.fit.class_weight is not None or experiment.fit.sample_weight is not None:
+def _trivial(run: Snapshot, experiment: Experiment) -> float | None:
+    """The loss of the answer that is always the same, as the run told it; None where weights move its own loss."""
+    if experiment.fit.class_weight is not None or experiment.fit.sample_weight is not None:
         return None
-    name = full_name(resolved_loss(facts.task, facts.class_count, experiment.compile.loss))
-    if facts.task == "regression":
-        return 1.0 if name == "mean_squared_error" else None  # of a target that is standardised
-    if "crossentropy" not in name or facts.counts is None or (name.startswith("binary") and facts.class_count != 2):
-        return None
-    shares = np.asarray([count for count in facts.counts if count], dtype=float) / sum(facts.counts)
-    return float(-(shares * np.log(shares)).sum())
+    return _told_loss(run)
+
+
+def _told_loss(run: Snapshot) -> float | None:
+    told: Any = next((facts["answers"] for facts in run.told if facts.get("kind") == "trivial"), {})
+    return float(told["loss"]["value"]) if "loss" in told else None
