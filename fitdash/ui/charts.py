@@ -1,6 +1,6 @@
 """The curves of a run: one chart for the loss and each metric, one cursor for all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,13 +44,17 @@ class Scene:
     ghost: tuple[Snapshot, Axis] | None = None
 
 
-def draw(desk: Desk, run: Snapshot) -> None:
-    """Options, charts and cursor of one run."""
+def draw(desk: Desk, run: Snapshot, beside: Callable[[], None] | None = None) -> None:
+    """Options, charts and cursor of one run.
+
+    Args:
+        beside: Draws what belongs to the epoch at the cursor, at the right of the charts, which then stand in a column.
+    """
     with st.container(key="charts"):
         view = options(lambda: _wish_fair(desk, run.uid), _fair_cost(run))
         if view.fair and state().fair_of != run.uid:
             _wish_fair(desk, run.uid)
-        _draw(desk, run, view)
+        _draw(desk, run, view, beside)
 
 
 def _wish_fair(desk: Desk, uid: str) -> None:
@@ -71,7 +75,7 @@ def _fair_cost(run: Snapshot) -> str:
     return f"+{duration(run.measured_seconds)} so far{share}"
 
 
-def _draw(desk: Desk, run: Snapshot, view: View) -> None:
+def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | None) -> None:
     if view.projector:
         style.projector()
     previous = previous_run(desk, run) if view.previous else None
@@ -80,12 +84,22 @@ def _draw(desk: Desk, run: Snapshot, view: View) -> None:
     if previous is not None:
         st.caption(comparison(previous, run))
     found = drawn(scene)
-    for first in range(0, len(found), 2):
-        row = found[first : first + 2]
-        for place, panel in zip(st.columns(min(2, len(found))), row, strict=False):
+    left, right = st.columns([5, 6]) if beside else (st.container(), None)
+    with left:
+        _grid(scene, found, across=1 if beside else 2)
+    if beside and right:
+        with right:
+            beside()
+    _cursor(scene)
+
+
+def _grid(scene: Scene, found: Sequence[Panel], across: int) -> None:
+    """The charts, so many in a row."""
+    for first in range(0, len(found), across):
+        row = found[first : first + across]
+        for place, panel in zip(st.columns(min(across, len(found))), row, strict=False):
             with place, st.container(border=True):
                 _chart(scene, panel)
-    _cursor(scene)
 
 
 def drawn(scene: Scene) -> list[Panel]:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,7 +10,7 @@ import streamlit as st
 from fitdash import options
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
-from fitdash.ui import arguments, charts, chips, downloads, sharing
+from fitdash.ui import arguments, charts, chips, downloads, sharing, understanding
 from fitdash.ui.happened import happened
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.resources import Desk
@@ -74,7 +75,7 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
     if hidden:
         _hidden(run, hidden)
     else:
-        charts.draw(desk, run)
+        charts.draw(desk, run, partial(understanding.draw, desk, run) if understanding.is_there(desk, run) else None)
         chips.draw(desk, run)
     if not run.is_example:
         downloads.draw(desk.store, run)

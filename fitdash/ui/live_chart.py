@@ -34,21 +34,37 @@ _cursor = st.components.v2.component("fitdash_cursor", js=CALL.replace("NAME", "
 
 
 def live_chart(
-    spec: Chart, *, key: str, alt: str, height: str = HEIGHT, rev: int = 0, metric: str = "", bold: float = 1.0
+    spec: Chart,
+    *,
+    key: str,
+    alt: str,
+    height: str = HEIGHT,
+    rev: int = 0,
+    metric: str = "",
+    bold: float = 1.0,
+    on_pick: Callable[[], None] | None = None,
 ) -> None:
     """Draw `spec`, whole each time: Streamlit may drop what was sent in between.
 
     Args:
-        spec: In plotly's schema; a number at a trace's `meta.color` is a place in the theme's list of colours.
+        spec: In plotly's schema; a number at a trace's `meta.color` is a place in the theme's list of colours. Its
+            `meta.scale` (of a map) and `meta.markers` are scales of [place, colour or "ink", share of it on paper];
+            `meta.edge` is "ink" or "paper" around markers.
         key: Which chart of the page: the same key is the same DOM node.
         alt: The chart in words.
         height: As CSS says it.
         rev: Count of points drawn; a browser test waits for it.
         metric: Its name in the values at the cursor; without one it has none there.
         bold: Factor of the signs.
+        on_pick: Called when something was clicked; `st.session_state[key]["picked"]` is its place in its trace: an
+            index, or row and column of a map.
     """
     data: dict[str, Any] = {"spec": json.dumps(spec), "src": _plotly_js(), "alt": alt, "name": key, "bold": bold}
-    _chart(key=key, data={**data, "height": height, "rev": str(rev), "metric": metric, "module": _module()})
+    data |= {"height": height, "rev": str(rev), "metric": metric, "module": _module()}
+    if on_pick is None:
+        _chart(key=key, data=data)
+    else:
+        _chart(key=key, data={**data, "picks": True}, on_picked_change=on_pick)
 
 
 def live_cursor(data: Mapping[str, Any], *, key: str, on_change: Callable[[], None]) -> None:

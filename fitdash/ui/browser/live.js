@@ -27,12 +27,13 @@ const breath = () => new Promise(resolve => {
 
 // a chart ------------------------------------------------------------------------------------------------------------
 
-export function chart({data, parentElement: root}) {               // called anew for new data and for a new theme
+export function chart({data, parentElement: root, setTriggerValue}) {   // called anew for new data and for a new theme
   const box = root.querySelector('.fitdash-chart') ?? placed(root);
   box.style.height = data.height;
   box.setAttribute('role', 'img');
   box.setAttribute('aria-label', data.alt);
   box.wanted = data;
+  box.pick = place => setTriggerValue('picked', place);
   if (data.metric) page.boxes.add(box);
   page.turn = page.turn.then(breath).then(() => box.wanted === data && draw(box, root, data)).catch(error => {
     box.dataset.failed = error.message;
@@ -76,6 +77,9 @@ async function draw(box, root, data) {
     modeBarButtonsToRemove: ['lasso2d', 'select2d', 'zoomIn2d', 'zoomOut2d', 'autoScale2d'],
     toImageButtonOptions: {format: 'svg', filename: data.name}});
   if (isShared && !box.dataset.ready) listen(box, Plotly);
+  if (data.picks && !box.dataset.ready) {
+    box.on('plotly_click', event => event.points.length && box.pick(event.points[0].pointIndex));
+  }
   box.dataset.ready = '1';
   box.dataset.rev = data.rev;                                      // what a browser test waits for
   if (isShared) {
@@ -90,9 +94,14 @@ function layout(box, figure, root, bold) {
   const colours = css('chart-categorical-colors').split(',');
   const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const font = {color: ink, family: css('font'), size};
+  const paper = css('background-color');
+  const tone = ([at, color, share]) => [at, mixed(paper, color === 'ink' ? ink : colours[color], share)];
   for (const trace of figure.data) {
-    const color = colours[trace.meta?.color];
+    const {scale, markers, edge} = trace.meta ?? {}, color = colours[trace.meta?.color];
     if (color) { trace.line = {...trace.line, color}; trace.marker = {...trace.marker, color}; }
+    if (scale) trace.colorscale = scale.map(tone);
+    if (markers) trace.marker.colorscale = markers.map(tone);
+    if (edge) trace.marker.line = {...trace.marker.line, color: edge === 'ink' ? ink : paper};
   }
   const made = {...figure.layout, autosize: true, paper_bgcolor: none, plot_bgcolor: none, font,
     dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom', colorway: colours,
@@ -115,6 +124,13 @@ function layout(box, figure, root, bold) {
     Object.assign(note, {hoverlabel: made.hoverlabel, font: {size: size * (bold ?? 1), color: ink}});
   }
   return made;
+}
+
+const channels = color => color.trim().startsWith('#')
+  ? [1, 3, 5].map(i => parseInt(color.trim().slice(i, i + 2), 16)) : color.match(/[\d.]+/g).slice(0, 3).map(Number);
+function mixed(paper, color, share) {                              // so much of the colour, the rest as the paper is
+  const from = channels(paper), to = channels(color);
+  return `rgb(${from.map((value, i) => Math.round(value + (to[i] - value) * share))})`;
 }
 
 function entries(box, figure, made, size) {                        // the legend in columns, under the mode bar: it never moves

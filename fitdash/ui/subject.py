@@ -1,0 +1,168 @@
+"""What the model of a run was asked about, and what it answered at one moment; read from files, never from training."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from fitdash.charts.answers import Array
+from fitdash.data.encoded import Encoded, encoded
+from fitdash.data.plane import Plane, axes_of, plane, telling
+from fitdash.errors import FitdashError
+from fitdash.runs import looks
+from fitdash.runs.home import home
+from fitdash.spec.experiment import Experiment
+from fitdash.ui.resources import Desk
+from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.state import cursor_epoch
+
+CELLS = 72
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """A look and the data it is about.
+
+    Attributes:
+        run: Its uid.
+        experiment: What it trains.
+        look: What was answered.
+        data: The arrays, and how they were made.
+        mark: Tells this look from all others.
+    """
+
+    run: str
+    experiment: Experiment
+    look: looks.Look
+    data: Encoded
+    mark: str
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the rows were held out."""
+        return len(self.data.validation) > 0
+
+    @property
+    def split(self) -> str:
+        """Of the rows that were asked about."""
+        return "val" if self.is_held else "train"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names; none for numbers."""
+        return self.data.dataset.classes or ()
+
+    @cached_property
+    def truth(self) -> Array:
+        """Class index or number of each row, (n,)."""
+        if self.classes:
+            return self.data.dataset.codes[self.look.rows]
+        return np.asarray(self.data.dataset.target.to_numpy(dtype=np.float64)[self.look.rows])
+
+    @cached_property
+    def answers(self) -> Array:
+        """Class indices, or numbers in the unit of the column, (n,)."""
+        if self.classes:
+            return self.look.answers
+        numbers = self.look.answers.reshape(len(self.look.rows), -1)[:, 0]
+        return np.asarray(self.data.columns.target.decode(numbers.astype(np.float64)))
+
+    @cached_property
+    def sureness(self) -> Array:
+        """Probability of each class that was answered, (n,)."""
+        given = self.look.sureness
+        return np.ones(len(self.look.rows)) if given is None else np.asarray(given, dtype=float)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The columns that can be an axis of a plane: none where they belong together, as the pixels of an image do, or
+        where the weights were not kept.
+        """
+        dataset = self.data.dataset
+        together = dataset.image_shape or dataset.parts or dataset.steps
+        return axes_of(self.data.columns) if self.look.weights and not together else ()
+
+
+def epochs_looked(desk: Desk, run: Snapshot) -> list[int]:
+    """Index of each epoch after which the model was asked, as far as that is kept."""
+    return looks.epochs_of(_folder(desk, run))
+
+
+def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
+    """The run at its cursor; None where there was no look, such as at a script's run.
+
+    Raises:
+        FitdashError: its data is no longer here.
+    """
+    if run.is_example or run.experiment is None:
+        return None
+    folder = _folder(desk, run)
+    epoch = looks.at(looks.epochs_of(folder), cursor_epoch(run))
+    look = None if epoch is None else looks.read(folder, epoch)
+    if look is None:
+        return None
+    data = _data(run.experiment.to_json(), run.experiment)
+    if look.rows.size and look.rows.max() >= len(data.dataset):
+        return None
+    return Subject(run=run.uid, experiment=run.experiment, look=look, data=data, mark=_mark(folder, look.epoch))
+
+
+@st.cache_resource(show_spinner=False, max_entries=256)
+def map_of(mark: str, across: str, up: str, _subject: Subject) -> tuple[Plane, Array, Array]:
+    """The plane of two columns, and what is answered at each of its points: answers and sureness, (up, across).
+
+    Raises:
+        FitdashError: the weights are those of another version's network.
+    """
+    from fitdash.nn.again import again, outputs
+    from fitdash.runs.looking import answers_of
+
+    data = _subject.data
+    made = _plane(_subject.experiment.to_json(), across, up, data)
+    try:
+        module = again(_subject.experiment.network, data.shape, data.output.activation, _subject.look.weights)
+    except RuntimeError as error:
+        raise FitdashError(f"The network must be the one that was trained, got another: {error}") from error
+    answers, sureness = answers_of(outputs(module, made.inputs), data.facts.task, [None])
+    if not data.dataset.classes:
+        answers = np.asarray(data.columns.target.decode(answers.reshape(-1).astype(np.float64)))
+    shape = (len(made.ys), len(made.xs))
+    return made, answers.reshape(shape), np.ones(shape) if sureness is None else sureness.reshape(shape)
+
+
+def best_axes(subject: Subject) -> list[str]:
+    """The columns that can be an axis, those first that tell most of the target; two inputs stay as they are."""
+    if len(subject.axes) <= 2:
+        return list(subject.axes)
+    return _telling(subject.experiment.to_json(), subject.data)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _data(key: str, _experiment: Experiment) -> Encoded:
+    return encoded(_experiment, home() / "uploads")
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _telling(key: str, _data: Encoded) -> list[str]:
+    return telling(_data, axes_of(_data.columns))
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _plane(key: str, across: str, up: str, _data: Encoded) -> Plane:
+    return plane(_data, across, up, CELLS)
+
+
+def _folder(desk: Desk, run: Snapshot) -> Path:
+    return looks.folder_of(desk.store.path.parent, run.uid)
+
+
+def _mark(folder: Path, epoch: int) -> str:
+    try:
+        changed: Any = os.stat(folder / f"epoch-{epoch:06d}.npz").st_mtime_ns
+    except OSError:
+        changed = "gone"
+    return f"{folder} {epoch} {changed}"

@@ -1,0 +1,121 @@
+"""What the page shows of what a network has learned."""
+
+import json
+
+import pytest
+
+from fitdash.runs import looks
+from fitdash.runs.events import Looked
+from fitdash.runs.home import home
+from tests.pages.conftest import texts, until
+
+FAST = {"pace": "full speed", "fit__epochs": "3"}
+
+
+def panels(page):
+    """The charts of the panel by their names, as sent to the browser."""
+    sent = [json.loads(element.proto.json) for element in page.get("bidi_component")]
+    return {one["name"]: one for one in sent if one.get("name", "").startswith("panel-")}
+
+
+def finished(open_page, **values):
+    page = open_page(**FAST | values)
+    page.button(key="fit").click().run()
+    until(page, "finished")
+    return page
+
+
+def uid_of(page):
+    (uid,) = [page.query_params["run"]] if isinstance(page.query_params["run"], str) else page.query_params["run"]
+    return uid
+
+
+def choose(page, view):
+    """Press a view of the panel."""
+    (control,) = [one for one in page.get("button_group") if one.key and one.key.startswith("panel.view")]
+    control.set_value(view).run()
+    assert not page.exception
+
+
+@pytest.mark.parametrize(
+    ("data", "first", "views"),
+    [
+        ("moons", "panel-boundary", {"Confusion": "panel-confusion", "Mistakes": None}),
+        ("digits", "panel-confusion", {"Mistakes": "panel-mistakes"}),
+        ("iris", "panel-confusion", {"Boundary": "panel-boundary", "Mistakes": None}),
+        ("diabetes", "panel-predicted", {"Residuals": "panel-residuals", "Map": "panel-map", "Worst rows": None}),
+    ],
+)
+def test_each_task_has_its_views(open_page, data, first, views):
+    page = finished(open_page, data__name=data, fit__validation_split="0.2")
+    assert first in panels(page)
+    assert "**What it has learned** after epoch 3" in texts(page)
+
+    for view, chart in views.items():
+        choose(page, view)
+        assert chart is None or chart in panels(page)
+        if chart is None:
+            assert len(page.dataframe) == 1
+
+
+def test_the_boundary_of_other_columns_can_be_chosen(open_page):
+    page = finished(open_page, data__name="iris")
+    choose(page, "Boundary")
+    (across,) = [one for one in page.selectbox if one.key.startswith("panel.across")]
+    before = json.loads(panels(page)["panel-boundary"]["spec"])["layout"]["xaxis"]["title"]["text"]
+
+    across.set_value("sepal width (cm)").run()
+
+    after = json.loads(panels(page)["panel-boundary"]["spec"])["layout"]["xaxis"]["title"]["text"]
+    assert (before, after) == ("petal length (cm)", "sepal width (cm)")
+    assert "all other columns stay at their median" in texts(page)
+
+
+def test_it_says_whose_rows_they_are_and_what_guessing_would_give(open_page):
+    page = finished(open_page, data__name="moons", fit__validation_split="0.25")
+
+    assert "150 held-out rows: " in texts(page)
+    assert "always answering the most common class: 5" in texts(page)
+
+
+def test_it_follows_the_cursor_back_in_time(open_page):
+    page = finished(open_page, data__name="moons")
+    page.session_state["page"].epoch_at = (uid_of(page), 0)
+
+    page.run()
+
+    assert "**What it has learned** after epoch 1" in texts(page)
+    assert panels(page)["panel-boundary"]["rev"] == "1"
+
+
+def test_a_run_without_looks_and_a_network_without_weights_have_no_map(open_page):
+    page = finished(open_page, data__name="moons")
+    folder = looks.folder_of(home(), uid_of(page))
+    for epoch in looks.epochs_of(folder):
+        look = looks.read(folder, epoch)
+        rest = {"rows": look.rows, "answers": look.answers, "sureness": look.sureness}
+        looks.write(folder, Looked(uid="r", epoch=epoch, weights={}, **rest))
+    page.run()
+    assert list(panels(page)) == ["panel-confusion"]
+
+    for path in folder.iterdir():
+        path.unlink()
+    page.run()
+    assert not page.exception
+    assert panels(page) == {}
+
+
+def test_data_that_is_gone_is_said(open_page, own_desk):
+    page = finished(open_page, data__name="moons")
+    desk, uid = own_desk(), uid_of(page)
+    upload = {"name": "upload", "content": "0" * 64, "filename": "gone.csv"}
+    other = desk.runner.submit(
+        lambda recorder, control: None, experiment=dict(desk.store.run(uid).experiment) | {"data": upload}, name="gone"
+    )
+    assert other.join(60)
+    desk.writer.flush(10)
+    (home() / "runs" / uid).rename(home() / "runs" / other.uid)
+
+    page = open_page(run=other.uid)
+
+    assert "What it has learned cannot be shown" in texts(page)
