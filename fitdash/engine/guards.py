@@ -13,7 +13,7 @@ from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 
 from fitdash.engine.guards_code import Unwatchable
-from fitdash.engine.guards_state import State, fingerprint, leaves_no_trace, place_of
+from fitdash.engine.guards_state import State, fingerprint, judged, place_of
 
 READS = frozenset(
     [
@@ -80,6 +80,8 @@ class Watch:
 
     def __init__(self, module: nn.Module, others: list[Any], *, anywhere: bool = False) -> None:
         self.module, self.others = module, others
+        self.names: set[str] = set()
+        """Of what the code uses, once it was judged."""
         self.tensors = list(_tensors([module, *others]))
         refuse_hooks(self._modules(), self.tensors)
         for tensor in self.tensors:
@@ -110,10 +112,10 @@ class Watch:
         except Unwatchable:
             return False
 
-    @property
-    def leaves_no_trace(self) -> bool:
-        """Whether nobody could tell how often the step runs, as far as its code shows."""
-        return leaves_no_trace([self.module, *self.others], self.tensors)
+    def judged(self) -> tuple[bool, bool]:
+        """Whether the step runs trusted code alone, and whether its code leaves no trace of how often it ran."""
+        is_ours, leaves_no_trace, self.names = judged([self.module, *self.others], self.tensors)
+        return is_ours, leaves_no_trace
 
     def _state(self) -> State:
         return fingerprint([self.module, *self.others], self.tensors)

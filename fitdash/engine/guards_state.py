@@ -67,8 +67,8 @@ def fingerprint(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> State:
     return [*_modes(), *walk.found]
 
 
-def leaves_no_trace(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> bool:
-    """Whether the code that modules and functions run looks as if nobody could tell how often it ran.
+def judged(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> tuple[bool, bool, set[str]]:
+    """Whether all code that is run is trusted, whether it looks as if it left no trace, and the names that it uses.
 
     Raises:
         Unwatchable: there is code that cannot be judged.
@@ -78,7 +78,7 @@ def leaves_no_trace(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> bo
         walk.see(root)
     walk.finish()
     changes = any(name in CHANGES or (name.endswith("_") and not name.endswith("__")) for name in walk.names)
-    return not (walk.writes or changes)
+    return not walk.is_foreign, not (walk.writes or changes), walk.names
 
 
 def _modes() -> State:
@@ -103,7 +103,7 @@ class _Walk:
         self._seen: set[int] = set()
         self._kept: list[Any] = []
         self.names = {"forward"}
-        self.writes = False
+        self.writes = self.is_foreign = False
         self._methods: dict[tuple[type, str], Any] = {}
 
     def see(self, value: Any) -> None:
@@ -169,6 +169,7 @@ class _Walk:
             for part in (value.func, value.args, value.keywords):
                 self.see(part)
         else:
+            self.names.add(value.__name__)
             refuse_module(value.__module__ or "builtins")
             if not isinstance(value.__self__, (types.ModuleType, type)):
                 self.see(value.__self__)
@@ -186,6 +187,7 @@ class _Walk:
             used = used_by(function.__code__)
             self.names |= used.attributes | used.globals
             self.writes |= used.writes
+            self.is_foreign = True
             self.found.append(id(function.__code__))
             for _, part in reached(function):
                 self.see(part)
@@ -194,6 +196,7 @@ class _Walk:
         """Class attributes at once, methods when somebody calls them by name."""
         if is_trusted(cls):
             return
+        self.is_foreign = True
         refuse_module(cls.__module__)
         for base in cls.__mro__:
             if is_trusted(base) or (base.__module__ or "").partition(".")[0] in ("abc", "typing", "enum"):

@@ -33,6 +33,7 @@ class Ground:
         trained: The parameters that get gradients.
         optimizer: What updates them, if anything does.
         watch: Remembers how all of it was.
+        is_ours: Whether a step runs nobody's code but torch's and this engine's.
 
     Raises:
         Refused: the step cannot be recorded; the text says why.
@@ -45,12 +46,19 @@ class Ground:
         try:
             refuse_modes()
             self.watch = Watch(step.module, list(_called(book.parts())))
+            self.is_ours, leaves_no_trace = self.watch.judged()
         except Unwatchable as error:
             raise Refused(str(error)) from error
+        if not leaves_no_trace and self.watch.names & OTHERWISE:
+            raise Refused("may keep an account of itself, and takes another way while it is noted")
         self.trained: list[Tensor] = []
         self.states = book.states()
         found = [*self.watch.tensors, *self.states, *given]
         self.tensors = list({identity(tensor): tensor for tensor in reversed(found)}.values())[::-1]
+
+    def snapshot(self) -> "Snapshot":
+        """All that a step changes, to undo one."""
+        return Snapshot(self)
 
     def run(self, batch: Batch) -> None:
         """The step itself."""
@@ -76,6 +84,27 @@ class Ground:
         except Unwatchable:
             return False
         return self.watch.holds_entirely()
+
+
+class Snapshot:
+    """The numbers before a step; `put_back` undoes it."""
+
+    def __init__(self, ground: Ground) -> None:
+        kept = [] if ground.optimizer is None else [s for s in ground.optimizer.state.values() if isinstance(s, dict)]
+        tensors = [*ground.tensors, *(t for slots in kept for t in slots.values() if isinstance(t, Tensor))]
+        self._tensors = [(tensor.detach(), tensor.detach().clone()) for tensor in tensors]
+        groups = [] if ground.optimizer is None else ground.optimizer.param_groups
+        self._groups = [(group, {k: v for k, v in group.items() if k != "params"}) for group in groups]
+        self._random = torch.get_rng_state()
+        self._book, self._counted = ground.book, (ground.book.rows, ground.book.batches)
+
+    def put_back(self) -> None:
+        for tensor, kept in self._tensors:
+            tensor.copy_(kept)
+        for group, kept_numbers in self._groups:
+            group.update(kept_numbers)
+        torch.set_rng_state(self._random)
+        self._book.rows, self._book.batches = self._counted
 
 
 class TrainingGround(Ground):
@@ -141,6 +170,11 @@ class TestingGround(Ground):
             self.step.test(batch, self.book)
         return {}
 
+
+OTHERWISE = frozenset(
+    ["svdvals", "eigvalsh", "eigvals", "matrix_norm", "matrix_rank", "nuclear_norm", "cond", "prod", "cumprod"]
+)
+"""Names of what `OTHERWISE_UNWATCHED` comes from; a step that has one is undone once, so nobody may keep an account."""
 
 FASTER_UNWATCHED = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
 """In evaluation these have one kernel for all they do, with other last bits, unless somebody looks on."""

@@ -15,6 +15,11 @@ Tensor = torch.Tensor
 ONLY_A_NAME = frozenset({"detach", "alias"})
 VIEWS_IN_PLACE = frozenset({"t_", "transpose_", "squeeze_", "unsqueeze_", "as_strided_"})
 SHAPED_BY_DATA = frozenset({"_pack_padded_sequence", "bincount", "histc_"})
+OTHERWISE_UNWATCHED = frozenset({"_linalg_svd", "_linalg_eigh", "linalg_eig", "prod", "cumprod"})
+"""Operations that torch carries out in another way, with other last bits, while somebody looks on.
+
+The first three stand for `svdvals`, `eigvalsh` and `eigvals`; gradients of the others take a way without branches.
+"""
 UNSAID = frozenset({"pin_memory"})
 
 
@@ -35,6 +40,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Attributes:
         lines: The program so far.
         why: What was refused first, None while all is well.
+        is_otherwise: Whether it was refused because the step has other last bits while it is noted.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.lines: list[str] = []
         self.why: str | None = None
+        self.is_otherwise = False
         self._names: dict[Any, str] = {}
         self._kept: list[Any] = []
         self._numbers = numbers or {}
@@ -192,6 +199,9 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Refuse what depends on values, changes places, or writes into the batch."""
         if func.namespace != "aten" or torch.Tag.data_dependent_output in func.tags:
             raise Refused(f"calls {func}")
+        if op in OTHERWISE_UNWATCHED:
+            self.is_otherwise = True
+            raise Refused(f"calls {func}, which takes another way while it is noted")
         if torch.Tag.inplace_view in func.tags and op not in VIEWS_IN_PLACE:
             raise Refused(f"changes a tensor's memory by {func}")
         if op in SHAPED_BY_DATA or torch.Tag.dynamic_output_shape in func.tags:

@@ -26,13 +26,18 @@ from fitdash.engine.steps import Step
 RECORDING = True
 """Whether steps are recorded at all."""
 
-MOST_STEPS = 64
+MOST_STEPS = 256
 MOST_SECONDS = 0.05
 """Of one call: stop and pause are seen between calls."""
 LEAST_STEPS = 150
 """Of a fit: recording costs what it saves in about a hundred steps, whatever the network."""
 OURS = (ArraySource, LoaderSource)
 """Sources whose batches run nobody's code, and may be drawn and left."""
+ALONE = tuple(
+    f"fitdash.{name}"
+    for name in ("engine.history", "runs.recorder", *(f"engine.callbacks.{name}" for name in ("progress", "nan")))
+)
+"""Where callbacks come from that change nothing and run nobody's code."""
 MOST_KINDS = 8
 """Kinds of batches (their shapes) that are recorded in a fit."""
 MOST_BEGINNINGS = 4
@@ -89,6 +94,7 @@ class Recorded:
         most: How many steps may run before somebody looks; None: any number.
         draws_ahead: Whether batches may be drawn that a stop would leave unused, and drawing runs nobody's code.
         is_watched: Whether somebody's code runs between steps.
+        is_alone: Whether nobody's code runs between epochs.
         tell: Notes an event in the record.
     """
 
@@ -100,11 +106,12 @@ class Recorded:
         most: Callable[[], int | None],
         draws_ahead: bool,
         is_watched: bool,
+        is_alone: bool,
         tell: Callable[..., None],
     ) -> None:
         self.said = "recorded"
         self._run, self._look_around, self._due, self._tell = run, ground, most, tell
-        self._draws_ahead, self._is_watched = draws_ahead, is_watched
+        self._draws_ahead, self._is_watched, self._is_alone = draws_ahead, is_watched, is_alone
         self._ground: Ground | None = None
         self._recordings: dict[Any, Recording] = {}
         self._beginnings = 0
@@ -113,7 +120,7 @@ class Recorded:
 
     def train(self, batches: Iterator[Batch]) -> Iterator[int]:
         ahead: deque[Batch] = deque()
-        is_sure = False
+        is_sure = self._is_alone and self._draws_ahead and self._ground is not None and self._ground.is_ours
         while batch := ahead.popleft() if ahead else next(batches, None):
             recording = None if self._is_off else self._recording(batch, is_sure=is_sure)
             is_sure = self._draws_ahead and not self._is_watched
@@ -233,6 +240,7 @@ def stepper_of(fit: Any) -> Stepper:
         most=lambda: 1 if fit.flags.stop_training else callbacks.steps_until_due(),
         draws_ahead=isinstance(fit.passes.source, OURS),
         is_watched=any(not _is_known(one) for one in callbacks.between),
+        is_alone=all(type(one).__module__.startswith(ALONE) for one in callbacks.callbacks),
         tell=fit.flags.tell,
     )
 
@@ -250,6 +258,7 @@ def tester_of(fit: Any) -> Stepper | None:
         most=lambda: None,
         draws_ahead=isinstance(fit.validation.window.source, OURS),
         is_watched=False,
+        is_alone=False,
         tell=lambda kind, **facts: None,
     )
 

@@ -52,7 +52,8 @@ def _tried(step: Step, source: ArraySource, rows: int) -> int:
         return 1
     refuse_modes()
     watch = Watch(module, [], anywhere=True)
-    if not watch.leaves_no_trace:
+    _, leaves_no_trace = watch.judged()
+    if not leaves_no_trace:
         return 1
     random = torch.get_rng_state()
     first, largest = _Largest.of(step, _inputs(source, 0, size))
