@@ -255,8 +255,6 @@ class CompileArgs(Settings):
         clips = [name for name in CLIPS if getattr(self, name) is not None]
         if len(clips) > 1:
             yield clips[-1], f"{clips[-1]} must not be set beside {clips[0]}. Only one of {', '.join(CLIPS)} may be."
-        if self.loss_weights and not any(self.loss_weights.values()):
-            yield "loss_weights", f"loss_weights must be above 0 for one output, got {shown(self.loss_weights)}."
         if facts is None:
             return
         loss = resolved_loss(facts.task, facts.class_count, self.loss)
@@ -271,6 +269,8 @@ class CompileArgs(Settings):
         if self.loss_weights and facts.outputs:
             for output in self.loss_weights.keys() - set(facts.outputs):
                 yield "loss_weights", unknown("output in loss_weights,", output, facts.outputs)
+            if not any(self.loss_weights.get(output, 1) for output in facts.outputs):
+                yield "loss_weights", f"loss_weights must be above 0 for one output, got {shown(self.loss_weights)}."
 
 
 def optimizer_settings(args: CompileArgs) -> dict[str, Any]:

@@ -261,8 +261,6 @@ class FitArgs(Settings):
 
     def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
         """What stops a run and needs the data or several arguments to be seen."""
-        if isinstance(self.class_weight, dict) and self.class_weight and not any(self.class_weight.values()):
-            yield "class_weight", f"class_weight must be above 0 for one class, got {shown(self.class_weight)}."
         if facts is not None:
             yield from _against(self, facts)
 
@@ -289,6 +287,8 @@ def _against(fit: FitArgs, facts: Facts) -> Iterator[tuple[str, str]]:
         if strange:
             limit = facts.class_count - 1
             yield "class_weight", f"class_weight must name classes from 0 to {limit}, got {listed(strange)}."
+        elif not any(fit.class_weight.get(index, 1) for index in range(facts.class_count)):
+            yield "class_weight", f"class_weight must be above 0 for one class, got {shown(fit.class_weight)}."
     known = (*facts.step_weights, *facts.weights)
     if fit.sample_weight is not None and fit.sample_weight not in known:
         rule = "sample_weight must name a column of numbers from 0 up"

@@ -11,6 +11,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from fitdash.engine.callbacks.base import Callback
+from fitdash.runs.events import ENDED
 from fitdash.ui.resources import desk
 
 APP = Path(__file__).parents[2] / "app.py"
@@ -105,6 +106,21 @@ def until(page, state):
         return state in texts(page)
 
     wait_for(shows)
+
+
+def trained(page):
+    """Press Fit and wait until the run is over; gives its record and the logs of its epochs."""
+    before = {run.uid for run in desk().store.runs()}
+    page.button(key="fit").click().run()
+    assert not page.exception
+
+    def is_over():
+        return [run for run in desk().store.runs(states=ENDED) if run.uid not in before]
+
+    wait_for(is_over)
+    (run,) = is_over()
+    assert run.state == "finished", run.error
+    return run, [row.logs for row in desk().store.epochs(run.uid)]
 
 
 def texts(page):

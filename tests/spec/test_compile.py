@@ -168,7 +168,8 @@ def test_weights_of_outputs_name_outputs():
 
     assert texts == ["Unknown output in loss_weights, 'Wait'. Did you mean 'Waist'? Known: Weight, Waist."]
     assert problems_in(CompileArgs(loss_weights={"Waist": 2.0}), TARGETS) == []
-    assert len(problems_in(CompileArgs(loss_weights={"Waist": 0.0}), TARGETS)) == 1
+    assert problems_in(CompileArgs(loss_weights={"Waist": 0.0}), TARGETS) == []
+    assert len(problems_in(CompileArgs(loss_weights={"Waist": 0.0, "Weight": 0}), TARGETS)) == 1
     assert len(problems_in(CompileArgs(loss_weights={"Waist": -1.0}), TARGETS)) == 1
 
 

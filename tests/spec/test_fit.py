@@ -103,7 +103,6 @@ def test_only_batch_size_and_epochs_of_fit_change_while_a_run_is_on():
         ({"validation_data": 0.2}, "validation_data must be a HoldOut or None, got 0.2."),
         ({"shuffle": "Batch"}, "shuffle must be True, False or 'batch', got 'Batch'."),
         ({"class_weight": "balance"}, "class_weight must be a table of class indices and weights, 'balanced' or None"),
-        ({"class_weight": {0: 0.0, 1: 0}}, "class_weight must be above 0 for one class, got {0: 0.0, 1: 0}."),
         ({"initial_epoch": 10}, "initial_epoch must be below epochs (10), got 10. Raise epochs or lower initial_epoch"),
         ({"initial_epoch": -1}, "initial_epoch must be at least 0, got -1."),
         ({"steps_per_epoch": 0}, "steps_per_epoch must be at least 1, got 0."),
