@@ -40,7 +40,6 @@ def test_the_weight_of_each_output_is_asked_by_its_name_and_counts(open_page):
     _, (logs,) = trained(page)
 
     assert logs["loss"] == pytest.approx(logs["Waist_loss"], rel=1e-6)
-    assert page.query_params["compile.loss_weights.Pulse"] == "0.0"
 
 
 def test_a_link_sets_the_weights_of_outputs(open_page):
