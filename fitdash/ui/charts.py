@@ -81,8 +81,7 @@ def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | No
     previous = previous_run(desk, run) if view.previous else None
     ghost = None if previous is None else (previous, axis(previous, view.x))
     scene = Scene(run=run, view=view, axis=axis(run, view.x), marks=marks(run), ghost=ghost)
-    if previous is not None:
-        st.caption(comparison(previous, run))
+    st.caption(comparison(previous, run) if previous is not None else "&nbsp;")
     found = drawn(scene)
     left, right = st.columns([5, 6]) if beside else (st.container(), None)
     with left:

@@ -65,7 +65,7 @@ def _set(desk: Desk, run: Snapshot, settings: Mapping[str, Any]) -> None:
 
 def curves_of(run: Snapshot) -> Curves:
     """The curves of a run, with what is known of it."""
-    history = run.history
+    history = run.columns or run.history
     loss = np.asarray(history.get("loss", []), dtype=float)
     val = history.get("val_loss")
     experiment = experiment_now(run)

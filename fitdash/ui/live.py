@@ -27,7 +27,7 @@ COLOURS: dict[str, Any] = {
     "interrupted": "violet",
     "stopped": "orange",
 }
-LEAST_SECONDS = 0.5
+LEAST_SECONDS = 0.4
 TICKS_PER_SECOND = 10
 IDLE_SECONDS = 2.0
 REAP_SECONDS = 5.0
@@ -64,13 +64,17 @@ def _look_out(desk: Desk) -> None:
 
 
 def draw_run(desk: Desk, run: Snapshot) -> None:
-    """One run from top to bottom."""
-    if desk.writer.trouble:
-        st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
+    """One run from top to bottom; what comes and goes has a place of its own, so that nothing else is made anew."""
+    with st.container(key="trouble"):
+        if desk.writer.trouble:
+            st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
+        if state().unknown:
+            st.warning(f"There is no run {escaped(state().unknown or '')} here.")
     _heading(run)
-    sharing.draw(desk, run)
-    if run.error:
-        _failure(run)
+    with st.container(key="about"):
+        sharing.draw(desk, run)
+        if run.error:
+            _failure(run)
     hidden = [] if run.uid in state().anyway else reasons_to_hide(run)
     if hidden:
         _hidden(run, hidden)
@@ -84,8 +88,6 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
 
 
 def _heading(run: Snapshot) -> None:
-    if state().unknown:
-        st.warning(f"There is no run {escaped(state().unknown or '')} here.")
     with st.container(gap="xxsmall", key="heading"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="state"):
             st.badge(run.state, color=COLOURS.get(run.state, "gray"))
