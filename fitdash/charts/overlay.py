@@ -52,6 +52,8 @@ def overlay_chart(lines: Sequence[Line], *, title: str, key: str, log: bool = Fa
     last = max((float(line.epochs[-1]) for line in lines if len(line.epochs)), default=1.0)
     room = max(0.02 * last, 0.2)
     layout = frame(key, "epoch", (1 - room, last + room), title, log=log)
+    # The names of the runs take the place above the picture.
+    layout["yaxis"]["title"] = {"text": layout.pop("title")["text"]}
     layout["hovermode"] = "x unified" if len(lines) <= MOST_NAMED else "closest"
     layout["showlegend"] = len(lines) <= MOST_NAMED
     looks = looks_of([line.by for line in lines])

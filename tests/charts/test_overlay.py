@@ -17,7 +17,7 @@ def test_a_line_per_run_names_it_and_its_last_value():
     figure = go.Figure(spec)
     assert [trace.name for trace in figure.data] == ["slow &lt;b&gt;  <b>0.5000</b>", "fast  <b>0.1000</b>"]
     assert figure.layout.showlegend
-    assert "loss" in figure.layout.title.text
+    assert "loss" in figure.layout.yaxis.title.text
 
 
 def test_many_lines_have_no_legend_that_would_hide_them():
