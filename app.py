@@ -10,6 +10,7 @@ st.set_page_config(page_title="fitdash", page_icon="📈", layout="wide", initia
 PAGES = [
     st.Page("pages/train.py", title="Train", default=True),
     st.Page("pages/compare.py", title="Compare"),
+    st.Page("pages/sweep.py", title="Sweep"),
 ]
 st.navigation(PAGES, position="top").run()
 remember(desk())

@@ -118,13 +118,8 @@ def parallel_chart(columns: Mapping[str, Sequence[Any]], *, result: str, key: st
     """
     kept = [place for place, value in enumerate(columns[result]) if _is_number(value)]
     dimensions = [_dimension(name, [values[place] for place in kept]) for name, values in columns.items()]
-    colours = [float(columns[result][place]) for place in kept]
-    line = {
-        "color": colours,
-        "colorscale": [[0, mixed(0)], [1, mixed(1)]],
-        "showscale": True,
-        "colorbar": {"thickness": 12},
-    }
+    # Coloured as the result stands on its axis, which is why no bar has to tell the colours.
+    line = {"color": dimensions[list(columns).index(result)]["values"], "colorscale": [[0, mixed(0)], [1, mixed(1)]]}
     return {
         "data": [{"type": "parcoords", "uid": "parallel", "dimensions": dimensions, "line": line}],
         "layout": {"uirevision": key, "margin": {"l": 60, "r": 30, "t": 50, "b": 20}},
@@ -149,9 +144,15 @@ def _dimension(name: str, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def scatter_chart(
-    x: Sequence[Any], y: Sequence[float], names: Sequence[str], *, titles: tuple[str, str], key: str
+    x: Sequence[Any],
+    y: Sequence[float],
+    names: Sequence[str],
+    *,
+    titles: tuple[str, str],
+    key: str,
+    log: bool = False,
 ) -> Chart:
-    """A setting against a result, a point per run."""
+    """A setting against a result, a point per run; `log` for the result's axis."""
     numbers = all(_is_number(value) for value in x)
     span = [float(value) for value in x if numbers and value > 0]
     is_log = numbers and len(span) == len(x) and bool(span) and max(span) / min(span) >= 30
@@ -163,7 +164,7 @@ def scatter_chart(
             "title": {"text": titles[0]},
             **({"type": "log"} if is_log else {} if numbers else {"type": "category"}),
         },
-        "yaxis": {"title": {"text": titles[1]}, "exponentformat": "power"},
+        "yaxis": {"title": {"text": titles[1]}, "exponentformat": "power", "type": "log" if log else "linear"},
         "showlegend": False,
     }
     points = {

@@ -44,6 +44,7 @@ class NetworkArgs(Settings):
             soft=(1, 512),
             step=1,
             vary=True,
+            handy=(16, 64, 256),
         ),
     ] = 64
     depth: Annotated[
@@ -56,6 +57,7 @@ class NetworkArgs(Settings):
             soft=(0, 10),
             step=1,
             vary=True,
+            handy=(1, 2, 4),
         ),
     ] = 2
     activation: Annotated[

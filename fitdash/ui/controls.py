@@ -15,7 +15,7 @@ from fitdash.ui.reading import OPTIONS, UNSET, start_of
 from fitdash.ui.words import choice_word, escaped, help_of, label_of, number, unset_word
 
 FEW = 4
-SHORT = len("not set → 1,234")
+SHORT = len("not set → 123")
 MOST_CLASSES = 30
 
 
@@ -34,6 +34,7 @@ class Around:
         live: The run that is on, whose settings some controls change.
         basic: The form is short.
         several: Addresses of the settings that several values can be listed of.
+        searches: They are what a search varies.
     """
 
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Around:
     live: Live = field(default_factory=Live)
     basic: bool = False
     several: Collection[str] = ()
+    searches: bool = False
 
     def leaves_out(self, setting: Setting, where: str, told_as: str) -> bool:
         """Whether a short form does without this control: it is rare, at its default, and nothing is wrong with it."""
@@ -109,7 +111,7 @@ def control(setting: Setting, key: str, around: Around, *, address: str = "") ->
             common |= {"on_change": around.live.change, "args": [key]}
         draw(setting, key, around, common)
         if address in around.several:
-            several.field(setting, key)
+            (several.vary if around.searches else several.field)(setting, key)
         note(setting, address, around)
     if setting.base in DETAILS:
         DETAILS[setting.base](key, around)

@@ -47,21 +47,23 @@ class Draft:
     variants: tuple[Experiment, ...] = ()
 
 
-def draw_form(live: Live, *, continues: bool = False) -> Draft:
+def draw_form(live: Live, *, continues: bool = False, searches: bool = False) -> Draft:
     """The form, drawn from what it says; a link that says more than was read at first makes it draw again.
 
     Args:
         live: The run that is on, whose settings some controls change.
         continues: The weights of an earlier run would be the first ones.
+        searches: What varies is for a search, rather than one run for each value.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="above-form"):
         st.toggle("Basic", key="basic", bind="query-params", help="Leaves out the rarer settings that are not set.")
-        several.switch()
+        if not searches:
+            several.switch()
         copy_link()
     datasets.restore()
     cards.restore()
     experiment = read_experiment(_value)
-    draft, around = _judged(experiment, live, continues)
+    draft, around = _judged(experiment, live, continues, searches)
     _draw(draft, around)
     if read_experiment(st.session_state.get) != experiment and st.session_state.get("drawn", 0) < 4:
         st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
@@ -77,12 +79,12 @@ def _value(key: str, default: Any) -> Any:
     return st.session_state.get(key, default)
 
 
-def _judged(experiment: Experiment, live: Live, continues: bool) -> tuple[Draft, Around]:
+def _judged(experiment: Experiment, live: Live, continues: bool, searches: bool) -> tuple[Draft, Around]:
     """The draft with everything that is wrong with it, at its place."""
     loaded = datasets.look(experiment.data)
     found = [(problem.where, problem.text) for problem in problems_in(experiment, loaded.facts)]
     found += [("data.content", text) for text in loaded.problems]
-    variants, wrong = ((experiment,), []) if found else several.variants(experiment, loaded.facts)
+    variants, wrong = ((experiment,), []) if found or searches else several.variants(experiment, loaded.facts)
     found += wrong
     notes = notes_in(experiment, loaded.facts, continues=continues) if loaded.facts else []
     noted = [(note.where, note.text) for note in notes]
@@ -104,7 +106,8 @@ def _judged(experiment: Experiment, live: Live, continues: bool) -> tuple[Draft,
         facts=loaded.facts,
         live=live,
         basic=bool(st.session_state.get("basic")),
-        several=varying(experiment) if st.session_state.get(several.SWITCH) else (),
+        several=varying(experiment) if searches or st.session_state.get(several.SWITCH) else (),
+        searches=searches,
     )
     told, remarked = (tuple(text for _, text in one) for one in (found, noted))
     draft = Draft(experiment=experiment, facts=loaded.facts, problems=told, remarks=remarked, variants=variants)

@@ -10,6 +10,7 @@ from fitdash.spec.arg import Setting
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.space import space_of, varying
+from fitdash.ui.filling import fill_in
 from fitdash.ui.reading import read_slots
 from fitdash.ui.words import label_of
 
@@ -39,9 +40,43 @@ def field(setting: Setting, key: str) -> None:
     )
 
 
+def vary(setting: Setting, key: str) -> None:
+    """Beneath a control that a search may vary: a switch, and while it is on what the setting may be."""
+    listed = f"{SWITCH}.{key}"
+    text = st.session_state.get(listed) or st.query_params.get(listed, "")
+    st.session_state[f"vary.{key}"] = bool(text)
+    st.toggle(f"vary {label_of(key)}", key=f"vary.{key}", on_change=_switch, args=[key, suggestion(setting)])
+    if text:
+        st.text_input(
+            f"{label_of(key)} values",
+            key=listed,
+            help="A range such as 1e-4..1e-1 log, 16..128 step 16 or 0..1 5 points; or values: 8, 32, 128.",
+            label_visibility="collapsed",
+            bind="query-params",
+        )
+
+
+def _switch(key: str, text: str) -> None:
+    fill_in({f"{SWITCH}.{key}": text if st.session_state[f"vary.{key}"] else ""})
+
+
+def suggestion(setting: Setting) -> str:
+    """What a setting may be at first, when somebody lets it vary."""
+    if setting.base == "weights":
+        return ", ".join(["not set", *setting.words])
+    if setting.choices:
+        return ", ".join(map(str, setting.choices))
+    handy, (low, high) = setting.arg.handy, setting.arg.soft or (0, 1)
+    if setting.base == "int":
+        return ", ".join(map(str, handy)) if handy else f"{max(1, int(low))}..{int(min(high, max(1, low) + 9))}"
+    if handy:
+        return f"{min(handy):g}..{max(handy):g} log"
+    return f"{low:g}..{high:g}"
+
+
 def variants(experiment: Experiment, facts: Facts | None) -> tuple[tuple[Experiment, ...], list[tuple[str, str]]]:
     """The experiments that Fit starts, and what is wrong with the listed values, by address; one where none are."""
-    given = _given(experiment) if st.session_state.get(SWITCH) else {}
+    given = listed(experiment) if st.session_state.get(SWITCH) else {}
     if not given:
         return (experiment,), []
     wrong = []
@@ -68,7 +103,7 @@ def told(given: tuple[Experiment, ...]) -> str:
     return f"**{len(given)} runs**, one after the other" if len(given) > 1 else ""
 
 
-def _given(experiment: Experiment) -> Mapping[str, str]:
+def listed(experiment: Experiment) -> Mapping[str, str]:
     """What the fields say, or the link before they were ever drawn, by the address of the setting."""
     values: Any = st.session_state
     slots = read_slots(values.get)

@@ -63,6 +63,7 @@ def test_parallel_axes_take_numbers_factors_and_words():
     assert name.ticktext == ("a",)
     assert width.ticktext == ("8",)
     assert list(loss["values"]) == [1.0, 0.5]
+    assert list(go.Figure(spec).data[0].line.color) == [1.0, 0.5]
 
 
 @pytest.mark.parametrize(("x", "kind"), [([1e-4, 1e-1], "log"), ([1, 2], None), (["relu", "tanh"], "category")])

@@ -1,0 +1,118 @@
+"""Sweeps that go on in threads of this process; their trials train in processes of their own."""
+
+import atexit
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from fitdash.errors import StoreError
+from fitdash.runs import sweeps
+from fitdash.runs.sweeps import SweepRecord
+from fitdash.runs.workers import cores
+from fitdash.runs.writer import Writer
+from fitdash.sweeps.coordinator import Coordinator
+from fitdash.sweeps.recipe import Budget, Recipe
+from fitdash.sweeps.run import begin, carry_out, go_on
+
+SHUTDOWN_SECONDS = 2.0
+
+
+class Sweeper:
+    """Begins sweeps, goes on with them, and knows those that this process carries out.
+
+    Args:
+        writer: Keeps what happens.
+        most: Trials that train at once; None: one for each core but one.
+    """
+
+    def __init__(self, writer: Writer, most: int | None = None) -> None:
+        self.writer = writer
+        # Never in this process: torch has one random generator, and a run may train here.
+        self.most = most or max(1, cores() - 1)
+        self._lock = threading.Lock()
+        self._threads: dict[str, threading.Thread] = {}
+        self._coordinators: dict[str, Coordinator] = {}
+        self._is_closed = False
+        atexit.register(self.shutdown)
+
+    def begin(self, recipe: Recipe, budget: Budget, *, name: str = "", owner: str | None = None) -> SweepRecord:
+        """Search from now on; gives the sweep.
+
+        Raises:
+            StoreError: the record cannot be written, or this process ends.
+        """
+        self._refuse_when_closed()
+        return self._carry_out(begin(self.writer.store, recipe, budget, name=name, writer=self.writer, owner=owner))
+
+    def go_on(self, uid: str, *, trials: int | None = None, seconds: float | None = None) -> SweepRecord:
+        """Go on with a sweep that has ended, with another budget over all starts where one is given.
+
+        Raises:
+            StoreError: there is none, somebody searches, or this process ends.
+            SettingError: the budget cannot be.
+        """
+        self._refuse_when_closed()
+        return self._carry_out(go_on(self.writer.store, uid, writer=self.writer, trials=trials, seconds=seconds))
+
+    def stop(self, uid: str) -> None:
+        """Stop a sweep, whoever carries it out; what trains is trained again when it goes on."""
+        sweeps.ask_to_stop(self.writer.store, uid)
+        coordinator = self.find(uid)
+        if coordinator is not None:
+            coordinator.stop()
+
+    def find(self, uid: str) -> Coordinator | None:
+        """What carries this sweep out, where that is this process."""
+        with self._lock:
+            return self._coordinators.get(uid)
+
+    def join(self, uid: str, timeout: float | None = None) -> bool:
+        """Wait until a sweep of this process is over; False if that took longer than `timeout` seconds."""
+        thread = self._threads.get(uid)
+        if thread is not None:
+            thread.join(timeout)
+        return thread is None or not thread.is_alive()
+
+    def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
+        """Stop all of them; more than once is fine."""
+        with self._lock:
+            self._is_closed = True
+            on = list(self._coordinators.values())
+            threads = list(self._threads.values())
+        for coordinator in on:
+            coordinator.stop()
+        end = time.monotonic() + timeout
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def _refuse_when_closed(self) -> None:
+        if self._is_closed:
+            raise StoreError("A server must be on to search, got a sweep while it ends.")
+
+    def _carry_out(self, record: SweepRecord) -> SweepRecord:
+        with self._lock:
+            thread = threading.Thread(
+                target=self._search, args=[record], name=f"fitdash-sweep-{record.uid}", daemon=True
+            )
+            self._threads[record.uid] = thread
+        thread.start()
+        return record
+
+    def _search(self, record: SweepRecord) -> None:
+        try:
+            with suppress(Exception):  # kept with the sweep, whose page tells it
+                carry_out(record, self.writer, workers=self.most, started=self._note(record.uid))
+        finally:
+            with self._lock:
+                self._coordinators.pop(record.uid, None)
+
+    def _note(self, uid: str) -> Callable[[Any], None]:
+        def note(coordinator: Coordinator) -> None:
+            with self._lock:
+                self._coordinators[uid] = coordinator
+                if self._is_closed:
+                    coordinator.stop()
+
+        return note

@@ -1,0 +1,1 @@
+"""The Sweep page: a search over settings, watched while it goes on."""

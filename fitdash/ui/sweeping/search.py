@@ -1,0 +1,133 @@
+"""What begins a search: the draft, what varies in it, how it is searched and for how long."""
+
+from typing import Any
+
+import streamlit as st
+
+from fitdash.errors import FitdashError
+from fitdash.sweeps.background import Sweeper
+from fitdash.sweeps.recipe import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, recipe_of
+from fitdash.ui import several
+from fitdash.ui.changes import Live
+from fitdash.ui.derived import monitors
+from fitdash.ui.filling import pour
+from fitdash.ui.form import Draft, draw_form
+from fitdash.ui.resources import Desk, desk
+from fitdash.ui.visitor import visitor
+from fitdash.ui.words import escaped, label_of
+
+SAMPLER_HELP = (
+    "How the next trial is chosen: tpe learns from the trials so far, random does not, grid takes every combination, "
+    "quasi-random spreads trials evenly, cma-es follows the slope (two ranges of numbers or more)."
+)
+PRUNER_HELP = (
+    "What is given up early: median what is worse than half of the others at the same epoch, hyperband what loses in "
+    "rounds, none nothing."
+)
+
+
+@st.cache_resource(show_spinner=False)
+def sweeper() -> Sweeper:
+    """One for this server."""
+    made = desk()
+    return Sweeper(made.writer, made.settings.runs_at_once)
+
+
+@st.fragment(key="search")
+def search(desk: Desk) -> None:
+    """The form in the sidebar, with a switch beneath everything that may vary; above the results how to search."""
+    pour()
+    with st.sidebar:
+        draft = draw_form(Live(), searches=True)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="search-settings"):
+        settings = _settings(draft)
+    recipe, problems = _recipe(draft, settings)
+    _plan(recipe, settings, problems)
+    st.button(
+        "Start sweep",
+        key="start_sweep",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=recipe is None,
+        on_click=_begin,
+        args=[desk, recipe, settings],
+    )
+    if complaint := st.session_state.pop("sweep.not_begun", ""):
+        st.error(escaped(complaint))
+    if st.session_state.pop("sweep.begun", False):
+        st.rerun()  # what is watched stands in another fragment
+
+
+def _settings(draft: Draft) -> dict[str, Any]:
+    """How it is searched; the widgets keep their values in the link."""
+    names = monitors(draft.experiment, draft.facts)
+    first = "val_loss" if "val_loss" in names else "loss"
+    bound: dict[str, Any] = {"bind": "query-params"}
+    return {
+        "objective": st.selectbox(
+            "objective", names, index=names.index(first), key="sweep.objective", width=190, help=OBJECTIVE_HELP, **bound
+        ),
+        "which": st.selectbox("which epoch", WHICH, key="sweep.which", width=110, help=WHICH_HELP, **bound),
+        "trials": st.number_input("trials", 1, 100_000, 30, key="sweep.trials", width=120, help=TRIALS_HELP, **bound),
+        "seconds": st.number_input(
+            "seconds", 1, None, None, key="sweep.seconds", placeholder="no limit", width=130, help=SECONDS_HELP, **bound
+        ),
+        "sampler": st.selectbox("sampler", SAMPLERS, key="sweep.sampler", width=140, help=SAMPLER_HELP, **bound),
+        "pruner": st.selectbox("pruner", PRUNERS, key="sweep.pruner", width=120, help=PRUNER_HELP, **bound),
+    }
+
+
+OBJECTIVE_HELP = "The number by which trials are compared, by its name in the history."
+WHICH_HELP = "The best epoch of a trial counts, or its last one."
+TRIALS_HELP = "At most so many. A grid ends by itself, too."
+SECONDS_HELP = "At most so long, over all starts."
+
+
+def _recipe(draft: Draft, settings: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
+    """What would be searched; None with the reasons why it cannot be."""
+    if draft.problems:
+        return None, list(draft.problems)
+    space = several.listed(draft.experiment)
+    if not space:
+        return None, ["Switch on vary beneath a setting on the left: the search tries values of it."]
+    try:
+        recipe = recipe_of(
+            draft.experiment,
+            space,
+            objective=settings["objective"],
+            which=settings["which"],
+            sampler=settings["sampler"],
+            pruner=settings["pruner"],
+        )
+        budget_of(settings["trials"], settings["seconds"], recipe=recipe)
+    except FitdashError as error:
+        return None, str(error).splitlines()
+    return recipe, []
+
+
+def _plan(recipe: Recipe | None, settings: dict[str, Any], problems: list[str]) -> None:
+    """In one line what pressing Start would do, or why it waits."""
+    if recipe is None:
+        first, *others = problems
+        more = f" And {len(others)} more." if others else ""
+        st.markdown(f":orange[{escaped(first)}{more}]")
+        return
+    varied = [f"**{label_of(address)}** {escaped(text)}" for address, text in recipe.space.to_text().items()]
+    goal = "largest" if recipe.objective.rises else "smallest"
+    trials = f"up to {settings['trials']:,} trials, {sweeper().most} at once"
+    st.markdown(f"Plan: {' · '.join(varied)} · for the {goal} **{escaped(recipe.objective.name)}** · {trials}.")
+
+
+def _begin(desk: Desk, recipe: Recipe | None, settings: dict[str, Any]) -> None:
+    if recipe is None:
+        return
+    data = recipe.experiment.data
+    names = ", ".join(label_of(address) for address in recipe.space.dimensions)
+    try:
+        budget = budget_of(settings["trials"], settings["seconds"], recipe=recipe)
+        record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor(desk))
+    except FitdashError as error:
+        st.session_state["sweep.not_begun"] = str(error)
+        return
+    st.session_state["sweep.shown"] = record.uid
+    st.session_state["sweep.begun"] = True

@@ -1,0 +1,120 @@
+"""The table of trials, and what can be done with one of them or all."""
+
+import io
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from fitdash.errors import FitdashError
+from fitdash.runs.selection import exported
+from fitdash.sweeps.results import Sweep, frame_of
+from fitdash.sweeps.trial import Trial
+from fitdash.ui.filling import fill
+from fitdash.ui.resources import Desk
+from fitdash.ui.state import show
+from fitdash.ui.sweeping.search import sweeper
+from fitdash.ui.words import label_of
+
+TRAIN = "pages/train.py"
+
+
+def draw(desk: Desk, sweep: Sweep, trials: Sequence[Trial]) -> None:
+    """The newest first; one can be chosen."""
+    frame = frame_of(trials, sweep.recipe)
+    order = frame.index[::-1]
+    picked: Any = st.dataframe(
+        frame.loc[order],
+        key=f"sweep.table.{sweep.uid}.{len(frame)}",
+        hide_index=True,
+        height=min(38 + 35 * max(1, len(frame)), 38 + 35 * 8),
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config=_columns(sweep),
+        column_order=[name for name in frame.columns if name not in ("run", "best")],
+        placeholder="",
+        alt=f"{len(frame)} trials with their values and results",
+    )
+    rows = [place for place in picked.selection.rows if place < len(frame)]
+    one = trials[int(order[rows[0]])] if rows else None
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="trial-actions"):
+        _actions(desk, sweep, one)
+        with st.popover("Download", icon=":material/download:"):
+            _downloads(sweep, frame)
+
+
+def _columns(sweep: Sweep) -> dict[str, Any]:
+    config: dict[str, Any] = {a: st.column_config.Column(label_of(a), help=a) for a in sweep.recipe.space.dimensions}
+    config[sweep.recipe.objective.name] = st.column_config.NumberColumn(sweep.recipe.objective.name, format="%.5g")
+    return config | {
+        "words": st.column_config.TextColumn("how it ended", width="medium"),
+        "seconds": st.column_config.NumberColumn("seconds", format="%.3g"),
+    }
+
+
+def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
+    on = one is not None and one.state in ("running", "queued")
+    why = None if one is not None else "Choose a trial in the table."
+    if st.button("Use in Train", key="use_trial", icon=":material/tune:", disabled=one is None, help=why) and one:
+        fill(sweep.recipe.space.apply(sweep.recipe.experiment, one.values))
+        st.switch_page(TRAIN)
+    if st.button("Show run", key="show_trial", icon=":material/monitoring:", disabled=one is None, help=why) and one:
+        show(one.run)
+        st.switch_page(TRAIN)
+    coordinator = sweeper().find(sweep.uid)
+    st.button(
+        "Stop trial",
+        key="stop_trial",
+        icon=":material/stop:",
+        disabled=not on or coordinator is None,
+        help=why or "Ends this trial; what it reached counts.",
+        on_click=_try,
+        args=[coordinator.stop_trial if coordinator else None, one],
+    )
+    st.button(
+        "Retry trial",
+        key="retry_trial",
+        icon=":material/replay:",
+        disabled=one is None or on or coordinator is None or one.number is None,
+        help=why or "Trains it again, while the sweep goes on.",
+        on_click=_try,
+        args=[coordinator.retry if coordinator else None, one],
+    )
+
+
+def _try(act: Any, one: Trial | None) -> None:
+    try:
+        if act is not None and one is not None:
+            act(one.number)
+    except FitdashError as error:
+        st.session_state["sweep.refused"] = str(error)
+
+
+def _downloads(sweep: Sweep, frame: pd.DataFrame) -> None:
+    """Nothing is made before it is pressed."""
+    forms: dict[str, tuple[str, str, Any]] = {
+        "Trials (CSV)": ("trials.csv", "text/csv", partial(exported, frame, "csv")),
+        "Trials (Parquet)": ("trials.parquet", "application/octet-stream", partial(exported, frame, "parquet")),
+        "Curves (CSV)": ("curves.csv", "text/csv", partial(_curves, sweep)),
+        "Study for optuna-dashboard": ("study.db", "application/octet-stream", partial(study_file, sweep)),
+    }
+    for label, (name, mime, made) in forms.items():
+        st.download_button(
+            label, data=made, file_name=name, mime=mime, on_click="ignore", width="stretch", key=f"sweep-{name}"
+        )
+
+
+def _curves(sweep: Sweep) -> bytes:
+    return exported(sweep.curves(), "csv")
+
+
+def study_file(sweep: Sweep) -> bytes:
+    """An Optuna storage in one SQLite file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "study.db"
+        sweep.to_optuna(path)
+        return io.BytesIO(path.read_bytes()).getvalue()

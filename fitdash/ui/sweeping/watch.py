@@ -1,0 +1,147 @@
+"""A sweep while it goes on and afterwards: state, best so far, pictures, trials."""
+
+import time
+from typing import Any
+
+import streamlit as st
+
+from fitdash.errors import FitdashError
+from fitdash.runs import sweeps
+from fitdash.runs.sweeps import SweepRecord
+from fitdash.sweeps.results import Sweep, best_of
+from fitdash.sweeps.trial import Trial
+from fitdash.ui.filling import fill
+from fitdash.ui.live import COLOURS, TICKS_PER_SECOND
+from fitdash.ui.resources import Desk
+from fitdash.ui.sweeping import pictures, trials
+from fitdash.ui.sweeping.search import sweeper
+from fitdash.ui.visitor import visitor
+from fitdash.ui.words import duration, escaped, label_of, number, short
+
+EVERY_SECONDS = 1.0
+TRAIN = "pages/train.py"
+SHOWN = "sweep.shown"
+
+
+def watch(desk: Desk) -> None:
+    """The sweep that is shown, drawn again while it goes on."""
+    record = _chosen(desk)
+    follows = record is not None and record.is_active
+    every = max(EVERY_SECONDS, desk.viewers.count() / TICKS_PER_SECOND)
+    st.fragment(_watch, run_every=every if follows else None, key="watch")(desk)
+
+
+def _chosen(desk: Desk) -> SweepRecord | None:
+    """The one that was chosen, else the newest."""
+    known = sweeps.all_sweeps(desk.store, owner=visitor(desk))
+    return next((one for one in known if one.uid == st.session_state.get(SHOWN)), known[0] if known else None)
+
+
+def _watch(desk: Desk) -> None:
+    desk.viewers.here(time.monotonic())
+    known = sweeps.all_sweeps(desk.store, owner=visitor(desk))
+    if not known:
+        st.info("No sweep yet. Let a setting vary on the left, and start one: all its trials are kept as runs.")
+        return
+    names = {one.uid: f"{one.name} · {time.strftime('%d %b %H:%M', time.localtime(one.created))}" for one in known}
+    if st.session_state.get(SHOWN) not in names:
+        st.session_state[SHOWN] = known[0].uid
+    was_active = st.session_state.get("sweep.was_active")
+    uid = st.selectbox("sweep", list(names), format_func=names.__getitem__, key=SHOWN)
+    record = next(one for one in known if one.uid == uid)
+    st.session_state["sweep.was_active"] = record.is_active
+    if was_active is not None and was_active != record.is_active:
+        st.rerun()  # the interval of a fragment is read where the whole page is drawn
+    _show(desk, record)
+
+
+def _show(desk: Desk, record: SweepRecord) -> None:
+    try:
+        sweep = Sweep(desk.store, record.uid)
+    except FitdashError as error:
+        st.error(f"This sweep cannot be read: {escaped(str(error))}")
+        return
+    found = sweep.trials()
+    _heading(record, found)
+    if record.error:
+        st.error(escaped(record.error))
+    best = best_of(found, sweep.recipe)
+    if best is not None:
+        _best(sweep, best)
+    if found:
+        pictures.draw(desk.store, sweep, found)
+        trials.draw(desk, sweep, found)
+
+
+def _heading(record: SweepRecord, found: list[Trial]) -> None:
+    """State, how far, and what can be done with the whole."""
+    over = sum(trial.state not in ("running", "queued") for trial in found if trial.number is not None)
+    budget = record.budget
+    of = f" of {budget['trials']:,}" if budget.get("trials") else ""
+    pruned = sum(trial.state == "pruned" for trial in found)
+    told = [f"{over:,}{of} trials", *([f"{pruned} pruned"] if pruned else []), duration(record.seconds or 0.001)]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sweep-state"):
+        st.badge(record.state, color=COLOURS.get(record.state, "gray"))
+        st.markdown(" · ".join(told), width="content")
+        if record.is_active:
+            st.button(
+                "Stop sweep", key="stop_sweep", icon=":material/stop:", on_click=_try, args=[sweeper().stop, record.uid]
+            )
+        else:
+            _offer_more(record, over)
+    if (complaint := st.session_state.pop("sweep.refused", None)) is not None:
+        st.error(escaped(complaint))
+    if budget.get("trials"):
+        st.progress(min(1.0, over / budget["trials"]))
+
+
+def _offer_more(record: SweepRecord, over: int) -> None:
+    more = int(st.number_input("more", 1, 100_000, 20, key="sweep.more", width=130, label_visibility="collapsed"))
+    planned = record.budget.get("trials") or 0
+    left = planned - over if record.state in ("stopped", "interrupted", "failed") else 0
+    if left > 0:
+        st.button(
+            f"Go on: {left:,} left",
+            key="go_on_sweep",
+            icon=":material/resume:",
+            on_click=_go_on,
+            args=[record.uid, None],
+        )
+    total = max(planned, over) + more
+    st.button(
+        f"{more:,} more trials", key="extend_sweep", icon=":material/add:", on_click=_go_on, args=[record.uid, total]
+    )
+
+
+def _go_on(uid: str, trials_in_all: int | None) -> None:
+    def act(uid: str) -> Any:
+        return sweeper().go_on(uid, trials=trials_in_all)
+
+    _try(act, uid)
+
+
+def _try(act: Any, uid: str) -> None:
+    """Do it, or say why not."""
+    try:
+        act(uid)
+    except FitdashError as error:
+        st.session_state["sweep.refused"] = str(error)
+
+
+def _best(sweep: Sweep, best: Trial) -> None:
+    """The best trial in one line, and the way into the form."""
+    values = " · ".join(f"{label_of(address)} {escaped(short(value))}" for address, value in best.values.items())
+    which = "a run made by hand" if best.number is None else f"trial {best.number + 1}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True, key="sweep-best"):
+        what = escaped(sweep.recipe.objective.name)
+        st.markdown(
+            f"**Best {what} {number(float(f'{best.value or 0.0:.4g}'))}** in {which}: {values}", width="stretch"
+        )
+        if st.button("Use in Train", key="use_best", icon=":material/tune:"):
+            use(sweep, best)
+
+
+def use(sweep: Sweep, trial: Trial) -> None:
+    """Make the form say what a trial was, and go there."""
+    fill(sweep.recipe.space.apply(sweep.recipe.experiment, trial.values))
+    st.switch_page(TRAIN)

@@ -1,0 +1,105 @@
+"""The Sweep page: what varies, what is searched, what came of it."""
+
+import json
+
+import pytest
+
+from fitdash.spec.arg import settings_of
+from fitdash.spec.compile import CompileArgs
+from fitdash.spec.fit import FitArgs
+from fitdash.spec.network import NetworkArgs
+from fitdash.ui import several
+from fitdash.ui.resources import desk
+from fitdash.ui.sweeping.search import sweeper
+from tests.pages.conftest import SECONDS, texts, wait_for
+from tests.pages.test_form import by_key
+
+VARIED = {"several.compile.learning_rate": "0.001, 0.1", "several.network.width": "4, 8"}
+
+
+@pytest.fixture
+def sweep_page(open_page):
+    """The page of a link; its sweeps end with the test."""
+
+    def opened(**values):
+        page = open_page(**{"data.name": "iris", "fit.epochs": "2", "fit.validation_split": "0.2"} | values)
+        page.switch_page("pages/sweep.py").run()
+        assert not page.exception
+        return page
+
+    yield opened
+    sweeper().shutdown(10)
+
+
+def start(page):
+    return page.button(key="start_sweep")
+
+
+def drawn(page):
+    return [json.loads(one.proto.json).get("name") for one in page.get("bidi_component")]
+
+
+def test_every_setting_that_may_vary_has_a_switch_and_no_other(sweep_page):
+    page = sweep_page()
+
+    switches = {toggle.key.removeprefix("vary.") for toggle in page.toggle if str(toggle.key).startswith("vary.")}
+
+    declared = {
+        f"{name}.{field}"
+        for name, cls in (("compile", CompileArgs), ("fit", FitArgs), ("network", NetworkArgs))
+        for field, setting in settings_of(cls).items()
+        if setting.arg.vary
+    }
+    assert declared <= switches
+    assert "fit.validation_freq" not in switches
+
+
+def test_a_switch_suggests_a_range_that_can_be_searched(sweep_page):
+    page = sweep_page()
+    assert start(page).disabled
+
+    page.toggle(key="vary.compile.learning_rate").set_value(True).run()
+
+    assert not page.exception
+    assert by_key(page, "several.compile.learning_rate").value == "0.0001..0.1 log"
+    assert not start(page).disabled
+    assert "**learning_rate** 0\\.0001\\.\\.0\\.1 log".replace("\\", "") in texts(page)
+
+    page.toggle(key="vary.compile.learning_rate").set_value(False).run()
+    assert start(page).disabled
+
+
+@pytest.mark.parametrize("cls", [CompileArgs, FitArgs, NetworkArgs])
+def test_every_suggestion_is_within_the_declaration(cls):
+    from fitdash.spec.dimension import dimension_from
+
+    for name, setting in settings_of(cls).items():
+        if setting.arg.vary:
+            dimension_from(several.suggestion(setting), setting, f"{cls.section}.{name}")
+
+
+def test_what_cannot_be_searched_is_said_and_nothing_starts(sweep_page):
+    page = sweep_page(**VARIED | {"several.network.width": "4, wide"})
+
+    assert start(page).disabled
+    assert "wide" in texts(page)
+
+
+def test_a_grid_is_searched_to_its_end_and_the_best_can_be_used(sweep_page):
+    page = sweep_page(**VARIED | {"sweep.sampler": "grid", "sweep.pruner": "none"})
+    by_key(page.run(), "sweep.objective").set_value("val_loss").run()
+
+    start(page).click().run()
+    uid = page.session_state["sweep.shown"]
+    wait_for(lambda: sweeper().join(uid, SECONDS))
+    page.run()
+
+    assert not page.exception
+    runs = desk().store.runs(sweep=uid)
+    assert {run.state for run in runs} == {"finished"}
+    tried = {(run.experiment["compile"]["learning_rate"], run.experiment["network"]["width"]) for run in runs}
+    assert tried == {(0.001, 4), (0.001, 8), (0.1, 4), (0.1, 8)}
+    assert "4 of 30 trials" in texts(page)
+    assert "**Best val_loss" in texts(page)
+    assert {"sweep-so-far", "sweep-curves", "sweep-parallel", "sweep-slice"} <= set(drawn(page))
+    assert page.button(key="extend_sweep").label == "20 more trials"
