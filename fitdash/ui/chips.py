@@ -7,12 +7,14 @@ import numpy as np
 import streamlit as st
 
 from fitdash.charts.findings import Change, Curves, Finding
+from fitdash.charts.neglected import neglected
 from fitdash.charts.rules import findings
 from fitdash.spec.compile import resolved_learning_rate
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.subject import asked_lately
 from fitdash.ui.words import escaped
 
 COLOURS: dict[str, Any] = {"wrong": "red", "hint": "orange", "note": "gray"}
@@ -22,9 +24,11 @@ MOST = 4
 
 def draw(desk: Desk, run: Snapshot) -> None:
     """The findings of a run, the gravest first; nothing where there is nothing to say."""
-    found = findings(curves_of(run))[:MOST]
+    found = findings(curves_of(run))
+    if not any(one.kind == "diverged" for one in found):
+        found = [*_neglected(desk, run), *found]
     with st.container(key="chips", gap="xsmall"):
-        for one in found:
+        for one in found[:MOST]:
             _chip(desk, run, one)
 
 
@@ -61,6 +65,21 @@ def _set(desk: Desk, run: Snapshot, settings: Mapping[str, Any]) -> None:
         if live.change is not None and address in live.now:
             live.change(address)
     st.rerun()
+
+
+def _neglected(desk: Desk, run: Snapshot) -> list[Finding]:
+    """Classes that are never predicted."""
+    asked, data = asked_lately(desk, run)
+    if not asked or data is None or data.dataset.classes is None:
+        return []
+    classes = data.dataset.classes
+    return neglected(
+        asked,
+        classes,
+        np.bincount(data.dataset.codes[data.train], minlength=len(classes)),
+        is_over=not run.is_active,
+        is_weighted=data.fit.class_weight is not None,
+    )
 
 
 def curves_of(run: Snapshot) -> Curves:

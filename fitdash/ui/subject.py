@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from fitdash.charts.answers import Array
+from fitdash.charts.neglected import Asked
 from fitdash.data.encoded import Encoded, encoded
 from fitdash.data.plane import Plane, axes_of, plane, telling
 from fitdash.errors import FitdashError
@@ -21,6 +22,8 @@ from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import cursor_epoch
 
 CELLS = 72
+LATELY = 8
+"""Looks by which it is told since when a class is never predicted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -109,6 +112,29 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
     if look.rows.size and look.rows.max() >= len(data.dataset):
         return None
     return Subject(run=run.uid, experiment=run.experiment, look=look, data=data, mark=_mark(folder, look.epoch))
+
+
+def asked_lately(desk: Desk, run: Snapshot) -> tuple[list[Asked], Encoded | None]:
+    """The last looks in numbers, in their order, and the data they are about; none where it has no classes."""
+    folder = _folder(desk, run)
+    epochs = [] if run.is_example or run.experiment is None else looks.epochs_of(folder)[-LATELY:]
+    if not epochs or run.experiment is None:
+        return [], None
+    try:
+        data = _data(run.experiment.to_json(), run.experiment)
+    except FitdashError:
+        return [], None
+    found = [_asked(_mark(folder, epoch), folder, epoch, data) for epoch in epochs] if data.dataset.classes else []
+    return [one for one in found if one is not None], data
+
+
+@st.cache_resource(show_spinner=False, max_entries=1024)
+def _asked(mark: str, _folder: Path, _epoch: int, _data: Encoded) -> Asked | None:
+    look, classes = looks.read(_folder, _epoch), len(_data.dataset.classes or ())
+    if look is None or look.rows.max(initial=0) >= len(_data.dataset):
+        return None
+    samples, answers = (np.bincount(one, minlength=classes) for one in (_data.dataset.codes[look.rows], look.answers))
+    return Asked(epoch=look.epoch + 1, samples=samples, answers=answers)
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)

@@ -8,7 +8,7 @@ from fitdash.engine.callbacks.base import Callback
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from tests.pages.conftest import texts, wait_for
+from tests.pages.conftest import texts, until, wait_for
 
 
 def badges(page):
@@ -101,3 +101,13 @@ def test_the_trivial_answer_is_the_measure_unless_weights_move_the_loss(shown, f
     assert (
         "The validation loss is 1.120; the trivial answer, which looks at no input, has 1.100" in texts(page)
     ) is told
+
+
+def test_a_class_that_is_held_out_whole_asks_for_a_stratified_part(open_page):
+    page = open_page(data__name="iris", data__order="sorted", fit__validation_split="0.34", pace="full speed")
+    page.button(key="fit").click().run()
+    until(page, "Never predicts the class virginica")
+
+    page.button(key="set-neglected").click().run()
+
+    assert page.selectbox(key="fit.validation_data").value == "stratified"
