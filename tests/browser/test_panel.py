@@ -1,0 +1,48 @@
+"""What a run has learned, seen and touched in a real browser."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_journey import expect_state, fit, open_page
+
+pytestmark = pytest.mark.browser
+
+LINK = "?data.name=moons&fit.epochs=12&fit.validation_split=0.2&pace=full+speed"
+CELL = """([row, column]) => {
+  const box = document.querySelector('.st-key-panel-confusion .fitdash-chart');
+  const {xaxis, yaxis} = box._fullLayout, {left, top} = box.getBoundingClientRect();
+  return [left + xaxis._offset + xaxis.l2p(column), top + yaxis._offset + yaxis.l2p(row)];
+}"""
+COLOURS = """() => {
+  const box = document.querySelector('.st-key-panel-boundary .fitdash-chart');
+  return box._fullData[0].colorscale.map(([at, color]) => color);
+}"""
+
+
+def drawn(page, key, epoch):
+    """Wait until this chart of the panel shows this epoch."""
+    expect(page.locator(f".st-key-panel-{key} .fitdash-chart")).to_have_attribute("data-rev", str(epoch))
+
+
+def test_the_boundary_follows_the_cursor_and_a_cell_gives_its_samples(context, server):
+    page = open_page(context, server, LINK)
+    fit(page)
+    expect_state(page, "finished")
+    drawn(page, "boundary", 12)
+    assert len(set(page.evaluate(COLOURS))) == 4
+
+    slider = page.get_by_label("epoch cursor")
+    slider.focus()
+    slider.press("Home")
+    drawn(page, "boundary", 1)
+    page.evaluate("window.kept = document.querySelector('.st-key-panel-boundary .fitdash-chart')")
+    page.get_by_role("button", name="newest").click()
+    drawn(page, "boundary", 12)
+    assert page.evaluate("window.kept.isConnected")
+
+    page.locator(".st-key-panel").get_by_text("Confusion", exact=True).click()
+    drawn(page, "confusion", 12)
+    page.mouse.click(*page.evaluate(CELL, [1, 1]))
+    expect(page.locator(".st-key-panel")).to_contain_text("True 1, rightly predicted")
+    page.mouse.click(*page.evaluate(CELL, [0, 0]))
+    expect(page.locator(".st-key-panel")).to_contain_text("True 0, rightly predicted")
