@@ -8,7 +8,7 @@ import streamlit as st
 from fitdash.errors import FitdashError, SettingError
 from fitdash.runs.records import RunRecord
 from fitdash.spec.experiment import Experiment
-from fitdash.ui.comparing import takeaways
+from fitdash.ui.comparing import seeds, takeaways
 from fitdash.ui.filling import fill
 from fitdash.ui.planned import difference_line
 from fitdash.ui.resources import Desk
@@ -43,6 +43,7 @@ def draw(desk: Desk, records: Sequence[RunRecord], metric: str | None) -> None:
         if st.button("Show run", icon=":material/monitoring:", disabled=one is None, help=why) and one:
             show(one.uid)
             st.switch_page(TRAIN)
+        seeds.offer(desk, one)
         with st.popover("Name, tags, notes", icon=":material/edit:", disabled=one is None):
             if one is not None:
                 _words(desk, one)

@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from fitdash.runs.events import ACTIVE
-from fitdash.ui.comparing import actions, pictures, table
+from fitdash.ui.comparing import actions, pictures, seeds, table
 from fitdash.ui.live import TICKS_PER_SECOND
 from fitdash.ui.resources import Desk
 from fitdash.ui.visitor import visitor
@@ -35,4 +35,5 @@ def _compare(desk: Desk) -> None:
     actions.differences(chosen)
     if chosen and metric is not None:
         pictures.curves(desk.store, chosen, metric)
+        seeds.draw(desk.store, shown, chosen, metric)
         pictures.settings_against(chosen, metric)

@@ -1,0 +1,72 @@
+"""The mean of repeats with its band, for some groups of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fitdash.charts.overlay import DASHES, mixed
+from fitdash.charts.theme import Chart, frame, packed, shown
+from fitdash.charts.thin import Floats
+
+CLEAR = 0.18
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """Repeats of one experiment, epoch by epoch.
+
+    Attributes:
+        name: What people call it.
+        n: How many repeats.
+        epochs: Shown epochs, from 1, (n,).
+        mean, low, high: (n,); low and high one standard deviation away.
+    """
+
+    name: str
+    n: int
+    epochs: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+def band_chart(bands: Sequence[Band], *, title: str, key: str) -> Chart:
+    """A line per group, and around it a band of one standard deviation."""
+    last = max((float(one.epochs[-1]) for one in bands if len(one.epochs)), default=1.0)
+    room = max(0.02 * last, 0.2)
+    layout = frame(key, "epoch", (1 - room, last + room), title)
+    layout["yaxis"]["title"] = {"text": layout.pop("title")["text"]}
+    traces = [trace for place, one in enumerate(bands) for trace in _traces(one, place, len(bands))]
+    return {"data": traces, "layout": layout}
+
+
+def told(bands: Sequence[Band], title: str) -> str:
+    """The picture in words."""
+    ends = [f"{one.name} ends at {shown(float(one.mean[-1]))} on average of {one.n}" for one in bands if len(one.mean)]
+    return f"{title} over seeds: {'; '.join(ends) or 'no value yet'}."
+
+
+def _traces(band: Band, place: int, count: int) -> list[dict[str, Any]]:
+    colour = mixed(place / max(1, count - 1))
+    edge: dict[str, Any] = {"type": "scatter", "mode": "lines", "line": {"width": 0, "color": colour}}
+    edge |= {"hoverinfo": "skip", "showlegend": False, "x": packed(band.epochs)}
+    ending = f"  <b>{shown(float(band.mean[-1]))}</b>" if len(band.mean) else ""
+    return [
+        {**edge, "uid": f"low-{place}", "y": packed(band.low)},
+        {**edge, "uid": f"high-{place}", "y": packed(band.high), "fill": "tonexty", "fillcolor": _clear(colour)},
+        {
+            "type": "scatter",
+            "uid": f"mean-{place}",
+            "name": f"{band.name}, n = {band.n}{ending}",
+            "mode": "lines",
+            "x": packed(band.epochs),
+            "y": packed(band.mean),
+            "line": {"width": 2.5, "color": colour, "dash": DASHES[place % len(DASHES)]},
+            "hovertemplate": "%{y:.4g}<extra>" + band.name + "</extra>",
+        },
+    ]
+
+
+def _clear(colour: str) -> str:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{CLEAR})"
