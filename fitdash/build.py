@@ -155,6 +155,8 @@ def callback_of(args: CallbackArgs, experiment: Experiment, files: Path) -> call
     for name in ("filepath", "filename"):
         if name in settings:
             settings[name] = files / settings[name]
+    if settings.get("save_freq", 0) is None:
+        settings["save_freq"] = "epoch"
     if args.kind == "LearningRateScheduler":
         schedule = partial(
             rate_at,

@@ -38,7 +38,7 @@ class CallbackArgs(Settings):
     Attributes:
         kind: Name of the callback in `fitdash.callbacks`.
         summary: What it does, in one sentence.
-        single: A second one beside it makes no sense.
+        single: A second one that is set alike adds nothing.
     """
 
     section: ClassVar[str] = "callbacks"
@@ -230,6 +230,27 @@ class ModelCheckpointArgs(CallbackArgs):
         bool, Arg(help="Whether the optimizer's state is left out.", plain="only the weights")
     ] = False
     mode: Mode = "auto"
+    save_freq: Annotated[
+        int | None,
+        Arg(
+            help="Batches from one file to the next, counted across epochs; {batch} in the file's name is then filled "
+            "in too, and what validation measures is not known.",
+            plain="batches",
+            minimum=1,
+            soft=(1, 1000),
+            step=1,
+            unset="each epoch",
+        ),
+    ] = None
+    initial_value_threshold: Annotated[
+        float | None,
+        Arg(
+            help="What the first value has to beat to be saved.",
+            plain="to be beaten",
+            needs=("save_best_only",),
+            unset="nothing to beat",
+        ),
+    ] = None
 
     def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
         """A name that leaves the folder of the run, or cannot be filled in."""

@@ -101,8 +101,11 @@ class Experiment:
             if monitor is not None and monitor.removeprefix("val_") not in logged:
                 yield f"{where}.monitor", unknown(f"{args.speaks_as} monitor", monitor, logged)
             if isinstance(args, ModelCheckpointArgs):
-                for name in set(args.fields or ()) - {"epoch", *logged, *rate}:
-                    yield f"{where}.filepath", unknown(f"{args.speaks_as} field", name, ("epoch", *logged, *rate))
+                known = ("epoch", *logged, *rate)
+                if args.save_freq is not None:
+                    known = ("epoch", "batch", *(name for name in logged if not name.startswith("val_")))
+                for name in set(args.fields or ()) - set(known):
+                    yield f"{where}.filepath", unknown(f"{args.speaks_as} field", name, known)
 
     def _weighting_faults(self, facts: Facts) -> Iterator[tuple[str, str]]:
         """Weights of rows where weights of steps are asked for."""

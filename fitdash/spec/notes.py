@@ -143,17 +143,19 @@ def _loss(experiment: Experiment, facts: Facts) -> Remarks:
 
 
 def _callbacks(experiment: Experiment, facts: Facts) -> Remarks:
-    seen = set()
+    seen: list[CallbackArgs] = []
     for where, args in experiment.parts():
         if not isinstance(args, CallbackArgs):
             continue
-        if args.single and args.kind in seen:
+        if args.single and args in seen:
             yield where, f"{args.kind} is there already: the second one adds nothing."
-        seen.add(args.kind)
+        seen.append(args)
         monitor = getattr(args, "monitor", "")
         if isinstance(args, ModelCheckpointArgs) and not args.save_best_only:
             monitor = ""
-        if monitor.startswith("val_"):
+        if isinstance(args, ModelCheckpointArgs) and args.save_freq is not None and monitor.startswith("val_"):
+            yield f"{where}.monitor", f"{monitor} is not known between batches: every file is saved."
+        elif monitor.startswith("val_"):
             yield from _late(f"{where}.monitor", args.kind, monitor, experiment)
 
 

@@ -11,8 +11,10 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from fitdash.engine.callbacks.base import Callback
+from fitdash.nn.registry import make
 from fitdash.runs.events import ENDED
 from fitdash.ui.resources import desk
+from tests.pages.seen import Seen
 
 APP = Path(__file__).parents[2] / "app.py"
 SECONDS = 60
@@ -55,6 +57,15 @@ def open_page():
         return page
 
     return opened
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What the network of each run sees while it trains and validates."""
+    found = Seen()
+    monkeypatch.setattr("fitdash.build.make", found.watch(make))
+    monkeypatch.setattr("fitdash.build._looking", lambda data, recorder: [])
+    return found
 
 
 @pytest.fixture

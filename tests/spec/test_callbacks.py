@@ -9,6 +9,9 @@ from fitdash.spec.callbacks import (
     ModelCheckpointArgs,
     ReduceLROnPlateauArgs,
 )
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FitArgs
 
 NO_FOLDER = "must be a plain file name without a folder, got"
 
@@ -82,3 +85,22 @@ def test_settings_that_a_schedule_does_not_use_are_without_effect():
     assert inert_in(LearningRateSchedulerArgs(schedule="step")) == {}
     assert list(inert_in(LearningRateSchedulerArgs(schedule="cosine"))) == ["callbacks.every"]
     assert list(inert_in(LearningRateSchedulerArgs(schedule="warmup"))) == ["callbacks.factor"]
+
+
+def test_files_that_are_saved_between_batches_know_their_batch_and_nothing_of_validation():
+    facts = Facts(rows=100, classes=("a", "b"))
+
+    def complaints(**settings):
+        experiment = Experiment(callbacks=(ModelCheckpointArgs(**settings),), fit=FitArgs(validation_split=0.2))
+        return [problem.text for problem in problems_in(experiment, facts)]
+
+    assert complaints(filepath="{epoch}-{batch}.pt", save_freq=5) == []
+    assert complaints(filepath="{val_loss}.pt", save_freq=5) != []
+    assert complaints(filepath="{val_loss}.pt") == []
+    assert complaints(filepath="{batch}.pt") != []
+    assert complaints(save_freq=0) == ["ModelCheckpoint save_freq must be at least 1, got 0."]
+
+
+def test_a_threshold_is_only_for_what_is_best():
+    assert "callbacks.initial_value_threshold" in inert_in(ModelCheckpointArgs())
+    assert inert_in(ModelCheckpointArgs(save_best_only=True)) == {}

@@ -170,6 +170,43 @@ def test_what_is_worth_knowing_of_the_rest(experiment, facts, where, text):
     assert notes(experiment, facts) == [(where, text)]
 
 
+def test_a_second_callback_of_a_kind_that_is_set_otherwise_needs_no_remark():
+    two = (EarlyStoppingArgs(monitor="loss"), EarlyStoppingArgs(monitor="accuracy", patience=9))
+
+    assert notes(Experiment(callbacks=two)) == []
+    assert len(notes(Experiment(callbacks=(two[0], two[0])))) == 1
+
+
+@pytest.mark.parametrize(
+    ("experiment", "facts", "where", "text"),
+    [
+        (
+            Experiment(compile=CompileArgs(loss="poisson")),
+            NUMBER,
+            "compile.loss",
+            "poisson compares numbers from 0 up, but half of the standardised target is below 0.",
+        ),
+        (
+            Experiment(compile=CompileArgs(weighted_metrics=("accuracy",))),
+            SORTED,
+            "compile.weighted_metrics",
+            "Neither sample_weight nor class_weight is set: they equal metrics.",
+        ),
+        (
+            Experiment(
+                callbacks=(ModelCheckpointArgs(filepath="{batch}.pt", save_best_only=True, save_freq=3),),
+                fit=FitArgs(validation_data=HoldOut()),
+            ),
+            SORTED,
+            "callbacks.0.monitor",
+            "val_loss is not known between batches: every file is saved.",
+        ),
+    ],
+)
+def test_what_is_worth_knowing_of_losses_weights_and_files(experiment, facts, where, text):
+    assert notes(experiment, facts) == [(where, text)]
+
+
 def test_many_classes_make_one_ask_for_a_number():
     facts = Facts(rows=60, classes=tuple(str(i) for i in range(60)))
     upload = Experiment(data=DatasetArgs(name="upload", content="0" * 64))
