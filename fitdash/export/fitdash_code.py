@@ -3,31 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fitdash.export.network_torch import network
 from fitdash.export.recipe import Recipe, recipe_of
 from fitdash.export.script import (
     callback_calls,
     callbacks_argument,
     data_lines,
     fit_settings,
+    metrics_arguments,
     needs_math,
     rows_of,
     schedules,
+    training,
     validation,
 )
-from fitdash.export.writing import call, joined, listed, named, python
+from fitdash.export.writing import call, joined, named, python
 from fitdash.spec.compile import CompileArgs, optimizer_settings
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
-
-ACTIVATIONS = {
-    "relu": "nn.ReLU()",
-    "tanh": "nn.Tanh()",
-    "sigmoid": "nn.Sigmoid()",
-    "gelu": "nn.GELU()",
-    "silu": "nn.SiLU()",
-    "elu": "nn.ELU()",
-    "softmax": "nn.Softmax(dim=-1)",
-}
 
 
 def fitdash_code(
@@ -42,14 +35,16 @@ def fitdash_code(
         notes: What the reader has to know of that run.
     """
     recipe = recipe_of(experiment, facts)
+    written = network(recipe)
+    needs = [*(["import math", ""] if needs_math(recipe) else []), "import fitdash as fd", *written.imports]
     return joined(
-        imports=[*(["import math", ""] if needs_math(recipe) else []), "import fitdash as fd", "from torch import nn"],
-        functions=schedules(recipe),
+        imports=[*needs, "from torch import nn"],
+        functions=[*written.definitions, *schedules(recipe)],
         sections=[
             data_lines(recipe),
             [
                 f"fd.set_random_seed({experiment.seed})",
-                f"network = {call('nn.Sequential', layers(recipe))}",
+                *written.lines,
                 "model = fd.Model(network)",
                 call("model.compile", compile_arguments(recipe)),
                 f"history = {call('model.fit', fit_arguments(recipe, changes))}",
@@ -57,20 +52,6 @@ def fitdash_code(
         ],
         notes=notes,
     )
-
-
-def layers(recipe: Recipe) -> list[str]:
-    """The modules of the network in their order."""
-    net, output = recipe.experiment.network, recipe.output
-    size = "x.shape[1]" if recipe.inputs is None else str(recipe.inputs)
-    written = []
-    for _ in range(net.depth):
-        written.append(f"nn.Linear({size}, {net.width})")
-        written += [ACTIVATIONS[net.activation]] if net.activation in ACTIVATIONS else []
-        written += [f"nn.Dropout({net.dropout!r})"] if net.dropout else []
-        size = str(net.width)
-    written.append(f"nn.Linear({size}, {output.units})")
-    return written + ([ACTIVATIONS[output.activation]] if output.activation in ACTIVATIONS else [])
 
 
 def compile_arguments(recipe: Recipe) -> list[str]:
@@ -82,7 +63,7 @@ def compile_arguments(recipe: Recipe) -> list[str]:
     return [
         *([] if is_default else [f"optimizer={chosen}"]),
         f"loss={python(recipe.loss)}",
-        *([f"metrics={listed([python(name) for name in recipe.metrics])}"] if recipe.metrics else []),
+        *metrics_arguments(recipe, python),
     ]
 
 
@@ -93,8 +74,7 @@ def fit_arguments(recipe: Recipe, changes: Sequence[Mapping[str, Any]] = ()) -> 
     balanced = call("data.balanced_weights", [rows.learned] if rows.learned else [])
     calls = callback_calls(recipe, "fd.callbacks") + [_change(fact) for fact in changes]
     return [
-        f"x{rows.train}",
-        f"y{rows.train}",
+        *training(recipe),
         *named(fit_settings(recipe)),
         *callbacks_argument(calls),
         *validation(recipe),

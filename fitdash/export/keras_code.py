@@ -4,19 +4,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from fitdash.export.network_keras import keras_network
 from fitdash.export.recipe import Recipe, recipe_of
 from fitdash.export.script import (
     callback_arguments,
     callbacks_argument,
     data_lines,
     fit_settings,
+    metrics_arguments,
     needs_math,
     rows_of,
     schedule_name,
     schedules,
+    training,
     validation,
 )
-from fitdash.export.writing import call, joined, listed, named, python
+from fitdash.export.writing import call, joined, named, python
 from fitdash.spec.callbacks import CallbackArgs, ModelCheckpointArgs
 from fitdash.spec.compile import full_name, optimizer_settings
 from fitdash.spec.experiment import Experiment
@@ -46,36 +49,24 @@ def keras_code(experiment: Experiment, facts: Facts) -> str:
         experiment: What is to run, without problems.
         facts: Its data.
     """
-    recipe = recipe_of(_split_by_hand(experiment), facts)
+    recipe = recipe_of(_split_by_hand(experiment, facts), facts)
     product = _needs_product(recipe)
     imports = [*(["import math", ""] if needs_math(recipe) else []), "import keras", *(["import numpy"] * product)]
     return joined(
         imports=[*imports, "", "import fitdash as fd  # the data alone"],
         functions=schedules(recipe),
         sections=[
-            [*data_lines(recipe), *_column(recipe)],
+            [*data_lines(recipe), *_column(recipe), *_steps(recipe)],
             [
                 "# Keras draws other first weights, orders and dropout: the numbers are alike, not equal.",
                 f"keras.utils.set_random_seed({experiment.seed})",
-                f"model = {call('keras.Sequential', [listed(layers(recipe))])}",
+                *keras_network(recipe),
                 call("model.compile", compile_arguments(recipe)),
             ],
             [*(f"# {text}" for text in differences(recipe)), *_product_lines(recipe)]
             + [f"history = {call('model.fit', fit_arguments(recipe))}"],
         ],
     )
-
-
-def layers(recipe: Recipe) -> list[str]:
-    """The layers of the network in their order."""
-    net, output = recipe.experiment.network, recipe.output
-    inputs = "x.shape[1:]" if recipe.inputs is None else f"({recipe.inputs},)"
-    bend = [] if net.activation == "linear" else named({"activation": net.activation})
-    hidden = [call("keras.layers.Dense", [str(net.width), *bend])]
-    hidden += [f"keras.layers.Dropout({net.dropout!r})"] if net.dropout else []
-    ending = [] if output.activation == "linear" else named({"activation": output.activation})
-    last = call("keras.layers.Dense", [str(output.units), *ending])
-    return [f"keras.Input({inputs})", *hidden * net.depth, last]
 
 
 def compile_arguments(recipe: Recipe) -> list[str]:
@@ -85,9 +76,13 @@ def compile_arguments(recipe: Recipe) -> list[str]:
     name = f"keras.optimizers.{OPTIMIZERS[compiled.optimizer]}"
     return [
         f"optimizer={call(name, named(settings)) if settings else python(compiled.optimizer)}",
-        f"loss={python(recipe.concrete_loss)}",
-        *([f"metrics={listed([metric(name, recipe) for name in recipe.metrics])}"] if recipe.metrics else []),
+        f"loss={_loss(recipe)}",
+        *(one for one in _measured(recipe) if not one.startswith("sample_weight_mode")),
     ]
+
+
+def _measured(recipe: Recipe) -> list[str]:
+    return metrics_arguments(recipe, lambda name: metric(name, recipe))
 
 
 def metric(name: str, recipe: Recipe) -> str:
@@ -106,7 +101,7 @@ def metric(name: str, recipe: Recipe) -> str:
 
 def fit_arguments(recipe: Recipe) -> list[str]:
     """What `fit` is given; what Keras presets in another way is always said."""
-    rows, fit = rows_of(recipe), recipe.experiment.fit
+    fit = recipe.experiment.fit
     settings = {"epochs": fit.epochs} | fit_settings(recipe)
     settings.pop("view_metrics", None)
     if fit.steps_per_epoch is not None:
@@ -115,8 +110,7 @@ def fit_arguments(recipe: Recipe) -> list[str]:
     settings = {name: settings[name] for name in sorted(settings, key=order.index)}
     calls = [_callback(args, schedule_name(recipe, i)) for i, args in enumerate(recipe.experiment.callbacks)]
     return [
-        f"x{rows.train}",
-        f"y{rows.train}",
+        *training(recipe),
         *named(settings),
         *callbacks_argument(calls),
         *validation(recipe),
@@ -136,10 +130,16 @@ def differences(recipe: Recipe) -> Iterator[str]:
         yield "shuffle: Keras moves rows within each batch, fitdash the batches."
     if fit.view_metrics is not None:
         yield "view_metrics: Keras has no live chart."
+    if recipe.kind == "lstm":
+        yield "lstm: torch has two biases where Keras has one, so they move faster."
+    if recipe.experiment.compile.sample_weight_mode is not None:
+        yield "sample_weight_mode: Keras 3 has no such argument; weights of steps work without it."
     if "auc" in recipe.metrics:
         yield "auc: Keras counts at 200 thresholds, fitdash at all."
-    if _needs_product(recipe):
+    if _needs_product(recipe) and fit.sample_weight is not None:
         yield "class_weight and sample_weight: Keras takes one of them, so their product is given."
+    elif _needs_product(recipe):
+        yield "class_weight: Keras has none for steps, so the weight of each step is given."
     if any(isinstance(args, ModelCheckpointArgs) for args in recipe.experiment.callbacks):
         yield "ModelCheckpoint: Keras knows the form of a file by its ending."
 
@@ -151,18 +151,34 @@ def _callback(args: CallbackArgs, schedule: str) -> str:
     return call(f"keras.callbacks.{args.kind}", callback_arguments(args, schedule))
 
 
+def _loss(recipe: Recipe) -> str:
+    """The loss; of several outputs by their names, which `loss_weights` needs."""
+    loss, outputs = python(recipe.concrete_loss), recipe.facts.outputs
+    return f"dict.fromkeys({python(list(outputs))}, {loss})" if outputs else loss
+
+
 def _needs_product(recipe: Recipe) -> bool:
+    """Whether class_weight has to become a weight of each row, or step."""
     fit = recipe.experiment.fit
-    return fit.class_weight is not None and fit.sample_weight is not None
+    return fit.class_weight is not None and (fit.sample_weight is not None or recipe.facts.steps is not None)
 
 
-def _split_by_hand(experiment: Experiment) -> Experiment:
+def _split_by_hand(experiment: Experiment, facts: Facts) -> Experiment:
     """The last rows held out in sight where class_weight would reach them: validation is not weighted by it."""
     fit = experiment.fit
-    if fit.class_weight is None or fit.sample_weight is None or fit.validation_data or not fit.validation_split:
+    weighs = fit.sample_weight is not None or facts.steps is not None
+    if fit.class_weight is None or not weighs or fit.validation_data or not fit.validation_split:
         return experiment
     held = HoldOut(kind="last", share=fit.validation_split)
     return replace(experiment, fit=replace(fit, validation_data=held, validation_split=0.0))
+
+
+def _steps(recipe: Recipe) -> list[str]:
+    """Weights of sequences as weights of their steps."""
+    column, steps = recipe.experiment.fit.sample_weight, recipe.facts.steps
+    if steps is None or column is None or column in recipe.facts.step_weights:
+        return []
+    return [f"weight = weight[:, None].repeat({steps}, axis=1)  # Keras weighs steps, not sequences"]
 
 
 def _column(recipe: Recipe) -> list[str]:
@@ -182,17 +198,18 @@ def _product_lines(recipe: Recipe) -> list[str]:
     """The weight of each row times that of its class, where both are set."""
     if not _needs_product(recipe):
         return []
-    label = "label.argmax().item()" if recipe.output.target == "one_hot" else "label.item()"
-    return [
-        f"class_weight = {_class_weight(recipe)}",
-        f"by_class = numpy.array([class_weight.get({label}, 1.0) for label in y])",
-    ]
+    labels = "y.argmax(axis=-1)" if recipe.output.target == "one_hot" else "y"
+    if recipe.facts.steps is None:
+        by_class = f"numpy.array([class_weight.get(label.item(), 1.0) for label in {labels}])"
+    else:
+        by_class = f"numpy.vectorize(lambda label: class_weight.get(int(label), 1.0))({labels})"
+    return [f"class_weight = {_class_weight(recipe)}", f"by_class = {by_class}"]
 
 
 def _weights(recipe: Recipe) -> list[str]:
     fit, train = recipe.experiment.fit, rows_of(recipe).train
     if _needs_product(recipe):
-        return [f"sample_weight=(weight * by_class){train}"]
+        return [f"sample_weight={'by_class' if fit.sample_weight is None else '(weight * by_class)'}{train}"]
     if fit.sample_weight is not None:
         return [f"sample_weight=weight{train}"]
     return [] if fit.class_weight is None else [f"class_weight={_class_weight(recipe)}"]

@@ -1,7 +1,9 @@
 """The same experiment in R: only what the reference page of `fit` has, and the data from fitdash."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from fitdash.export.network_keras import Spoken, ending, hidden, stack
 from fitdash.export.recipe import Recipe, recipe_of
 from fitdash.export.schedules import r_schedule
 from fitdash.export.script import callback_settings, fit_settings
@@ -20,6 +22,16 @@ CALLBACKS = {
     "TerminateOnNaN": "callback_terminate_on_naan",
     "CSVLogger": "callback_csv_logger",
 }
+LAYERS = {
+    "Dense": "layer_dense",
+    "Dropout": "layer_dropout",
+    "Reshape": "layer_reshape",
+    "Conv2D": "layer_conv_2d",
+    "MaxPooling2D": "layer_max_pooling_2d",
+    "Flatten": "layer_flatten",
+    "GRU": "layer_gru",
+    "LSTM": "layer_lstm",
+}
 
 
 def r_code(experiment: Experiment, facts: Facts) -> str:
@@ -36,7 +48,7 @@ def r_code(experiment: Experiment, facts: Facts) -> str:
                 'library(keras)\nfitdash <- reticulate::import("fitdash")  # the data alone',
                 "\n".join(_data(recipe)),
                 f"tensorflow::set_random_seed({r(experiment.seed)})",
-                "model <- keras_model_sequential() %>%\n" + " %>%\n".join(f"  {one}" for one in layers(recipe)),
+                network(recipe),
                 f"model %>% {_call('compile', compile_arguments(recipe))}",
                 f"history <- model %>% {_call('fit', fit_arguments(recipe))}",
             ]
@@ -45,18 +57,47 @@ def r_code(experiment: Experiment, facts: Facts) -> str:
     )
 
 
-def layers(recipe: Recipe) -> list[str]:
-    """The layers of the network in their order."""
-    net, output = recipe.experiment.network, recipe.output
-    bend = {} if net.activation == "linear" else {"activation": net.activation}
-    ending = {} if output.activation == "linear" else {"activation": output.activation}
-    shape = [f"input_shape = {'ncol(x)' if recipe.inputs is None else r(recipe.inputs)}"]
-    written = []
-    for place in range(net.depth):
-        written.append(_call("layer_dense", [*r_named({"units": net.width} | bend), *([] if place else shape)]))
-        written += [_call("layer_dropout", r_named({"rate": net.dropout}))] if net.dropout else []
-    last = [*r_named({"units": output.units} | ending), *([] if net.depth else shape)]
-    return [*written, _call("layer_dense", last)]
+def network(recipe: Recipe) -> str:
+    """What makes `model`."""
+    if recipe.kind == "branches":
+        return _branches(recipe)
+    if recipe.kind == "heads":
+        return _heads(recipe)
+    first, *others = stack(recipe)
+    begin = _layer(first, [f"input_shape = {_shape(recipe)}"])
+    return _piped("model <- keras_model_sequential()", [begin, *map(_layer, others)])
+
+
+def _branches(recipe: Recipe) -> str:
+    net, parts = recipe.experiment.network, recipe.shape.parts
+    lines = [f"{name} <- {_call('layer_input', r_named({'shape': size, 'name': name}))}" for name, size in parts]
+    ends = [f"{name}_end" for name, _ in parts]
+    for (name, _), end in zip(parts, ends, strict=True):
+        lines.append(_piped(f"{end} <- {name}", [_layer(layer) for layer in hidden(recipe, net.depth)]))
+    after = [*(hidden(recipe, 1) if net.depth else []), ending(recipe)]
+    lines.append(_piped(f"answer <- layer_concatenate(list({', '.join(ends)}))", [_layer(layer) for layer in after]))
+    return "\n".join([*lines, f"model <- keras_model(list({', '.join(name for name, _ in parts)}), answer)"])
+
+
+def _heads(recipe: Recipe) -> str:
+    begin = f"inputs <- layer_input(shape = {_shape(recipe)})"
+    trunk = _piped("trunk <- inputs", [_layer(layer) for layer in hidden(recipe, recipe.experiment.network.depth)])
+    heads = [f"{name} = trunk %>% {_layer(ending(recipe), r_named({'name': name}))}" for name in recipe.shape.outputs]
+    return "\n".join([begin, trunk, f"model <- {_call('keras_model', ['inputs', _call('list', heads)])}"])
+
+
+def _piped(begin: str, layers: Sequence[str]) -> str:
+    return " %>%\n".join([begin, *(f"  {layer}" for layer in layers)])
+
+
+def _shape(recipe: Recipe) -> str:
+    if recipe.shape.steps is not None:
+        return r([recipe.shape.steps, recipe.shape.inputs])
+    return "ncol(x)" if recipe.inputs is None else r(recipe.inputs)
+
+
+def _layer(layer: Spoken, more: Sequence[str] = ()) -> str:
+    return _call(LAYERS[layer.kind], [*r_named(layer.settings), *more])
 
 
 def compile_arguments(recipe: Recipe) -> list[str]:
@@ -64,8 +105,16 @@ def compile_arguments(recipe: Recipe) -> list[str]:
     compiled = recipe.experiment.compile
     settings = optimizer_settings(compiled)
     chosen = _call(f"optimizer_{compiled.optimizer}", r_named(settings)) if settings else r(compiled.optimizer)
+    outputs, mode = recipe.facts.outputs, compiled.sample_weight_mode
     given = [f"optimizer = {chosen}", f"loss = {r(recipe.concrete_loss)}"]
-    return given + ([f"metrics = {r(recipe.metrics)}"] if recipe.metrics else [])
+    for argument, names in (("metrics", recipe.metrics), ("weighted_metrics", compiled.weighted_metrics)):
+        text = r(names)
+        text = _call("list", [f"{output} = {text}" for output in outputs]) if outputs else text
+        given += [f"{argument} = {text}"] if names else []
+    if compiled.loss_weights is not None:
+        weights = r_named({output: float(compiled.loss_weights.get(output, 1.0)) for output in outputs})
+        given.append(_call("loss_weights = list", weights))
+    return given + ([] if mode is None else r_named({"sample_weight_mode": mode}))
 
 
 def fit_arguments(recipe: Recipe) -> list[str]:
@@ -103,11 +152,22 @@ def _data(recipe: Recipe) -> list[str]:
 
 def _rows(recipe: Recipe, part: str, *, weight: str | None = None) -> list[str]:
     """x and y of a part of the rows."""
+    facts = recipe.facts
     if recipe.experiment.fit.validation_data is None:
         return ["x", "y"]
-    is_flat = recipe.output.target == "index"
-    y = f"y[{part}]" if is_flat else f"y[{part}, , drop = FALSE]"
-    return [f"x[{part}, , drop = FALSE]", y, *([] if weight is None else [f"weight[{part}]"])]
+    is_flat = recipe.output.target == "index" and facts.steps is None
+    x = _picked("x", part, steps=facts.steps is not None, several=bool(facts.parts))
+    y = f"y[{part}]" if is_flat else _picked("y", part, steps=False, several=bool(facts.outputs))
+    if facts.steps is not None and recipe.output.target == "one_hot":
+        y = _picked("y", part, steps=True, several=False)
+    by_step = facts.steps is not None and weight in facts.step_weights
+    return [x, y, *([] if weight is None else [f"weight[{part}{', ' if by_step else ''}]"])]
+
+
+def _picked(name: str, part: str, *, steps: bool, several: bool) -> str:
+    """Rows of an array of two axes, or three; or of each of several."""
+    rows = f"[{part}, {', ' if steps else ''}, drop = FALSE]".replace(", , ,", ", , ,")
+    return f"lapply({name}, function(one) one{rows})" if several else f"{name}{rows}"
 
 
 def _learned(recipe: Recipe) -> list[str]:

@@ -7,6 +7,8 @@ from fitdash.spec.arg import inert_in, settings_of, sound
 from fitdash.spec.compile import Output, full_name, output_of, resolved_loss, resolved_metrics
 from fitdash.spec.experiment import SECTIONS, Experiment
 from fitdash.spec.facts import Facts
+from fitdash.spec.network import resolved_kind
+from fitdash.spec.shape import Shape, shape_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +39,18 @@ class Recipe:
     def inputs(self) -> int | None:
         """Numbers that the network receives for a sample, where they are known before the columns are learned."""
         experiment = self.experiment
-        is_certain = experiment.data.name != "upload" and experiment.fit.sample_weight is None
+        is_certain = experiment.data.name != "upload" and experiment.fit.sample_weight not in self.facts.features
         return self.facts.inputs if is_certain else None
+
+    @property
+    def shape(self) -> Shape:
+        """What goes into the network and comes out of it."""
+        return shape_of(self.facts, self.output.units)
+
+    @property
+    def kind(self) -> str:
+        """The network; nothing is left to "auto"."""
+        return resolved_kind(self.experiment.network.kind, self.facts)
 
 
 def recipe_of(experiment: Experiment, facts: Facts) -> Recipe:

@@ -1,6 +1,6 @@
 """The parts that a fitdash script and a Keras script share: data, callbacks, arguments of fit."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,11 +60,40 @@ def load(recipe: Recipe) -> str:
     return call("fd.load_dataset", [python(name), *named(settings)])
 
 
+def training(recipe: Recipe) -> list[str]:
+    """x and y of the training rows."""
+    rows = rows_of(recipe).train
+    return [_part("x", rows, recipe.facts.parts), _part("y", rows, recipe.facts.outputs)]
+
+
 def validation(recipe: Recipe) -> list[str]:
     """The held out rows as an argument of fit, or nothing."""
     held = rows_of(recipe).held
-    arrays = ["x", "y"] if recipe.experiment.fit.sample_weight is None else ["x", "y", "weight"]
-    return [f"validation_data=({', '.join(f'{one}{held}' for one in arrays)})"] if held else []
+    if not held:
+        return []
+    arrays = [_part("x", held, recipe.facts.parts), _part("y", held, recipe.facts.outputs)]
+    arrays += [] if recipe.experiment.fit.sample_weight is None else [f"weight{held}"]
+    return [call("validation_data=", arrays)]
+
+
+def _part(name: str, rows: str, parts: Sequence[Any]) -> str:
+    """Some rows of an array, or of each array of a dict."""
+    return f"{{name: part{rows} for name, part in {name}.items()}}" if parts and rows else f"{name}{rows}"
+
+
+def metrics_arguments(recipe: Recipe, write: Callable[[str], str]) -> list[str]:
+    """What compile is told beside optimizer and loss; of several outputs by their names."""
+    compiled, outputs = recipe.experiment.compile, recipe.facts.outputs
+    given = []
+    for argument, names in (("metrics", recipe.metrics), ("weighted_metrics", compiled.weighted_metrics)):
+        text = listed([write(name) for name in names])
+        text = f"dict.fromkeys({python(list(outputs))}, {text})" if outputs else text
+        given += [f"{argument}={text}"] if names else []
+    if compiled.loss_weights is not None:
+        weights = {name: compiled.loss_weights.get(name, 1.0) for name in outputs}
+        given.append(f"loss_weights={python(weights)}")
+    mode = compiled.sample_weight_mode
+    return given + ([] if mode is None else [f"sample_weight_mode={python(mode)}"])
 
 
 def fit_settings(recipe: Recipe) -> dict[str, Any]:

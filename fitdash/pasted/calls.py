@@ -253,6 +253,7 @@ def _read_optimizer(reading: Reading, value: Any) -> None:
 
 
 def _read_loss(reading: Reading, value: Any) -> None:
+    value = _of_outputs(reading, value)
     if isinstance(value, Items) and len(value.given) == 1:
         value = value.values[0]
     name = named_one(text_of(value, "loss_") or "", ("auto", *LOSSES, *SHORT))
@@ -264,7 +265,18 @@ def _read_loss(reading: Reading, value: Any) -> None:
         reading.note("compile", f"loss: {one.name or ''} {told(one.value)}, outputs here are probabilities".strip())
 
 
+def _of_outputs(reading: Reading, value: Any) -> Any:
+    """What is given to several outputs by their names, where it is the same for all; anything else as it is."""
+    if isinstance(value, Call) and value.name == "fromkeys" and len(value.given) == 2:
+        return reading.value(value.given[1].value)
+    if isinstance(value, Items) and value.given and all(one.name is not None for one in value.given):
+        first = value.values[0]
+        return first if all(one == first for one in value.values) else value
+    return value
+
+
 def _read_metrics(reading: Reading, argument: str, value: Any) -> None:
+    value = _of_outputs(reading, value)
     listed = value.values if isinstance(value, Items) else [] if value is None else [value]
     if value == "auto":
         reading.settings[f"compile.{argument}"] = "auto"

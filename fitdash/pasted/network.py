@@ -11,31 +11,42 @@ from fitdash.spec.network import NetworkArgs
 
 NETWORK = settings_of(NetworkArgs)
 BENDS = tuple(str(choice) for choice in NETWORK["activation"].choices)
-DENSE = ("Dense", "layer_dense", "Linear")
+WIDTHS = {"units": 0, "filters": 0, "out_features": 1, "out_channels": 1, "hidden_size": 1}
+"""What layers call their width, and its place among their arguments."""
+DENSE = {"Dense": "units", "layer_dense": "units", "Linear": "out_features"}
+CONVOLUTIONS = {"Conv2D": "filters", "Convolution2D": "filters", "layer_conv_2d": "filters", "Conv2d": "out_channels"}
+MEMORIES = {"GRU": "gru", "layer_gru": "gru", "LSTM": "lstm", "layer_lstm": "lstm"}
 DROPOUT = ("Dropout", "layer_dropout")
 BEND = ("Activation", "layer_activation")
-FRAME: tuple[str, ...] = (
-    "Input",
-    "InputLayer",
-    "layer_input",
-    "keras_model_sequential",
-    "Sequential",
-    "keras_model",
-    "Model",
-    "Flatten",
-)
-FRAME += ("layer_flatten", "Softmax", "Sigmoid", "layer_activation_softmax", "layer_activation_sigmoid")
+MODELS = ("keras_model", "Model")
+FRAME: tuple[str, ...] = ("InputLayer", "keras_model_sequential", "Sequential", "Flatten", "layer_flatten", "Unflatten")
+FRAME += ("Softmax", "Sigmoid", "layer_activation_softmax", "layer_activation_sigmoid", "Reshape", "layer_reshape")
+FRAME += ("MaxPooling2D", "MaxPool2D", "MaxPool2d", "layer_max_pooling_2d")
+INPUTS = ("Input", "layer_input")
+JOINTS = ("Concatenate", "concatenate", "layer_concatenate", "cat")
 OWN_BENDS = {f"layer_activation_{bend}": bend for bend in BENDS} | {"swish": "silu"}
-STRANGE = ("layer_", "Conv", "LSTM", "GRU", "Embedding", "BatchNorm", "MaxPool", "GlobalAverage", "SimpleRNN")
+STRANGE: tuple[str, ...] = (
+    "layer_",
+    "Conv",
+    "Embedding",
+    "BatchNorm",
+    "AveragePool",
+    "GlobalAverage",
+    "GlobalMax",
+    "SimpleRNN",
+    "TimeDis",
+)
+STRANGE += ("TimeDis", "Bidirectional", "MultiHead")
 
 
 @dataclass
 class Layer:
-    """A hidden layer while it is read."""
+    """A layer with weights while it is read."""
 
     width: Any
     bend: Any = "linear"
     dropout: Any = 0.0
+    kind: str = "dense"
 
 
 @dataclass
@@ -43,12 +54,17 @@ class Layers:
     """Layers as they come.
 
     Attributes:
-        found: The fully connected ones.
+        found: Those with weights.
         strange: What has no place in the network of the form.
+        inputs, outputs: How many there are, where they are named.
+        is_joined: Several inputs come together.
     """
 
     found: list[Layer] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
+    inputs: int = 0
+    outputs: int = 1
+    is_joined: bool = False
 
     def add(self, call: Call, known: Known) -> bool:
         """Take a call that makes a layer; whether it does."""
@@ -57,29 +73,47 @@ class Layers:
         places = [resolved(one.value, known) for one in call.given if one.name is None]
         if name.startswith("layer_") and places and isinstance(places[0], Name | Call):
             places = places[1:]  # R's own object, where there is no pipe
-        if name in DENSE:
-            self._dense(name, given, places)
+        if name in DENSE or name in CONVOLUTIONS or name in MEMORIES:
+            self._with_weights(call, given, places)
         elif name in DROPOUT:
             self._on_last("dropout", given.get("rate", given.get("p", next(iter(places), None))))
         elif name in BEND:
             self._on_last("bend", _bend(given.get("activation", next(iter(places), None))))
         elif name in OWN_BENDS or (call.on is not None and named_one(name, BENDS) and not places):
             self._on_last("bend", OWN_BENDS.get(name) or named_one(name, BENDS))
-        elif name in FRAME:
-            return name in ("Sequential", "keras_model_sequential")
-        elif name.startswith(STRANGE):
-            self.strange.append(f"model: {told(Call(name, call.given))} has no place in this network")
         else:
-            return False
+            return self._around(call, given, places)
         return True
 
-    def _dense(self, name: str, given: Mapping[str, Any], places: Sequence[Any]) -> None:
-        units = given.get("units", given.get("out_features", None))
-        if units is None:
-            order = places[1:] if name == "Linear" else places
-            units = order[0] if order else None
-        bend = given.get("activation", places[1] if len(places) > 1 and name != "Linear" else None)
-        self.found.append(Layer(width=units, bend=_bend(bend)))
+    def _around(self, call: Call, given: Mapping[str, Any], places: Sequence[Any]) -> bool:
+        """What has no weights: inputs, what joins them, the model itself."""
+        name = call.name
+        if name in INPUTS:
+            self.inputs += 1
+        elif name in JOINTS:
+            self.is_joined = name != "cat"
+        elif name in MODELS:
+            outputs = given.get("outputs", places[1] if len(places) > 1 else None)
+            self.outputs = len(outputs.given) if isinstance(outputs, Items) else 1
+        elif name.startswith(STRANGE) and name not in FRAME:
+            self.strange.append(f"model: {told(Call(name, call.given))} has no place in this network")
+        else:
+            return name in FRAME
+        return True
+
+    def _with_weights(self, call: Call, given: Mapping[str, Any], places: Sequence[Any]) -> None:
+        name = call.name
+        is_torch = call.on is not None and told(call.on) == "nn" or "batch_first" in given
+        kind = "cnn" if name in CONVOLUTIONS else MEMORIES.get(name, "dense")
+        called = DENSE.get(name) or CONVOLUTIONS.get(name) or ("hidden_size" if is_torch else "units")
+        place = WIDTHS[called]
+        width = given.get(called, places[place] if len(places) > place else None)
+        by_place = places[1] if kind == "dense" and not is_torch and len(places) > 1 else None
+        bend = given.get("activation", by_place)
+        self.found.append(Layer(width=width, bend=_bend(bend), kind=kind))
+        size = given.get("kernel_size", places[place + 1] if kind == "cnn" and len(places) > place + 1 else 3)
+        if kind == "cnn" and size != 3 and not (isinstance(size, Items) and set(size.values) == {3}):
+            self.strange.append(f"model: kernel_size is {told(size)}, and here 3")
 
     def _on_last(self, what: str, value: Any) -> None:
         if self.found:
@@ -89,9 +123,15 @@ class Layers:
 
     def settings(self) -> tuple[dict[str, Any], list[str]]:
         """The settings of the network by address, and what could not be taken over."""
-        hidden, complaints = self.found[:-1], list(self.strange)
-        settings: dict[str, Any] = {"network.depth": len(hidden)} if self.found else {}
-        for name, attribute in (("width", "width"), ("activation", "bend"), ("dropout", "dropout")):
+        if not self.found:
+            return {}, list(self.strange)
+        kind, hidden, depth = self._kind()
+        complaints = list(self.strange)
+        settings: dict[str, Any] = {"network.kind": kind, "network.depth": depth}
+        names = {"width": "width", "activation": "bend", "dropout": "dropout"}
+        for name, attribute in names.items():
+            if name == "activation" and kind in MEMORIES.values():
+                continue
             values = list(dict.fromkeys(map(_hashable, (getattr(layer, attribute) for layer in hidden))))
             if len(values) > 1:
                 several = ", ".join(told(value) for value in values)
@@ -101,7 +141,26 @@ class Layers:
                     settings[f"network.{name}"] = value_for(NETWORK[name], values[0])
                 except NotUnderstood as reason:
                     complaints.append(f"model: {reason}")
-        return settings, complaints
+        return settings, complaints + self._left(kind, hidden)
+
+    def _kind(self) -> tuple[str, list[Layer], int]:
+        """The family of the network, its hidden layers, and how many there are behind each other."""
+        special = next((layer.kind for layer in self.found if layer.kind != "dense"), None)
+        if special is not None:
+            hidden = [layer for layer in self.found if layer.kind == special]
+            return special, hidden, len(hidden)
+        if self.is_joined and self.inputs > 1:
+            hidden = self.found[:-1]
+            return "branches", hidden, max(0, len(hidden) - 1) // self.inputs
+        hidden = self.found[: len(self.found) - self.outputs]
+        return ("heads" if self.outputs > 1 else "mlp"), hidden, len(hidden)
+
+    def _left(self, kind: str, hidden: Sequence[Layer]) -> list[str]:
+        """Layers beside those of the family that are not the last one."""
+        if kind in ("mlp", "branches", "heads"):
+            return []
+        others = [layer for layer in self.found[:-1] if layer not in hidden]
+        return [f"model: a layer of {told(layer.width)} has no place in a {kind}" for layer in others]
 
 
 def _bend(value: Any) -> Any:

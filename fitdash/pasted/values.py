@@ -58,10 +58,11 @@ def _plain(value: Any, setting: Setting) -> Any:
     if not isinstance(value, Items):
         return value
     names = [one.name for one in value.given]
-    if setting.base == "weights":
+    if setting.base in ("weights", "shares"):
         if any(name is None for name in names):
             raise NotUnderstood(f"{setting.name} = {told(value)}")
-        return {_index(one.name): one.value for one in value.given}
+        key = _index if setting.base == "weights" else str
+        return {key(one.name): one.value for one in value.given}
     if not _takes_several(setting) and len(names) == 1 and names[0] is None:
         return value.values[0]
     return tuple(value.values)

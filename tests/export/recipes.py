@@ -10,15 +10,11 @@ from fitdash.spec.callbacks import (
     TerminateOnNaNArgs,
 )
 from fitdash.spec.compile import OPTIMIZERS, CompileArgs
-from fitdash.spec.dataset import BUNDLED, TOYS, DatasetArgs
+from fitdash.spec.dataset import BUNDLED, MADE, DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
 
-UNSAID = ("regimes", "digits_halves", "linnerud")
-"""Data whose networks are no plain stack."""
-SAYABLE = ("optimizer", "learning_rate", "weight_decay", "momentum", "loss", "metrics")
-"""Settings of compile that are written as code."""
 SMALL = NetworkArgs(width=6, depth=1)
 
 
@@ -54,7 +50,28 @@ def recipes(uploads):
     net = NetworkArgs(width=5, depth=3, activation="tanh", dropout=0.3)
     mine = upload(uploads)
     return {
-        **{name: recipe(name, epochs=2, validation_split=0.2) for name in (*BUNDLED, *TOYS) if name not in UNSAID},
+        **{name: recipe(name, epochs=2, validation_split=0.2) for name in (*BUNDLED, *MADE)},
+        "sequences": recipe("regimes", validation_split=0.2, class_weight={1: 2.0}),
+        "steps_weighed": recipe(
+            "regimes",
+            network=NetworkArgs(kind="gru", width=4, depth=2),
+            compile=CompileArgs(sample_weight_mode="temporal", weighted_metrics=("accuracy",), clipnorm=0.5),
+            sample_weight="ramp",
+            validation_data=HoldOut(kind="random"),
+        ),
+        "step_by_step": recipe("regimes", network=NetworkArgs(kind="mlp", width=4), sample_weight="clarity"),
+        "images": recipe("digits", network=NetworkArgs(kind="cnn", width=3, depth=3), epochs=2, validation_split=0.2),
+        "flat_image": recipe("digits", network=NetworkArgs(kind="cnn", depth=0), epochs=1),
+        "halves": recipe("digits_halves", epochs=2, validation_data=HoldOut(), class_weight="balanced"),
+        "halves_flat": recipe("digits_halves", network=NetworkArgs(depth=0), epochs=1, steps_per_epoch=4),
+        "heads": recipe(
+            "linnerud",
+            network=NetworkArgs(width=5, depth=2),
+            compile=CompileArgs(loss_weights={"Waist": 3.0}, global_clipnorm=0.1, metrics=("mae",)),
+            validation_data=HoldOut(kind="last", share=0.3),
+        ),
+        "heads_flat": recipe("linnerud", network=NetworkArgs(depth=0), validation_split=0.25),
+        "long_memory": recipe("regimes", network=NetworkArgs(kind="lstm", width=4, depth=1), epochs=2),
         "defaults": Experiment(data=DatasetArgs(name="iris")),
         "toy_settings": recipe(DatasetArgs(name="spiral", samples=200, noise=0.3, classes=4, order="sorted")),
         "upload": recipe(mine, validation_data=HoldOut(share=0.25)),

@@ -11,11 +11,10 @@ from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.r_code import r_code
 from fitdash.export.recipe import recipe_of
 from fitdash.pasted.reading import read_pasted
-from fitdash.spec.arg import problems_in, settings_of
-from fitdash.spec.compile import CompileArgs
+from fitdash.spec.arg import problems_in
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.network import NetworkArgs
-from tests.export.recipes import SAYABLE, UNSAID, recipe, recipes
+from tests.export.recipes import recipe, recipes
 from tests.ui.experiments import drawn
 
 
@@ -31,32 +30,24 @@ def _facts(data, uploads):
 def told(experiment, facts):
     """What code can say of an experiment: what is without effect at its default, every name resolved."""
     said = recipe_of(experiment, facts)
-    compiled = replace(said.experiment.compile, loss=said.concrete_loss, metrics=said.metrics)
-    network = said.experiment.network
-    if network.depth == 0:
-        network = NetworkArgs(depth=0, kind=network.kind)
+    weights = said.experiment.compile.loss_weights
+    weights = None if weights is None else {name: weights.get(name, 1.0) for name in facts.outputs}
+    compiled = replace(said.experiment.compile, loss=said.concrete_loss, metrics=said.metrics, loss_weights=weights)
+    network = replace(said.experiment.network, kind=said.kind)
+    if network.depth == 0:  # what is linear has no other family
+        kind = network.kind if network.kind in ("branches", "heads") else "mlp"
+        network = NetworkArgs(depth=0, kind=kind)
     weight = said.experiment.fit.class_weight
     fit = replace(said.experiment.fit, class_weight=weight or None)
     data = replace(said.experiment.data, content=None)
     return replace(said.experiment, compile=compiled, network=network, fit=fit, data=data)
 
 
-def sayable(experiment):
-    """The experiment without what is not written as code."""
-    unsaid = {name: setting.default for name, setting in settings_of(CompileArgs).items() if name not in SAYABLE}
-    network = replace(experiment.network, kind="auto")
-    return replace(experiment, network=network, compile=replace(experiment.compile, **unsaid))
-
-
 def by_chance(dice):
     """A random experiment without problems, and its data in numbers."""
     while True:
-        one = sayable(drawn(dice))
-        if (
-            one.data.name not in ("upload", *UNSAID)
-            and not problems_in(one)
-            and not problems_in(one, facts := facts_of(one))
-        ):
+        one = drawn(dice)
+        if one.data.name != "upload" and not problems_in(one) and not problems_in(one, facts := facts_of(one)):
             return one, facts
 
 
@@ -78,6 +69,8 @@ def test_every_recipe_is_read_back(write, home):
     uploads = home / "uploads"
     for name, experiment in recipes(uploads).items():
         facts = facts_of(experiment, uploads)
+        if write is fitdash_code and recipe_of(experiment, facts).kind in ("branches", "heads"):
+            continue  # classes of their own, which are not read
 
         pasted = read_pasted(write(experiment, facts))
 

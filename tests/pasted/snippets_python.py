@@ -165,7 +165,14 @@ PYTHON = [
     ("model.fit(x, y, callbacks=[LearningRateScheduler(lambda e: 0.1)])", {}, ["schedule = lambda e: 0.1"]),
     ("model.fit(x, y, callbacks=EarlyStopping('val_loss', 0, 5, patience='x'))", {}, ["patience must be an integer"]),
     ("nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3), nn.Softmax(-1))", {"network.width": 16}, []),
-    ("model.add(layers.LSTM(32))\nmodel.add(layers.Dense(1))", {"network.depth": 0}, ["LSTM(32)"]),
+    ("model.add(layers.LSTM(32))\nmodel.add(layers.Dense(1))", {"network.kind": "lstm", "network.width": 32}, []),
+    ("model.add(layers.SimpleRNN(32))\nmodel.add(layers.Dense(1))", {"network.depth": 0}, ["SimpleRNN(32)"]),
+    (
+        "keras.Sequential([layers.Conv2D(32, (3, 3), activation='relu'), layers.MaxPooling2D((2, 2)),"
+        " layers.Conv2D(32, 5, activation='relu'), layers.Flatten(), layers.Dense(64), layers.Dense(10)])",
+        {"network.kind": "cnn", "network.depth": 2, "network.width": 32, "network.activation": "relu"},
+        ["kernel_size is 5, and here 3", "a layer of 64 has no place in a cnn"],
+    ),
     ("model.add(Dense(units))\nmodel.add(Dense(1))", {"network.depth": 1}, ["width = units"]),
     ("np.random.seed(0)\ntf.random.set_seed(1234)\nmodel.fit(x, y)", {"seed": 1234}, []),
     ("EPOCHS = 40\nBATCH_SIZE = 16", {"fit.epochs": 40, "fit.batch_size": 16}, []),

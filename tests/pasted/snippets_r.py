@@ -139,6 +139,20 @@ R = [
         {"network.width": 8, "network.activation": "tanh"},
         ["layer_embedding(10000, 16)"],
     ),
+    (
+        "model <- keras_model_sequential() %>% layer_gru(units = 32, return_sequences = TRUE, dropout = 0.1) %>%\n"
+        "  layer_dense(units = 3)",
+        {"network.kind": "gru", "network.width": 32, "network.depth": 1},
+        [],
+    ),
+    (
+        "a <- layer_input(shape = 4)\nb <- layer_input(shape = 5)\n"
+        "both <- layer_concatenate(list(a %>% layer_dense(8), b %>% layer_dense(8)))\n"
+        "out <- both %>% layer_dense(8) %>% layer_dense(1)\n"
+        "model <- keras_model(list(a, b), out)\nmodel %>% compile('adam', 'mse', loss_weights = list(y = 2))",
+        {"network.kind": "branches", "network.width": 8, "network.depth": 1, "compile.loss_weights": {"y": 2}},
+        [],
+    ),
     ("> model %>% fit(\n+   x, y,\n+   epochs = 4\n+ )\n", {"fit.epochs": 4}, []),
     ("model\n  %>% fit(x, y, epochs = 6) # the pipe begins the line", {"fit.epochs": 6}, []),
     ("model %>% fit(x[1:100, ], y[[2]], epochs = 8, callbacks = NULL)", {"fit.epochs": 8}, ["x = x[…]"]),

@@ -1,0 +1,120 @@
+"""The network in Keras: a stack of layers, or inputs and outputs by name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fitdash.export.recipe import Recipe
+from fitdash.export.writing import call, listed, named
+from fitdash.spec.network import pooled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """A layer, in the words that Keras in Python and in R share.
+
+    Attributes:
+        kind: Dense, Conv2D, …
+        settings: Its arguments; the first one has no name in Python.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+
+
+def stack(recipe: Recipe) -> list[Spoken]:
+    """The layers of a network of one input and one output, between them."""
+    net = recipe.experiment.network
+    if recipe.kind == "cnn":
+        return _convolutions(recipe)
+    if recipe.kind in ("gru", "lstm"):
+        layer = Spoken(kind=recipe.kind.upper(), settings={"units": net.width, "return_sequences": True})
+        return [*[layer, *dropout(recipe)] * net.depth, ending(recipe)]
+    return [*hidden(recipe, net.depth), ending(recipe)]
+
+
+def hidden(recipe: Recipe, depth: int) -> list[Spoken]:
+    """So many fully connected layers."""
+    settings = {"units": recipe.experiment.network.width} | _bend(recipe)
+    return [Spoken(kind="Dense", settings=settings), *dropout(recipe)] * depth
+
+
+def dropout(recipe: Recipe) -> list[Spoken]:
+    """What is silenced after a layer, if anything is."""
+    share = recipe.experiment.network.dropout
+    return [Spoken(kind="Dropout", settings={"rate": share})] if share else []
+
+
+def ending(recipe: Recipe) -> Spoken:
+    """The last layer."""
+    output = recipe.output
+    bend = {} if output.activation == "linear" else {"activation": output.activation}
+    return Spoken(kind="Dense", settings={"units": output.units} | bend)
+
+
+def _bend(recipe: Recipe) -> dict[str, Any]:
+    activation = recipe.experiment.network.activation
+    return {} if activation == "linear" else {"activation": activation}
+
+
+def _convolutions(recipe: Recipe) -> list[Spoken]:
+    net, size = recipe.experiment.network, recipe.shape.image or (1, recipe.shape.inputs)
+    layers = [Spoken(kind="Reshape", settings={"target_shape": (*size, 1)})]
+    window = {"filters": net.width, "kernel_size": 3, "padding": "same"} | _bend(recipe)
+    for after in pooled(size, net.depth):
+        layers += [Spoken(kind="Conv2D", settings=window), *dropout(recipe)]
+        layers += [Spoken(kind="MaxPooling2D", settings={"pool_size": 2})] if after != size else []
+        size = after
+    return [*layers, Spoken(kind="Flatten", settings={}), ending(recipe)]
+
+
+def keras_network(recipe: Recipe) -> list[str]:
+    """The lines that make `model`."""
+    if recipe.kind in ("branches", "heads"):
+        return BY_NAME[recipe.kind](recipe)
+    return [f"model = {call('keras.Sequential', [listed([_input(recipe), *map(_layer, stack(recipe))])])}"]
+
+
+def _branches(recipe: Recipe) -> list[str]:
+    net = recipe.experiment.network
+    names = [name for name, _ in recipe.shape.parts]
+    lines = [f"{name} = keras.Input(({size},), name={name!r})" for name, size in recipe.shape.parts]
+    lines = [line.replace("'", '"') for line in lines]
+    ends = {name: _through(hidden(recipe, net.depth), name, f"{name}_end", lines) for name in names}
+    lines.append(f"together = keras.layers.Concatenate()([{', '.join(ends.values())}])")
+    after = [*(hidden(recipe, 1) if net.depth else []), ending(recipe)]
+    answer = _through(after, "together", "together", lines)
+    return [*lines, f"model = keras.Model([{', '.join(names)}], {answer})"]
+
+
+def _heads(recipe: Recipe) -> list[str]:
+    lines = [f"inputs = {_input(recipe)}"]
+    trunk = _through(hidden(recipe, recipe.experiment.network.depth), "inputs", "trunk", lines)
+    last = _layer(ending(recipe)).removesuffix(")")
+    heads = [f'"{name}": {last}, name="{name}")({trunk})' for name in recipe.shape.outputs]
+    outputs = "{\n" + "".join(f"    {head},\n" for head in heads) + "}"
+    return [*lines, f"model = keras.Model(inputs, {outputs})"]
+
+
+def _through(layers: Sequence[Spoken], begin: str, name: str, lines: list[str]) -> str:
+    """Write how something goes through layers; gives the name of what comes out."""
+    for layer in layers:
+        lines.append(f"{name} = {_layer(layer)}({begin})")
+        begin = name
+    return begin
+
+
+def _input(recipe: Recipe) -> str:
+    steps, inputs = recipe.shape.steps, recipe.inputs
+    if steps is not None:
+        return f"keras.Input(({steps}, {recipe.shape.inputs}))"
+    return f"keras.Input({'x.shape[1:]' if inputs is None else f'({inputs},)'})"
+
+
+def _layer(layer: Spoken) -> str:
+    first, *others = layer.settings.items() if layer.settings else [("", None)]
+    value = [] if not layer.settings else [str(first[1])]
+    return call(f"keras.layers.{layer.kind}", [*value, *named(dict(others))])
+
+
+BY_NAME = {"branches": _branches, "heads": _heads}

@@ -1,0 +1,143 @@
+"""The network in torch, as a reader would write it: its layers in the order in which their weights are drawn."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from textwrap import indent
+
+from fitdash.export.recipe import Recipe
+from fitdash.export.writing import call, python
+from fitdash.spec.network import pooled
+
+ACTIVATIONS = {
+    "relu": "nn.ReLU()",
+    "tanh": "nn.Tanh()",
+    "sigmoid": "nn.Sigmoid()",
+    "gelu": "nn.GELU()",
+    "silu": "nn.SiLU()",
+    "elu": "nn.ELU()",
+    "softmax": "nn.Softmax(dim=-1)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A network in code.
+
+    Attributes:
+        imports: What it needs beside fitdash and `torch.nn`.
+        definitions: Classes.
+        lines: What makes it.
+    """
+
+    lines: list[str]
+    definitions: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+
+
+def network(recipe: Recipe) -> Written:
+    """The network of a recipe; `network` is its name."""
+    return KINDS[recipe.kind](recipe)
+
+
+def layers(recipe: Recipe) -> list[str]:
+    """The modules of a stack of fully connected layers, in their order."""
+    net = recipe.experiment.network
+    size = "x.shape[1]" if recipe.inputs is None else str(recipe.inputs)
+    return [*_hidden(recipe, size, net.depth), *_output(recipe, str(net.width) if net.depth else size)]
+
+
+def _stack(modules: list[str]) -> list[str]:
+    return [f"network = {call('nn.Sequential', modules)}"]
+
+
+def _mlp(recipe: Recipe) -> Written:
+    return Written(lines=_stack(layers(recipe)))
+
+
+def _cnn(recipe: Recipe) -> Written:
+    net, size = recipe.experiment.network, recipe.shape.image or (1, recipe.shape.inputs)
+    modules, channels = [f"nn.Unflatten(1, (1, {size[0]}, {size[1]}))"], 1
+    for after in pooled(size, net.depth):
+        modules += [f"nn.Conv2d({channels}, {net.width}, 3, padding=1)", *_bent(recipe)]
+        modules += ["nn.MaxPool2d(2)"] if after != size else []
+        channels, size = net.width, after
+    return Written(lines=_stack([*modules, "nn.Flatten()", *_output(recipe, str(channels * size[0] * size[1]))]))
+
+
+def _recurrent(recipe: Recipe) -> Written:
+    net, size = recipe.experiment.network, str(recipe.shape.inputs)
+    modules = []
+    for _ in range(net.depth):
+        modules.append(f"{recipe.kind.upper()}({size}, {net.width}, batch_first=True)")
+        modules += [f"nn.Dropout({net.dropout!r})"] if net.dropout else []
+        size = str(net.width)
+    kind = recipe.kind.upper()
+    definition = f"class {kind}(nn.{kind}):\n    def forward(self, x):\n        return super().forward(x)[0]"
+    return Written(lines=_stack([*modules, *_output(recipe, size)]), definitions=(definition,) if net.depth else ())
+
+
+def _branches(recipe: Recipe) -> Written:
+    net, parts = recipe.experiment.network, recipe.shape.parts
+    joined = len(parts) * net.width
+    together = [*_hidden(recipe, str(joined), 1), *_output(recipe, str(net.width))]
+    together = together if net.depth else _output(recipe, str(recipe.shape.inputs))
+    made = [f"self.{name} = {call('nn.Sequential', _hidden(recipe, str(size), net.depth))}" for name, size in parts]
+    made.append(f"self.together = {call('nn.Sequential', together)}")
+    names = [name for name, _ in parts]
+    found = f"[{', '.join(f'self.{name}({name})' for name in names)}]"
+    forward = f"return self.together(torch.cat({found}, dim=-1))"
+    definition = _module("Branches", made, ", ".join(names), forward)
+    return Written(lines=["network = Branches()"], definitions=(definition,), imports=("import torch",))
+
+
+def _heads(recipe: Recipe) -> Written:
+    net, shape = recipe.experiment.network, recipe.shape
+    last = str(net.width if net.depth else shape.inputs)
+    end = _output(recipe, last)
+    head = end[0] if len(end) == 1 else call("nn.Sequential", end)
+    made = [
+        f"heads = {{name: {head} for name in {python(list(shape.outputs))}}}",
+        f"self.trunk = {call('nn.Sequential', _hidden(recipe, str(shape.inputs), net.depth))}",
+        "self.heads = nn.ModuleDict(heads)",
+    ]
+    forward = "found = self.trunk(x)\nreturn {name: head(found) for name, head in self.heads.items()}"
+    return Written(lines=["network = Heads()"], definitions=(_module("Heads", made, "x", forward),))
+
+
+def _module(name: str, made: list[str], arguments: str, forward: str) -> str:
+    """A class of a module."""
+    begin = indent("\n".join(["super().__init__()", *made]), " " * 8)
+    body = indent(forward, " " * 8)
+    return f"class {name}(nn.Module):\n    def __init__(self):\n{begin}\n\n    def forward(self, {arguments}):\n{body}"
+
+
+def _hidden(recipe: Recipe, size: str, depth: int) -> list[str]:
+    width = recipe.experiment.network.width
+    modules: list[str] = []
+    for _ in range(depth):
+        modules += [f"nn.Linear({size}, {width})", *_bent(recipe)]
+        size = str(width)
+    return modules
+
+
+def _bent(recipe: Recipe) -> list[str]:
+    """Activation and dropout after a layer."""
+    net = recipe.experiment.network
+    bend = [ACTIVATIONS[net.activation]] if net.activation in ACTIVATIONS else []
+    return bend + ([f"nn.Dropout({net.dropout!r})"] if net.dropout else [])
+
+
+def _output(recipe: Recipe, size: str) -> list[str]:
+    output = recipe.output
+    ending = [ACTIVATIONS[output.activation]] if output.activation in ACTIVATIONS else []
+    return [f"nn.Linear({size}, {output.units})", *ending]
+
+
+KINDS: dict[str, Callable[[Recipe], Written]] = {
+    "mlp": _mlp,
+    "cnn": _cnn,
+    "gru": _recurrent,
+    "lstm": _recurrent,
+    "branches": _branches,
+    "heads": _heads,
+}
