@@ -6,6 +6,7 @@ from fitdash.ui import style
 from fitdash.ui.bar import draft
 from fitdash.ui.live import live_view
 from fitdash.ui.resources import announced, desk, warm_up
+from fitdash.ui.together import together_view
 
 style.apply()
 goes_in, happens, as_code = (st.container() for _ in range(3))
@@ -13,5 +14,6 @@ with goes_in:
     draft(desk(), as_code)
 with happens:
     live_view(desk())
+    together_view(desk())
 warm_up()
 announced()

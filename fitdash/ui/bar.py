@@ -21,6 +21,7 @@ from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import begun_elsewhere, show, shown_run, state
 from fitdash.ui.steer import WIDTH, Standing, buttons, complain, standing
+from fitdash.ui.together import note_group
 from fitdash.ui.visitor import is_own, visitor
 from fitdash.ui.words import duration, escaped
 
@@ -156,6 +157,7 @@ def _start(desk: Desk, experiments: Sequence[Experiment]) -> None:
         st.error(escaped(str(error)))
         return
     desk.writer.flush(2.0)
+    note_group(desk, runs)
     if not (shown.is_active and is_own(desk, shown.owner)):
         show(runs[0].uid)
     st.rerun()

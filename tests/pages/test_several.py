@@ -1,5 +1,7 @@
 """Several values of a setting: one run for each."""
 
+import json
+
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.resources import desk
 from tests.pages.conftest import texts, until
@@ -30,6 +32,22 @@ def test_one_run_for_each_listed_value_is_queued_and_trained(open_page):
     assert [run.compile.learning_rate for run in runs(desk().store)] == [0.1, 0.01, 0.0003]
     assert {run.state for run in desk().store.runs()} == {"finished"}
     assert {len(desk().store.epochs(run.uid)) for run in desk().store.runs()} == {2}
+
+
+def test_runs_of_one_fit_are_drawn_together_and_each_gives_its_settings(open_page):
+    page = opened(open_page)
+    fit_button(page).click().run()
+    until(page, "3 of them over")
+
+    names = {json.loads(one.proto.json).get("name") for one in page.get("bidi_component")}
+    assert "together" in names
+    last = desk().store.runs()[0]
+    page.button(key=f"take-{last.uid}").click().run()
+
+    assert not page.exception
+    assert by_key(page, "compile.learning_rate").value == 0.0003
+    assert page.query_params["run"] == last.uid
+    assert "runs**, one after" not in texts(page)
 
 
 def test_two_lists_make_every_combination(open_page):

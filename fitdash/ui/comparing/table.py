@@ -37,15 +37,15 @@ def _searched(record: RunRecord) -> str:
     return " ".join((record.name, record.uid, record.notes, *record.tags)).lower()
 
 
-def metric_of(records: Sequence[RunRecord]) -> str | None:
+def metric_of(records: Sequence[RunRecord], *, key: str = "compare.metric") -> str | None:
     """What is compared: the choice of the reader, at first what validation says of the first metric."""
     names = list(dict.fromkeys(name for record in records for name in record.summary.get("logs", {})))
     if not names:
         return None
     first = next((name for name in names if name.startswith("val_") and name != "val_loss"), names[0])
-    if st.session_state.get("compare.metric") not in names:
-        st.session_state["compare.metric"] = first
-    return str(st.selectbox("metric", names, key="compare.metric", width=220))
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = first
+    return str(st.selectbox("metric", names, key=key, width=220))
 
 
 def compared(records: Sequence[RunRecord]) -> Comparison:
