@@ -1,5 +1,6 @@
 """The update of an optimizer: as lines of a program, and as the numbers that differ from step to step."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -40,6 +41,7 @@ class Update:
 
     def __init__(self, optimizer: KerasOptimizer, trained: list[Tensor]) -> None:
         self.optimizer = optimizer
+        self._rule = replace(optimizer.rule)
         self._trained = {id(p) for p in trained}
         groups = [(group, self._parameters(group)) for group in optimizer.param_groups]
         self._work = [(group, optimizer.buckets_for(ours)) for group, ours in groups if ours]
@@ -52,9 +54,9 @@ class Update:
         return [t for bucket in buckets for t in (*(s for slot in bucket.slots.values() for s in slot), bucket.count)]
 
     def holds(self) -> bool:
-        """Whether parameters and state are where they were."""
+        """Whether parameters and state are where they were, under the same rule."""
         groups = self.optimizer.param_groups
-        return [[id(p) for p in group["params"]] for group in groups] == self._ids and all(
+        return self.optimizer.rule == self._rule and [[id(p) for p in group["params"]] for group in groups] == self._ids and all(
             all(
                 ours is now
                 for ours, now in zip(buckets, self.optimizer.buckets_for(self._parameters(group)), strict=True)

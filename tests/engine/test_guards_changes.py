@@ -118,6 +118,15 @@ def test_changes_by_a_generator_are_seen():
     assert all(torch.equal(value, other[name]) for name, value in mine.items())
 
 
+def test_another_rule_of_the_optimizer_is_seen():
+    class Exchange(cb.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.optimizer.rule = fd.optimizers.Adam(beta_1=0.5, clipnorm=0.01)
+
+    assert_recorded(Net, X, Y, callbacks=[Exchange], epochs=6)
+
+
 def test_constant_python_state_is_recorded():
     assert_recorded(Net, X, Y)
 
