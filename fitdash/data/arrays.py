@@ -91,7 +91,7 @@ class ArraySource:
 
     def batch(self, tensors: tuple[torch.Tensor, ...]) -> Batch:
         """One tensor for each array as a batch."""
-        rows = len(tensors[0])
+        rows = tensors[0].shape[0]
         if self.plain:
             return Batch(tensors[0], tensors[1] if len(tensors) > 1 else None, None, rows)
         x, y, weight = rebuilt(self.structure, iter(tensors))

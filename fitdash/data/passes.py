@@ -90,7 +90,11 @@ class Passes:
 
     def _one_pass(self) -> Iterator[Batch]:
         seen = 0
-        while (batch := self._drawn()) is not None:
+        if self._ahead is not None:
+            batch, self._ahead, seen = self._ahead, None, 1
+            yield batch
+        for batch in self._pass or self._begin():
+            self._taken += 1
             seen += 1
             yield batch
         if self.source.reiterable:

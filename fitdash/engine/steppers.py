@@ -32,7 +32,7 @@ MOST_SECONDS = 0.05
 LEAST_STEPS = 150
 """Of a fit: recording costs what it saves in about a hundred steps, whatever the network."""
 OURS = (ArraySource, LoaderSource)
-"""Sources whose batches run nobody's code, and may be drawn and left."""
+"""Sources whose batches run nobody's code, may be drawn and left, and differ in nothing but their rows."""
 ALONE = tuple(
     f"fitdash.{name}"
     for name in ("engine.history", "runs.recorder", *(f"engine.callbacks.{name}" for name in ("progress", "nan")))
@@ -182,12 +182,12 @@ class Recorded:
 
     def _chunk(self, batch: Batch, ahead: deque[Batch], batches: Iterator[Batch]) -> list[Batch]:
         """This batch and the next ones of its kind, as many as may run in one call."""
-        chunk, kind = [batch], kind_of(batch)
+        chunk, kind, rows = [batch], kind_of(batch), batch.rows
         for _ in range(self._most() - 1):
             following = ahead.popleft() if ahead else next(batches, None)
             if following is None:
                 break
-            if kind_of(following) != kind:
+            if following.rows != rows or not (self._draws_ahead or kind_of(following) == kind):
                 ahead.appendleft(following)
                 break
             chunk.append(following)
