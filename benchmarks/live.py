@@ -1,0 +1,174 @@
+"""What it costs to be watched, and how soon a point is seen: python -m benchmarks.live --help.
+
+The real server, with a run that trains on it, and viewers in a real Chromium. In every round the numbers of viewers
+take turns in shuffled order, on the same run. Epochs are counted in the record. On few cores the browsers themselves
+take the time that training lacks: epochs per CPU second of the server and its processes leave them out.
+
+The second table: milliseconds from the end of an epoch, as the record has it, to the point in the chart of one viewer.
+"""
+
+import argparse
+import os
+import random
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from fitdash.runs.store import Store
+
+VIEWERS = (0, 1, 5)
+CHART = ".st-key-chart-loss .fitdash-chart"
+NOTE_POINTS = """selector => {
+  const box = document.querySelector(selector);
+  window.seen = [];
+  new MutationObserver(() => window.seen.push([+box.dataset.rev, Date.now()]))
+    .observe(box, {attributeFilter: ['data-rev']});
+}"""
+SETTLE_SECONDS = 2.0
+"""Until a page that was just opened does no more than it does all the time."""
+MOST_SECONDS = 60
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of every measurement")
+    arguments = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        home = Path(folder)
+        server, url = served(home)
+        named = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        browser = playwright.chromium.launch(executable_path=named, args=["--no-sandbox", "--disable-gpu"])
+        try:
+            uid = begun(browser, url)
+            with Store(home / "runs.db") as store:
+                found: dict[int, list[tuple[float, float]]] = {viewers: [] for viewers in VIEWERS}
+                for _ in range(arguments.rounds):
+                    for viewers in random.sample(VIEWERS, len(VIEWERS)):
+                        pages = [opened(browser, f"{url}/?run={uid}") for _ in range(viewers)]
+                        time.sleep(SETTLE_SECONDS)
+                        found[viewers].append(speed(store, uid, server.pid, arguments.seconds))
+                        for page in pages:
+                            page.context.close()
+                print(watched_table(found))
+                print(delay_table(delays(browser, f"{url}/?run={uid}", store, uid, arguments.seconds * 2)))
+        finally:
+            browser.close()
+            server.terminate()
+            server.wait()
+
+
+def served(home: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """A dashboard of its own, once it answers."""
+    log = home / "server.log"
+    call = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port=0", "--server.headless=true"]
+    environment = {**os.environ, "FITDASH_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONPATH": os.getcwd()}
+    with log.open("wb") as out:
+        server = subprocess.Popen(call, env=environment, stdout=out, stderr=out)
+    url = awaited(lambda: re.search(r"http://127\.0\.0\.1:\d+", log.read_text()))[0]
+    awaited(lambda: _answers(url))
+    return server, url
+
+
+def begun(browser: Any, url: str) -> str:
+    """The id of a long run, begun with the button as a visitor does."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(1000 * MOST_SECONDS)
+    page.goto(url)
+    field = page.get_by_label("epochs", exact=True)
+    field.fill("10000")
+    field.press("Enter")
+    page.locator(".st-key-plan").get_by_text("epochs").first.wait_for()
+    page.wait_for_function("document.querySelector('.st-key-plan').textContent.replace(/\\D/g, '').includes('10000')")
+    page.get_by_role("button", name="Fit", exact=True).click()
+    page.wait_for_url(re.compile("run="))
+    page.context.close()
+    return re.search(r"run=(\w+)", page.url)[1]  # type: ignore[index]
+
+
+def opened(browser: Any, url: str) -> Any:
+    """A viewer whose chart is there."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(1000 * MOST_SECONDS)
+    page.goto(url)
+    page.locator(f"{CHART}[data-ready='1']").first.wait_for()
+    return page
+
+
+def speed(store: Store, uid: str, pid: int, seconds: float) -> tuple[float, float]:
+    """Epochs per second, and per CPU second of the server and its processes."""
+    awaited(lambda: store.epochs(uid))
+    since, cpu, began = store.epochs(uid)[-1], _cpu_seconds(pid), time.perf_counter()
+    time.sleep(seconds)
+    until, used, lasted = store.epochs(uid)[-1], _cpu_seconds(pid) - cpu, time.perf_counter() - began
+    epochs = until.epoch - since.epoch
+    if epochs == 0:
+        raise RuntimeError("the run ended, or trains less than one epoch in the time of a measurement")
+    return epochs / lasted, epochs / used
+
+
+def delays(browser: Any, url: str, store: Store, uid: str, seconds: float) -> list[float]:
+    """Milliseconds from the end of the last epoch that a redrawing shows to that redrawing."""
+    page = opened(browser, url)
+    page.evaluate(NOTE_POINTS, CHART)
+    page.wait_for_timeout(1000 * seconds)
+    seen = page.evaluate("() => window.seen")
+    page.context.close()
+    ended = {row.epoch + 1: row.at for row in store.epochs(uid)}
+    return [when - 1000 * ended[shown] for shown, when in seen if shown in ended]
+
+
+def watched_table(found: dict[int, list[tuple[float, float]]]) -> str:
+    lines = ["| viewers | epochs per second | beside none | per CPU second | beside none |", "|---|---|---|---|---|"]
+    for viewers, rows in found.items():
+        cells = []
+        for column in (0, 1):
+            ratios = [row[column] / base[column] for row, base in zip(rows, found[0], strict=True)]
+            cells += [f"{statistics.median(row[column] for row in rows):.1f}", f"{statistics.median(ratios):.2f}"]
+        lines.append(f"| {viewers} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def delay_table(times: list[float]) -> str:
+    cells = [f"{time:.0f}" for time in (statistics.median(times), min(times), max(times))]
+    return f"| redrawings | ms, median | least | most |\n|---|---|---|---|\n| {len(times)} | {' | '.join(cells)} |"
+
+
+def awaited(condition: Any) -> Any:
+    """What a condition gives as soon as it is true."""
+    end = time.monotonic() + MOST_SECONDS
+    while not (found := condition()):
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.05)
+    return found
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(urlopen(f"{url}/_stcore/health", timeout=1).read() == b"ok")
+    except OSError:
+        return False
+
+
+def _cpu_seconds(pid: int) -> float:
+    """CPU seconds of a process and those it started, as Linux counts them."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    threads = Path(f"/proc/{pid}/task").iterdir() if children.exists() else []
+    started = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+    return own + sum(_cpu_seconds(child) for child in started)
+
+
+if __name__ == "__main__":
+    main()
