@@ -56,7 +56,8 @@ class Update:
     def holds(self) -> bool:
         """Whether parameters and state are where they were, under the same rule."""
         groups = self.optimizer.param_groups
-        return self.optimizer.rule == self._rule and [[id(p) for p in group["params"]] for group in groups] == self._ids and all(
+        same = self.optimizer.rule == self._rule and [[id(p) for p in g["params"]] for g in groups] == self._ids
+        return same and all(
             all(
                 ours is now
                 for ours, now in zip(buckets, self.optimizer.buckets_for(self._parameters(group)), strict=True)

@@ -107,7 +107,7 @@ class Step:
         for parameter in self.cleared:
             parameter.grad = None
         if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
+            backward(loss)
             if self.update is not None:
                 self.update()
 
@@ -147,6 +147,19 @@ class Step:
         """Learn from the first batch what outputs there are."""
         self.objective.bind(prediction, self.output_names)
         self.example = rebuilt(x, iter([torch.empty_like(part, device="meta") for part in leaves_of(x)]))
+
+
+def backward(loss: torch.Tensor) -> None:
+    """`loss.backward()`, past its Python where that only looks for what cannot be there: an eighth of a small step."""
+    if type(loss) is not torch.Tensor or loss.dim() or _ENGINE is None:
+        loss.backward()  # type: ignore[no-untyped-call]
+        return
+    _ENGINE.run_backward(
+        (loss,), (torch.ones_like(loss),), False, False, (), allow_unreachable=True, accumulate_grad=True
+    )
+
+
+_ENGINE: Any = getattr(torch.autograd.Variable, "_execution_engine", None)
 
 
 def to_numpy(structure: Any) -> Any:
