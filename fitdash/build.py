@@ -209,7 +209,7 @@ def _train(
     opening = _Opening(built.data, experiment.compile, start)
     fair = FairTraining(recorder.uid, recorder.put, control, built.data.trained_on)
     steering = Steering(control, again=again, show=recorder.show)
-    built.model.watchers = [recorder, opening, saving, *_looking(built.data, recorder), fair, steering]
+    built.model.watchers = [recorder, opening, saving, _looking(built.data, recorder), fair, steering]
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
     with warnings_to(console):
@@ -217,12 +217,10 @@ def _train(
     keep(recorder.uid, Start(content=saving.end, experiment=experiment))
 
 
-def _looking(data: Encoded, recorder: Recorder) -> list[callbacks.Callback]:
-    """What asks the model for answers now and then, where each row has one answer."""
-    if data.facts.steps or data.facts.outputs:
-        return []
+def _looking(data: Encoded, recorder: Recorder) -> callbacks.Callback:
+    """What asks the model for answers now and then."""
     rows, x = data.looked_at(MOST_LOOKED_AT)
-    return [Looking(recorder.uid, recorder.put, x=x, rows=rows, task=data.facts.task)]
+    return Looking(recorder.uid, recorder.put, x=x, rows=rows, task=data.facts.task)
 
 
 def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,8 @@ def again(network: NetworkArgs, shape: Shape, ending: str, weights: Mapping[str,
     return module.eval()
 
 
-def outputs(module: nn.Module, x: Array) -> Array:
-    """What it gives for (n, inputs) samples, (n, units) float32."""
+def outputs(module: nn.Module, x: Array) -> Any:
+    """What it gives for (n, inputs) samples: (n, units) float32, or a dict of them."""
     with torch.inference_mode():
-        return np.asarray(module(torch.from_numpy(x)).numpy())
+        given = module(torch.from_numpy(x))
+    return {name: part.numpy() for name, part in given.items()} if isinstance(given, dict) else given.numpy()

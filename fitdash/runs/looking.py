@@ -113,19 +113,20 @@ def answers_of(given: Any, task: str, links: list[str | None]) -> tuple[Array, A
     """What outputs say: class and its probability for classes, the numbers themselves for numbers.
 
     Args:
-        given: (n, …) outputs.
+        given: (n, …) outputs, the classes in their last axis; of several outputs a dict of (n, 1) numbers.
         links: What turns the outputs of a logits loss into probabilities.
 
     Returns:
-        (n,) uint16 classes and (n,) float16 probabilities, or (n, …) float32 numbers and None.
+        (n, …) uint16 classes and float16 probabilities, or (n, numbers) float32 and None.
     """
     if task == "regression":
-        return np.asarray(given, np.float32), None
+        parts = list(given.values()) if isinstance(given, dict) else [given]
+        return np.concatenate([np.asarray(part, np.float32).reshape(len(part), -1) for part in parts], axis=1), None
     shares = probabilities_of(np.asarray(given), links)
-    shares = shares.reshape(len(shares), -1)
-    if shares.shape[1] == 1:
-        shares = np.concatenate([1 - shares, shares], axis=1)
-    return shares.argmax(1).astype(np.uint16), shares.max(1).astype(np.float16)
+    shares = shares[:, None] if shares.ndim == 1 else shares
+    if shares.shape[-1] == 1:
+        shares = np.concatenate([1 - shares, shares], axis=-1)
+    return shares.argmax(-1).astype(np.uint16), shares.max(-1).astype(np.float16)
 
 
 def weights_of(module: Any) -> dict[str, Array]:

@@ -34,8 +34,8 @@ class Look:
     Attributes:
         epoch: Index of the epoch that had ended.
         rows: Indices of the rows that were asked about, (n,).
-        answers: Class indices, (n,) integers; or numbers as the network gives them, (n,) or (n, numbers) floats.
-        sureness: Probability of the class that was answered, (n,); None for numbers.
+        answers: Class indices, (n,) or (n, steps) integers; or numbers as the network gives them, (n, numbers) floats.
+        sureness: Probability of the class that was answered, like `answers`; None for numbers.
         weights: Parameters and buffers by name; empty where the network is too large to keep them so often.
     """
 

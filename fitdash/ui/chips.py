@@ -76,7 +76,7 @@ def _neglected(desk: Desk, run: Snapshot) -> list[Finding]:
     return neglected(
         asked,
         classes,
-        np.bincount(data.dataset.codes[data.train], minlength=len(classes)),
+        np.bincount(data.dataset.labels[data.train].ravel(), minlength=len(classes)),
         is_over=not run.is_active,
         is_weighted=data.fit.class_weight is not None,
     )

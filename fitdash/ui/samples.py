@@ -28,7 +28,7 @@ def draw(subject: Subject, places: Array, *, key: str, most: int = 4 * COLUMNS) 
 
 
 def _images(subject: Subject, places: Array, shape: tuple[int, int], key: str) -> None:
-    pixels = subject.data.dataset.features.to_numpy(dtype=np.float64)[subject.look.rows[places]]
+    pixels = subject.data.dataset.features.to_numpy(dtype=np.float64)[subject.rows_of(places)]
     images = pixels.reshape(len(places), *shape)
     names = subject.classes
     pairs = [(names[subject.truth[one]], names[subject.answers[one]]) for one in places]
@@ -41,8 +41,10 @@ def _images(subject: Subject, places: Array, shape: tuple[int, int], key: str) -
 
 def _table(subject: Subject, places: Array) -> pd.DataFrame:
     """What is true, what was answered, how surely or how far off, and the row itself."""
-    rows, names = subject.look.rows[places], subject.classes
+    rows, names, data = subject.rows_of(places), subject.classes, subject.data.dataset
     told: dict[str, Any] = {"row": rows + 1}
+    if subject.steps > 1:
+        told["step"] = places % subject.steps + 1
     if names:
         told["true"] = [names[index] for index in subject.truth[places]]
         told["predicted"] = [names[index] for index in subject.answers[places]]
@@ -51,5 +53,4 @@ def _table(subject: Subject, places: Array) -> pd.DataFrame:
         told["true"] = subject.truth[places]
         told["predicted"] = subject.answers[places]
         told["true − predicted"] = subject.truth[places] - subject.answers[places]
-    data = subject.data.dataset
     return pd.concat([pd.DataFrame(told), data.features.iloc[rows].reset_index(drop=True)], axis=1)

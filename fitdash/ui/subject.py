@@ -22,6 +22,9 @@ from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import cursor_epoch
 
 CELLS = 72
+TARGET = "panel.target"
+"""Key of the choice of a target."""
+
 LATELY = 8
 """Looks by which it is told since when a class is never predicted."""
 
@@ -36,6 +39,7 @@ class Subject:
         look: What was answered.
         data: The arrays, and how they were made.
         mark: Tells this look from all others.
+        target: The column that is shown, where there are several to predict.
     """
 
     run: str
@@ -43,6 +47,7 @@ class Subject:
     look: looks.Look
     data: Encoded
     mark: str
+    target: str
 
     @property
     def is_held(self) -> bool:
@@ -59,26 +64,45 @@ class Subject:
         """Their names; none for numbers."""
         return self.data.dataset.classes or ()
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns that are predicted: one, but where the network has several outputs."""
+        return self.data.dataset.targets or (self.data.dataset.target_name,)
+
+    @property
+    def steps(self) -> int:
+        """Answers that a row has: one, but where each step of it has a class."""
+        return self.data.dataset.steps or 1 if self.data.dataset.step_targets else 1
+
+    # One value for each answer, row after row, and within a row step after step.
+
     @cached_property
     def truth(self) -> Array:
-        """Class index or number of each row, (n,)."""
+        """Class index or number that would be right, (n * steps,)."""
         if self.classes:
-            return self.data.dataset.codes[self.look.rows]
-        return np.asarray(self.data.dataset.target.to_numpy(dtype=np.float64)[self.look.rows])
+            return self.data.dataset.labels[self.look.rows].ravel()
+        return np.asarray(self.data.dataset.table[self.target].to_numpy(dtype=np.float64)[self.look.rows])
 
     @cached_property
     def answers(self) -> Array:
-        """Class indices, or numbers in the unit of the column, (n,)."""
-        if self.classes:
-            return self.look.answers
-        numbers = self.look.answers.reshape(len(self.look.rows), -1)[:, 0]
-        return np.asarray(self.data.columns.target.decode(numbers.astype(np.float64)))
+        """Class indices, or numbers in the unit of the column, (n * steps,)."""
+        return self.look.answers.ravel() if self.classes else self.decoded(self.look.answers)
+
+    def decoded(self, numbers: Array) -> Array:
+        """What a network gives, (n, targets), as numbers of the column that is shown, (n,)."""
+        columns, place = self.data.columns, self.targets.index(self.target)
+        known = (columns.target, *columns.more_targets)[place]
+        return np.asarray(known.decode(numbers.reshape(len(numbers), -1)[:, place].astype(np.float64)))
 
     @cached_property
     def sureness(self) -> Array:
-        """Probability of each class that was answered, (n,)."""
+        """Probability of each class that was answered, (n * steps,)."""
         given = self.look.sureness
-        return np.ones(len(self.look.rows)) if given is None else np.asarray(given, dtype=float)
+        return np.ones(len(self.truth)) if given is None else np.asarray(given, dtype=float).ravel()
+
+    def rows_of(self, places: Array) -> Array:
+        """Index of the row of each of these answers."""
+        return np.asarray(self.look.rows[places // self.steps])
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -111,7 +135,16 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
     data = _data(run.experiment.to_json(), run.experiment)
     if look.rows.size and look.rows.max() >= len(data.dataset):
         return None
-    return Subject(run=run.uid, experiment=run.experiment, look=look, data=data, mark=_mark(folder, look.epoch))
+    targets = data.dataset.targets or (data.dataset.target_name,)
+    chosen = st.session_state.get(TARGET)
+    return Subject(
+        run=run.uid,
+        experiment=run.experiment,
+        look=look,
+        data=data,
+        mark=_mark(folder, look.epoch),
+        target=chosen if chosen in targets else targets[0],
+    )
 
 
 def asked_lately(desk: Desk, run: Snapshot) -> tuple[list[Asked], Encoded | None]:
@@ -133,12 +166,13 @@ def _asked(mark: str, _folder: Path, _epoch: int, _data: Encoded) -> Asked | Non
     look, classes = looks.read(_folder, _epoch), len(_data.dataset.classes or ())
     if look is None or look.rows.max(initial=0) >= len(_data.dataset):
         return None
-    samples, answers = (np.bincount(one, minlength=classes) for one in (_data.dataset.codes[look.rows], look.answers))
+    given = (_data.dataset.labels[look.rows], look.answers)
+    samples, answers = (np.bincount(one.ravel(), minlength=classes) for one in given)
     return Asked(epoch=look.epoch + 1, samples=samples, answers=answers)
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
-def map_of(mark: str, across: str, up: str, _subject: Subject) -> tuple[Plane, Array, Array]:
+def map_of(mark: str, across: str, up: str, target: str, _subject: Subject) -> tuple[Plane, Array, Array]:
     """The plane of two columns, and what is answered at each of its points: answers and sureness, (up, across).
 
     Raises:
@@ -155,7 +189,7 @@ def map_of(mark: str, across: str, up: str, _subject: Subject) -> tuple[Plane, A
         raise FitdashError(f"The network must be the one that was trained, got another: {error}") from error
     answers, sureness = answers_of(outputs(module, made.inputs), data.facts.task, [None])
     if not data.dataset.classes:
-        answers = np.asarray(data.columns.target.decode(answers.reshape(-1).astype(np.float64)))
+        answers = _subject.decoded(answers)
     shape = (len(made.ys), len(made.xs))
     return made, answers.reshape(shape), np.ones(shape) if sureness is None else sureness.reshape(shape)
 

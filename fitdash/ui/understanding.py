@@ -9,17 +9,19 @@ import streamlit as st
 from fitdash.charts.answers import accuracy, confident_mistakes, counted, worst
 from fitdash.charts.boundary import Points, boundary_chart, surface_chart, told_boundary, told_surface
 from fitdash.charts.residuals import predicted_chart, residual_chart, told_numbers
+from fitdash.charts.strips import strips_chart, told_strips
 from fitdash.errors import FitdashError
 from fitdash.ui import samples
 from fitdash.ui.confusion import draw_confusion
 from fitdash.ui.live_chart import TALL, live_chart
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.subject import Subject, best_axes, epochs_looked, map_of, subject_of
+from fitdash.ui.subject import TARGET, Subject, best_axes, epochs_looked, map_of, subject_of
 from fitdash.ui.view import view
 from fitdash.ui.words import escaped, number
 
 Draw = Callable[[Subject], None]
+MOST_STRIPS = 8
 WIDE = "clamp(320px, 50vh, 760px)"
 
 
@@ -51,6 +53,15 @@ def draw(desk: Desk, run: Snapshot) -> None:
                 key=f"panel.view.{'-'.join(views)}",
                 label_visibility="collapsed",
             )
+            if len(subject.targets) > 1:
+                st.segmented_control(
+                    "Target",
+                    subject.targets,
+                    default=subject.targets[0],
+                    required=True,
+                    key=TARGET,
+                    label_visibility="collapsed",
+                )
         views[chosen or _first(subject, views)](subject)
         st.caption(_told(subject))
 
@@ -58,7 +69,9 @@ def draw(desk: Desk, run: Snapshot) -> None:
 def views_of(subject: Subject) -> dict[str, Draw]:
     """What there is to see, by name."""
     views: dict[str, Draw] = {"Boundary": _boundary, "Confusion": draw_confusion, "Mistakes": _mistakes}
-    if not subject.classes:
+    if subject.steps > 1:
+        views = {"Sequences": _sequences, "Confusion": draw_confusion, "Mistakes": _mistakes}
+    elif not subject.classes:
         views = {"Predicted and true": _predicted, "Residuals": _residuals, "Map": _surface, "Worst rows": _worst}
     return {name: view for name, view in views.items() if name not in ("Boundary", "Map") or len(subject.axes) >= 2}
 
@@ -79,7 +92,8 @@ def _told(subject: Subject) -> str:
     counts = counted(subject.truth, subject.answers, len(subject.classes))
     most = counts.sum(axis=1).max() / max(counts.sum(), 1)
     lost = "" if np.isfinite(subject.sureness).all() else " The network's outputs are no longer numbers."
-    return f"{rows}: {accuracy(counts):.1%} right; always answering the most common class: {most:.1%}.{lost}"
+    what = f"{accuracy(counts):.1%} {'of all steps ' if subject.steps > 1 else ''}right"
+    return f"{rows}: {what}; always answering the most common class: {most:.1%}.{lost}"
 
 
 def _height() -> str:
@@ -88,7 +102,7 @@ def _height() -> str:
 
 def _boundary(subject: Subject) -> None:
     axes = _axes(subject)
-    made, answers, sureness = map_of(subject.mark, *axes, subject)
+    made, answers, sureness = map_of(subject.mark, *axes, subject.target, subject)
     spec = boundary_chart(
         ((axes[0], made.xs), (axes[1], made.ys)),
         answers,
@@ -105,8 +119,8 @@ def _boundary(subject: Subject) -> None:
 
 def _surface(subject: Subject) -> None:
     axes = _axes(subject)
-    made, values, _ = map_of(subject.mark, *axes, subject)
-    name = subject.data.dataset.target_name
+    made, values, _ = map_of(subject.mark, *axes, subject.target, subject)
+    name = subject.target
     spec = surface_chart(
         ((axes[0], made.xs), (axes[1], made.ys)), values, name, _points(subject, *axes), run=subject.run
     )
@@ -134,9 +148,20 @@ def _points(subject: Subject, across: str, up: str) -> list[Points]:
     for split, rows in (("train", subject.data.train), ("val", subject.data.validation)):
         if len(rows):
             x, y = (dataset.table[name].to_numpy(dtype=np.float64, na_value=np.nan)[rows] for name in (across, up))
-            whole = dataset.codes if subject.classes else dataset.target.to_numpy(dtype=np.float64)
+            whole = dataset.codes if subject.classes else dataset.table[subject.target].to_numpy(dtype=np.float64)
             found.append(Points(split=split, x=x, y=y, truth=whole[rows]))
     return found
+
+
+def _sequences(subject: Subject) -> None:
+    """The rows with most wrong steps, true classes above predicted ones."""
+    truth, answers = (one.reshape(-1, subject.steps) for one in (subject.truth, subject.answers))
+    most = np.argsort(-(truth != answers).sum(axis=1), kind="stable")[:MOST_STRIPS]
+    names = [f"row {row + 1}" for row in subject.look.rows[most]]
+    spec = strips_chart(truth[most], answers[most], names, subject.classes, run=subject.run)
+    told = told_strips(truth, answers)
+    live_chart(spec, key="panel-sequences", alt=told, height=_height(), rev=subject.look.epoch + 1)
+    st.caption(f"The {len(most)} rows with most wrong steps.")
 
 
 def _predicted(subject: Subject) -> None:
@@ -148,7 +173,7 @@ def _residuals(subject: Subject) -> None:
 
 
 def _numbers(subject: Subject, key: str, chart: Callable[..., Any]) -> None:
-    name = subject.data.dataset.target_name
+    name = subject.target
     spec = chart(subject.truth, subject.answers, name, run=subject.run, split=subject.split)
     told = f"Predicted against true {name}, or their difference: {told_numbers(subject.truth, subject.answers)}."
     live_chart(spec, key=key, alt=told, height=_height(), rev=subject.look.epoch + 1)

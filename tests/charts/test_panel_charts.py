@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from fitdash.charts import boundary, confusion, residuals, samples
+from fitdash.charts import boundary, confusion, residuals, samples, strips
 
 XS, YS = np.linspace(0, 1, 4), np.linspace(-1, 1, 4)
 AXES = (("a", XS), ("b", YS))
@@ -204,3 +204,19 @@ def test_images_stand_in_rows_each_under_its_text():
 
 def test_an_image_of_one_grey_is_drawn():
     accepted(samples.images_chart(np.ones((1, 2, 2)), ["a"], run="r1"))
+
+
+def test_sequences_are_pairs_of_strips_with_a_gap_between():
+    truth, answers = np.array([[0, 1, 2], [1, 1, 1]]), np.array([[0, 1, 1], [1, 1, 1]])
+
+    spec = strips.strips_chart(truth, answers, ["row 4", "row 9"], ["a", "b", "c"], run="r1")
+
+    figure = accepted(spec)
+    ground, *entries = figure.data
+    lines = [list(line) for line in ground.z]
+    assert lines == [[0, 1, 2], [0, 1, 1], [None, None, None], [1, 1, 1], [1, 1, 1]]
+    assert list(figure.layout.yaxis.ticktext) == ["row 4 true", "predicted", "row 9 true", "predicted"]
+    assert list(figure.layout.yaxis.tickvals) == [0, 1, 3, 4]
+    assert [entry.name for entry in entries] == ["a", "b", "c"]
+    assert ground.meta["scale"][-1][0] == 1
+    assert strips.told_strips(truth, answers).endswith("3 steps of 2 sequences: 83.3% agree.")

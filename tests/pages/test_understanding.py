@@ -43,6 +43,9 @@ def choose(page, view):
         ("moons", "panel-boundary", {"Confusion": "panel-confusion", "Mistakes": None}),
         ("digits", "panel-confusion", {"Mistakes": "panel-mistakes"}),
         ("iris", "panel-confusion", {"Boundary": "panel-boundary", "Mistakes": None}),
+        ("regimes", "panel-sequences", {"Confusion": "panel-confusion", "Mistakes": None}),
+        ("digits_halves", "panel-confusion", {"Mistakes": None}),
+        ("linnerud", "panel-predicted", {"Residuals": "panel-residuals", "Map": "panel-map", "Worst rows": None}),
         ("diabetes", "panel-predicted", {"Residuals": "panel-residuals", "Map": "panel-map", "Worst rows": None}),
     ],
 )
@@ -69,6 +72,19 @@ def test_the_boundary_of_other_columns_can_be_chosen(open_page):
     after = json.loads(panels(page)["panel-boundary"]["spec"])["layout"]["xaxis"]["title"]["text"]
     assert (before, after) == ("petal length (cm)", "sepal width (cm)")
     assert "all other columns stay at their median" in texts(page)
+
+
+def test_of_several_targets_one_is_shown_and_another_can_be_chosen(open_page):
+    page = finished(open_page, data__name="linnerud")
+    assert "predicted Weight" in panels(page)["panel-predicted"]["spec"]
+
+    (control,) = [one for one in page.get("button_group") if one.key == "panel.target"]
+    control.set_value("Pulse").run()
+
+    assert not page.exception
+    assert "predicted Pulse" in panels(page)["panel-predicted"]["spec"]
+    choose(page, "Map")
+    assert "Pulse" in panels(page)["panel-map"]["alt"]
 
 
 def test_it_says_whose_rows_they_are_and_what_guessing_would_give(open_page):

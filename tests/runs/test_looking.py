@@ -185,6 +185,24 @@ def test_classes_come_with_their_probability(given, links, classes, sureness):
     assert sure.tolist() == pytest.approx(sureness, abs=1e-3)
 
 
+def test_each_step_of_a_sequence_has_its_class():
+    shares = np.array([[[0.2, 0.8], [0.9, 0.1], [0.5, 0.5]]], np.float32)
+
+    found, sure = answers_of(shares, "classification", [None])
+
+    assert found.tolist() == [[1, 0, 0]]
+    assert sure == pytest.approx(np.array([[0.8, 0.9, 0.5]]), abs=1e-3)
+
+
+def test_several_outputs_stand_side_by_side():
+    given = {"a": np.array([[1.0], [2.0]]), "b": np.array([[3.0], [4.0]])}
+
+    found, sure = answers_of(given, "regression", [None, None])
+
+    assert found.tolist() == [[1.0, 3.0], [2.0, 4.0]]
+    assert sure is None
+
+
 def test_a_network_that_is_too_large_is_asked_without_its_weights(monkeypatch):
     monkeypatch.setattr("fitdash.runs.looking.MOST_WEIGHT_BYTES", 100)
 
