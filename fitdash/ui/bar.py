@@ -34,8 +34,8 @@ def draft(desk: Desk, code_place: Any) -> None:
     """What goes in, in the sidebar, and what starts it, above the results; the same as code in a place of its own."""
     pour()
     with st.container(key="bar"):
-        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            buttons_place = st.container(horizontal=True, gap="small", width="content", key="steer")
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+            buttons_place = st.container(horizontal=True, gap="xsmall", width="content", key="steer")
             # Before the form: the seed is part of what it says.
             _choices(desk)
         run = shown_run(desk)
@@ -78,7 +78,7 @@ def _choices(desk: Desk) -> None:
         format="%d",
         key="seed",
         bind="query-params",
-        width=100,
+        width=84,
         help="Where all random numbers start: the same seed gives the same run.",
     )
     st.button(
@@ -95,7 +95,7 @@ def _choices(desk: Desk) -> None:
         format_func=PACES.__getitem__,
         key="pace",
         bind="query-params",
-        width=175,
+        width=138,
         help="How fast it may run, so that it can be watched; it changes no number. Applies at once. Watchable: at "
         "most 5 epochs a second, about 15 s more than the run needs.",
         on_change=_set_pace,

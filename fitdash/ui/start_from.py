@@ -28,7 +28,7 @@ def draw(desk: Desk) -> None:
         choices,
         format_func=_label,
         key="start_from",
-        width=140,
+        width=130,
         help=HELP,
         on_change=_number_epochs,
         args=[desk],

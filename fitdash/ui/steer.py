@@ -17,7 +17,7 @@ from fitdash.ui.state import show, state
 from fitdash.ui.visitor import check_own, is_own, own_run, visitor
 from fitdash.ui.words import escaped
 
-WIDTH = 116
+WIDTH = 100
 STEPS = {"one batch": {"batches": 1}, "one epoch": {"epochs": 1}, "ten epochs": {"epochs": 10}}
 
 
