@@ -1,6 +1,7 @@
 """What the checks need to know of the data, as plain numbers."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,3 +89,15 @@ def balanced(counts: tuple[int, ...]) -> dict[int, float]:
     """
     present = [count for count in counts if count]
     return {index: sum(present) / (len(present) * count) for index, count in enumerate(counts) if count}
+
+
+def class_shares(counts: tuple[int, ...], weights: Mapping[int, float]) -> tuple[float, ...]:
+    """How much of the training loss each class makes up, from 0 to 1: its rows times its weight, of all of them.
+
+    Args:
+        counts: Rows of each class.
+        weights: By class; one that is left out weighs 1.
+    """
+    parts = [count * weights.get(index, 1.0) for index, count in enumerate(counts)]
+    whole = sum(parts)
+    return tuple(part / whole if whole else 0.0 for part in parts)

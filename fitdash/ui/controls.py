@@ -9,14 +9,13 @@ import streamlit as st
 from fitdash.spec.arg import Setting, Settings, settings_of
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import HoldOut
-from fitdash.ui import several
+from fitdash.ui import class_weights, several
 from fitdash.ui.changes import Live
 from fitdash.ui.reading import OPTIONS, UNSET, start_of
 from fitdash.ui.words import choice_word, escaped, help_of, label_of, number, unset_word
 
 FEW = 4
 SHORT = len("not set → 123")
-MOST_CLASSES = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,17 +261,6 @@ def _weights(setting: Setting, key: str, around: Around, common: dict[str, Any])
     st.segmented_control(label_of(key), choices, default=UNSET, required=True, width="stretch", **bound)
 
 
-def _class_numbers(key: str, around: Around) -> None:
-    """The weight of each class, where they are custom."""
-    names = around.facts.classes if around.facts is not None and around.facts.classes else ()
-    st.session_state[f"{key}.count"] = min(len(names), MOST_CLASSES)
-    if st.session_state.get(key) != "custom":
-        return
-    step: dict[str, Any] = {"step": 0.1, "format": "%.6g", "bind": "query-params"}
-    for index, name in enumerate(names[:MOST_CLASSES]):
-        st.number_input(f"{index}: {escaped(name)}", value=1.0, key=f"{key}.{index}", **step)
-
-
 def _output_numbers(key: str, around: Around) -> None:
     """The weight of each output, where they are custom."""
     names = around.facts.outputs if around.facts is not None else ()
@@ -297,7 +285,7 @@ def _share(key: str, around: Around) -> None:
 
 
 DETAILS: dict[str, Callable[[str, Around], None]] = {
-    "weights": _class_numbers,
+    "weights": lambda key, around: class_weights.draw(key, around.facts),
     "shares": _output_numbers,
     "settings": _share,
 }

@@ -204,3 +204,20 @@ def test_a_word_as_validation_freq_is_a_problem(open_page):
 
     assert "validation_freq must be an integer or a list of integers, got 'often'" in texts(page)
     assert fit_button(page).disabled
+
+
+def test_each_class_tells_how_much_of_the_loss_it_makes_up(open_page):
+    page = open_page(data__name="breast_cancer", fit__class_weight="custom")
+    assert "212 rows · 37%" in texts(page)
+
+    page.button(key="fit.class_weight.even").click().run()
+
+    assert "212 rows · 50%" in texts(page)
+    assert by_key(page, "fit.class_weight.0").value == pytest.approx(569 / 2 / 357, abs=1e-4)
+    assert "fit.class_weight.0" in page.query_params
+
+
+def test_balanced_weights_are_told(open_page):
+    page = open_page(data__name="breast_cancer", fit__class_weight="balanced")
+
+    assert "malignant × 1.34 · 212 rows · 50%" in texts(page)

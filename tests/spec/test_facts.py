@@ -1,6 +1,6 @@
 import pytest
 
-from fitdash.spec.facts import Facts, balanced, cut, stratified
+from fitdash.spec.facts import Facts, balanced, class_shares, cut, stratified
 
 SORTED = Facts(rows=9, classes=("a", "b", "c"), counts=(3, 3, 3), first_rows=(0, 3, 6), last_rows=(2, 5, 8))
 
@@ -26,3 +26,10 @@ def test_balanced_weights_give_each_class_the_same_sum():
     weights = balanced((90, 10, 0))
 
     assert weights == {0: pytest.approx(100 / 180), 1: pytest.approx(5.0)}
+
+
+def test_a_class_makes_up_its_rows_times_its_weight():
+    assert class_shares((90, 10), {}) == (0.9, 0.1)
+    assert class_shares((90, 10), {1: 9.0}) == (0.5, 0.5)
+    assert class_shares((30, 10, 10), balanced((30, 10, 10))) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    assert class_shares((5, 5), {0: 0.0, 1: 0.0}) == (0.0, 0.0)
