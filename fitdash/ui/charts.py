@@ -83,7 +83,7 @@ def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | No
     scene = Scene(run=run, view=view, axis=axis(run, view.x), marks=marks(run), ghost=ghost)
     st.caption(comparison(previous, run) if previous is not None else "&nbsp;")
     found = drawn(scene)
-    left, right = st.columns([5, 6]) if beside else (st.container(), None)
+    left, right = st.columns(2) if beside else (st.container(), None)
     with left:
         _grid(scene, found, across=1 if beside else 2)
     if beside and right:

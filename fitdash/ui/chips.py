@@ -33,12 +33,13 @@ def draw(desk: Desk, run: Snapshot) -> None:
 
 
 def _chip(desk: Desk, run: Snapshot, finding: Finding) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"chip-{finding.kind}"):
-        doubt = "" if finding.is_sure else " · not sure"
-        st.badge(f"{escaped(finding.name)}{doubt}", color=COLOURS[finding.weight], icon=ICONS[finding.weight])
-        st.markdown(escaped(finding.text), width="content")
-        if finding.change is not None:
-            _change(desk, run, finding.kind, finding.change)
+    with st.container(border=True, gap="xxsmall", key=f"chip-{finding.kind}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            doubt = "" if finding.is_sure else " · not sure"
+            st.badge(f"{escaped(finding.name)}{doubt}", color=COLOURS[finding.weight], icon=ICONS[finding.weight])
+            if finding.change is not None:
+                _change(desk, run, finding.kind, finding.change)
+        st.markdown(escaped(finding.text))
 
 
 def _change(desk: Desk, run: Snapshot, kind: str, change: Change) -> None:

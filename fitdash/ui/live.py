@@ -79,12 +79,20 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
     if hidden:
         _hidden(run, hidden)
     else:
-        charts.draw(desk, run, partial(understanding.draw, desk, run) if understanding.is_there(desk, run) else None)
-        chips.draw(desk, run)
+        has_panel = understanding.is_there(desk, run)
+        charts.draw(desk, run, partial(_beside, desk, run) if has_panel else None)
+        if not has_panel:
+            chips.draw(desk, run)
     if not run.is_example:
         downloads.draw(desk.store, run)
     if run.lines:
         _log(run)
+
+
+def _beside(desk: Desk, run: Snapshot) -> None:
+    """What the network has learned, and what the curves say: where they can come and go without moving the charts."""
+    understanding.draw(desk, run)
+    chips.draw(desk, run)
 
 
 def _heading(run: Snapshot) -> None:

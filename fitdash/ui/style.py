@@ -40,6 +40,8 @@ CSS = (
 [class*="st-key-head-"] button p { font-size: 0; }
 [data-testid="stSidebar"] [data-testid="stFileUploaderDropzone"] { padding: 0.4rem 0.6rem; min-height: 0; }
 [class*="st-key-chart-"] { min-height: CHART; }
+[class*="st-key-chip-"] { padding: 0.35rem 0.75rem; }
+[class*="st-key-chip-"] button { min-height: 0; padding: 0.1rem 0.6rem; }
 @media (min-width: 1800px) {
   html { font-size: 17px !important; }
   [data-testid="stSidebar"][data-collapsed="false"] { min-width: 470px !important; }

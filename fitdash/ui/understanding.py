@@ -22,7 +22,7 @@ from fitdash.ui.words import escaped, number
 
 Draw = Callable[[Subject], None]
 MOST_STRIPS = 8
-WIDE = "clamp(320px, 50vh, 760px)"
+WIDE = "clamp(300px, 44vh, 700px)"
 
 
 def is_there(desk: Desk, run: Snapshot) -> bool:
@@ -44,7 +44,7 @@ def draw(desk: Desk, run: Snapshot) -> None:
     views = views_of(subject)
     with st.container(border=True, key="panel", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="panel-head"):
-            st.markdown(f"**What it has learned** after epoch {subject.look.epoch + 1}", width="content")
+            st.markdown(f"**Learned** after epoch {subject.look.epoch + 1}", width="content")
             chosen = st.segmented_control(
                 "View",
                 list(views),
@@ -72,7 +72,7 @@ def views_of(subject: Subject) -> dict[str, Draw]:
     if subject.steps > 1:
         views = {"Sequences": _sequences, "Confusion": draw_confusion, "Mistakes": _mistakes}
     elif not subject.classes:
-        views = {"Predicted and true": _predicted, "Residuals": _residuals, "Map": _surface, "Worst rows": _worst}
+        views = {"Predictions": _predicted, "Residuals": _residuals, "Map": _surface, "Worst rows": _worst}
     return {name: view for name, view in views.items() if name not in ("Boundary", "Map") or len(subject.axes) >= 2}
 
 
@@ -111,10 +111,10 @@ def _boundary(subject: Subject) -> None:
         _points(subject, *axes),
         run=subject.run,
     )
-    if subject.is_held:
-        st.caption("Strongly outlined: held out.")
     told = told_boundary(answers, subject.classes, *axes)
     live_chart(spec, key="panel-boundary", alt=told, height=_height(), rev=subject.look.epoch + 1)
+    if subject.is_held:
+        st.caption("Deeper where it is surer. Strongly outlined samples are held out.")
 
 
 def _surface(subject: Subject) -> None:

@@ -52,7 +52,7 @@ def choose(page, view):
 def test_each_task_has_its_views(open_page, data, first, views):
     page = finished(open_page, data__name=data, fit__validation_split="0.2")
     assert first in panels(page)
-    assert "**What it has learned** after epoch 3" in texts(page)
+    assert "**Learned** after epoch 3" in texts(page)
 
     for view, chart in views.items():
         choose(page, view)
@@ -100,7 +100,7 @@ def test_it_follows_the_cursor_back_in_time(open_page):
 
     page.run()
 
-    assert "**What it has learned** after epoch 1" in texts(page)
+    assert "**Learned** after epoch 1" in texts(page)
     assert panels(page)["panel-boundary"]["rev"] == "1"
 
 
