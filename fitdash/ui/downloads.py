@@ -1,36 +1,50 @@
-"""What can be taken away from a run: the history, while it trains too."""
+"""What can be taken away from a run, from the first epoch on, while it trains too and after it failed."""
 
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
-from fitdash.runs.history import history_of
+from fitdash.export.archive import Part
+from fitdash.export.run_files import history_csv as history_csv
+from fitdash.export.run_files import history_json as history_json
 from fitdash.runs.store import Store
 from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.takeaways import everything, history_parts, other_parts
+
+DOWNLOAD = ":material/download:"
 
 
 def draw(store: Store, run: Snapshot) -> None:
-    """One button per form of the history; what it gives is read when it is pressed."""
-    forms = {"CSV": (history_csv, "text/csv"), "JSON": (history_json, "application/json")}
+    """The history by itself, and a menu of everything else; what a button gives is made when it is pressed."""
     with st.container(horizontal=True, gap="small", key="downloads"):
-        for name, (form, mime) in forms.items():
-            st.download_button(
-                f"Download history ({name})",
-                data=partial(form, store, run.uid),
-                file_name=f"{run.uid}-history.{name.lower()}",
-                mime=mime,
-                key=f"download_{name.lower()}",
-                icon=":material/download:",
-                on_click="ignore",
-                disabled=not run.rows,
-            )
+        for part in history_parts(store, run.uid):
+            _button(part, disabled=not run.rows)
+        menu = st.popover("Download", key="download_menu", icon=DOWNLOAD, on_change="rerun")
+        # Looked up where it is open alone: the page is drawn twice a second.
+        if menu.open:
+            with menu, st.container(gap="xsmall"):
+                _menu(store, run)
 
 
-def history_csv(store: Store, uid: str) -> str:
-    """The same bytes as `History.to_csv`: wide, epochs from 1."""
-    return str(history_of(store, uid).to_csv())
+def _menu(store: Store, run: Snapshot) -> None:
+    whole = partial(everything, store, run.uid)
+    what = "Everything in one file, with a manifest that tells what each is."
+    name = f"{run.uid}.zip"
+    part = Part(name=name, title="Everything (ZIP)", what=what, mime="application/zip", make=whole)
+    _button(part, width="stretch", help=what, type="primary")
+    for part in other_parts(store, run.uid):
+        _button(part, width="stretch", help=part.what)
 
 
-def history_json(store: Store, uid: str) -> str:
-    """The same text as `History.to_json`."""
-    return str(history_of(store, uid).to_json())
+def _button(part: Part, **look: Any) -> None:
+    st.download_button(
+        part.title,
+        data=part.make,
+        file_name=part.name,
+        mime=part.mime,
+        key=f"download_{part.name.partition('-')[2] or part.name}",
+        icon=DOWNLOAD,
+        on_click="ignore",
+        **look,
+    )

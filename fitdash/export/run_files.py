@@ -1,0 +1,177 @@
+"""What is left of a run, as the content of files: history, charts, weights, experiment, script."""
+
+import json
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from fitdash.data.catalogue import dataset_of
+from fitdash.errors import DataError, SettingError, StoreError
+from fitdash.export.fitdash_code import fitdash_code
+from fitdash.runs.checkpoints import Checkpoint, best_of, checkpoints_of
+from fitdash.runs.history import history_of
+from fitdash.runs.home import home
+from fitdash.runs.records import RunRecord
+from fitdash.runs.selection import exported
+from fitdash.runs.steering import SETTING
+from fitdash.runs.store import Store
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.starts import folder
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def record_of(store: Store, uid: str) -> RunRecord:
+    """The run.
+
+    Raises:
+        StoreError: there is none.
+    """
+    record = store.run(uid)
+    if record is None:
+        raise StoreError(f"{store.path} must know the run to give its files, got {uid!r}.")
+    return record
+
+
+def history_csv(store: Store, uid: str) -> str:
+    """The same bytes as `History.to_csv`: wide, epochs from 1."""
+    return str(history_of(store, uid).to_csv())
+
+
+def history_json(store: Store, uid: str) -> str:
+    """The same text as `History.to_json`."""
+    return str(history_of(store, uid).to_json())
+
+
+def history_wide(store: Store, uid: str) -> bytes:
+    """`History.to_frame` as Parquet: one row per epoch."""
+    return exported(history_of(store, uid).to_frame(), "parquet")
+
+
+def history_long(store: Store, uid: str) -> bytes:
+    """`History.as_data_frame` as Parquet: one row per epoch, metric and part of the data."""
+    return exported(history_of(store, uid).as_data_frame(), "parquet")
+
+
+def experiment_json(store: Store, uid: str) -> str:
+    """The recipe as it was written down; of a script's fit, what it told of its arguments."""
+    return json.dumps(dict(record_of(store, uid).experiment), indent=2, ensure_ascii=False) + "\n"
+
+
+def figure(store: Store, uid: str) -> "go.Figure":
+    """All curves: a panel for the loss and each metric, with legend, axes and the look of plotly itself."""
+    from fitdash.charts.history import draw
+
+    made = draw(history_of(store, uid).as_data_frame(), smooth=False)
+    return made.update_layout(title={"text": record_of(store, uid).name})
+
+
+def charts_html(store: Store, uid: str) -> str:
+    """The curves as a page of their own: plotly.js stands in it once, nothing is loaded from elsewhere."""
+    return str(figure(store, uid).to_html(include_plotlyjs=True, full_html=True))
+
+
+def can_draw_images() -> bool:
+    """Whether charts can become SVG and PNG here: kaleido is installed."""
+    return find_spec("kaleido") is not None
+
+
+def charts_image(store: Store, uid: str, kind: str) -> bytes:
+    """The curves as "svg" or "png".
+
+    Raises:
+        StoreError: kaleido is not installed, or finds no browser.
+    """
+    if not can_draw_images():
+        raise StoreError("kaleido must be installed to draw images, got none. Install it: pip install kaleido.")
+    try:
+        return bytes(figure(store, uid).to_image(format=kind, width=900, scale=2))
+    except (RuntimeError, ValueError, OSError) as error:
+        raise StoreError(f"kaleido must find a browser to draw images, got: {error}") from error
+
+
+def last_checkpoint(uid: str) -> Checkpoint | None:
+    """How the run ended; while it is on, its newest state."""
+    found = checkpoints_of(folder(uid))
+    return found[-1] if found else None
+
+
+def best_checkpoint(uid: str) -> Checkpoint | None:
+    """The state after its best epoch, by validation loss, or loss."""
+    return best_of(checkpoints_of(folder(uid)))
+
+
+def weights(store: Store, uid: str, checkpoint: Checkpoint | None) -> bytes:
+    """Parameters and buffers as safetensors, named as in the run's script.
+
+    Raises:
+        StoreError: there are none, or the file is broken.
+    """
+    from safetensors.torch import save
+
+    from fitdash.export.weight_names import names_in_script
+
+    if checkpoint is None:
+        raise StoreError("The run must have kept its weights to give them, got none.")
+    held = checkpoint.content()["weights"]
+    names = names_in_script(*told) if (told := _facts(store, uid)) else {}
+    tensors = {names.get(name, name): value.detach().clone().contiguous() for name, value in held.items()}
+    return bytes(save(tensors, metadata={"run": uid, "epochs_done": str(checkpoint.epoch)}))
+
+
+def script(store: Store, uid: str) -> str:
+    """The run as a script of fitdash, with what was changed while it was on.
+
+    Raises:
+        StoreError: the run came from a script itself, or its data is no longer here.
+    """
+    record = record_of(store, uid)
+    known = _facts(store, uid)
+    if known is None:
+        raise StoreError("A run must have been started from the dashboard to be written as a script, got another.")
+    told = [row.data for row in store.events(uid, "told")]
+    changes = [facts for facts in told if facts.get("kind") == SETTING]
+    return fitdash_code(*known, changes=changes, notes=list(_notes(record, told)))
+
+
+def has_script(record: RunRecord) -> bool:
+    """Whether the run can be written as a script: it has an experiment that this version reads."""
+    return _experiment(record) is not None
+
+
+def _notes(record: RunRecord, told: list[Any]) -> Iterator[str]:
+    """What the reader of the script has to know of the run."""
+    if record.parent is not None:
+        yield f"The run went on from run {record.parent}: without its weights the numbers are others."
+    if record.is_active:
+        yield "The run is still on: what is changed from now on is not in here."
+    for facts in told:
+        if facts.get("kind") == "stop_run":
+            yield f"The run was stopped by hand in epoch {int(facts['epoch']) + 1}; this trains to the end."
+    if record.state == "failed":
+        yield f"The run failed: {(record.error or '').splitlines()[0] if record.error else 'it says no more'}"
+
+
+def _experiment(record: RunRecord) -> Experiment | None:
+    try:
+        return Experiment.from_dict(record.experiment) if record.experiment else None
+    except SettingError:
+        return None
+
+
+def _facts(store: Store, uid: str) -> tuple[Experiment, Facts] | None:
+    """The experiment and its data in numbers, where it has one."""
+    experiment = _experiment(record_of(store, uid))
+    if experiment is None:
+        return None
+    try:
+        return experiment, dataset_of(experiment.data, home() / "uploads").facts()
+    except DataError as error:
+        raise StoreError(f"The data of the run must be here to write its script, got: {error}") from error
+
+
+def text_of(content: str | bytes) -> bytes:
+    """A text as the bytes of a file."""
+    return content.encode() if isinstance(content, str) else content

@@ -1,0 +1,32 @@
+"""Names of the weights in the network that a script makes, which has no names for its layers."""
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from fitdash.export.recipe import recipe_of
+from fitdash.nn.joined import Branches
+from fitdash.nn.registry import make
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+
+
+def names_in_script(experiment: Experiment, facts: Facts) -> dict[str, str]:
+    """By the name in the run: `hidden_1.weight` is `0.weight`, because it comes first."""
+    recipe = recipe_of(experiment, facts)
+    module = make(recipe.experiment.network, recipe.shape, recipe.output.activation, "meta")
+    return dict(_renamed(module, "", ""))
+
+
+def _renamed(module: nn.Module, old: str, new: str, *, is_head: bool = False) -> Iterator[tuple[str, str]]:
+    """Layers of a stack by their places; branches stand by themselves, a head of one layer is that layer."""
+    for name, _ in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+        yield f"{old}{name}", f"{new}{name}"
+    for place, (name, child) in enumerate(module.named_children()):
+        part = f"{name}."
+        if isinstance(module, nn.Sequential):
+            part = "" if is_head and len(module) == 1 else f"{place}."
+        elif isinstance(module, Branches) and name == "branches":
+            part = ""
+        under_heads = old == "heads." and isinstance(module, nn.ModuleDict)
+        yield from _renamed(child, f"{old}{name}.", f"{new}{part}", is_head=under_heads)
