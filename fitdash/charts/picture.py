@@ -156,23 +156,24 @@ def _within(panel: Panel, look: Look) -> list[dict[str, Any]]:
 
 
 def _ghost(panel: Panel) -> list[dict[str, Any]]:
-    """The run before: thin, grey and dashed."""
+    """The run before: thin, grey and dashed, one entry for all its lines."""
     found = []
-    for curve in panel.ghost:
+    for place, curve in enumerate(panel.ghost):
         x, y = thinned(curve.x, curve.values, MOST_POINTS)
         dash = "dash" if curve.split == "train" else "dot"
         found.append(
             {
                 "type": "scatter",
                 "uid": f"previous {curve.split}",
-                "name": f"previous {SPOKEN[curve.split]}",
+                "name": "previous run",
+                "showlegend": place == 0,
                 "legendrank": RANKS["previous"],
                 "mode": "lines",
                 "x": packed(_some(x)),
                 "y": packed(_some(y)),
                 "line": {"width": 1.5, "dash": dash},
                 "hovertemplate": "%{y:.4g}<extra>previous " + SPOKEN[curve.split] + "</extra>",
-                "meta": {"color": QUIET},
+                "meta": {"color": QUIET, "hides": "previous"},
             }
         )
     return found

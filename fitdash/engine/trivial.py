@@ -80,4 +80,4 @@ def _words(metric: str, task: str) -> str:
     """What is answered, as a legend has room for it."""
     if task == "regression":
         return "always the mean"
-    return "most common class" if "accuracy" in metric else "class shares alone"
+    return "commonest class" if "accuracy" in metric else "class shares"

@@ -64,6 +64,7 @@ PROJECTOR = """
 <style>
 html { font-size: 21px !important; }
 .st-key-log, .st-key-downloads, .st-key-arguments { display: none; }
+.st-key-steer button { padding: 0 0.15rem !important; }
 .fitdash-values { font-size: 1.05rem; }
 </style>
 """

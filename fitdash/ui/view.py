@@ -55,6 +55,7 @@ def options(set_fair: Callable[[], None], cost: str) -> View:
         set_fair: Called when the fair training loss was switched.
         cost: What it has cost so far, in words.
     """
+    wide = 1.4 if view().projector else 1.0
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="options"):
         st.selectbox(
             "x axis",
@@ -63,7 +64,7 @@ def options(set_fair: Callable[[], None], cost: str) -> View:
             key="view.x",
             bind="query-params",
             label_visibility="collapsed",
-            width=125,
+            width=round(135 * wide),
         )
         st.selectbox(
             "smoothing",
@@ -72,7 +73,7 @@ def options(set_fair: Callable[[], None], cost: str) -> View:
             key="view.smoothing",
             bind="query-params",
             label_visibility="collapsed",
-            width=165,
+            width=round(180 * wide),
         )
         _toggle("log y", "log", "Losses and errors by factors: small values stay apart.")
         _toggle("previous run", "previous", "The run shown before this one, grey and dashed.")

@@ -94,7 +94,7 @@ def test_the_trivial_answer_is_drawn_as_the_run_told_it(open_page):
     later = open_page()
 
     answer = next(trace for trace in spec(later, "accuracy")["data"] if trace["uid"] == "answer")
-    assert answer["name"].startswith("most common class")
+    assert answer["name"].startswith("commonest class")
     (run,) = desk().store.runs()
     (told,) = [row.data for row in desk().store.events(run.uid, "told") if row.data["kind"] == "trivial"]
     assert told["rows"] == "validation"

@@ -57,6 +57,7 @@ function placed(root) {
     title: 'Back to all planned epochs', onclick: follow});
   root.append(element('div', {className: 'fitdash-place'}, box, box.follow));
   box.follows = 0;
+  box.away = new Set();
   let frame;
   box.watcher = new ResizeObserver(() => {
     cancelAnimationFrame(frame);
@@ -98,6 +99,7 @@ function layout(box, figure, root, bold) {
   const tone = ([at, color, share]) => [at, mixed(paper, color === 'ink' ? ink : colours[color], share)];
   for (const trace of figure.data) {
     const {scale, markers, edge} = trace.meta ?? {}, color = colours[trace.meta?.color];
+    if (box.away.has(trace.meta?.hides)) trace.visible = 'legendonly';
     if (color) { trace.line = {...trace.line, color}; trace.marker = {...trace.marker, color}; }
     if (scale) trace.colorscale = scale.map(tone);
     if (markers) trace.marker.colorscale = markers.map(tone);
@@ -135,10 +137,10 @@ function mixed(paper, color, share) {                              // so much of
 
 function entries(box, figure, made, size) {                        // the legend in columns, under the mode bar: it never moves
   const names = new Set(figure.data.filter(t => t.showlegend !== false).map(t => t.legendgroup ?? t.uid));
-  const columns = Math.max(1, Math.floor((box.offsetWidth - 60) / (12 * size)));
+  const columns = Math.max(1, Math.floor((box.offsetWidth - 50) / (11.5 * size)));
   const rows = Math.ceil(names.size / columns);
   return {
-    legend: {...made.legend, entrywidth: 0.995 / columns, entrywidthmode: 'fraction', font: {size: 0.87 * size}},
+    legend: {...made.legend, entrywidth: 0.995 / columns, entrywidthmode: 'fraction', font: {size: 0.82 * size}},
     margin: {...made.margin, t: (1.9 + rows * 1.3) * size},
   };
 }
@@ -152,6 +154,14 @@ function listen(box, Plotly) {
     place(box);
   });
   box.on('plotly_doubleclick', follow);
+  box.on('plotly_legendclick', ({curveNumber}) => {                // lines that share an entry go and come together
+    const group = box._fullData[curveNumber].meta?.hides;
+    if (!group) return true;
+    if (!box.away.delete(group)) box.away.add(group);
+    const places = box._fullData.flatMap((trace, place) => trace.meta?.hides === group ? [place] : []);
+    Plotly.restyle(box, {visible: box.away.has(group) ? 'legendonly' : true}, places);
+    return false;
+  });
   box.on('plotly_afterplot', () => place(box));
   box.on('plotly_click', event => event.points.length && hold(Math.round(overAt(event.points[0].x))));
   let frame;
@@ -244,7 +254,7 @@ export function cursor({data, parentElement: root, setStateValue}) {
     page.held = false;
   }
   put(page.held ? Math.min(page.at, data.done) : data.done, page.held);
-  root.firstChild.dataset.ready = '1';
+  root.querySelector('.fitdash-cursor').dataset.ready = '1';
 }
 
 function made(root) {

@@ -1,0 +1,116 @@
+"""The charts of a run in a real browser: one cursor, one zoom, replay; the nodes stay."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.test_journey import expect_state, fit, open_page
+
+pytestmark = pytest.mark.browser
+
+CHARTS = "() => [...document.querySelectorAll('[class*=st-key-chart-] .fitdash-chart')]"
+RANGES = f"() => ({CHARTS})().map(box => box._fullLayout.xaxis.range.map(Math.round))"
+LINES = """() => [...document.querySelectorAll('.fitdash-line')].map(line =>
+  Math.round(line.closest('.fitdash-chart')._fullLayout.xaxis.p2l(
+    parseFloat(line.style.left) - line.closest('.fitdash-chart')._fullLayout.xaxis._offset) * 10) / 10)"""
+HOVERS = f"() => ({CHARTS})().map(box => box.querySelectorAll('.hoverlayer .legend').length)"
+
+
+def ready(page):
+    """The example, drawn whole."""
+    for metric in ("loss", "accuracy"):
+        page.locator(f".st-key-chart-{metric} .fitdash-chart[data-ready='1']").wait_for()
+    page.locator(".fitdash-cursor[data-ready='1']").wait_for()
+
+
+def at(page, share):
+    """A point over the loss chart."""
+    chart = page.locator(".st-key-chart-loss .nsewdrag").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    return box["x"] + share * box["width"], box["y"] + 0.5 * box["height"]
+
+
+def drag(page, start, end):
+    page.mouse.move(*at(page, start))
+    page.mouse.down()
+    page.mouse.move(*at(page, end), steps=8)
+    page.mouse.up()
+
+
+def test_a_zoom_is_one_for_all_charts_and_follow_leaves_it(context, server):
+    page = open_page(context, server)
+    ready(page)
+    planned = page.evaluate(RANGES)
+
+    drag(page, 0.2, 0.6)
+    page.wait_for_function(f"planned => JSON.stringify(({RANGES})()) !== JSON.stringify(planned)", arg=planned)
+
+    loss, accuracy = page.evaluate(RANGES)
+    assert loss == accuracy
+    assert loss[1] - loss[0] < 12
+    page.locator(".st-key-chart-accuracy .fitdash-follow").click()
+    expect(page.locator(".fitdash-follow:visible")).to_have_count(0)
+    assert page.evaluate(RANGES) == planned
+
+
+def test_a_click_on_a_curve_and_the_slider_put_one_cursor_into_all_charts(context, server):
+    page = open_page(context, server)
+    ready(page)
+    assert page.evaluate(LINES) == [20, 20]
+
+    page.mouse.click(*at(page, 0.5))
+
+    expect(page.locator(".fitdash-where")).to_contain_text("epoch 10 of 20")
+    assert page.evaluate(LINES) == [10, 10]
+    loss = page.locator(".fitdash-values div").first
+    expect(loss).to_contain_text("loss")
+    page.get_by_label("epoch cursor").fill("1")
+    assert page.evaluate(LINES) == [1, 1]
+    expect(loss).to_contain_text("1.960")
+    page.get_by_role("button", name="newest").click()
+    assert page.evaluate(LINES) == [20, 20]
+
+
+def test_hover_shows_in_all_charts(context, server):
+    page = open_page(context, server)
+    ready(page)
+
+    page.mouse.move(*at(page, 0.4))
+
+    page.wait_for_function(f"() => ({HOVERS})().every(count => count === 1)")
+    page.mouse.move(5, 5)
+    page.wait_for_function(f"() => ({HOVERS})().every(count => count === 0)")
+
+
+def test_a_finished_run_is_replayed_to_its_end(context, server):
+    page = open_page(context, server)
+    ready(page)
+    page.get_by_label("replay takes").select_option("5")
+
+    page.get_by_role("button", name="Replay").click()
+
+    page.wait_for_function(f"() => ({LINES})()[0] > 3 && ({LINES})()[0] < 18")
+    assert page.locator(".fitdash-veil").first.evaluate("veil => veil.style.opacity") == "1"
+    page.get_by_role("button", name="Pause replay").click()
+    first, second = page.evaluate(LINES)
+    assert first == second < 20
+    page.get_by_role("button", name="Replay").click()
+    expect(page.locator(".fitdash-where")).to_contain_text("epoch 20 of 20")
+    expect(page.locator(".fitdash-veil:visible")).to_have_count(0)
+
+
+def test_the_nodes_stay_from_one_run_to_the_next(context, server):
+    page = open_page(context, server, "?data.name=iris&fit.epochs=40&fit.validation_split=0.2&pace=full+speed")
+    ready(page)
+
+    for seed in ("1", "2"):
+        page.get_by_label("seed", exact=True).fill(seed)
+        page.get_by_label("seed", exact=True).press("Enter")
+        expect(page.locator(".st-key-plan")).to_contain_text("40 epochs")
+        fit(page)
+        expect(page.locator(".st-key-arguments")).to_contain_text(f"seed {seed}")
+        expect_state(page, "finished")
+        page.evaluate(f"() => window.boxes ??= ({CHARTS})()")
+
+    expect(page.locator(".st-key-charts")).to_contain_text("seed 1 → 2")
+    assert page.evaluate("() => window.boxes.map(box => box.isConnected)") == [True, True]
