@@ -15,7 +15,7 @@ from fitdash.spec.network import NetworkArgs, parameters_of
 from fitdash.spec.notes import notes_in
 from fitdash.spec.shape import shape_of
 from fitdash.spec.space import varying
-from fitdash.ui import cards, datasets, several, strip
+from fitdash.ui import cards, datasets, layers, several, strip
 from fitdash.ui.changes import Live
 from fitdash.ui.controls import Around, control, controls
 from fitdash.ui.copy_link import copy_link
@@ -128,6 +128,7 @@ def _draw(draft: Draft, around: Around) -> None:
         datasets.draw(experiment.data, around)
     with _section("Network", _network_line(experiment, facts), "network", around):
         controls(NetworkArgs, "network", list(settings_of(NetworkArgs)), around)
+        layers.draw(experiment, facts)
     with _section("Compile", summary(experiment.compile, ("optimizer",)), "compile", around):
         controls(CompileArgs, "compile", list(settings_of(CompileArgs)), around)
     for group, always in ((TIME, ("epochs",)), (VALIDATION, ()), (WEIGHTING, ()), (WATCHING, ())):

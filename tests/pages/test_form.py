@@ -221,3 +221,14 @@ def test_balanced_weights_are_told(open_page):
     page = open_page(data__name="breast_cancer", fit__class_weight="balanced")
 
     assert "malignant × 1.34 · 212 rows · 50%" in texts(page)
+
+
+def test_the_layers_of_the_network_are_listed_with_their_shapes(open_page):
+    import fitdash.nn.registry  # noqa: F401
+
+    page = open_page(data__name="iris", network__width="16", network__depth="1")
+
+    table = page.dataframe[0].value
+    assert table["kind"].tolist() == ["Linear", "ReLU", "Linear", "Softmax"]
+    assert table["gives"].tolist() == ["16", "16", "3", "3"]
+    assert table["parameters"].sum() == 5 * 16 + 17 * 3
