@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -139,7 +141,7 @@ class Dataset:
         return inputs_of(self, columns, self.table), y, *weights
 
     def hold_out(
-        self, share: float = 0.2, kind: str = "stratified", seed: int = 0
+        self, share: float = 0.2, kind: str = "stratified", seed: int = 0, rows: int | None = None
     ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Indices of the rows to train on and of those to validate on, each in the order of the data.
 
@@ -147,17 +149,34 @@ class Dataset:
             share: How many are held out, from 0 to 1.
             kind: "stratified" takes the same share of every class, "random" any rows, "last" the last ones.
             seed: Of the choice; the global generators are left alone.
+            rows: How many of the last rows, in place of a share.
 
         Raises:
-            SettingError: share or kind cannot be.
+            SettingError: share, kind or rows cannot be.
             DataError: one of the parts would be empty.
         """
         from fitdash.data.holdout import split_rows
 
-        held = HoldOut(kind=cast(Any, kind), share=share)
+        held = HoldOut(kind=cast(Any, kind), share=share, rows=rows)
         if problems := problems_in(held):
             raise SettingError("\n".join(problem.text for problem in problems))
         return split_rows(self, FitArgs(validation_data=held), seed)
+
+    def with_file(self, path: str | PathLike[str]) -> tuple[Self, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """The data with the rows of a second CSV file below its own, to validate on; and the indices of both.
+
+        Args:
+            path: Of the file; it has the same columns.
+
+        Raises:
+            DataError: it cannot be read, or does not fit this data.
+        """
+        from fitdash.data.joining import joined
+        from fitdash.data.table import read_table
+
+        name = Path(path).name
+        both = joined(self, read_table(Path(path).read_bytes(), name).frame, name)
+        return cast(Self, both.dataset), both.train, both.validation
 
     def balanced_weights(self, validation_split: float = 0.0, *, train: Any = None) -> dict[int, float]:
         """The class_weight that makes all classes count the same among the training rows.

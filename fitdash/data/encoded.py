@@ -10,6 +10,7 @@ from fitdash.data.catalogue import dataset_of
 from fitdash.data.columns import Columns, learn_columns
 from fitdash.data.dataset import Dataset
 from fitdash.data.holdout import split_rows
+from fitdash.data.joining import joined, kept_validation, with_validation
 from fitdash.data.shaped import inputs_of, picked, targets_of
 from fitdash.data.weighing import weights_of
 from fitdash.errors import SettingError
@@ -34,11 +35,11 @@ class Encoded:
         output: What the last layer has to give.
         facts: The data in numbers, `inputs` too.
         fit: The arguments of fit that have an effect; the others at their defaults.
-        train, validation: Indices of the rows of each part.
+        train, validation: Indices of the rows of each part; those of a second file stand below the others.
         x, y: What fit is given: all rows where `validation_split` cuts them, else the training rows; dicts where
             there are several inputs or targets.
         sample_weight: Weight of each of those rows, or of each step of them, or None.
-        validation_data: (x, y) or (x, y, sample_weight) of the rows that `validation_data` holds out, or None.
+        validation_data: (x, y) or (x, y, sample_weight) of the rows that `validation_data` names, or None.
     """
 
     dataset: Dataset
@@ -98,14 +99,24 @@ def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
     fit = effective(experiment.fit, dataset.facts())
     train, validation = split_rows(dataset, fit, experiment.seed)
     columns = learn_columns(dataset, train, without=fit.sample_weight)
-    facts = dataset.facts(inputs=len(columns.names))
+    facts = with_validation(dataset.facts(inputs=len(columns.names)), dataset, fit.validation_data, uploads)
     refuse(experiment, facts)
-    output = output_of(facts.task, facts.class_count, experiment.compile.loss)
     weights = None if fit.sample_weight is None else weights_of(dataset, fit.sample_weight)
-    target = targets_of(dataset, columns, dataset.table, output.target)
-    parts = [inputs_of(dataset, columns, dataset.table), target, *([] if weights is None else [weights])]
-    held = fit.validation_data is not None
-    given = [picked(part, train) for part in parts] if held else parts
+    held, held_weights = fit.validation_data, None if weights is None else weights[validation]
+    if held is not None and held.kind == "upload":
+        both = joined(dataset, more := kept_validation(held, uploads), held.filename or "The validation file")
+        dataset, train, validation = both.dataset, both.train, both.validation
+        column = held.sample_weight
+        held_weights = None if column is None else more[column].to_numpy(dtype=np.float32)
+    output = output_of(facts.task, facts.class_count, experiment.compile.loss)
+    x = inputs_of(dataset, columns, dataset.table)
+    y = targets_of(dataset, columns, dataset.table, output.target)
+    given = (x, y, weights)
+    validation_data = None
+    if held is not None:
+        given = (picked(x, train), picked(y, train), None if weights is None else weights[train])
+        weighed = () if held_weights is None else (held_weights,)
+        validation_data = (picked(x, validation), picked(y, validation), *weighed)
     return Encoded(
         dataset=dataset,
         columns=columns,
@@ -116,8 +127,8 @@ def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
         validation=validation,
         x=given[0],
         y=given[1],
-        sample_weight=given[2] if len(given) > 2 else None,
-        validation_data=tuple(picked(part, validation) for part in parts) if held else None,
+        sample_weight=given[2],
+        validation_data=validation_data,
     )
 
 

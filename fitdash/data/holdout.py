@@ -17,7 +17,8 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
 
     Args:
         dataset: The data.
-        fit: `validation_data` decides, else `validation_split`, which takes the last rows.
+        fit: `validation_data` decides, else `validation_split`, which takes the last rows; where the validation rows
+            are those of a file, all rows train.
         seed: Of the choice of rows; the global generators are left alone.
 
     Raises:
@@ -27,6 +28,8 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
     if not fit.validates:
         return rows, rows[:0]
     held = fit.validation_data
+    if held is not None and held.kind == "upload":
+        return rows, rows[:0]
     if held is None or held.kind == "last":
         first, _ = parts_of(len(dataset), fit)
         train, validation = rows[:first], rows[first:]

@@ -260,8 +260,11 @@ def _inert(settings: Any, facts: Facts | None) -> dict[str, str]:
     reasons = {}
     for name, setting in settings_of(type(settings)).items():
         reason = _reason(settings, setting.arg, facts)
+        value = getattr(settings, name)
         if reason is not None:
             reasons[name] = reason
+        elif isinstance(value, Settings):
+            reasons |= {f"{name}.{inner}": text for inner, text in _inert(value, facts).items()}
     return reasons
 
 

@@ -34,6 +34,8 @@ class Facts:
         outputs: Name of each target, where there are several.
         has_feed: The data yields batches itself.
         validation_rows: Rows of the file that is validated on; None without one.
+        validation_weights: Columns of that file that can weigh its rows.
+        overlap: Rows of it that are training rows too.
     """
 
     rows: int
@@ -54,6 +56,8 @@ class Facts:
     outputs: tuple[str, ...] = ()
     has_feed: bool = False
     validation_rows: int | None = None
+    validation_weights: tuple[str, ...] = ()
+    overlap: int = 0
 
     @property
     def class_count(self) -> int | None:

@@ -9,39 +9,10 @@ from typing import Annotated, ClassVar, Literal
 
 from fitdash.spec.arg import Arg, Condition, Settings, settings_of
 from fitdash.spec.facts import Facts, cut, stratified
+from fitdash.spec.holdout import HoldOut as HoldOut
 from fitdash.spec.kinds import listed, shown
 
 TIME, VALIDATION, WEIGHTING, WATCHING = "Time", "Validation", "Weighting and order", "Watching"
-
-
-@dataclass(frozen=True, kw_only=True)
-class HoldOut(Settings):
-    """Rows of the data that are kept from training and validated on."""
-
-    section: ClassVar[str] = "fit.validation_data"
-    speaks_as: ClassVar[str] = "validation_data"
-
-    kind: Annotated[
-        Literal["stratified", "random", "last"],
-        Arg(
-            help="Which rows are held out: the same share of every class, a random share, or the last rows.",
-            plain="which rows",
-            vary=True,
-        ),
-    ] = "stratified"
-    share: Annotated[
-        float,
-        Arg(
-            help="Share of the rows that is held out and never trained on.",
-            plain="how much",
-            more_than=0,
-            less_than=1,
-            soft=(0.05, 0.9),
-            step=0.01,
-            vary=True,
-            slides=True,
-        ),
-    ] = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,22 +236,37 @@ class FitArgs(Settings):
             yield from _against(self, facts)
 
 
-def parts_of(rows: int, fit: FitArgs, counts: tuple[int, ...] | None = None) -> tuple[int, int]:
-    """Rows to train on and rows to validate on."""
+def parts_of(
+    rows: int, fit: FitArgs, counts: tuple[int, ...] | None = None, uploaded: int | None = None
+) -> tuple[int, int]:
+    """Rows to train on and rows to validate on.
+
+    Args:
+        rows: Of the data.
+        fit: What splits them.
+        counts: Rows of each class.
+        uploaded: Rows of the file that is validated on, where that is what `validation_data` says.
+    """
     held = fit.validation_data
     if held is None:
         split = cut(rows, fit.validation_split) if fit.validation_split else rows
         return split, rows - split
+    if held.kind == "upload":
+        return rows, uploaded or 0
+    if held.kind == "last" and held.rows:
+        return max(0, rows - held.rows), min(rows, held.rows)
     out = sum(stratified(counts, held.share)) if counts and held.kind == "stratified" else rows - cut(rows, held.share)
     return rows - out, out
 
 
 def _against(fit: FitArgs, facts: Facts) -> Iterator[tuple[str, str]]:
     """What is wrong with these arguments for this data."""
-    train, validation = parts_of(facts.rows, fit, facts.counts)
-    if fit.validates and not facts.has_feed and not (train and validation):
-        name = "validation_split" if fit.validation_data is None else "validation_data"
-        share = fit.validation_split if fit.validation_data is None else fit.validation_data.share
+    train, validation = parts_of(facts.rows, fit, facts.counts, facts.validation_rows)
+    held = fit.validation_data
+    is_file = held is not None and held.kind == "upload"
+    if fit.validates and not facts.has_feed and not is_file and not (train and validation):
+        name = "validation_split" if held is None else "validation_data"
+        share = fit.validation_split if held is None else (held.kind == "last" and held.rows) or held.share
         yield name, f"{name} must leave rows on both sides, got {train} and {validation} from {share} of {facts.rows}."
     if isinstance(fit.class_weight, dict) and facts.class_count is not None:
         strange = [key for key in fit.class_weight if not 0 <= key < facts.class_count]

@@ -98,6 +98,12 @@ def _order(experiment: Experiment, facts: Facts) -> Remarks:
             yield where, f"The last rows are held out, and no {part} row is of class {_some(names)}. {STRATIFY}"
 
 
+def _file(experiment: Experiment, facts: Facts) -> Remarks:
+    if facts.overlap and facts.validation_rows:
+        same = f"{facts.overlap} of the {facts.validation_rows} rows of the file are training rows too"
+        yield "fit.validation_data", f"{same}: the validation flatters."
+
+
 def _weighting(experiment: Experiment, facts: Facts) -> Remarks:
     fit = experiment.fit
     if fit.shuffle == "batch":
@@ -180,6 +186,7 @@ REMARKS: tuple[Callable[[Experiment, Facts], Remarks], ...] = (
     _time,
     _validation,
     _order,
+    _file,
     _weighting,
     _columns,
     _network,

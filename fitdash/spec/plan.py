@@ -48,7 +48,7 @@ class Plan:
 def plan_of(fit: FitArgs, facts: Facts) -> Plan:
     """The numbers of a run with these arguments; a value that cannot be counts as its default."""
     fit = sound(fit)
-    train, val = parts_of(facts.rows, fit, facts.counts)
+    train, val = parts_of(facts.rows, fit, facts.counts, facts.validation_rows)
     size = fit.batch_size or BATCH_SIZE
     batches = math.ceil(train / size)
     steps = batches if fit.steps_per_epoch is None else fit.steps_per_epoch

@@ -31,6 +31,7 @@ class Around:
         unset: By address, what None comes to with these data, where the declaration is less exact.
         facts: The data, None while there is none.
         live: The run that is on, whose settings some controls change.
+        uploader: Draws the field that takes a file, for the setting of this key.
         basic: The form is short.
         several: Addresses of the settings that several values can be listed of.
         searches: They are what a search varies.
@@ -44,6 +45,7 @@ class Around:
     unset: Mapping[str, str] = field(default_factory=dict)
     facts: Facts | None = None
     live: Live = field(default_factory=Live)
+    uploader: Callable[[str], None] = lambda key: None
     basic: bool = False
     several: Collection[str] = ()
     searches: bool = False
@@ -278,16 +280,22 @@ def _hold_out(setting: Setting, key: str, around: Around, common: dict[str, Any]
     st.selectbox(label_of(key), choices, bind="query-params", **common)
 
 
-def _share(key: str, around: Around) -> None:
-    """How many rows are held out, where any are."""
-    if st.session_state.get(key, UNSET) != UNSET:
-        control(settings_of(HoldOut)["share"], f"{key}.share", around)
+def _rows_held(key: str, around: Around) -> None:
+    """What belongs to the kind of rows that is chosen."""
+    kind = st.session_state.get(key, UNSET)
+    declared = settings_of(HoldOut)
+    if kind == "upload":
+        around.uploader(key)
+        control(declared["sample_weight"], f"{key}.sample_weight", around)
+    elif kind != UNSET:
+        for name in ("share", "rows") if kind == "last" else ("share",):
+            control(declared[name], f"{key}.{name}", around)
 
 
 DETAILS: dict[str, Callable[[str, Around], None]] = {
     "weights": lambda key, around: class_weights.draw(key, around.facts),
     "shares": _output_numbers,
-    "settings": _share,
+    "settings": _rows_held,
 }
 DRAWERS: dict[str, Callable[[Setting, str, Around, dict[str, Any]], None]] = {
     "bool": _choice,

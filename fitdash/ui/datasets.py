@@ -1,5 +1,6 @@
 """The data section: which data, a file of one's own, what to predict from what."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,12 +10,15 @@ from fitdash.errors import FitdashError
 from fitdash.runs.home import home
 from fitdash.spec.arg import problems_in, settings_of
 from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
+from fitdash.spec.fit import HoldOut
 from fitdash.ui.controls import Around, control, controls
 from fitdash.ui.words import escaped, number
 
 ASKED_HERE = ("name", "features", "target", "task")
-IN_LINK = ("data.content", "data.filename")
+HELD = "fit.validation_data"
+IN_LINK = tuple(f"{part}.{name}" for part in ("data", HELD) for name in ("content", "filename"))
 """No widgets, but part of the link: which file, by the hash of its content, and what it was called."""
 
 
@@ -111,22 +115,67 @@ def draw(args: DatasetArgs, around: Around) -> None:
             control(declared[name], f"data.{name}", around)
 
 
-def _keep_upload() -> None:
-    """Keep the file that was dropped and choose it; one that cannot be read changes nothing."""
+def draw_uploader(key: str, problems: Sequence[str] = ()) -> None:
+    """The field for a second file, to validate on."""
+    st.file_uploader(
+        "CSV file to validate on",
+        type=["csv", "tsv", "txt"],
+        key=f"{key}.file",
+        on_change=_keep,
+        args=[key],
+        help="A table with the same columns as the data. It stays on this machine.",
+    )
+    name = st.session_state.get(f"{key}.filename")
+    if name:
+        st.caption(f"validates on {escaped(name)}")
+    for text in (*problems, *st.session_state.get(f"{key}.refused", ())):
+        st.error(escaped(text))
+
+
+def with_file(loaded: Look, experiment: Experiment) -> tuple[Facts | None, tuple[str, ...]]:
+    """The facts with those of the file that is validated on, and what is wrong with it."""
+    held = experiment.fit.validation_data
+    if loaded.facts is None or not isinstance(held, HoldOut) or held.kind != "upload" or problems_in(held):
+        return loaded.facts, ()
+    return _with_file(repr((experiment.data, held.content)), experiment.data, held, loaded.facts)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _with_file(key: str, _data: DatasetArgs, _held: HoldOut, _facts: Facts) -> tuple[Facts, tuple[str, ...]]:
+    from fitdash.data.catalogue import dataset_of
+    from fitdash.data.joining import with_validation
+
+    uploads = home() / "uploads"
+    try:
+        return with_validation(_facts, dataset_of(_data, uploads), _held, uploads), ()
+    except FitdashError as error:
+        return _facts, tuple(str(error).splitlines())
+
+
+def _keep(part: str) -> None:
+    """Keep the file that was dropped; one that cannot be read changes nothing."""
     from fitdash.data.upload import keep
 
     state: Any = st.session_state
-    file = state["data.file"]
-    state["data.refused"] = ()
+    file = state[f"{part}.file"]
+    state[f"{part}.refused"] = ()
     if file is None:
         return
     try:
-        state["data.content"] = keep(file.getvalue(), home() / "uploads", file.name)
+        state[f"{part}.content"] = keep(file.getvalue(), home() / "uploads", file.name)
     except FitdashError as error:
-        state["data.refused"] = tuple(str(error).splitlines())
+        state[f"{part}.refused"] = tuple(str(error).splitlines())
         return
-    state["data.filename"] = file.name
+    state[f"{part}.filename"] = file.name
+    st.query_params.update({key: state[key] for key in (f"{part}.content", f"{part}.filename")})
+
+
+def _keep_upload() -> None:
+    """Keep the file that was dropped and choose it."""
+    _keep("data")
+    state: Any = st.session_state
+    if state["data.file"] is None or state["data.refused"]:
+        return
     state["data.name"] = "upload"
-    st.query_params.update({key: state[key] for key in IN_LINK})
     for key in ("data.target", "data.features", "fit.sample_weight"):
         state.pop(key, None)

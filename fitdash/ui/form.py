@@ -82,11 +82,13 @@ def _value(key: str, default: Any) -> Any:
 def _judged(experiment: Experiment, live: Live, continues: bool, searches: bool) -> tuple[Draft, Around]:
     """The draft with everything that is wrong with it, at its place."""
     loaded = datasets.look(experiment.data)
-    found = [(problem.where, problem.text) for problem in problems_in(experiment, loaded.facts)]
+    facts, refused = datasets.with_file(loaded, experiment)
+    found = [(problem.where, problem.text) for problem in problems_in(experiment, facts)]
     found += [("data.content", text) for text in loaded.problems]
-    variants, wrong = ((experiment,), []) if found or searches else several.variants(experiment, loaded.facts)
+    found += [("fit.validation_data.content", text) for text in refused]
+    variants, wrong = ((experiment,), []) if found or searches else several.variants(experiment, facts)
     found += wrong
-    notes = notes_in(experiment, loaded.facts, continues=continues) if loaded.facts else []
+    notes = notes_in(experiment, facts, continues=continues) if facts else []
     noted = [(note.where, note.text) for note in notes]
     problems = _by_place(found)
     # What was wrong stays open: streamlit drops a value that comes from a control which it greys at once.
@@ -94,23 +96,25 @@ def _judged(experiment: Experiment, live: Live, continues: bool, searches: bool)
     columns = {
         "data.features": loaded.features,
         "data.target": loaded.columns,
-        "fit.sample_weight": (*loaded.facts.step_weights, *loaded.facts.weights) if loaded.facts else (),
+        "fit.sample_weight": (*facts.step_weights, *facts.weights) if facts else (),
+        "fit.validation_data.sample_weight": facts.validation_weights if facts else (),
     }
     around = Around(
         problems=problems,
-        inert=inert_in(experiment, loaded.facts),
+        inert=inert_in(experiment, facts),
         open=state().wrong,
         remarks=_by_place(noted),
         columns=columns,
-        unset=unset_in(experiment, loaded.facts, loaded.target),
-        facts=loaded.facts,
+        unset=unset_in(experiment, facts, loaded.target),
+        facts=facts,
         live=live,
+        uploader=lambda key: datasets.draw_uploader(key, problems.get(f"{key}.content", ())),
         basic=bool(st.session_state.get("basic")),
         several=varying(experiment) if searches or st.session_state.get(several.SWITCH) else (),
         searches=searches,
     )
     told, remarked = (tuple(text for _, text in one) for one in (found, noted))
-    draft = Draft(experiment=experiment, facts=loaded.facts, problems=told, remarks=remarked, variants=variants)
+    draft = Draft(experiment=experiment, facts=facts, problems=told, remarks=remarked, variants=variants)
     return draft, around
 
 

@@ -109,8 +109,10 @@ def _read_shares(setting: Setting, key: str, get: Get) -> Any:
 def _read_hold_out(setting: Setting, key: str, get: Get) -> HoldOut | None:
     """None, or which rows and how many."""
     kind = get(key, UNSET)
-    share = get(f"{key}.share", settings_of(HoldOut)["share"].default)
-    return None if kind == UNSET else HoldOut(kind=kind, share=share)
+    if kind == UNSET:
+        return None
+    given = {name: _read(one, f"{key}.{name}", get) for name, one in settings_of(HoldOut).items() if name != "kind"}
+    return HoldOut(kind=kind, **given)
 
 
 READERS = {"names": _read_names, "weights": _read_weights, "shares": _read_shares, "settings": _read_hold_out}
@@ -168,7 +170,7 @@ def _write_shares(setting: Setting, key: str, value: Any) -> dict[str, Any]:
 
 
 def _write_hold_out(setting: Setting, key: str, value: Any) -> dict[str, Any]:
-    return {key: UNSET} if value is None else {key: value.kind, f"{key}.share": float(value.share)}
+    return {key: UNSET} if value is None else _written(value, key) | {key: value.kind}
 
 
 WRITERS = {"names": _write_names, "weights": _write_weights, "shares": _write_shares, "settings": _write_hold_out}

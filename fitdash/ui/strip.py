@@ -19,6 +19,8 @@ def draw(experiment: Experiment, remarks: Mapping[str, Sequence[str]]) -> None:
     if not experiment.fit.validates:
         return
     fit = experiment.fit
+    if fit.validation_data is not None and fit.validation_data.kind == "upload":
+        return
     found = _strip(repr((experiment.data, fit.validation_split, fit.validation_data, experiment.seed)), experiment)
     if found is None:
         return

@@ -7,7 +7,7 @@ from fitdash.spec.arg import Setting, Settings, changed_in
 
 VALUES = {True: "on", False: "off", None: "not set"}
 LABELS = {"data.name": "data", "data.features": "x", "data.target": "y", "network.kind": "object"}
-LABELS |= {"fit.validation_data.share": "validation_data share"}
+LABELS |= {f"fit.validation_data.{name}": f"validation_data {name}" for name in ("share", "rows", "sample_weight")}
 """Controls that are an argument of `fit` under another name in the declaration, or need a name to stand alone."""
 
 CHOICES: dict[str, dict[Any, str]] = {"fit.verbose": {0: "0 silent", 1: "1 bar", 2: "2 lines"}}

@@ -179,7 +179,7 @@ def test_balanced_weights_look_at_the_rows_that_train():
     ("given", "text"),
     [
         ({"share": 1.0}, "validation_data share must be below 1, got 1.0."),
-        ({"kind": "first"}, "validation_data kind must be 'stratified', 'random' or 'last', got 'first'."),
+        ({"kind": "first"}, "validation_data kind must be 'stratified', 'random', 'last' or 'upload', got 'first'."),
     ],
 )
 def test_rows_that_cannot_be_held_out_are_refused(given, text):

@@ -24,14 +24,24 @@ from fitdash.spec.notes import notes_in
 IRIS = Facts(rows=150, classes=("a", "b", "c"), counts=(50, 50, 50), columns=("w",), weights=("w",), inputs=4)
 FULL = Experiment(
     data=DatasetArgs(name="upload", content="ab" * 32, filename="ä .csv", target="y", features=("x", "z")),
-    network=NetworkArgs(width=8, depth=1, dropout=0.25),
-    compile=CompileArgs(optimizer="sgd", learning_rate=0.1, momentum=0.9, metrics=("acc", "auc")),
+    network=NetworkArgs(kind="heads", width=8, depth=1, dropout=0.25),
+    compile=CompileArgs(
+        optimizer="sgd",
+        learning_rate=0.1,
+        momentum=0.9,
+        nesterov=True,
+        clipnorm=1.5,
+        metrics=("acc", "auc"),
+        loss_weights={"Weight": 0.5, "1": 2},
+        weighted_metrics=("mae",),
+        sample_weight_mode="temporal",
+    ),
     fit=FitArgs(
         batch_size=8,
         verbose=0,
         view_metrics=False,
         validation_split=0.1,
-        validation_data=HoldOut(kind="last", share=0.3),
+        validation_data=HoldOut(kind="upload", share=0.3, rows=4, content="cd" * 32, filename="v", sample_weight="h"),
         shuffle="batch",
         class_weight={0: 1.0, 2: 2, 10: 0.1},
         sample_weight="w",
@@ -116,7 +126,7 @@ def test_what_is_left_out_has_its_default():
         ({"fitt": {}}, "Unknown part of an experiment 'fitt'. Did you mean 'fit'? Known: version, seed, data, network"),
         (
             {"fit": {"validation_data": {"size": 1}}},
-            "Unknown setting of fit.validation_data, 'size'. Known: kind, share.",
+            "Unknown setting of fit.validation_data, 'size'. Known: kind, share, rows",
         ),
         ({"fit": [1]}, "fit must be a table of settings, got [1]."),
         ({"callbacks": {}}, "callbacks must be a list, got {}."),
@@ -271,3 +281,18 @@ def test_callbacks_that_would_write_the_same_file_are_a_problem():
 
     assert [problem.where for problem in problems] == ["callbacks.1.filename"]
     assert "must be a name of its own, got 'log.csv', which ModelCheckpoint writes." in problems[0].text
+
+
+def test_json_from_before_there_were_more_kinds_still_reads():
+    plain = Experiment().to_dict()
+    plain["network"]["kind"] = "mlp"
+    plain["compile"] = {"optimizer": "adam", "learning_rate": None, "momentum": 0.0, "loss": "auto", "metrics": "auto"}
+    plain["fit"]["validation_data"] = {"kind": "last", "share": 0.3}
+    plain["callbacks"] = [{"kind": "ModelCheckpoint", "filepath": "{epoch}.pt", "monitor": "loss", "mode": "min"}]
+
+    experiment = Experiment.from_dict(plain)
+
+    assert experiment.network == NetworkArgs(kind="mlp")
+    assert experiment.compile == CompileArgs()
+    assert experiment.fit.validation_data == HoldOut(kind="last", share=0.3)
+    assert problems_in(experiment, IRIS) == []

@@ -31,7 +31,7 @@ def value(setting, dice):
     if setting.optional and dice.random() < 0.2:
         return setting.default
     if setting.base == "settings":
-        return HoldOut(kind=dice.choice(settings_of(HoldOut)["kind"].choices), share=0.01 * dice.randint(1, 99))
+        return HoldOut(kind=dice.choice(("stratified", "random", "last")), share=0.01 * dice.randint(1, 99))
     if setting.base == "weights":
         return {key: 0.5 * dice.randint(2, 9) + 0.25 for key in range(dice.randint(1, 4))}
     if setting.base == "names":
