@@ -3,13 +3,15 @@
 import ast
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fitdash.pasted.tree import Call, Given, Items, Name, Other, Program, Statement
 
 FAILURES = (SyntaxError, ValueError, RecursionError, MemoryError)
 CLOSING = {"(": ")", "[": "]", "{": "}"}
+MOST_UNREAD = 12
+"""After so many pieces that cannot be read the rest is left alone."""
 
 
 def read_python(text: str) -> Program:
@@ -18,6 +20,9 @@ def read_python(text: str) -> Program:
     complaints: list[str] = []
     statements: list[Statement] = []
     for piece in _pieces(text):
+        if len(complaints) == MOST_UNREAD:
+            complaints.append("And more that is not Python.")
+            break
         try:
             tree, is_cut = _parsed(piece)
             statements += _statements(tree.body, piece)
@@ -48,12 +53,14 @@ def _pieces(text: str) -> Iterator[str]:
     except FAILURES:
         pass
     piece: list[str] = []
+    stack: list[str] = []
     for line in text.splitlines():
         begins = line[:1].strip() and not line.startswith((")", "]", "}", "#"))
-        if begins and piece and not _open("\n".join(piece)):
+        if begins and piece and not stack:
             yield "\n".join(piece)
             piece = []
         piece.append(line)
+        stack = _open(line, stack)
     if "\n".join(piece).strip():
         yield "\n".join(piece)
 
@@ -69,10 +76,10 @@ def _parsed(piece: str) -> tuple[ast.Module, bool]:
     return ast.parse(piece.rstrip().rstrip(",") + "".join(CLOSING[one] for one in reversed(stack))), True
 
 
-def _open(text: str) -> list[str]:
-    """The brackets that are open at the end of a text; those in texts and comments do not count."""
+def _open(text: str, before: Sequence[str] = ()) -> list[str]:
+    """The brackets that are open at the end of a text, after those before; quotes and comments do not count."""
     bare = re.sub(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*", "", text)
-    stack: list[str] = []
+    stack = list(before)
     for sign in bare:
         if sign in CLOSING:
             stack.append(sign)

@@ -12,6 +12,8 @@ STRENGTH |= dict.fromkeys(("==", "!=", "<", ">", "<=", ">="), 16) | dict.fromkey
 STRENGTH |= {"|>": 22, ":": 24, "^": 28}
 SPECIAL, SIGN, NOT = 22, 26, 14
 DEEPEST = 60
+MOST_UNREAD = 12
+"""More lines that cannot be read are passed over in silence."""
 
 
 class Unreadable(Exception):
@@ -223,7 +225,8 @@ class _Reader:
             self.place += 1
 
     def complain(self, word: Word) -> None:
-        self.complaints.append(f"Not R: line {word.line} at {word.text.strip()[:20] or 'its end'}.")
+        if len(self.complaints) < MOST_UNREAD:
+            self.complaints.append(f"Not R: line {word.line} at {word.text.strip()[:20] or 'its end'}.")
 
     def skip(self, before: int, end: str | None) -> None:
         """Go on behind the line that cannot be read."""

@@ -1,6 +1,7 @@
 """The form as code, and code as the form: fitdash, Keras and R of the draft, and a place to paste a call into."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -66,7 +67,7 @@ def _paste(form: Draft) -> None:
         placeholder=EXAMPLE,
         help="A call of fit or compile, or a whole tutorial, in Python or R. It is read, never run.",
     )
-    pasted = read_pasted(text or "")
+    pasted = _read(text or "")
     if pasted.not_understood or pasted.says_something:
         _told(pasted)
     st.button(
@@ -78,6 +79,10 @@ def _paste(form: Draft) -> None:
         on_click=_fill,
         args=[pasted, form.experiment],
     )
+
+
+_read = lru_cache(64)(read_pasted)
+"""The page is drawn with every change of the form, and the text stays the same."""
 
 
 def _told(pasted: Pasted) -> None:

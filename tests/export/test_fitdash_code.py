@@ -9,6 +9,8 @@ import pytest
 from fitdash.build import build, job
 from fitdash.data.catalogue import dataset_of
 from fitdash.export.fitdash_code import fitdash_code
+from fitdash.export.network_torch import KINDS
+from fitdash.nn.registry import NETWORKS
 from fitdash.runs.events import EpochEnded, Told
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.steering import Control
@@ -144,3 +146,7 @@ def trained(experiment, *, control=None, with_told=False):
     history = {name: [row[name] for row in rows if name in row] for name in dict.fromkeys(n for r in rows for n in r)}
     told = [event.facts for event in events if isinstance(event, Told) and event.facts["kind"] == "setting"]
     return (history, told) if with_told else history
+
+
+def test_every_kind_of_network_can_be_written():
+    assert set(KINDS) == set(NETWORKS)

@@ -211,3 +211,8 @@ def test_deep_texts_are_answered_in_a_thread_too():
     thread.join()
 
     assert len(found) == len(HOSTILE)
+
+
+@pytest.mark.parametrize("line", ["x = = 1\n", "x <- <- 1\n", "m.fit(x, [\n", "f(a,\n"])
+def test_of_many_lines_that_cannot_be_read_a_few_are_told(line):
+    assert 0 < len(read_pasted(line * 2000).not_understood) < 20
