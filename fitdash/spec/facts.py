@@ -64,6 +64,11 @@ class Facts:
         """How many classes there are; None for numbers."""
         return None if self.classes is None else len(self.classes)
 
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """How many labels of each class there are: rows, or steps of rows; none for numbers."""
+        return self.label_counts or self.counts or ()
+
     def classes_without(self, start: int, stop: int) -> list[str]:
         """Names of the classes that no row of [start, stop) has; start is 0 or stop is the end."""
         if self.classes is None or self.first_rows is None or self.last_rows is None:

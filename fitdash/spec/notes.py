@@ -112,7 +112,7 @@ def _weighting(experiment: Experiment, facts: Facts) -> Remarks:
         return
     if fit.sample_weight is not None:
         yield "fit.class_weight", "class_weight and sample_weight are both set: they are multiplied."
-    weights = balanced(facts.counts or ()) if fit.class_weight == "balanced" else fit.class_weight
+    weights = balanced(facts.labels) if fit.class_weight == "balanced" else fit.class_weight
     values = [weights.get(index, 1.0) for index in range(facts.class_count or 0)]
     if values and max(values) > HUGE_RATIO * min(values):
         yield "fit.class_weight", f"One class weighs more than {HUGE_RATIO} times another: training may be restless."

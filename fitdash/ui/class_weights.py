@@ -16,14 +16,17 @@ FEW_CLASSES = 12
 def draw(key: str, facts: Facts | None) -> None:
     """The weight of each class where they are custom, and how much of the loss each class then makes up."""
     names = facts.classes if facts is not None and facts.classes else ()
-    counts = (facts.counts if facts is not None else None) or ()
+    counts = facts.labels if facts is not None else ()
+    what = "steps" if facts is not None and facts.steps else "rows"
     st.session_state[f"{key}.count"] = min(len(names), MOST_CLASSES)
     kind = st.session_state.get(key, UNSET)
     if kind == UNSET or not names:
         return
     given = {index: st.session_state.get(f"{key}.{index}", 1.0) for index in range(len(names))}
     weights = balanced(counts) if kind == "balanced" else {i: 1.0 if w is None else w for i, w in given.items()}
-    told = [f"{count:,} rows · {share:.0%}" for count, share in zip(counts, class_shares(counts, weights), strict=True)]
+    told = [
+        f"{count:,} {what} · {share:.0%}" for count, share in zip(counts, class_shares(counts, weights), strict=True)
+    ]
     if kind == "balanced":
         lines = (
             f"{escaped(name)} × {weights.get(i, 1.0):.3g} · {told[i]}" for i, name in enumerate(names[:FEW_CLASSES])

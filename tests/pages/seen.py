@@ -27,12 +27,12 @@ class Seen:
         def watched(*args):
             module = make(*args)
             self.modules.append(module)
-            module.register_forward_pre_hook(self._note, with_kwargs=True)
+            module.register_forward_pre_hook(self.note, with_kwargs=True)
             return module
 
         return watched
 
-    def _note(self, module, args, kwargs):
+    def note(self, module, args, kwargs):
         given = {name: part.numpy().copy() for name, part in kwargs.items()} if kwargs else args[0].numpy().copy()
         self.batches.append((module.training, given))
 
