@@ -21,7 +21,7 @@ from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import cursor_epoch
 
-CELLS = 72
+CELLS = 64
 TARGET = "panel.target"
 """Key of the choice of a target."""
 

@@ -12,6 +12,7 @@ from fitdash.begin import resume
 from fitdash.build import job
 from fitdash.errors import StoreError
 from fitdash.orders import order_of, order_to_resume
+from fitdash.runs import looks
 from fitdash.runs.checkpoints import checkpoints_of
 from fitdash.runs.control import Control
 from fitdash.runs.endings import Ended
@@ -134,6 +135,18 @@ def test_a_worker_gives_the_numbers_that_the_thread_gives(warm, store, writer, r
         or ends[1][name].isnan().any()
         for name in ends[1]
     )
+
+
+def test_a_worker_keeps_what_its_model_answered_as_the_thread_does(warm, home, writer, runner):
+    here = runner.submit(job(EXPERIMENT), experiment=EXPERIMENT.to_dict())
+    away = Away(warm, writer, EXPERIMENT, "looked-at")
+    assert here.join(SECONDS)
+    away.join()
+
+    one, other = (looks.read(looks.folder_of(home, uid), 5) for uid in (away.uid, here.uid))
+    assert one.rows.tolist() == other.rows.tolist()
+    assert (one.answers == other.answers).all()
+    assert (one.sureness == other.sureness).all()
 
 
 def without_seconds(line):
