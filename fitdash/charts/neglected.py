@@ -38,7 +38,7 @@ class Asked:
 def neglected(
     asked: Sequence[Asked], classes: Sequence[str], trained: Array, *, is_over: bool, is_weighted: bool
 ) -> list[Finding]:
-    """The finding that classes are never predicted, if they are not; nothing where all are.
+    """The finding that classes are never predicted, if they are not; while a run goes on only where it is sure.
 
     Args:
         asked: The last looks, in their order.
@@ -68,11 +68,14 @@ def neglected(
     is_unknown = not trained[missing].any()
     if is_unknown:
         text = f"None of the training rows is {names}: all of them are held out."
+    is_sure = bool(count >= 3 and samples >= 10 and (is_over or last.epoch >= 2 * FEWEST_EPOCHS))
+    if not (is_sure or is_over):
+        return []
     return [
         Finding(
             kind="neglected",
             epoch=first,
-            is_sure=bool(count >= 3 and samples >= 10 and (is_over or last.epoch >= 2 * FEWEST_EPOCHS)),
+            is_sure=is_sure,
             weight="wrong",
             name=f"Never predicts the {kind} {names}",
             text=text,

@@ -19,8 +19,11 @@ FEWEST = 6
 
 
 def findings(curves: Curves) -> list[Finding]:
-    """What the curves show, what is wrong first; what something stronger explains is left out."""
-    found = [one for rule in RULES for one in rule(curves)]
+    """What the curves show, what is wrong first; what something stronger explains is left out.
+
+    While a run goes on only that is told which leaves no doubt: the next epochs may tell otherwise.
+    """
+    found = [one for rule in RULES for one in rule(curves) if one.is_sure or curves.is_over]
     kinds = {one.kind for one in found}
     kept = [one for one in found if not kinds & EXCLUDED_BY.get(one.kind, set())]
     return sorted(kept, key=lambda one: ("wrong", "hint", "note").index(one.weight))

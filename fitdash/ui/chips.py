@@ -43,8 +43,8 @@ def _chip(desk: Desk, run: Snapshot, finding: Finding) -> None:
 
 
 def _change(desk: Desk, run: Snapshot, kind: str, change: Change) -> None:
-    """A button that sets what is proposed; the proposal alone where no control sets it, or it is set already."""
-    if not change.settings:
+    """A button that sets what is proposed; the proposal alone where no control does that, or has done it."""
+    if not change.settings or run.experiment is None:  # a script's run: the form has no part in it
         st.markdown(f"*{escaped(change.text)}*", width="content")
     elif all(st.session_state.get(address) == value for address, value in change.settings.items()):
         st.markdown("*It is set in the form: press Fit.*", width="content")

@@ -46,15 +46,18 @@ def test_a_class_that_was_never_trained_on_asks_for_another_split():
     assert told.change.settings["fit.validation_data"] == "stratified"
 
 
-@pytest.mark.parametrize(
-    ("looks", "is_over"),
-    [(asked([50, 32, 0]), True), (asked([50, 32, 0], [50, 32, 0], [50, 32, 0], first=5), False)],
-    ids=["one look", "few epochs"],
-)
-def test_it_is_not_sure_after_one_look_or_few_epochs(looks, is_over):
-    (told,) = found(looks, is_over=is_over)
+def test_it_is_not_sure_after_one_look_and_says_so_when_the_run_is_over():
+    (told,) = found(asked([50, 32, 0]))
 
     assert not told.is_sure
+    assert found(asked([50, 32, 0]), is_over=False) == []
+
+
+def test_a_run_that_goes_on_has_some_epochs_to_find_its_classes():
+    looks = asked([50, 32, 0], [50, 32, 0], [50, 32, 0], first=5)
+
+    assert found(looks, is_over=False) == []
+    assert found(looks)[0].is_sure
 
 
 @pytest.mark.parametrize(
