@@ -99,12 +99,13 @@ def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
     fit = effective(experiment.fit, dataset.facts())
     train, validation = split_rows(dataset, fit, experiment.seed)
     columns = learn_columns(dataset, train, without=fit.sample_weight)
-    facts = with_validation(dataset.facts(inputs=len(columns.names)), dataset, fit.validation_data, uploads)
+    facts = with_validation(dataset.facts(inputs=len(columns.names)), dataset, fit, uploads)
     refuse(experiment, facts)
     weights = None if fit.sample_weight is None else weights_of(dataset, fit.sample_weight)
     held, held_weights = fit.validation_data, None if weights is None else weights[validation]
     if held is not None and held.kind == "upload":
-        both = joined(dataset, more := kept_validation(held, uploads), held.filename or "The validation file")
+        more = kept_validation(held, uploads)
+        both = joined(dataset, more, held.filename or "The validation file", without=fit.sample_weight)
         dataset, train, validation = both.dataset, both.train, both.validation
         column = held.sample_weight
         held_weights = None if column is None else more[column].to_numpy(dtype=np.float32)

@@ -12,7 +12,7 @@ from fitdash.data.target import class_names
 from fitdash.data.upload import kept_table
 from fitdash.errors import DataError
 from fitdash.spec.facts import Facts
-from fitdash.spec.fit import HoldOut
+from fitdash.spec.fit import FitArgs, HoldOut
 
 Array = np.ndarray[Any, Any]
 
@@ -31,18 +31,20 @@ class Joined:
     validation: Array
 
 
-def joined(dataset: Dataset, more: pd.DataFrame, name: str = "The file") -> Joined:
+def joined(dataset: Dataset, more: pd.DataFrame, name: str = "The file", *, without: str | None = None) -> Joined:
     """The data set with the rows of a file below its own.
 
     Args:
         dataset: What is trained on; its classes are the only ones.
         more: The rows to validate on; columns that the data does not have are kept aside.
         name: What messages call the file.
+        without: A column that is no input: the sample_weight.
 
     Raises:
         DataError: a column is missing or is of another kind, a target has gaps or a class that nobody trains on.
     """
-    needed = (*dataset.inputs, *dict.fromkeys(dataset.predicted))
+    dataset = replace(dataset, inputs=tuple(column for column in dataset.inputs if column != without))
+    needed = tuple(dict.fromkeys((*dataset.inputs, *dataset.predicted)))
     if missing := [column for column in needed if column not in more.columns]:
         raise DataError(
             f"{name} must have the columns of {dataset.name}, got a file without {missing[0]!r}. "
@@ -71,21 +73,28 @@ def kept_validation(held: HoldOut, uploads: Path | None) -> pd.DataFrame:
     return kept_table(held.content or "", uploads, held.filename or "The validation file").frame
 
 
-def with_validation(facts: Facts, dataset: Dataset, held: HoldOut | None, uploads: Path | None) -> Facts:
+def with_validation(facts: Facts, dataset: Dataset, fit: FitArgs, uploads: Path | None) -> Facts:
     """The facts with what has to be known of the file that is validated on, where there is one.
+
+    Args:
+        facts: Of the data.
+        dataset: The data.
+        fit: Its `sample_weight` is no input, so the file needs no such column.
+        uploads: The folder where uploads are kept.
 
     Raises:
         DataError: it is not there, or does not fit the data.
     """
+    held = fit.validation_data
     if held is None or held.kind != "upload" or held.content is None:
         return facts
     more = kept_validation(held, uploads)
-    both = joined(dataset, more, held.filename or "The validation file")
+    both = joined(dataset, more, held.filename or "The validation file", without=fit.sample_weight)
     return replace(
         facts,
         validation_rows=len(more),
         validation_weights=tuple(str(name) for name in more.columns if _can_weigh(more[name])),
-        overlap=_overlap(both, (*dataset.inputs, *dict.fromkeys(dataset.predicted))),
+        overlap=_overlap(both),
     )
 
 
@@ -114,7 +123,8 @@ def _can_weigh(column: pd.Series) -> bool:
     return bool(np.isfinite(values).all() and (values >= 0).all() and values.any())
 
 
-def _overlap(both: Joined, columns: tuple[str, ...]) -> int:
+def _overlap(both: Joined) -> int:
     """Rows of the file that are training rows too."""
-    marks = pd.util.hash_pandas_object(both.dataset.table[list(dict.fromkeys(columns))], index=False).to_numpy()
+    columns = list(dict.fromkeys((*both.dataset.inputs, *both.dataset.predicted)))
+    marks = pd.util.hash_pandas_object(both.dataset.table[columns], index=False).to_numpy()
     return int(np.isin(marks[both.validation], marks[both.train]).sum())

@@ -14,6 +14,7 @@ from fitdash.spec.shape import shape_of
 
 MANY_PARAMETERS = 2_000_000
 MANY_CLASSES = 50
+FEW_ROWS = 5
 HUGE_RATIO = 100
 FROM_0_UP = ("poisson", "mean_squared_logarithmic_error", "mean_absolute_percentage_error")
 STRATIFY = "Use validation_data with stratified rows."
@@ -96,6 +97,14 @@ def _order(experiment: Experiment, facts: Facts) -> Remarks:
     for part, names in missing.items():
         if names:
             yield where, f"The last rows are held out, and no {part} row is of class {_some(names)}. {STRATIFY}"
+
+
+def _tiny(experiment: Experiment, facts: Facts) -> Remarks:
+    """Classes of so few rows that neither part can tell much of them."""
+    pairs = zip(facts.classes or (), facts.counts or (), strict=False)
+    if experiment.fit.validates and (few := [f"{name} ({count})" for name, count in pairs if count < FEW_ROWS]):
+        where = "fit.validation_split" if experiment.fit.validation_data is None else "fit.validation_data"
+        yield where, f"Classes of fewer than {FEW_ROWS} rows: {_some(few)}. What validation says of them is chance."
 
 
 def _file(experiment: Experiment, facts: Facts) -> Remarks:
@@ -186,6 +195,7 @@ REMARKS: tuple[Callable[[Experiment, Facts], Remarks], ...] = (
     _time,
     _validation,
     _order,
+    _tiny,
     _file,
     _weighting,
     _columns,

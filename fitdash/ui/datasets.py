@@ -8,11 +8,11 @@ import streamlit as st
 
 from fitdash.errors import FitdashError
 from fitdash.runs.home import home
-from fitdash.spec.arg import problems_in, settings_of
+from fitdash.spec.arg import problems_in, settings_of, sound
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
-from fitdash.spec.fit import HoldOut
+from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.ui.controls import Around, control, controls
 from fitdash.ui.words import escaped, number
 
@@ -137,17 +137,18 @@ def with_file(loaded: Look, experiment: Experiment) -> tuple[Facts | None, tuple
     held = experiment.fit.validation_data
     if loaded.facts is None or not isinstance(held, HoldOut) or held.kind != "upload" or problems_in(held):
         return loaded.facts, ()
-    return _with_file(repr((experiment.data, held.content)), experiment.data, held, loaded.facts)
+    key = repr((experiment.data, held.content, experiment.fit.sample_weight))
+    return _with_file(key, experiment.data, sound(experiment.fit), loaded.facts)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _with_file(key: str, _data: DatasetArgs, _held: HoldOut, _facts: Facts) -> tuple[Facts, tuple[str, ...]]:
+def _with_file(key: str, _data: DatasetArgs, _fit: FitArgs, _facts: Facts) -> tuple[Facts, tuple[str, ...]]:
     from fitdash.data.catalogue import dataset_of
     from fitdash.data.joining import with_validation
 
     uploads = home() / "uploads"
     try:
-        return with_validation(_facts, dataset_of(_data, uploads), _held, uploads), ()
+        return with_validation(_facts, dataset_of(_data, uploads), _fit, uploads), ()
     except FitdashError as error:
         return _facts, tuple(str(error).splitlines())
 

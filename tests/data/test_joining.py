@@ -1,5 +1,7 @@
 """A second file to validate on: the same columns, its own weights, refused in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,7 +58,7 @@ def test_the_plan_counts_the_rows_of_the_file(home):
     numbers = plan(experiment, facts)
 
     assert (numbers.train_rows, numbers.val_rows, numbers.val_batches) == (40, 9, 3)
-    assert with_validation(data.facts(), data, None, home) == data.facts()
+    assert with_validation(data.facts(), data, FitArgs(), home) == data.facts()
 
 
 def test_a_column_of_the_file_weighs_its_rows(home):
@@ -96,6 +98,16 @@ def test_a_file_that_does_not_fit_is_refused_in_words(home, more, text):
         encoded(recipe(home, more), home / "uploads")
 
     assert str(caught.value) == text
+
+
+def test_a_feature_that_weighs_the_rows_is_not_asked_of_the_file(home):
+    both = recipe(home, sample_weight="trust")
+    both = replace(both, data=replace(both.data, features=("size", "colour", "trust")))
+
+    ours = encoded(both, home / "uploads")
+
+    assert ours.validation_data[0].shape == (9, 3)
+    assert ours.sample_weight.tolist() == [i % 4 + 1 for i in range(40)]
 
 
 def test_rows_that_train_too_are_told(home):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fitdash.data.catalogue import load_dataset
 from tests.pages.conftest import charts, texts, trained
 from tests.pages.test_form import by_key, fit_button
 
@@ -47,3 +48,11 @@ def test_a_link_sets_the_weights_of_outputs(open_page):
 
     assert by_key(page, "compile.loss_weights.Pulse").value == 0
     assert "loss\\_weights custom" in next(e.label for e in page.expander if "Compile" in e.label)
+
+
+def test_classes_of_steps_are_counted_and_evened_out_over_all_steps(open_page):
+    page = open_page(data__name="regimes", data__samples="40", fit__class_weight="balanced")
+    counts = load_dataset("regimes", samples=40).facts().label_counts
+
+    assert sum(counts) == 40 * 30
+    assert all(f"{count:,} steps · 33%" in texts(page) for count in counts)

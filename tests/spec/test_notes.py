@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from fitdash.spec.arg import problems_in
@@ -104,6 +106,14 @@ def test_both_parts_are_named_that_lack_a_class():
         ("fit.validation_data", f"The last rows are held out, and no training row is of class c. {STRATIFY}"),
         ("fit.validation_data", f"The last rows are held out, and no validation row is of class a. {STRATIFY}"),
     ]
+
+
+def test_classes_of_a_few_rows_are_named_where_rows_are_held_out():
+    tiny = replace(SORTED, counts=(99, 48, 3))
+    text = "Classes of fewer than 5 rows: c (3). What validation says of them is chance."
+
+    assert notes(Experiment(), tiny) == []
+    assert notes(Experiment(fit=FitArgs(validation_data=HoldOut())), tiny) == [("fit.validation_data", text)]
 
 
 @pytest.mark.parametrize("kind", ["stratified", "random"])
