@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -162,11 +162,16 @@ class Dataset:
             raise SettingError("\n".join(problem.text for problem in problems))
         return split_rows(self, FitArgs(validation_data=held), seed)
 
-    def with_file(self, path: str | PathLike[str]) -> tuple[Self, np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def with_file(self, path: str | PathLike[str], sample_weight: str | None = None) -> tuple[Any, ...]:
         """The data with the rows of a second CSV file below its own, to validate on; and the indices of both.
 
         Args:
             path: Of the file; it has the same columns.
+            sample_weight: A column of the file that says how much each of its rows counts.
+
+        Returns:
+            The data, the indices of its own rows and of those of the file; where sample_weight is given, also the
+            weights of the latter, (n,) float32.
 
         Raises:
             DataError: it cannot be read, or does not fit this data.
@@ -175,8 +180,10 @@ class Dataset:
         from fitdash.data.table import read_table
 
         name = Path(path).name
-        both = joined(self, read_table(Path(path).read_bytes(), name).frame, name)
-        return cast(Self, both.dataset), both.train, both.validation
+        more = read_table(Path(path).read_bytes(), name).frame
+        both = joined(self, more, name)
+        weights = [] if sample_weight is None else [more[sample_weight].to_numpy(dtype=np.float32)]
+        return both.dataset, both.train, both.validation, *weights
 
     def balanced_weights(self, validation_split: float = 0.0, *, train: Any = None) -> dict[int, float]:
         """The class_weight that makes all classes count the same among the training rows.

@@ -16,6 +16,7 @@ from fitdash.export.script import (
     schedules,
     training,
     validation,
+    weight_of_training,
 )
 from fitdash.export.writing import call, joined, named, python
 from fitdash.spec.compile import CompileArgs, optimizer_settings
@@ -79,7 +80,7 @@ def fit_arguments(recipe: Recipe, changes: Sequence[Mapping[str, Any]] = ()) -> 
         *callbacks_argument(calls),
         *validation(recipe),
         *([] if weight is None else [f"class_weight={balanced if weight == 'balanced' else python(weight)}"]),
-        *([] if column is None else [f"sample_weight=weight{rows.train}"]),
+        *([] if column is None else [f"sample_weight={weight_of_training(recipe)}"]),
     ]
 
 

@@ -18,6 +18,7 @@ from fitdash.export.script import (
     schedules,
     training,
     validation,
+    weight_of_training,
 )
 from fitdash.export.writing import call, joined, named, python
 from fitdash.spec.callbacks import CallbackArgs, ModelCheckpointArgs
@@ -209,7 +210,8 @@ def _product_lines(recipe: Recipe) -> list[str]:
 def _weights(recipe: Recipe) -> list[str]:
     fit, train = recipe.experiment.fit, rows_of(recipe).train
     if _needs_product(recipe):
-        return [f"sample_weight={'by_class' if fit.sample_weight is None else '(weight * by_class)'}{train}"]
+        row = "" if fit.sample_weight is None else f"{weight_of_training(recipe)} * "
+        return [f"sample_weight={row}by_class{train}"]
     if fit.sample_weight is not None:
-        return [f"sample_weight=weight{train}"]
+        return [f"sample_weight={weight_of_training(recipe)}"]
     return [] if fit.class_weight is None else [f"class_weight={_class_weight(recipe)}"]

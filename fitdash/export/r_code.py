@@ -1,14 +1,12 @@
 """The same experiment in R: only what the reference page of `fit` has, and the data from fitdash."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from fitdash.export.network_keras import Spoken, ending, hidden, stack
 from fitdash.export.recipe import Recipe, recipe_of
 from fitdash.export.schedules import r_schedule
-from fitdash.export.script import callback_settings, fit_settings
+from fitdash.export.script import callback_settings, fit_settings, hold_out_arguments, is_file, load_settings
 from fitdash.export.writing import call, r, r_named
-from fitdash.spec.arg import changed_in
 from fitdash.spec.callbacks import CallbackArgs, LearningRateSchedulerArgs
 from fitdash.spec.compile import optimizer_settings
 from fitdash.spec.experiment import Experiment
@@ -126,31 +124,53 @@ def fit_arguments(recipe: Recipe) -> list[str]:
         *_rows(recipe, "train"),
         *r_named(fit_settings(recipe)),
         *([_call("callbacks = list", callbacks)] if callbacks else []),
-        *([_call("validation_data = list", _rows(recipe, "val", weight=column))] if held else []),
+        *([_call("validation_data = list", _validated(recipe))] if held else []),
         *([] if weight is None else [f"class_weight = {_balanced(recipe) if weight == 'balanced' else r(weight)}"]),
-        *([] if column is None else [f"sample_weight = {'weight[train]' if held else 'weight'}"]),
+        *([] if column is None else [f"sample_weight = {_weight(recipe, 'train')}"]),
     ]
 
 
 def _data(recipe: Recipe) -> list[str]:
     """Load the data, hold rows out, make arrays; R counts rows from 1."""
-    experiment = recipe.experiment
-    data, held, column = experiment.data, experiment.fit.validation_data, experiment.fit.sample_weight
-    name = data.filename if data.name == "upload" else data.name
-    settings = {key: value for key, value in changed_in(data).items() if key not in ("name", "content", "filename")}
+    fit = recipe.experiment.fit
+    held, column = fit.validation_data, fit.sample_weight
+    name, settings = load_settings(recipe)
     lines = [f"data <- {_call('fitdash$load_dataset', [r(name), *r_named(settings)])}"]
-    if held is not None:
-        how: dict[str, Any] = {"kind": held.kind} | ({} if held.kind == "last" else {"seed": experiment.seed})
-        lines.append(f"rows <- {_call('data$hold_out', [r(float(held.share)), *r_named(how)])}")
     given = _learned(recipe)
     given += ["one_hot = TRUE"] if recipe.output.target == "one_hot" else []
-    given += [] if column is None else r_named({"sample_weight": column})
+    if held is not None and is_file(recipe):
+        weigh = {} if held.sample_weight is None else {"sample_weight": held.sample_weight}
+        lines += [] if column is None else [f"weight <- data$table[[{r(column)}]]"]
+        lines.append(f"rows <- {_call('data$with_file', [r(held.filename or ''), *r_named(weigh)])}")
+        lines.append("data <- rows[[1]]")
+    elif held is not None:
+        lines.append(f"rows <- {_call('data$hold_out', hold_out_arguments(recipe, held, r, ' = '))}")
+    if not is_file(recipe):
+        given += [] if column is None else r_named({"sample_weight": column})
     lines += [f"arrays <- {_call('data$arrays', given)}", "x <- arrays[[1]]", "y <- arrays[[2]]"]
-    lines += [] if column is None else ["weight <- arrays[[3]]"]
-    return lines + (["train <- rows[[1]] + 1L", "val <- rows[[2]] + 1L"] if held is not None else [])
+    lines += [] if column is None or is_file(recipe) else ["weight <- arrays[[3]]"]
+    first = 2 if is_file(recipe) else 1
+    return lines + ([f"train <- rows[[{first}]] + 1L", f"val <- rows[[{first + 1}]] + 1L"] if held is not None else [])
 
 
-def _rows(recipe: Recipe, part: str, *, weight: str | None = None) -> list[str]:
+def _validated(recipe: Recipe) -> list[str]:
+    """What is validated on, with its weights where it has some."""
+    fit = recipe.experiment.fit
+    held = fit.validation_data
+    if held is not None and is_file(recipe):
+        return _rows(recipe, "val") + (["rows[[4]]"] if held.sample_weight is not None else [])
+    return _rows(recipe, "val") + ([_weight(recipe, "val")] if fit.sample_weight is not None else [])
+
+
+def _weight(recipe: Recipe, part: str) -> str:
+    """The weights of a part of the rows."""
+    fit, facts = recipe.experiment.fit, recipe.facts
+    if fit.validation_data is None or is_file(recipe):
+        return "weight"
+    return f"weight[{part}, ]" if fit.sample_weight in facts.step_weights else f"weight[{part}]"
+
+
+def _rows(recipe: Recipe, part: str) -> list[str]:
     """x and y of a part of the rows."""
     facts = recipe.facts
     if recipe.experiment.fit.validation_data is None:
@@ -160,8 +180,7 @@ def _rows(recipe: Recipe, part: str, *, weight: str | None = None) -> list[str]:
     y = f"y[{part}]" if is_flat else _picked("y", part, steps=False, several=bool(facts.outputs))
     if facts.steps is not None and recipe.output.target == "one_hot":
         y = _picked("y", part, steps=True, several=False)
-    by_step = facts.steps is not None and weight in facts.step_weights
-    return [x, y, *([] if weight is None else [f"weight[{part}{', ' if by_step else ''}]"])]
+    return [x, y]
 
 
 def _picked(name: str, part: str, *, steps: bool, several: bool) -> str:
@@ -173,7 +192,7 @@ def _picked(name: str, part: str, *, steps: bool, several: bool) -> str:
 def _learned(recipe: Recipe) -> list[str]:
     fit = recipe.experiment.fit
     if fit.validation_data is not None:
-        return ["train = rows[[1]]"]
+        return [f"train = rows[[{2 if is_file(recipe) else 1}]]"]
     return r_named({"validation_split": fit.validation_split}) if fit.validation_split else []
 
 

@@ -76,5 +76,8 @@ def without_inert(experiment: Experiment, facts: Facts) -> Experiment:
         return replace(sound(part), **defaults)
 
     parts = {name: cleaned(name, getattr(experiment, name)) for name in SECTIONS}
+    if (held := parts["fit"].validation_data) is not None:
+        inert |= inert_in(held, facts)
+        parts["fit"] = replace(parts["fit"], validation_data=cleaned(held.section, held))
     callbacks = tuple(cleaned(f"callbacks.{place}", args) for place, args in enumerate(experiment.callbacks))
     return replace(experiment, **parts, callbacks=callbacks)

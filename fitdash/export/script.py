@@ -9,6 +9,7 @@ from fitdash.export.schedules import python_schedule
 from fitdash.export.writing import call, listed, named, python
 from fitdash.spec.arg import changed_in
 from fitdash.spec.callbacks import CallbackArgs, LearningRateSchedulerArgs
+from fitdash.spec.fit import HoldOut
 
 ALWAYS = ("filepath", "filename")  # callbacks whose library asks for them
 BY_HAND = ("validation_data", "class_weight", "sample_weight")
@@ -39,25 +40,64 @@ def rows_of(recipe: Recipe) -> Rows:
 
 def data_lines(recipe: Recipe) -> list[str]:
     """Load the data, hold rows out, make arrays."""
-    experiment, rows = recipe.experiment, rows_of(recipe)
-    held, column = experiment.fit.validation_data, experiment.fit.sample_weight
-    lines = [f"data = {load(recipe)}"]
-    if held is not None:
-        how = named({"kind": held.kind} | ({} if held.kind == "last" else {"seed": experiment.seed}))
-        lines.append(f"train, val = {call('data.hold_out', [python(held.share), *how])}")
+    fit, rows = recipe.experiment.fit, rows_of(recipe)
+    held, column = fit.validation_data, fit.sample_weight
     given = [rows.learned] if rows.learned else []
     given += ["one_hot=True"] if recipe.output.target == "one_hot" else []
+    if is_file(recipe):
+        return [*_file_lines(recipe), f"x, y = {call('data.arrays', given)}"]
+    lines = [f"data = {load(recipe)}"]
+    if held is not None:
+        lines.append(f"train, val = {call('data.hold_out', hold_out_arguments(recipe, held, python, '='))}")
     given += [] if column is None else named({"sample_weight": column})
     names = "x, y" if column is None else "x, y, weight"
     return [*lines, f"{names} = {call('data.arrays', given)}"]
 
 
+def hold_out_arguments(recipe: Recipe, held: HoldOut, write: Callable[[Any], str], sign: str) -> list[str]:
+    """How many rows are held out, which ones, and the seed where chance decides."""
+    many = [write(float(held.share))] if held.rows is None else [f"rows{sign}{write(held.rows)}"]
+    how: dict[str, Any] = {"kind": held.kind} | ({} if held.kind == "last" else {"seed": recipe.experiment.seed})
+    return many + [f"{name}{sign}{write(value)}" for name, value in how.items()]
+
+
+def is_file(recipe: Recipe) -> bool:
+    """Whether a second file is validated on."""
+    held = recipe.experiment.fit.validation_data
+    return held is not None and held.kind == "upload"
+
+
+def _file_lines(recipe: Recipe) -> list[str]:
+    """Load the data and the file below it; the weights of the data are its own, so they are taken before."""
+    fit = recipe.experiment.fit
+    held, column = fit.validation_data, fit.sample_weight
+    lines = [f"data = {load(recipe)}"]
+    lines += [] if column is None else [f'weight = data.table[{python(column)}].to_numpy(dtype="float32")']
+    weigh = None if held is None else held.sample_weight
+    given = [python((held.filename if held is not None else None) or "")]
+    given += [] if weigh is None else named({"sample_weight": weigh})
+    names = "data, train, val" if weigh is None else "data, train, val, val_weight"
+    return [*lines, f"{names} = {call('data.with_file', given)}"]
+
+
 def load(recipe: Recipe) -> str:
     """The call that gives the data."""
-    data = recipe.experiment.data
-    name = data.filename or "" if data.name == "upload" else data.name
-    settings = {k: v for k, v in changed_in(data).items() if k not in ("name", "content", "filename")}
+    name, settings = load_settings(recipe)
     return call("fd.load_dataset", [python(name), *named(settings)])
+
+
+def load_settings(recipe: Recipe) -> tuple[str, dict[str, Any]]:
+    """Name of the data, and its settings."""
+    data, column = recipe.experiment.data, recipe.experiment.fit.sample_weight
+    settings = {k: v for k, v in changed_in(data).items() if k not in ("name", "content", "filename")}
+    if is_file(recipe) and column in recipe.facts.features:
+        settings["features"] = tuple(name for name in recipe.facts.features if name != column)
+    return (data.filename or "") if data.name == "upload" else data.name, settings
+
+
+def weight_of_training(recipe: Recipe) -> str:
+    """The weights of the training rows."""
+    return "weight" if is_file(recipe) else f"weight{rows_of(recipe).train}"
 
 
 def training(recipe: Recipe) -> list[str]:
@@ -72,7 +112,12 @@ def validation(recipe: Recipe) -> list[str]:
     if not held:
         return []
     arrays = [_part("x", held, recipe.facts.parts), _part("y", held, recipe.facts.outputs)]
-    arrays += [] if recipe.experiment.fit.sample_weight is None else [f"weight{held}"]
+    fit = recipe.experiment.fit
+    if is_file(recipe):
+        weighs = fit.validation_data is not None and fit.validation_data.sample_weight is not None
+        arrays += ["val_weight"] if weighs else []
+    else:
+        arrays += [] if fit.sample_weight is None else [f"weight{held}"]
     return [call("validation_data=", arrays)]
 
 

@@ -312,11 +312,23 @@ def read_hold_out(reading: Reading, call: Call) -> None:
     """`data.hold_out(…)`: rows that are held out."""
     declared: Mapping[str, Setting] = settings_of(HoldOut)
     taken: dict[str, Any] = {}
-    for name, value in arguments(reading, call, ["share", "kind", "seed"], "hold_out").items():
+    for name, value in arguments(reading, call, ["share", "kind", "seed", "rows"], "hold_out").items():
         if name in declared:
             _keep(reading, "hold_out", declared[name], value, taken)
     held: Settings = HoldOut(**taken)
     reading.settings["fit.validation_data"] = held
+
+
+def read_file(reading: Reading, call: Call) -> None:
+    """`data.with_file(…)`: a second file to validate on."""
+    given = arguments(reading, call, ["path", "sample_weight"], "with_file")
+    path, column = given.get("path"), given.get("sample_weight")
+    if isinstance(path, str):
+        weigh = column if isinstance(column, str) else None
+        name = path.rpartition("/")[2]
+        reading.settings["fit.validation_data"] = HoldOut(kind="upload", filename=name, sample_weight=weigh)
+    else:
+        reading.note("with_file", told(path))
 
 
 def read_arrays(reading: Reading, call: Call) -> None:
@@ -342,6 +354,7 @@ HANDLERS: dict[str, Callable[[Reading, Call], None]] = {
     "arguments": read_arguments,
     "load_dataset": read_data,
     "hold_out": read_hold_out,
+    "with_file": read_file,
     "arrays": read_arrays,
     **dict.fromkeys(("set_random_seed", "set_seed", "manual_seed", "set.seed", "seed"), read_seed),
 }

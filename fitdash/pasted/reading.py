@@ -58,6 +58,9 @@ class Pasted:
         before = experiment.data
         if parts["data"].name == "upload" and parts["data"].filename == before.filename:
             parts["data"] = replace(parts["data"], content=before.content)
+        held, kept = parts["fit"].validation_data, experiment.fit.validation_data
+        if held is not None and held.kind == "upload" and kept is not None and held.filename == kept.filename:
+            parts["fit"] = replace(parts["fit"], validation_data=replace(held, content=kept.content))
         callbacks = experiment.callbacks if self.callbacks is None else self.callbacks
         return replace(experiment, **parts, callbacks=callbacks, seed=self.settings.get("seed", experiment.seed))
 

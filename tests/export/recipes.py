@@ -45,6 +45,15 @@ def upload(folder, **settings):
     return DatasetArgs(name="upload", content=content, filename="my data.csv", **settings)
 
 
+def second(folder, **settings):
+    """A second file to validate on, kept as the page keeps it; it has no weights of the first one's kind."""
+    content = keep(HELD.encode(), folder, "held.csv")
+    return HoldOut(kind="upload", content=content, filename="held.csv", **settings)
+
+
+HELD = "colour,size,nothing,weight,kind,clarity\nred,1.5,,2,a,1\nblue,3,,1,b,0.5\ngreen,,,3,a,2\n"
+
+
 def recipes(uploads):
     """By name."""
     net = NetworkArgs(width=5, depth=3, activation="tanh", dropout=0.3)
@@ -72,6 +81,14 @@ def recipes(uploads):
         ),
         "heads_flat": recipe("linnerud", network=NetworkArgs(depth=0), validation_split=0.25),
         "long_memory": recipe("regimes", network=NetworkArgs(kind="lstm", width=4, depth=1), epochs=2),
+        "rows_held": recipe(validation_data=HoldOut(kind="last", rows=21, share=0.5)),
+        "file_held": recipe(mine, validation_data=second(uploads)),
+        "file_weighs": recipe(
+            mine,
+            validation_data=second(uploads, sample_weight="clarity"),
+            sample_weight="weight",
+            class_weight="balanced",
+        ),
         "defaults": Experiment(data=DatasetArgs(name="iris")),
         "toy_settings": recipe(DatasetArgs(name="spiral", samples=200, noise=0.3, classes=4, order="sorted")),
         "upload": recipe(mine, validation_data=HoldOut(share=0.25)),

@@ -18,7 +18,7 @@ from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
-from tests.export.recipes import recipe, recipes, table
+from tests.export.recipes import HELD, recipe, recipes, table
 from tests.export.scripts import histories
 
 
@@ -82,6 +82,7 @@ def test_every_script_repeats_its_run_to_the_last_digit_in_a_fresh_process(tmp_p
     uploads = home / "uploads"
     given = recipes(uploads)
     (tmp_path / "my data.csv").write_text(table())
+    (tmp_path / "held.csv").write_text(HELD)
 
     found = histories(tmp_path, {name: script_of(one, uploads) for name, one in given.items()})
 

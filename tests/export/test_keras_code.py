@@ -14,7 +14,7 @@ from fitdash.spec.callbacks import ModelCheckpointArgs
 from fitdash.spec.compile import CLASS_METRICS, LOSSES, METRICS, SHORT, CompileArgs, full_name
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.network import pooled
-from tests.export.recipes import recipe, recipes, table, upload
+from tests.export.recipes import HELD, recipe, recipes, table, upload
 
 HALVES = "history = model.fit("
 
@@ -32,6 +32,7 @@ def keras(tmp_path, monkeypatch):
     keras = pytest.importorskip("keras")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my data.csv").write_text(table())
+    (tmp_path / "held.csv").write_text(HELD)
     keras.utils.clear_session()
     return keras
 
@@ -194,5 +195,5 @@ def test_where_both_weights_are_set_keras_is_given_their_product(home):
     code = code_of(recipe(upload(home / "uploads"), **fit), home / "uploads")
 
     assert 'data.hold_out(0.25, kind="last")' in code
-    assert "sample_weight=(weight * by_class)[train]" in code
+    assert "sample_weight=weight[train] * by_class[train]" in code
     assert "class_weight=" not in code.replace(" = ", "=").partition("model.fit")[2]

@@ -38,7 +38,9 @@ def told(experiment, facts):
         kind = network.kind if network.kind in ("branches", "heads") else "mlp"
         network = NetworkArgs(depth=0, kind=kind)
     weight = said.experiment.fit.class_weight
-    fit = replace(said.experiment.fit, class_weight=weight or None)
+    held = said.experiment.fit.validation_data
+    held = None if held is None else replace(held, content=None)
+    fit = replace(said.experiment.fit, class_weight=weight or None, validation_data=held)
     data = replace(said.experiment.data, content=None)
     return replace(said.experiment, compile=compiled, network=network, fit=fit, data=data)
 
@@ -71,6 +73,8 @@ def test_every_recipe_is_read_back(write, home):
         facts = facts_of(experiment, uploads)
         if write is fitdash_code and recipe_of(experiment, facts).kind in ("branches", "heads"):
             continue  # classes of their own, which are not read
+        if name == "file_weighs":
+            continue  # its weights are named as a column of a table, which is not read
 
         pasted = read_pasted(write(experiment, facts))
 
