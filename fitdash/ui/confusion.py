@@ -1,9 +1,12 @@
 """The confusion matrix, and the samples behind one of its cells."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.answers import counted, most_mistaken
+from fitdash.charts.answers import Array, counted, most_mistaken
 from fitdash.charts.confusion import confusion_chart, told_confusion
 from fitdash.ui import samples
 from fitdash.ui.live_chart import HEIGHT, TALL, live_chart
@@ -12,7 +15,7 @@ from fitdash.ui.view import view
 from fitdash.ui.words import escaped
 
 CHART = "panel-confusion"
-CELL = "panel.cell"
+MOST_LISTED = 14
 
 
 def draw_confusion(subject: Subject) -> None:
@@ -24,26 +27,41 @@ def draw_confusion(subject: Subject) -> None:
         alt=told_confusion(counts, subject.classes),
         height=TALL if view().projector else HEIGHT,
         rev=subject.look.epoch + 1,
-        on_pick=_picked,
+        on_pick=partial(_picked, len(subject.classes)),
     )
-    cell = _cell(len(subject.classes)) or most_mistaken(counts)
+    cell = _choice(subject.classes, counts) or most_mistaken(counts)
     if cell is None:
-        st.markdown("No class is taken for another. Click a cell to see its samples.")
+        st.markdown("No class is taken for another.")
         return
     true, predicted = (escaped(subject.classes[index]) for index in cell)
     what = "rightly predicted" if cell[0] == cell[1] else f"predicted as **{predicted}**"
-    st.markdown(f"True **{true}**, {what}: {counts[cell]} of {counts[cell[0]].sum()}. Click a cell for others.")
+    st.markdown(f"True **{true}**, {what}: {counts[cell]} of {counts[cell[0]].sum()}.")
     places = np.flatnonzero((subject.truth == cell[0]) & (subject.answers == cell[1]))
     samples.draw(subject, places[np.argsort(-subject.sureness[places], kind="stable")], key="panel-cell", most=8)
 
 
-def _cell(classes: int) -> tuple[int, int] | None:
-    """The cell that was clicked, if this matrix has it."""
-    cell = st.session_state.get(CELL)
-    return cell if cell is not None and max(cell) < classes else None
+def _choice(classes: Sequence[str], counts: Array) -> tuple[int, int] | None:
+    """The cell that was clicked, or chosen from a list, which needs no mouse."""
+    cells = [divmod(place, len(classes)) for place in range(len(classes) ** 2)]
+    if len(classes) > MOST_LISTED:
+        return st.session_state.get(_key(len(classes)))
+    return st.selectbox(
+        "Cell",
+        cells,
+        index=None,
+        placeholder="Click a cell, or choose one: its samples",
+        format_func=lambda cell: f"true {classes[cell[0]]}, predicted {classes[cell[1]]}: {counts[cell]}",
+        key=_key(len(classes)),
+        label_visibility="collapsed",
+    )
 
 
-def _picked() -> None:
+def _key(classes: int) -> str:
+    """Of the choice of a cell: a matrix of another size has its own."""
+    return f"panel.cell.{classes}"
+
+
+def _picked(classes: int) -> None:
     place = st.session_state[CHART]["picked"]
     if isinstance(place, list | tuple) and len(place) == 2:
-        st.session_state[CELL] = (int(place[0]), int(place[1]))
+        st.session_state[_key(classes)] = (int(place[0]), int(place[1]))

@@ -74,6 +74,17 @@ def test_the_boundary_of_other_columns_can_be_chosen(open_page):
     assert "all other columns stay at their median" in texts(page)
 
 
+def test_the_samples_of_a_cell_can_be_chosen_without_a_mouse(open_page):
+    page = finished(open_page, data__name="digits", fit__validation_split="0.2")
+    (cell,) = [one for one in page.selectbox if one.key == "panel.cell.10"]
+
+    cell.set_value((3, 3)).run()
+
+    assert not page.exception
+    assert "True **3**, rightly predicted: " in texts(page)
+    assert panels(page)["panel-cell"]["alt"].startswith("8 samples as images")
+
+
 def test_of_several_targets_one_is_shown_and_another_can_be_chosen(open_page):
     page = finished(open_page, data__name="linnerud")
     assert "predicted Weight" in panels(page)["panel-predicted"]["spec"]
