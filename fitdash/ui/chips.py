@@ -32,11 +32,20 @@ def draw(desk: Desk, run: Snapshot) -> None:
             _chip(desk, run, one)
 
 
+def in_words(run: Snapshot) -> list[str]:
+    """What the curves of a run say, one finding in a sentence or two."""
+    found = findings(curves_of(run))
+    return [f"{_named(one)}: {one.text}" + (f" {one.change.text}" if one.change else "") for one in found]
+
+
+def _named(finding: Finding) -> str:
+    return finding.name if finding.is_sure else f"{finding.name} · not sure"
+
+
 def _chip(desk: Desk, run: Snapshot, finding: Finding) -> None:
     with st.container(border=True, gap="xxsmall", key=f"chip-{finding.kind}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            doubt = "" if finding.is_sure else " · not sure"
-            st.badge(f"{escaped(finding.name)}{doubt}", color=COLOURS[finding.weight], icon=ICONS[finding.weight])
+            st.badge(escaped(_named(finding)), color=COLOURS[finding.weight], icon=ICONS[finding.weight])
             if finding.change is not None:
                 _change(desk, run, finding.kind, finding.change)
         st.markdown(escaped(finding.text))

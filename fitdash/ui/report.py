@@ -10,6 +10,7 @@ from fitdash.errors import StoreError
 from fitdash.export.run_files import figure, record_of
 from fitdash.runs.records import RunRecord
 from fitdash.runs.store import Store
+from fitdash.ui import chips
 from fitdash.ui.arguments import arguments
 from fitdash.ui.happened import happened
 from fitdash.ui.snapshot import Snapshot, Watch
@@ -42,6 +43,7 @@ def report(store: Store, uid: str) -> str:
         *_failure(run),
         *_section("Settings that differ from the defaults", _settings(run)),
         *_section("What happened", _list(happened(run.told))),
+        *_section("What the curves say", _list(chips.in_words(run))),
         *_section("Values", _values(run)),
         *_section("Curves", curves),
     ]

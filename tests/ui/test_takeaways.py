@@ -262,3 +262,10 @@ def test_a_report_of_a_run_without_an_epoch_has_no_curves(store):
 
     assert "running · 0 epochs" in page
     assert "Plotly" not in page
+
+
+def test_a_report_says_in_words_what_the_curves_show(store, trained):
+    page = report(store, trained(replace(SMALL, fit=FitArgs(epochs=2, verbose=0))))
+
+    assert "What the curves say" in page
+    assert "<li>Nothing is held out: These are numbers of rows that the network was trained on" in page
