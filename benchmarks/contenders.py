@@ -92,6 +92,60 @@ def keras_torch(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
     return network.fit(x.numpy(), y.numpy(), **settings).history["val_accuracy"][-1]
 
 
+def keras_jax(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """Keras 3 on JAX, which is another process's choice: only where KERAS_BACKEND says so, and for an MLP."""
+    if work.layers is None or os.environ.get("KERAS_BACKEND") != "jax":
+        raise NotImplementedError
+    return keras_torch(work, x, y, epochs)
+
+
+def lightning(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """Lightning with torchmetrics' accuracy and nothing that prints, logs or saves."""
+    import logging
+    import warnings
+
+    import lightning as L
+    from torch.utils.data import DataLoader, TensorDataset
+    from torchmetrics.classification import MulticlassAccuracy
+
+    class Module(L.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = work.network()
+            self.seen = MulticlassAccuracy(work.classes, average="micro")
+            self.held = MulticlassAccuracy(work.classes, average="micro")
+
+        def training_step(self, batch: list[Tensor], index: int) -> Tensor:
+            said = self.network(batch[0])
+            loss = F.cross_entropy(said, batch[1])
+            self.seen(said, batch[1])
+            self.log("loss", loss, on_step=False, on_epoch=True)
+            self.log("accuracy", self.seen, on_step=False, on_epoch=True)
+            return loss
+
+        def validation_step(self, batch: list[Tensor], index: int) -> None:
+            said = self.network(batch[0])
+            self.held(said, batch[1])
+            self.log("val_loss", F.cross_entropy(said, batch[1]), on_epoch=True)
+            self.log("val_accuracy", self.held, on_epoch=True)
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.Adam(self.parameters())
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    cut, module = _cut(x), Module()
+    batches = DataLoader(TensorDataset(x[:cut], y[:cut]), work.batch, shuffle=True)
+    tests = DataLoader(TensorDataset(x[cut:], y[cut:]), work.batch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer = L.Trainer(
+            max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            enable_model_summary=False, num_sanity_val_steps=0,
+        )  # fmt: skip
+        trainer.fit(module, batches, tests)
+    return float(trainer.callback_metrics["val_accuracy"])
+
+
 def skorch(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
     """skorch; it measures no accuracy in training."""
     from skorch import NeuralNetClassifier
@@ -131,10 +185,12 @@ CONTENDERS: dict[str, Contender] = {
     "fitdash eager": fitdash_eager,
     "fitdash DataLoader": fitdash_loader,
     "keras-torch": keras_torch,
+    "keras-jax": keras_jax,
+    "Lightning": lightning,
     "skorch": skorch,
     "sklearn": sklearn,
 }
-NEEDS = {"keras-torch": "keras", "skorch": "skorch", "sklearn": "sklearn"}
+NEEDS = {"keras-torch": "keras", "keras-jax": "jax", "Lightning": "lightning", "skorch": "skorch", "sklearn": "sklearn"}
 
 
 def is_here(name: str) -> bool:

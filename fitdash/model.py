@@ -15,6 +15,7 @@ from fitdash.data.adapter import Target
 from fitdash.engine import arguments, layers, loop, optimizers
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.list import CallbackList, make_callbacks
+from fitdash.engine.channels import channels_last
 from fitdash.engine.devices import device_of, few_threads, target_of
 from fitdash.engine.history import History
 from fitdash.engine.objective import Objective
@@ -252,7 +253,7 @@ class Model(Predictions, SingleBatches, ModuleMethods):
             run_eagerly=bool(self._settings["run_eagerly"]),
         )
         try:
-            with few_threads(), torch.enable_grad():
+            with few_threads(), torch.enable_grad(), channels_last(self.module, self.optimizer):
                 loop.train(run)
         except BaseException as error:
             for viewer in viewers:

@@ -59,7 +59,8 @@ class ArraySource:
         if self.order == "batch":
             yield from self._whole_batches()
             return
-        index = torch.randperm(self.rows) if self.order == "rows" else None
+        kind = torch.int32 if self.rows < 2**31 else torch.int64  # the same order in half the memory
+        index = torch.randperm(self.rows, dtype=kind) if self.order == "rows" else None
         row_bytes = max(part.row_bytes for part in self.parts)
         size = max(1, CHUNK_BYTES // (row_bytes * self.batch_size)) * self.batch_size
         for start in range(0, self.rows, size):

@@ -33,7 +33,7 @@ class H5Rows:
     def take(self, index: torch.Tensor) -> torch.Tensor:
         """Rows by sorted indices: one pass over the file, put back into the asked order."""
         order = torch.argsort(index)
-        found = self._tensor(self.dataset[(index[order] + self.start).numpy()])
+        found = self._tensor(self.dataset[(index[order].long() + self.start).numpy()])
         return found[torch.argsort(order)]
 
     def narrow(self, start: int, stop: int) -> "H5Rows":
