@@ -121,18 +121,21 @@ def read_arguments(reading: Reading, call: Call) -> None:
 
 
 def _read_fit_arguments(reading: Reading, given: Mapping[str, Any]) -> None:
+    data: dict[str, Any] = {}
     for name, value in given.items():
         if name == "object" or value is None and name in (*NAMED_HERE, "validation_data", "callbacks"):
             continue
         if name in BY_HAND:
             BY_HAND[name](reading, value)
         elif name in NAMED_HERE:
-            if "data" not in reading.sections:
-                reading.note("fit", f"{name} = {told(value)}")
+            data[name] = value
         elif name in FIT:
             reading.set("fit", "fit", FIT[name], value)
         else:
             reading.note("fit", f"{name} = {told(value)}")
+    if data and "data" not in reading.sections:
+        named = ", ".join(f"{name} = {told(value)}" for name, value in data.items())
+        reading.note("fit", f"{named}: the data of the form is trained on")
 
 
 def _read_callbacks(reading: Reading, value: Any) -> None:

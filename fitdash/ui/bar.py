@@ -50,7 +50,7 @@ def draft(desk: Desk, code_place: Any) -> None:
             _beside(desk, form, run)
     complain()
     queue.draw(desk)
-    code.draw(form, code_place)
+    code.draw(form, code_place, continues=start_from.origin(desk)[0] is not None)
 
 
 def _fit(desk: Desk, form: Draft, now: Standing) -> None:

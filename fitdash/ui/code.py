@@ -25,14 +25,17 @@ KINDS: dict[str, tuple[Writer, str, Any, str]] = {
 EXAMPLE = "model %>% fit(x, y, epochs = 20, callbacks = list(callback_early_stopping(patience = 3)))"
 
 
-def draw(form: Draft, place: Any) -> None:
+def draw(form: Draft, place: Any, *, continues: bool = False) -> None:
     """Folded, beneath what happens.
 
     Args:
         form: The draft.
         place: The container that it is drawn in.
+        continues: The next fit would go on from the weights of an earlier run, which no code has.
     """
     with place, st.expander("**Code** the form in fitdash, Keras and R · paste a call", key="code"):
+        if continues:
+            st.caption(":orange[The next fit goes on from the weights of a run; this code begins with new ones.]")
         _mirror(form)
         _paste(form)
 

@@ -11,6 +11,8 @@ from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
 from tests.pages.conftest import texts
 from tests.pages.test_form import by_key, fit_button
+from tests.pasted.snippets_python import PYTHON
+from tests.pasted.snippets_r import R
 
 
 def codes(page):
@@ -88,3 +90,12 @@ def test_nothing_that_is_pasted_breaks_the_page(open_page, text):
 
     assert page.button(key="code.fill").disabled or text.startswith("fit(")
     assert not fit_button(page).disabled
+
+
+def test_tutorials_are_pasted_and_filled_in_without_a_crash(open_page):
+    page = open_page(data__name="iris")
+
+    for text, *_ in [*R, *PYTHON][::6]:
+        paste(page, text)
+        if not page.button(key="code.fill").disabled:
+            fill(page)
