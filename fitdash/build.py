@@ -10,6 +10,7 @@ from fitdash import callbacks, optimizers
 from fitdash.data.catalogue import dataset_of
 from fitdash.data.encoded import Encoded, effective, encoded, refuse
 from fitdash.data.feed import DEFAULT_BATCH_SIZE
+from fitdash.data.joining import with_validation
 from fitdash.data.weighing import balanced_weights
 from fitdash.engine.trivial import trivial_answers
 from fitdash.errors import SettingError, StoreError
@@ -109,7 +110,9 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
         SettingError, DataError: the experiment cannot run here, such as an upload that is not kept.
     """
     experiment = experiment_of(record)
-    dataset_of(experiment.data, uploads or home() / "uploads")
+    uploads_there = uploads or home() / "uploads"
+    dataset = dataset_of(experiment.data, uploads_there)
+    with_validation(dataset.facts(), dataset, experiment.fit, uploads_there)
     kept = [one for one in checkpoints_of(folder(record.uid)) if not one.is_end]
     # Files are synced and rows are not: after a power cut, or where another process wrote the files, one may be ahead.
     done = record.summary.get("epoch", -1) + 1

@@ -91,7 +91,9 @@ def line(args: DatasetArgs, facts: Facts | None) -> str:
     name = args.filename or "your file" if args.name == "upload" else args.name
     if facts is None:
         return escaped(str(name))
-    kind = f"{facts.class_count} classes" if facts.classes else "a number"
+    kind = f"{facts.class_count} classes" if facts.classes else f"{len(facts.outputs)} numbers"
+    kind = kind if facts.classes or facts.outputs else "a number"
+    kind += f" at each of {facts.steps} steps" if facts.steps else ""
     return f"{escaped(str(name))} · {number(facts.rows)} rows · {number(len(facts.features))} columns → {kind}"
 
 

@@ -11,7 +11,7 @@ from fitdash.spec.compile import CompileArgs, output_of
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
-from fitdash.spec.network import NetworkArgs, parameters_of
+from fitdash.spec.network import RECURRENT, NetworkArgs, parameters_of, resolved_kind
 from fitdash.spec.notes import notes_in
 from fitdash.spec.shape import shape_of
 from fitdash.spec.space import varying
@@ -183,7 +183,9 @@ def _group_line(experiment: Experiment, group: str, always: tuple[str, ...]) -> 
 
 def _network_line(experiment: Experiment, facts: Facts | None) -> str:
     net = experiment.network
-    line = f"{short(net.width)} × {short(net.depth)} {net.activation}"
+    kind = resolved_kind(net.kind, facts)
+    bend = "" if kind in RECURRENT else f" {net.activation}"
+    line = f"{'' if kind == 'mlp' else f'{kind} '}{short(net.width)} × {short(net.depth)}{bend}"
     if facts is None or facts.inputs is None or not isinstance(net.width, int) or not isinstance(net.depth, int):
         return line
     units = output_of(facts.task, facts.class_count, experiment.compile.loss).units

@@ -65,8 +65,17 @@ def short(value: Any) -> str:
     if isinstance(value, dict):
         return "custom"
     if isinstance(value, Settings):
-        return f"{getattr(value, 'kind', '')} {number(getattr(value, 'share', 0))}"
+        return _held(value)
     return choice_word("", value)
+
+
+def _held(held: Any) -> str:
+    """Rows that are held out, or the file that is validated on."""
+    if held.kind == "upload":
+        return held.filename or "upload"
+    if held.kind == "last" and held.rows:
+        return f"last {short(held.rows)} rows"
+    return f"{held.kind} {short(held.share)}"
 
 
 def duration(seconds: float) -> str:

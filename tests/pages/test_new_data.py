@@ -56,3 +56,19 @@ def test_classes_of_steps_are_counted_and_evened_out_over_all_steps(open_page):
 
     assert sum(counts) == 40 * 30
     assert all(f"{count:,} steps · 33%" in texts(page) for count in counts)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "network"),
+    [
+        ("regimes", "600 rows · 30 columns → 3 classes at each of 30 steps", "gru 64 × 2 · 38,019 parameters"),
+        ("digits_halves", "1,797 rows · 64 columns → 10 classes", "branches 64 × 2 relu"),
+        ("linnerud", "20 rows · 3 columns → 3 numbers", "heads 64 × 2 relu"),
+        ("iris", "150 rows · 4 columns → 3 classes", "64 × 2 relu · 4,675 parameters"),
+    ],
+)
+def test_each_section_says_in_a_line_what_the_data_is_and_what_is_built_for_it(open_page, name, data, network):
+    labels = " ".join(expander.label for expander in open_page(data__name=name).expander).replace("\\", "")
+
+    assert data in labels
+    assert network in labels

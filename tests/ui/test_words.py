@@ -16,7 +16,7 @@ from fitdash.ui.marks import marks
 from fitdash.ui.planned import difference_line, plan_line
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.snapshot import Snapshot, example
-from fitdash.ui.words import duration, escaped, summary
+from fitdash.ui.words import duration, escaped, short, summary
 
 
 @pytest.mark.parametrize(
@@ -191,3 +191,16 @@ def test_changed_settings_are_marks_where_they_happened():
         (4.0, "epochs 10 → 12 in epoch 5"),
     ]
     assert experiment_now(run) == Experiment(compile=CompileArgs(learning_rate=0.3), fit=FitArgs(epochs=12))
+
+
+@pytest.mark.parametrize(
+    ("held", "words"),
+    [
+        (HoldOut(), "stratified 0.2"),
+        (HoldOut(share=None), "stratified not set"),
+        (HoldOut(kind="last", rows=5), "last 5 rows"),
+        (HoldOut(kind="upload", content="0" * 64, filename="more.csv"), "more.csv"),
+    ],
+)
+def test_rows_that_validate_are_named_in_short(held, words):
+    assert short(held) == words

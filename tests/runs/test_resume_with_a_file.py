@@ -1,0 +1,29 @@
+"""Going on with a run that validates on a second file."""
+
+import pytest
+
+from fitdash.begin import resume
+from fitdash.data.builtin import bundled
+from fitdash.data.upload import keep, kept_table
+from fitdash.errors import DataError
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs, HoldOut
+from tests.runs.test_resume import cut, gone_on, logs, whole
+
+
+def test_a_run_goes_on_with_its_validation_file_or_is_refused_in_words(home, store, runner):
+    content = keep(bundled("iris").table.iloc[:20].to_csv(index=False).encode(), home / "uploads", "more.csv")
+    held = HoldOut(kind="upload", content=content, filename="more.csv")
+    experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(epochs=3, verbose=0, validation_data=held))
+    expected = whole(runner, experiment)
+    uid = cut(runner, experiment, 3)
+    gone_on(runner, uid)
+    assert logs(store, uid) == logs(store, expected)
+
+    uid = cut(runner, experiment, 3)
+    (home / "uploads" / content).unlink()
+    kept_table.cache_clear()
+    with pytest.raises(DataError, match="more.csv must be uploaded again"):
+        resume(runner, uid)
+    assert store.run(uid).state == "stopped"
