@@ -19,7 +19,7 @@ from fitdash.ui.form import Draft, draw_form
 from fitdash.ui.planned import difference_line, plan_line
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.state import begun_elsewhere, show, shown_run, state
+from fitdash.ui.state import begun_elsewhere, draw_again, show, shown_run, state
 from fitdash.ui.steer import WIDTH, Standing, buttons, complain, standing
 from fitdash.ui.together import note_group
 from fitdash.ui.visitor import is_own, visitor
@@ -41,7 +41,8 @@ def draft(desk: Desk, code_place: Any) -> None:
         run = shown_run(desk)
         with st.sidebar:
             form = draw_form(live_of(desk, run), continues=start_from.origin(desk)[0] is not None)
-        now = state().drawn = standing(desk, run)
+        before, now = state().drawn, standing(desk, run)
+        state().drawn = now
         with buttons_place:
             _fit(desk, form, now)
             buttons(desk, now)
@@ -51,6 +52,9 @@ def draft(desk: Desk, code_place: Any) -> None:
     complain()
     queue.draw(desk)
     code.draw(form, code_place, continues=start_from.origin(desk)[0] is not None)
+    # Resume and Reset run only this part of the page: what is below has to follow the run that they began.
+    if before is not None and (before.uid, before.is_on) != (now.uid, now.is_on):
+        draw_again()
 
 
 def _fit(desk: Desk, form: Draft, now: Standing) -> None:
@@ -60,7 +64,7 @@ def _fit(desk: Desk, form: Draft, now: Standing) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=bool(form.problems),
-        help=_what_it_does(form, now),
+        help=f"{_what_it_does(form, now)} Key: F.",
         width=WIDTH,
     )
     if asked and not form.problems:
@@ -160,7 +164,7 @@ def _start(desk: Desk, experiments: Sequence[Experiment]) -> None:
     note_group(desk, runs)
     if not (shown.is_active and is_own(desk, shown.owner)):
         show(runs[0].uid)
-    st.rerun()
+    draw_again()
 
 
 def _submit(desk: Desk, experiment: Experiment) -> Run:

@@ -12,10 +12,11 @@ from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
 from fitdash.ui import arguments, charts, chips, downloads, sharing, understanding
 from fitdash.ui.happened import happened
+from fitdash.ui.live_chart import live_keys
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.state import begun_elsewhere, shown_run, state
+from fitdash.ui.state import begun_elsewhere, draw_again, shown_run, state
 from fitdash.ui.steer import standing
 from fitdash.ui.words import escaped
 
@@ -49,7 +50,7 @@ def _view(desk: Desk) -> None:
         run = shown_run(desk)
     draw_run(desk, run)
     if standing(desk, run) != state().drawn:
-        st.rerun()
+        draw_again()
 
 
 def _look_out(desk: Desk) -> None:
@@ -60,7 +61,7 @@ def _look_out(desk: Desk) -> None:
         return
     state().revision = revision
     if standing(desk, shown_run(desk)) != state().drawn or begun_elsewhere(desk) != state().other:
-        st.rerun()
+        draw_again()
 
 
 def draw_run(desk: Desk, run: Snapshot) -> None:
@@ -70,6 +71,7 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
             st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
         if state().unknown:
             st.warning(f"There is no run {escaped(state().unknown or '')} here.")
+        live_keys()
     _heading(run)
     with st.container(key="about"):
         sharing.draw(desk, run)

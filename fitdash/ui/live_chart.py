@@ -32,6 +32,13 @@ export default function (sent) {
 _chart = st.components.v2.component("fitdash_chart", js=CALL.replace("NAME", "chart"), isolate_styles=False)
 _cursor = st.components.v2.component("fitdash_cursor", js=CALL.replace("NAME", "cursor"), isolate_styles=False)
 
+_keys = st.components.v2.component("fitdash_keys", js=CALL.replace("NAME", "keys"), isolate_styles=False)
+
+
+def live_keys() -> None:
+    """Lets keys press the buttons that steer a run: F, P, E, S, W."""
+    _keys(key="key-presses", data={"module": _module()})
+
 
 def live_chart(
     spec: Chart,

@@ -54,6 +54,12 @@ def state() -> PageState:
     return page
 
 
+def draw_again() -> None:
+    """Run the whole page: another run is shown, or the one that is shown began or ended."""
+    state().drawn = None
+    st.rerun()
+
+
 def show(uid: str) -> None:
     """Show this run from now on: kept in the session, because a page change clears the link."""
     _look_at(uid)

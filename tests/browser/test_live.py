@@ -114,3 +114,46 @@ def test_the_nodes_stay_from_one_run_to_the_next(context, server):
 
     expect(page.locator(".st-key-charts")).to_contain_text("seed 1 → 2")
     assert page.evaluate("() => window.boxes.map(box => box.isConnected)") == [True, True]
+
+
+def test_keys_steer_a_run_but_not_while_somebody_types(context, server):
+    page = open_page(
+        context, server, "?data.name=iris&fit.epochs=900&fit.validation_split=0.2&pace=5+epochs+per+second"
+    )
+    ready(page)
+    progress = page.locator(".st-key-progress")
+
+    page.keyboard.press("f")
+    expect_state(page, "running")
+    page.get_by_label("seed", exact=True).click()
+    page.keyboard.type("ps")
+    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_enabled()
+    page.locator(".st-key-state").click()
+    page.keyboard.press("p")
+    expect_state(page, "paused")
+    before = progress.inner_text()
+    page.keyboard.press("e")
+    expect(page.get_by_role("menuitem", name="one batch")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(progress).not_to_have_text(before)
+    expect_state(page, "paused")
+    page.keyboard.press("s")
+    expect_state(page, "stopped")
+
+
+def test_reset_shows_the_run_that_it_began(context, server):
+    page = open_page(
+        context, server, "?data.name=iris&fit.epochs=900&fit.validation_split=0.2&pace=5+epochs+per+second"
+    )
+    ready(page)
+    fit(page)
+    expect_state(page, "running")
+    page.keyboard.press("s")
+    expect_state(page, "stopped")
+
+    page.get_by_role("button", name="Reset", exact=True).click()
+
+    expect_state(page, "running")
+    page.keyboard.press("s")
+    expect_state(page, "stopped")
