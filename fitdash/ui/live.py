@@ -71,7 +71,6 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
             st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
         if state().unknown:
             st.warning(f"There is no run {escaped(state().unknown or '')} here.")
-        live_keys()
     _heading(run)
     with st.container(key="about"):
         sharing.draw(desk, run)
@@ -89,6 +88,8 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
         downloads.draw(desk.store, run)
     if run.lines:
         _log(run)
+    with st.container(key="keys"):
+        live_keys()
 
 
 def _beside(desk: Desk, run: Snapshot) -> None:
