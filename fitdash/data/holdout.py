@@ -10,6 +10,11 @@ from fitdash.spec.facts import cut, stratified
 from fitdash.spec.fit import FitArgs, HoldOut, parts_of
 
 Array = np.ndarray[Any, Any]
+UNEVEN = 0.25
+"""A class whose share differs by so much between the two parts makes them unlike each other."""
+
+UNEVEN_MEAN = 0.75
+"""The same for the means of numbers, in standard deviations: twenty rows by chance stay well below."""
 
 
 def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]:
@@ -62,3 +67,22 @@ def _spread(numbers: Array, count: int, generator: np.random.Generator) -> Array
     edges = np.linspace(0, len(numbers), count + 1).astype(int)
     places = edges[:-1] + (generator.random(count) * np.diff(edges)).astype(int)
     return np.asarray(np.argsort(numbers, kind="stable")[places])
+
+
+def is_even(dataset: Dataset, train: Array, validation: Array) -> bool:
+    """Whether the rows that are held out are much like those that are trained on, as their targets tell.
+
+    Args:
+        dataset: The data.
+        train, validation: Indices of the rows of each part.
+    """
+    if not len(validation):
+        return True
+    if dataset.classes is not None:
+        count = len(dataset.classes)
+        shares = [np.bincount(dataset.labels[rows].ravel(), minlength=count) for rows in (train, validation)]
+        one, other = (part / part.sum() for part in shares)
+        return bool(np.abs(one - other).max() < UNEVEN)
+    learned, held = (dataset.target.to_numpy(dtype=np.float64)[rows] for rows in (train, validation))
+    spread = max(float(learned.std()), 1e-12)
+    return bool(abs(learned.mean() - held.mean()) < UNEVEN_MEAN * spread and 0.5 < held.std() / spread < 2)

@@ -9,12 +9,13 @@ import streamlit as st
 from fitdash.charts.findings import Change, Curves, Finding
 from fitdash.charts.neglected import neglected
 from fitdash.charts.rules import findings
+from fitdash.data.holdout import is_even
 from fitdash.spec.compile import resolved_learning_rate
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.subject import asked_lately
+from fitdash.ui.subject import asked_lately, data_of
 from fitdash.ui.words import escaped
 
 COLOURS: dict[str, Any] = {"wrong": "red", "hint": "orange", "note": "gray"}
@@ -118,12 +119,12 @@ def curves_of(run: Snapshot) -> Curves:
 
 
 def _trivial(run: Snapshot, experiment: Experiment) -> float | None:
-    """The loss of the answer that is always the same, as the run told it; None where weights move its own loss."""
-    if experiment.fit.class_weight is not None or experiment.fit.sample_weight is not None:
-        return None
-    return _told_loss(run)
+    """The loss of the answer that is always the same, as the run told it; None where that is no measure.
 
-
-def _told_loss(run: Snapshot) -> float | None:
+    It is told of the rows that are held out: where they are unlike the others, it says nothing of the training loss.
+    """
     told: Any = next((facts["answers"] for facts in run.told if facts.get("kind") == "trivial"), {})
-    return float(told["loss"]["value"]) if "loss" in told else None
+    if "loss" not in told or experiment.fit.class_weight is not None or experiment.fit.sample_weight is not None:
+        return None
+    data = data_of(experiment)
+    return float(told["loss"]["value"]) if data and is_even(data.dataset, data.train, data.validation) else None

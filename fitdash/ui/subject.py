@@ -147,15 +147,22 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
     )
 
 
+def data_of(experiment: Experiment) -> Encoded | None:
+    """The data of an experiment as arrays; None where it is gone."""
+    try:
+        return _data(experiment.to_json(), experiment)
+    except FitdashError:
+        return None
+
+
 def asked_lately(desk: Desk, run: Snapshot) -> tuple[list[Asked], Encoded | None]:
     """The last looks in numbers, in their order, and the data they are about; none where it has no classes."""
     folder = _folder(desk, run)
     epochs = [] if run.is_example or run.experiment is None else looks.epochs_of(folder)[-LATELY:]
     if not epochs or run.experiment is None:
         return [], None
-    try:
-        data = _data(run.experiment.to_json(), run.experiment)
-    except FitdashError:
+    data = data_of(run.experiment)
+    if data is None:
         return [], None
     found = [_asked(_mark(folder, epoch), folder, epoch, data) for epoch in epochs] if data.dataset.classes else []
     return [one for one in found if one is not None], data

@@ -2,9 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fitdash.data.catalogue import dataset_of
 from fitdash.data.dataset import make_dataset
-from fitdash.data.holdout import split_rows
+from fitdash.data.holdout import is_even, split_rows
 from fitdash.errors import DataError
+from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.fit import FitArgs, HoldOut, parts_of
 
 
@@ -69,3 +71,24 @@ def test_stratified_rows_hold_the_same_share_of_every_class_and_of_every_size():
 def test_a_part_without_rows_is_refused():
     with pytest.raises(DataError, match="validation_split must leave rows on both sides, got 0 and 4 rows."):
         split_rows(classes(4), FitArgs(validation_split=0.9), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "even"),
+    [
+        ("iris", "shuffled", True),
+        ("iris", "sorted", False),
+        ("digits", "shuffled", True),
+        ("diabetes", "shuffled", True),
+        ("diabetes", "sorted", False),
+        ("linnerud", "shuffled", True),
+        ("regimes", "shuffled", True),
+    ],
+)
+def test_a_split_of_sorted_rows_is_not_even(name, order, even):
+    dataset = dataset_of(DatasetArgs(name=name, order=order))
+    rows = np.arange(len(dataset))
+    first = int(0.75 * len(rows))
+
+    assert is_even(dataset, rows[:first], rows[first:]) is even
+    assert is_even(dataset, rows, rows[:0])
