@@ -12,6 +12,7 @@ from fitdash.data.encoded import Encoded, effective, encoded, refuse
 from fitdash.data.feed import DEFAULT_BATCH_SIZE
 from fitdash.data.joining import with_validation
 from fitdash.data.weighing import balanced_weights
+from fitdash.engine.arguments import Unasked
 from fitdash.engine.trivial import trivial_answers
 from fitdash.errors import SettingError, StoreError
 from fitdash.model import Model
@@ -232,12 +233,13 @@ def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[s
         if isinstance(callback, callbacks.CSVLogger):
             callback.append = True
     settings = content["settings"]
-    size = arguments["validation_batch_size"] or arguments["batch_size"] or DEFAULT_BATCH_SIZE
+    # Validation goes on in the batches that it began with, whatever became of batch_size.
+    began = Unasked(arguments["batch_size"] or DEFAULT_BATCH_SIZE)
     return {
         "initial_epoch": content["epoch"],
         "epochs": settings["epochs"],
         "batch_size": settings["batch_size"],
-        "validation_batch_size": size,
+        "validation_batch_size": arguments["validation_batch_size"] or began,
     }
 
 

@@ -41,6 +41,10 @@ class Problems:
             raise kind("\n".join(str(error) for error in self.found))
 
 
+class Unasked(int):
+    """A size of batches that nobody asked for, though a number is given: several of them may be given in one."""
+
+
 def positive(name: str, value: Any) -> int | None:
     """A whole number from 1; None stays None.
 

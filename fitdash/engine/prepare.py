@@ -99,7 +99,8 @@ def prepared(given: Given, feed: Any, target: Target, forward: Forward) -> Prepa
     if given.x is None and steps is None and training.steps is None:
         steps = 1
     passes = Passes(training, steps)
-    window = None if held_out is None else Window(held_out, validation_steps, is_free=validation_size is None)
+    is_free = validation_size is None or isinstance(given.validation_batch_size, arguments.Unasked)
+    window = None if held_out is None else Window(held_out, validation_steps, is_free=is_free)
     if epochs > initial_epoch:
         check(passes.refuse_empty)
     if window is not None:
