@@ -12,6 +12,9 @@ FEWEST_SAMPLES = 5
 FEWEST_EPOCHS = 5
 """Before that a model has not had the time to learn its classes."""
 
+RARE = 0.7
+"""A class with fewer than so large a part of the average samples may be lost for its rarity."""
+
 BALANCE = Change(text="Set class_weight to balanced.", settings={"fit.class_weight": "balanced"})
 STRATIFY = Change(
     text="Hold out a stratified part.",
@@ -66,6 +69,7 @@ def neglected(
     if len(answered) == 1:
         text = f"Every sample is predicted as {classes[answered[0]]} since epoch {first}."
     is_unknown = not trained[missing].any()
+    is_rare = trained[missing].mean() < RARE * trained.mean()
     if is_unknown:
         text = f"None of the training rows is {names}: all of them are held out."
     is_sure = bool(count >= 3 and samples >= 10 and (is_over or last.epoch >= 2 * FEWEST_EPOCHS))
@@ -79,6 +83,6 @@ def neglected(
             weight="wrong",
             name=f"Never predicts the {kind} {names}",
             text=text,
-            change=STRATIFY if is_unknown else MORE if is_weighted else BALANCE,
+            change=STRATIFY if is_unknown else BALANCE if is_rare and not is_weighted else MORE,
         )
     ]

@@ -33,10 +33,13 @@ def test_where_one_class_is_the_answer_to_all_it_is_named():
     assert told.text == "Every sample is predicted as cat since epoch 6."
 
 
-def test_what_is_balanced_already_gets_another_proposal():
-    (told,) = found(asked([50, 32, 0]), is_weighted=True)
+@pytest.mark.parametrize(
+    ("trained", "is_weighted"), [((90, 80, 20), True), ((60, 65, 63), False)], ids=["weighted", "not rare"]
+)
+def test_what_is_balanced_already_gets_another_proposal(trained, is_weighted):
+    (told,) = found(asked([50, 32, 0]), trained=trained, is_weighted=is_weighted)
 
-    assert told.change.settings == {}
+    assert told.change.text == "Try more epochs, or a larger network."
 
 
 def test_a_class_that_was_never_trained_on_asks_for_another_split():
