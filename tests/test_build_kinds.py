@@ -175,3 +175,28 @@ def test_a_clipped_gradient_moves_the_weights_less(clip):
         return sum(np.abs(a - b).sum() for a, b in zip(before, built.model.get_weights(), strict=True))
 
     assert moved(**{clip: 1e-4}) < 0.01 * moved()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "settings"),
+    [
+        ("adam", {"learning_rate": 0.1}),
+        ("adam", {"weight_decay": 0.5}),
+        ("sgd", {"momentum": 0.9}),
+        ("sgd", {"momentum": 0.9, "nesterov": True}),
+        ("rmsprop", {"rho": 0.1}),
+        ("rmsprop", {"momentum": 0.5}),
+        ("adadelta", {"rho": 0.1}),
+        ("adam", {"beta_1": 0.1}),
+        ("nadam", {"beta_2": 0.1}),
+    ],
+)
+def test_every_setting_of_an_optimizer_changes_what_is_learned(optimizer, settings):
+    *_, last = settings
+    without = {name: value for name, value in settings.items() if name != last}
+
+    (_, plain), (_, changed) = (
+        trained(recipe(compile=CompileArgs(optimizer=optimizer, **given), epochs=3)) for given in (without, settings)
+    )
+
+    assert changed["loss"] != plain["loss"]
