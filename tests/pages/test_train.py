@@ -19,12 +19,18 @@ def downloads(page):
     return [button.label for button in page.get("download_button") if "history" in button.label]
 
 
+def menus(page):
+    """Labels of what opens."""
+    return [menu.proto.popover.label for menu in page.get("popover")]
+
+
 def test_before_the_first_run_a_finished_example_is_drawn_and_marked(open_page):
     page = open_page()
 
     assert "Example: a finished run on digits" in texts(page)
     assert charts(page) == ["loss", "accuracy"]
     assert downloads(page) == []
+    assert "Download" not in menus(page)
 
 
 def test_fit_trains_what_the_form_says_and_the_page_shows_it(open_page):
@@ -52,7 +58,7 @@ def test_the_downloads_are_the_history_number_for_number(open_page):
     table = pd.read_csv(io.StringIO(history_csv(desk().store, run.uid)))
 
     assert downloads(page) == ["Download history (CSV)", "Download history (JSON)"]
-    assert "Download" in [menu.proto.popover.label for menu in page.get("popover")]
+    assert "Download" in menus(page)
     assert table["epoch"].tolist() == [1, 2, 3]
     assert table["loss"].tolist() == [row.logs["loss"] for row in desk().store.epochs(run.uid)]
     assert history_json(desk().store, run.uid) == history_of(desk().store, run.uid).to_json()
