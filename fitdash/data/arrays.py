@@ -26,6 +26,9 @@ class ArraySource:
             a short one last, "given" is as given.
         target: Device and floating-point type of the batches.
 
+    Attributes:
+        copies: Whether inputs are copied that would be views of the arrays, since a module may write into them.
+
     Source: R keras `fit`, shuffle; "batch" as Keras up to 2.2 had it.
     """
 
@@ -34,6 +37,7 @@ class ArraySource:
     def __init__(self, x: Any, y: Any, weight: Any, *, batch_size: int, order: Order, target: Target) -> None:
         self.x, self.y, self.weight = x, y, weight
         self.batch_size, self.order, self.target = batch_size, order, target
+        self.copies = True
         self.structure = (x, y, weight)
         self.parts: list[Rows] = leaves_of(self.structure)
         self.inputs = len(leaves_of(x))
@@ -85,7 +89,7 @@ class ArraySource:
     def _piece(self, start: int, stop: int) -> list[torch.Tensor]:
         """Rows as they lie; inputs as copies, since a module may write into them and the arrays are the caller's."""
         pieces = [part.slice(start, stop).to(self.target.device) for part in self.parts]
-        for i, part in enumerate(self.parts[: self.inputs]):
+        for i, part in enumerate(self.parts[: self.inputs] if self.copies else ()):
             if isinstance(part, TensorRows) and part.shares(pieces[i]):
                 pieces[i] = pieces[i].clone()
         return pieces

@@ -150,7 +150,7 @@ class Window:
     def __init__(self, source: Source, steps: int | None = None, *, is_free: bool = False) -> None:
         self.source, self.asked, self.is_free = source, steps, is_free
         self.at_once = 1
-        self._wide: Source | None = None
+        self._wide: Any = None
         known = source.steps
         self.known = steps if known is None else known if steps is None else min(steps, known)
         self._rest: Iterator[Batch] | None = None
@@ -175,11 +175,12 @@ class Window:
         if self.source.steps == 0 or (self._is_fresh and first is None):
             raise DataError("The data is empty: it gave no batch.")
 
-    def widen(self, at_once: int) -> None:
+    def widen(self, at_once: int, *, copies: bool = True) -> None:
         """Give so many batches in one from now on; the source must be arrays, and have all that are asked for."""
         source: Any = self.source
         rows = source.rows if self.asked is None else min(source.rows, self.asked * source.batch_size)
-        self._wide = source.narrow(0, rows, batch_size=source.batch_size * at_once, order="given")
+        wide = self._wide = source.narrow(0, rows, batch_size=source.batch_size * at_once, order="given")
+        wide.copies = copies
         self.at_once = at_once
 
     def narrow(self) -> None:
@@ -189,7 +190,7 @@ class Window:
     @property
     def calls(self) -> int | None:
         """How many batches an evaluation gives."""
-        return self.known if self._wide is None else self._wide.steps
+        return self.known if self._wide is None else int(self._wide.steps)
 
     def epoch(self) -> Iterator[Batch]:
         """The batches of one evaluation; warns once of fewer than asked for, and once of none."""

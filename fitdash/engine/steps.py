@@ -84,6 +84,8 @@ class Step:
         self.casting: Callable[[], Any] = contextlib.nullcontext
         if precision == "bfloat16":
             self.casting = lambda: torch.autocast(target_of(module).device.type, torch.bfloat16)
+        self.tried: Any = None
+        """What `wide` found out about the module, for as long as it stays as it is."""
         self.example: Any = None
         """Inputs of the first batch as tensors without values, from which `summary` reads shapes."""
         self.update: Callable[[], Any] | None = None

@@ -5,7 +5,7 @@ each row by itself. Whether it does is tried on the first rows, and only modules
 a call. What is found depends on the module and its data, never on the clock, so equal fits cut alike.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn.parameter import is_lazy
@@ -33,30 +33,50 @@ def settle(step: Step, window: Window) -> None:
     rows = source.rows if window.asked is None else min(source.rows, window.asked * source.batch_size)
     if rows < LEAST_GAIN * source.batch_size or (window.asked or 0) > source.steps:
         return
-    try:
-        at_once = _tried(step, source, rows)
-    except Unwatchable:
-        return
-    if at_once > 1:
-        window.widen(at_once)
+    known = step.tried
+    if known is None or known.size != source.batch_size or known.rows > rows or not known.watch.holds_entirely():
+        try:
+            known = step.tried = _tried(step, source, rows)
+        except Unwatchable:
+            return
+    if known is not None and known.at_once > 1:
+        window.widen(known.at_once, copies=known.writes)
 
 
-def _tried(step: Step, source: ArraySource, rows: int) -> int:
-    """How many batches may be one; 1 where it matters.
+class _Tried(NamedTuple):
+    """How batches of `size` rows may be put together, found on the first `rows` rows.
+
+    Attributes:
+        at_once: How many may be one; 1 where it matters.
+        writes: Whether the module writes into its input.
+        watch: Remembers how the module was.
+    """
+
+    size: int
+    rows: int
+    at_once: int
+    writes: bool
+    watch: Watch
+
+
+def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
+    """What a trial shows; None where there may be none.
 
     Raises:
         Unwatchable: the module could tell how often it is called.
     """
     module, size = step.module, source.batch_size
     if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
-        return 1
+        return None
     refuse_modes()
     watch = Watch(module, [], anywhere=True)
     _, leaves_no_trace = watch.judged()
     if not leaves_no_trace:
-        return 1
-    random = torch.get_rng_state()
-    first, largest = _Largest.of(step, _inputs(source, 0, size))
+        return None
+    random, x = torch.get_rng_state(), _inputs(source, 0, size)
+    versions = [part._version for part in leaves_of(x)]
+    first, largest = _Largest.of(step, x)
+    writes = versions != [part._version for part in leaves_of(x)]
     most = min(MOST_ROWS, rows, CHUNK_BYTES * size // max(1, largest))
     at_once = most // size
     if at_once > 1 and watch.holds_entirely():
@@ -66,8 +86,8 @@ def _tried(step: Step, source: ArraySource, rows: int) -> int:
             at_once = 1
     if not torch.equal(random, torch.get_rng_state()):
         torch.set_rng_state(random)
-        return 1
-    return at_once
+        at_once = 1
+    return _Tried(size, at_once * size, at_once, writes, watch)
 
 
 def _large(step: Step, x: Any) -> Any:

@@ -169,6 +169,27 @@ def test_as_many_rows_are_measured_as_were_asked_for() -> None:
     assert window.steps == 5
 
 
+def test_a_module_that_changed_is_tried_again() -> None:
+    module = nn.Sequential(nn.Linear(4, 3), nn.Identity(), nn.Linear(3, 1))
+    model = fd.Model(module).compile(loss="mse")
+    model.evaluate(X, Y, verbose=0)
+
+    module[1] = nn.BatchNorm1d(3, track_running_stats=False)
+
+    small = model.evaluate(X, Y, batch_size=32, verbose=0)
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(small, rel=1e-6)
+
+
+def test_a_module_that_writes_into_its_input_gets_a_copy() -> None:
+    model = fd.Model(nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 1))).compile(loss="mse")
+    x = X.clone()
+
+    model.evaluate(x, Y, verbose=0)
+    model.predict(x)
+
+    assert torch.equal(x, X)
+
+
 @pytest.mark.parametrize("kind", [Module, Counting, Centred])
 def test_evaluating_gives_what_small_batches_give(kind: type[Module]) -> None:
     model = fd.Model(kind()).compile(loss="mse", metrics=["mae"])
