@@ -10,6 +10,9 @@ from fitdash.charts.marks import Mark
 from fitdash.charts.theme import SPOKEN, shown
 from fitdash.charts.thin import Floats
 
+SET = ("learning_rate", "lr")
+"""Logs that are set, not reached: none of their values is the best one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
@@ -84,6 +87,8 @@ def _curves(metric: str, epochs: Floats, x: Floats, history: Mapping[str, Sequen
 
 def best(panel: Panel) -> tuple[int, float] | None:
     """Shown epoch and value of the best result so far, on validation data where there is any; None without one."""
+    if panel.metric in SET:
+        return None
     curve = judged(panel)
     seen = np.flatnonzero(np.isfinite(curve.values))
     if not len(seen):

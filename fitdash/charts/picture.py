@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fitdash.charts.axis import TITLES, Axis
-from fitdash.charts.curves import Curve, Panel, best, higher_is_better, judged
+from fitdash.charts.curves import SET, Curve, Panel, best, higher_is_better, judged
 from fitdash.charts.marks import Mark, marked
 from fitdash.charts.smooth import running_mean
 from fitdash.charts.theme import LINES, QUIET, SPOKEN, Chart, frame, packed, shown
@@ -87,7 +87,7 @@ def _lines(metric: str, curve: Curve, look: Look, pointed: bool) -> list[dict[st
     """The values; where they are smoothed, faint under a line that is."""
     raw = _line(curve, curve.values, look, pointed)
     raw["meta"] |= {"told": SPOKEN[curve.split], "key": KEYS[curve.split].format(metric)}
-    if not look.smoothing:
+    if not look.smoothing or metric in SET:
         return [raw]
     mean = _line(curve, running_mean(curve.values, look.smoothing), look, pointed=False)
     named = {
@@ -202,6 +202,8 @@ def _answer(panel: Panel, axis: Axis, planned: tuple[int, int]) -> list[dict[str
 
 def _best_mark(panel: Panel, look: Look) -> list[dict[str, Any]]:
     """A ring around the best point of the curve that counts."""
+    if panel.metric in SET:
+        return []
     found = best(panel)
     curve = judged(panel)
     mark = {"size": 13 * look.bold, "symbol": "circle-open", "line": {"width": 2 * look.bold}}

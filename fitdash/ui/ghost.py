@@ -12,13 +12,15 @@ MOST_LOOKED_THROUGH = 50
 
 
 def previous_run(desk: Desk, run: Snapshot) -> Snapshot | None:
-    """The run that this session showed before; else the one on the same data that came before it; None without one."""
+    """The run on the same data that this session showed before, else that came before it; None without one."""
     page = state()
     if run.is_example:
         return None
     if page.ghost_of != run.uid:
         page.ghost_of = run.uid
-        if page.ghost is None or page.ghost.uid == run.uid:
+        shown = page.ghost.read(desk.store) if page.ghost else None
+        # Curves of other data cannot be compared.
+        if shown is None or shown.uid == run.uid or shown.name != run.name:
             page.ghost = _before(desk, run)
     found = page.ghost.read(desk.store) if page.ghost else None
     return found if found and found.rows and may_see(desk, found) else None

@@ -18,9 +18,14 @@ def _at(facts: Facts) -> str:
     return f"epoch {int(facts.get('epoch') or 0) + 1}"
 
 
+def _since(facts: Facts) -> str:
+    """The epoch that a new rate began with: one that is set at the end of an epoch counts from the next one."""
+    return _at({"epoch": facts.get("since", facts.get("epoch"))})
+
+
 WORDS: dict[Any, Callable[[Facts], str]] = {
     "data": lambda facts: str(facts.get("text", "")),
-    "learning_rate": lambda facts: f"The learning rate is {number(facts['value'])} since {_at(facts)}.",
+    "learning_rate": lambda facts: f"The learning rate is {number(facts['value'])} since {_since(facts)}.",
     "early_stop": lambda facts: f"EarlyStopping ended it at {_at(facts)}: {facts.get('monitor')} no longer got better.",
     "restored_weights": lambda facts: f"The weights of epoch {int(facts['best_epoch']) + 1}, the best, came back.",
     "resumed": lambda facts: f"It went on from epoch {int(facts['start_epoch']) + 1}.",

@@ -51,6 +51,8 @@ def _rates(run: Snapshot) -> list[Mark]:
 
 def _since(run: Snapshot, facts: Facts) -> int:
     """Epochs that were over when a new rate began to count: its own epoch still had the rate that was logged."""
+    if "since" in facts:
+        return int(facts["since"])
     epoch = int(facts["epoch"])
     logged = next((row.logs.get("learning_rate") for row in run.rows if row.epoch == epoch), None)
     return epoch + (logged is not None and logged == facts.get("was"))

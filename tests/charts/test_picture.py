@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from fitdash.charts.axis import axis_of
-from fitdash.charts.curves import Curve, panels
+from fitdash.charts.curves import Curve, best, panels
 from fitdash.charts.marks import SIGNS, Mark
 from fitdash.charts.picture import Look, curve_chart
 
@@ -71,3 +71,10 @@ def test_places_for_the_legend_stand_before_the_first_epoch():
     (empty,) = panels([], {"loss": []})
 
     assert [trace["name"] for trace in traces(empty).values()] == ["training", "best"]
+
+
+def test_a_rate_that_is_set_has_no_best_value_and_is_not_smoothed():
+    (rate,) = panels([0, 1], {"learning_rate": [0.1, 0.01]})
+
+    assert list(traces(rate, look=Look(smoothing=3))) == ["train"]
+    assert best(rate) is None

@@ -85,6 +85,9 @@ def test_whoever_opens_the_page_later_sees_the_run_before_on_the_same_data(open_
     trained(page)
 
     assert "previous train" in uids(open_page())
+    page.selectbox(key="data.name").set_value("diabetes").run()
+    trained(page)
+    assert "previous train" not in uids(page)
 
 
 def test_the_trivial_answer_is_drawn_as_the_run_told_it(open_page):

@@ -127,7 +127,7 @@ def test_the_example_is_a_whole_run_of_the_experiment_it_shows():
 def test_what_callbacks_did_is_told_in_words():
     told = [
         {"epoch": 0, "kind": "learning_rate", "value": 0.01},
-        {"epoch": 4, "kind": "learning_rate", "value": 3.6e-05},
+        {"epoch": 3, "kind": "learning_rate", "value": 3.6e-05, "since": 4},
         {"epoch": 7, "kind": "early_stop", "monitor": "val_loss"},
         {"epoch": 7, "kind": "of a later version"},
     ]

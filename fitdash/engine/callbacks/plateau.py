@@ -91,7 +91,7 @@ class ReduceLROnPlateau(MonitorCallback):
         set_rates(self.model, after)
         self.cooldown_counter = self.cooldown
         self.wait = 0
-        self.tell("learning_rate", value=after[0], was=before[0])
+        self.tell("learning_rate", value=after[0], was=before[0], since=epoch + 1)
         if self.verbose > 0:
             self.say(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {_listed(after)}.")
 

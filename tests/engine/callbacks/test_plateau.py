@@ -53,7 +53,7 @@ def test_16_13_every_group_is_reduced_by_its_own_rate(drive, losses, stand_in):
     model = drive(ReduceLROnPlateau(factor=0.5, patience=1), losses(1.0, 1.0), model=stand_in(rates=(0.1, 0.01)))
 
     assert rates(model) == [0.05, 0.005]
-    assert model.told == [{"kind": "learning_rate", "value": 0.05, "was": 0.1}]
+    assert model.told == [{"kind": "learning_rate", "value": 0.05, "was": 0.1, "since": 2}]
 
 
 def test_16_13_its_state_starts_anew_with_each_fit(drive, losses):
