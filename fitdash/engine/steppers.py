@@ -38,6 +38,8 @@ ALONE = tuple(
     for name in ("engine.history", "runs.recorder", *(f"engine.callbacks.{name}" for name in ("progress", "nan")))
 )
 """Where callbacks come from that change nothing and run nobody's code."""
+RARE = 30
+"""Batches of a second kind, such as the short last one of each epoch, before it is recorded as well."""
 MOST_KINDS = 8
 """Kinds of batches (their shapes) that are recorded in a fit."""
 MOST_BEGINNINGS = 4
@@ -114,6 +116,7 @@ class Recorded:
         self._draws_ahead, self._is_watched, self._is_alone = draws_ahead, is_watched, is_alone
         self._ground: Ground | None = None
         self._recordings: dict[Any, Recording] = {}
+        self._seen: dict[Any, int] = {}
         self._beginnings = 0
         self._seconds = MOST_SECONDS / 16
         self._is_off = False
@@ -154,10 +157,15 @@ class Recorded:
             return None
         recording = self._recordings.get(kind)
         if recording is None or not recording.holds():
-            if recording is None and len(self._recordings) >= MOST_KINDS:
+            if recording is None and not self._pays(kind):
                 return None
             recording = self._recordings[kind] = Recording(self._ground)
         return recording
+
+    def _pays(self, kind: Any) -> bool:
+        """Whether to record batches of this kind: the first at once, others when they were seen often enough."""
+        seen = self._seen[kind] = self._seen.get(kind, 0) + 1
+        return not self._recordings or (seen > RARE and len(self._recordings) < MOST_KINDS)
 
     def _begin(self) -> None:
         """Look around; the step at hand runs as it is.

@@ -9,3 +9,4 @@ from fitdash.engine import steppers
 def _records_short_fits(monkeypatch):
     """Fits of a few steps are recorded as well."""
     monkeypatch.setattr(steppers, "LEAST_STEPS", 0)
+    monkeypatch.setattr(steppers, "RARE", 0)

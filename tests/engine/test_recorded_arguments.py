@@ -8,6 +8,7 @@ from torch import nn
 import fitdash as fd
 from fitdash import callbacks as cb
 from fitdash.engine import steppers
+from fitdash.engine.recorded import Recording
 from tests.engine.recorded_fits import assert_recorded, assert_same, both
 from tests.engine.recorded_modules import IDS, SERIES, N, X, Y, dropout, mlp, softmax
 
@@ -169,3 +170,15 @@ def test_a_switch_turns_recording_off(monkeypatch):
 
     assert ours.speed == "eager: this torch cannot record"
     assert_same(ours, theirs)
+
+
+def test_a_rare_kind_of_batches_is_recorded_once_it_was_seen_often(monkeypatch):
+    monkeypatch.setattr(steppers, "RARE", 3)
+    noted = []
+    monkeypatch.setattr(steppers, "Recording", lambda ground: noted.append(1) or Recording(ground))
+
+    assert_recorded(mlp, X, Y, batch_size=8, epochs=3)
+    seldom = len(noted)
+    assert_recorded(mlp, X, Y, batch_size=8, epochs=12)
+
+    assert (seldom, len(noted)) == (1, 3)
