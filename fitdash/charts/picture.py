@@ -158,14 +158,16 @@ def _within(panel: Panel, look: Look) -> list[dict[str, Any]]:
 def _ghost(panel: Panel) -> list[dict[str, Any]]:
     """The run before: thin, grey and dashed, one entry for all its lines."""
     found = []
+    low, high = _in_sight(panel)
     for place, curve in enumerate(panel.ghost):
-        x, y = thinned(curve.x, curve.values, MOST_POINTS)
+        near = np.where((curve.values >= low) & (curve.values <= high), curve.values, np.nan)
+        x, y = thinned(curve.x, near, MOST_POINTS)
         dash = "dash" if curve.split == "train" else "dot"
         found.append(
             {
                 "type": "scatter",
                 "uid": f"previous {curve.split}",
-                "name": "previous run",
+                "name": "previous run" if np.isfinite(near).any() else "previous run, far off",
                 "showlegend": place == 0,
                 "legendrank": RANKS["previous"],
                 "mode": "lines",
@@ -177,6 +179,17 @@ def _ghost(panel: Panel) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _in_sight(panel: Panel) -> tuple[float, float]:
+    """Lowest and highest value of the run before that is drawn: one that diverged must not flatten this one."""
+    values = np.concatenate([curve.values for curve in panel.curves])
+    values = values[np.isfinite(values)]
+    if len(values) < 2 * len(panel.curves):
+        return -np.inf, np.inf
+    known = [*values, *([] if panel.answer is None else [panel.answer.value])]
+    room = max(known) - min(known)
+    return min(known) - room, max(known) + room
 
 
 def _answer(panel: Panel, axis: Axis, planned: tuple[int, int]) -> list[dict[str, Any]]:

@@ -78,3 +78,15 @@ def test_a_rate_that_is_set_has_no_best_value_and_is_not_smoothed():
 
     assert list(traces(rate, look=Look(smoothing=3))) == ["train"]
     assert best(rate) is None
+
+
+def test_a_run_before_that_diverged_does_not_flatten_this_one():
+    def ghost(values):
+        (before,) = panels([0, 1, 2], {"loss": values})
+        return traces(replace(LOSS, ghost=before.curves))["previous train"]
+
+    near, far = ghost([1.2, 0.8, 50.0]), ghost([60.0, 70.0, float("nan")])
+
+    assert numbers(near["y"])[:2].tolist() == [np.float32(1.2), np.float32(0.8)]
+    assert np.isnan(numbers(near["y"])[2])
+    assert (near["name"], far["name"]) == ("previous run", "previous run, far off")

@@ -280,6 +280,7 @@ export function cursor({data, parentElement: root, setStateValue}) {
     bar.run = data.run;
     bar.stop();
     page.held = false;
+    if (bar.told !== null) bar.tell(null, 0);                      // else the same number would be no news to the server
   }
   put(page.held ? Math.min(page.at, data.done) : data.done, page.held);
   root.querySelector('.fitdash-cursor').dataset.ready = '1';
