@@ -23,5 +23,8 @@ def test_the_readmes_code_runs(code, tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
-    assert "Trained on 1,437 samples, validated on 360 samples" in done.stdout
-    assert len((tmp_path / "history.csv").read_text().splitlines()) == 21
+    if "history.csv" in code:
+        assert "Trained on 1,437 samples, validated on 360 samples" in done.stdout
+        assert len((tmp_path / "history.csv").read_text().splitlines()) == 21
+    else:
+        assert "compile.learning_rate" in done.stdout
