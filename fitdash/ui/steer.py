@@ -118,7 +118,7 @@ def buttons(desk: Desk, now: Standing) -> None:
         width=WIDTH,
     )
     st.button(
-        "Reset",
+        "Reset weights",
         key="reset",
         icon=":material/restart_alt:",
         disabled=not now.can_again,

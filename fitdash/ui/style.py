@@ -18,6 +18,12 @@ CSS = (
 .st-key-bar { gap: 0.35rem; }
 .st-key-bar .st-key-plan button { min-height: 0; padding: 0.1rem 0.6rem; }
 .st-key-bar button { padding-left: 0.5rem; padding-right: 0.5rem; }
+.st-key-steer > [data-testid="stElementContainer"] { flex-basis: 6.1rem !important; }
+.st-key-steer > .st-key-reset[data-testid="stElementContainer"] { flex-basis: 8.4rem !important; }
+.st-key-steer button { width: 100% !important; }
+.st-key-bar .st-key-seed { flex-basis: 5.2rem !important; }
+.st-key-bar .st-key-start_from { flex-basis: 8.7rem !important; }
+.st-key-bar .st-key-pace { flex-basis: 9.2rem !important; }
 .st-key-plan { min-height: 3.6rem; }
 .st-key-arguments summary p { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .st-key-arguments pre { white-space: pre-wrap; }
@@ -48,8 +54,7 @@ CSS = (
 }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] > :has(.st-key-bar) { position: static; }
-  .st-key-steer > * { width: calc(50% - 0.5rem) !important; }
-  .st-key-steer button { width: 100% !important; }
+  .st-key-steer > [data-testid="stElementContainer"] { flex-basis: calc(50% - 0.5rem) !important; }
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
 }
 LIVE</style>
@@ -64,7 +69,6 @@ PROJECTOR = """
 <style>
 html { font-size: 21px !important; }
 .st-key-log, .st-key-downloads, .st-key-arguments { display: none; }
-.st-key-steer button { padding: 0 0.15rem !important; }
 .fitdash-values { font-size: 1.05rem; }
 </style>
 """

@@ -152,7 +152,7 @@ def test_reset_shows_the_run_that_it_began(context, server):
     page.keyboard.press("s")
     expect_state(page, "stopped")
 
-    page.get_by_role("button", name="Reset", exact=True).click()
+    page.get_by_role("button", name="Reset weights", exact=True).click()
 
     expect_state(page, "running")
     page.keyboard.press("s")
