@@ -78,7 +78,12 @@ def build(experiment: Experiment, *, uploads: Path | None = None, files: Path | 
 
 
 def job(
-    experiment: Experiment, *, origin: str | None = None, epoch: int | None = None, uploads: Path | None = None
+    experiment: Experiment,
+    *,
+    origin: str | None = None,
+    epoch: int | None = None,
+    uploads: Path | None = None,
+    looks_often: bool = True,
 ) -> Callable[[Recorder, Control], None]:
     """What a `Runner` runs: builds the experiment and trains it.
 
@@ -89,13 +94,14 @@ def job(
         epoch: So many epochs of `origin` are taken as done, one of `epochs_kept`; callbacks that are the same go on
             too. None: how `origin` ended.
         uploads: The folder where uploads are kept; None is fitdash's own.
+        looks_often: What the model has learned is kept again and again; else only after the last epoch.
 
     Raises:
         SettingError: the experiment has problems, or the weights of `origin` are no longer here.
     """
     refuse(experiment)
     start = None if origin is None else origin_of(origin, epoch)
-    return partial(_train, experiment, start, uploads)
+    return partial(_train, experiment, start, uploads, looks_often=looks_often)
 
 
 def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Path | None = None) -> Job:
@@ -190,7 +196,13 @@ def _fit_arguments(experiment: Experiment, data: Encoded, files: Path) -> dict[s
 
 
 def _train(
-    experiment: Experiment, start: Start | None, uploads: Path | None, recorder: Recorder, control: Control
+    experiment: Experiment,
+    start: Start | None,
+    uploads: Path | None,
+    recorder: Recorder,
+    control: Control,
+    *,
+    looks_often: bool = True,
 ) -> None:
     """Build, train, and keep where it ended."""
     files = files_of(recorder.uid)
@@ -213,7 +225,14 @@ def _train(
     opening = _Opening(built.data, experiment.compile, start)
     fair = FairTraining(recorder.uid, recorder.put, control, built.data.trained_on)
     steering = Steering(control, again=again, show=recorder.show)
-    built.model.watchers = [recorder, opening, saving, _looking(built.data, recorder), fair, steering]
+    built.model.watchers = [
+        recorder,
+        opening,
+        saving,
+        _looking(built.data, recorder, often=looks_often),
+        fair,
+        steering,
+    ]
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
     with warnings_to(console):
@@ -221,10 +240,10 @@ def _train(
     keep(recorder.uid, Start(content=saving.end, experiment=experiment))
 
 
-def _looking(data: Encoded, recorder: Recorder) -> callbacks.Callback:
+def _looking(data: Encoded, recorder: Recorder, *, often: bool) -> callbacks.Callback:
     """What asks the model for answers now and then."""
     rows, x = data.looked_at(MOST_LOOKED_AT)
-    return Looking(recorder.uid, recorder.put, x=x, rows=rows, task=data.facts.task)
+    return Looking(recorder.uid, recorder.put, x=x, rows=rows, task=data.facts.task, often=often)
 
 
 def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,12 @@ from fitdash.spec.experiment import Experiment
 
 
 def order_of(
-    experiment: Experiment, *, origin: str | None = None, epoch: int | None = None, uploads: Path | None = None
+    experiment: Experiment,
+    *,
+    origin: str | None = None,
+    epoch: int | None = None,
+    uploads: Path | None = None,
+    looks_often: bool = True,
 ) -> dict[str, Any]:
     """The order to train an experiment; arguments as `build.job`."""
     return {
@@ -20,6 +25,7 @@ def order_of(
         "origin": origin,
         "epoch": epoch,
         "uploads": None if uploads is None else str(uploads),
+        "looks_often": looks_often,
     }
 
 
@@ -40,7 +46,8 @@ def job_of(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
     uploads = None if order["uploads"] is None else Path(order["uploads"])
     if "resume" not in order:
         experiment = Experiment.from_dict(order["experiment"])
-        return job(experiment, origin=order["origin"], epoch=order["epoch"], uploads=uploads)
+        often = bool(order.get("looks_often", True))
+        return job(experiment, origin=order["origin"], epoch=order["epoch"], uploads=uploads, looks_often=often)
     with Store() as store:
         record = store.run(order["resume"])
         if record is None:

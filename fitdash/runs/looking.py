@@ -38,6 +38,7 @@ class Looking(Callback):
         x: Inputs of the rows that it asks about, as `fit` takes them.
         rows: Index of each of them in the data, (n,).
         task: Whether the answers are classes or numbers.
+        often: Whether it looks before the last epoch, too.
         clock: Seconds that only grow.
     """
 
@@ -49,6 +50,7 @@ class Looking(Callback):
         x: Any,
         rows: Array,
         task: Literal["classification", "regression"],
+        often: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
@@ -57,7 +59,7 @@ class Looking(Callback):
         self._x, self._rows, self._task = x, np.asarray(rows, np.int32), task
         self._clock = clock
         self._window: Any = None
-        self._next = -math.inf
+        self._next = -math.inf if often else math.inf
         self._cost = math.inf
         self._missed: int | None = None
         self._has_failed = False

@@ -216,7 +216,9 @@ class Coordinator:
         experiment = self.recipe.space.apply(self.recipe.experiment, live.asked.values)
         end: Changed | None = None
         try:
-            self._place.train(order_of(experiment), live.uid, lambda event: self._take(live, event), live.control)
+            # Of thousands of trials, looks at every epoch would fill the disk.
+            order = order_of(experiment, looks_often=False)
+            self._place.train(order, live.uid, lambda event: self._take(live, event), live.control)
         except KeyboardInterrupt:
             live.control.stop(INTERRUPTED)
             self._ended(live, Changed(uid=live.uid, state=INTERRUPTED))

@@ -7,7 +7,7 @@ import pytest
 
 import fitdash
 from fitdash.errors import SettingError, StoreError
-from fitdash.runs import sweeps
+from fitdash.runs import looks, sweeps
 from fitdash.runs.store import Store
 from fitdash.sweeps.places import Here, place_of
 from fitdash.sweeps.results import Sweep
@@ -127,3 +127,11 @@ def test_a_sweep_that_cannot_start_is_left_as_failed():
 
 def test_no_worker_means_this_process():
     assert isinstance(place_of(0), Here)
+
+
+def test_trials_keep_what_they_have_learned_at_their_end_alone(home):
+    found = fitdash.sweep(EXPERIMENT, SPACE, trials=2, workers=0, pruner="none")
+
+    kept = [looks.epochs_of(looks.folder_of(home, trial.run)) for trial in found.trials()]
+
+    assert kept == [[2], [2]]
