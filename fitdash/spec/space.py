@@ -147,7 +147,7 @@ def varying(experiment: Experiment) -> dict[str, Setting]:
 def without_effect(space: Space, experiment: Experiment, facts: Facts | None = None) -> dict[str, str]:
     """Why varying a setting changes nothing, by address, where no other varied setting gives it an effect."""
     found = None
-    for varied in _corners(space, experiment):
+    for varied in corners(space, experiment):
         inert = {a: reason for a, reason in inert_in(varied, facts).items() if a in space.dimensions}
         found = inert if found is None else {a: reason for a, reason in found.items() if a in inert}
     return found or {}
@@ -231,14 +231,14 @@ def _relations(space: Space, experiment: Experiment, facts: Facts | None) -> lis
     """What varied values break beyond their own bounds, such as initial_epoch below epochs; each said once."""
     known = {problem.text for problem in problems_in(experiment, facts)}
     found: dict[str, Problem] = {}
-    for varied in _corners(space, experiment):
+    for varied in corners(space, experiment):
         for problem in problems_in(varied, facts):
             if problem.text not in known:
                 found.setdefault(problem.where, problem)
     return list(found.values())
 
 
-def _corners(space: Space, experiment: Experiment) -> Iterator[Experiment]:
+def corners(space: Space, experiment: Experiment) -> Iterator[Experiment]:
     """The experiment with each extreme of each setting alone, and with all their first and all their last ones."""
     ends = {a: one.values if isinstance(one, Choices) else (one.low, one.high) for a, one in space.dimensions.items()}
     yield experiment

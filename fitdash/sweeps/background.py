@@ -10,8 +10,10 @@ from typing import Any
 from fitdash.errors import StoreError
 from fitdash.runs import sweeps
 from fitdash.runs.sweeps import SweepRecord
-from fitdash.runs.workers import cores
+from fitdash.runs.workers import Workers, cores
 from fitdash.runs.writer import Writer
+from fitdash.spec.server import ServerArgs
+from fitdash.spec.space import corners
 from fitdash.sweeps.coordinator import Coordinator
 from fitdash.sweeps.recipe import Budget, Recipe
 from fitdash.sweeps.run import begin, carry_out, go_on
@@ -24,13 +26,16 @@ class Sweeper:
 
     Args:
         writer: Keeps what happens.
-        most: Trials that train at once; None: one for each core but one.
+        most: Trials that train at once, of all sweeps together; None: one for each core but one.
+        settings: What is in force on this server; None: no bounds.
     """
 
-    def __init__(self, writer: Writer, most: int | None = None) -> None:
+    def __init__(self, writer: Writer, most: int | None = None, settings: ServerArgs | None = None) -> None:
         self.writer = writer
         # Never in this process: torch has one random generator, and a run may train here.
         self.most = most or max(1, cores() - 1)
+        self._settings = settings
+        self._workers = Workers(self.most, note_trouble=writer.note_trouble)
         self._lock = threading.Lock()
         self._threads: dict[str, threading.Thread] = {}
         self._coordinators: dict[str, Coordinator] = {}
@@ -41,9 +46,11 @@ class Sweeper:
         """Search from now on; gives the sweep.
 
         Raises:
-            StoreError: the record cannot be written, or this process ends.
+            SettingError: one of the trials would go beyond the bounds of this server.
+            StoreError: the record cannot be written, the disk is used up, or this process ends.
         """
         self._refuse_when_closed()
+        self._refuse_beyond_bounds(recipe, owner)
         return self._carry_out(begin(self.writer.store, recipe, budget, name=name, writer=self.writer, owner=owner))
 
     def go_on(self, uid: str, *, trials: int | None = None, seconds: float | None = None) -> SweepRecord:
@@ -86,10 +93,20 @@ class Sweeper:
         end = time.monotonic() + timeout
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
+        self._workers.close(max(0.1, end - time.monotonic()))
 
     def _refuse_when_closed(self) -> None:
         if self._is_closed:
             raise StoreError("A server must be on to search, got a sweep while it ends.")
+
+    def _refuse_beyond_bounds(self, recipe: Recipe, owner: str | None) -> None:
+        """Look at the extremes of what is searched: the largest network, the most rows."""
+        if self._settings is None:
+            return
+        from fitdash.limits import check
+
+        for varied in corners(recipe.space, recipe.experiment):
+            check(self.writer.store, varied, self._settings, owner=owner)
 
     def _carry_out(self, record: SweepRecord) -> SweepRecord:
         with self._lock:
@@ -103,7 +120,7 @@ class Sweeper:
     def _search(self, record: SweepRecord) -> None:
         try:
             with suppress(Exception):  # kept with the sweep, whose page tells it
-                carry_out(record, self.writer, workers=self.most, started=self._note(record.uid))
+                carry_out(record, self.writer, place=self._workers, started=self._note(record.uid))
         finally:
             with self._lock:
                 self._coordinators.pop(record.uid, None)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from fitdash.errors import StoreError
+from fitdash.errors import SettingError, StoreError
 from fitdash.runs import sweeps
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
+from fitdash.spec.server import ServerArgs
 from fitdash.sweeps.background import Sweeper
 from fitdash.sweeps.recipe import Budget, recipe_of
 
@@ -60,3 +61,24 @@ def test_a_server_that_ends_stops_its_sweeps_and_begins_no_other(sweeper, store)
     with pytest.raises(StoreError, match="must be on to search"):
         sweeper.begin(grid(), Budget())
     assert len(sweeps.all_sweeps(store)) == 1
+
+
+def test_a_trial_beyond_the_bounds_of_the_server_is_refused_before_anything_begins(writer, store):
+    bounded = Sweeper(writer, 1, ServerArgs(parameters=1000))
+    wide = recipe_of(IRIS, {"network.width": [4, 4096]}, sampler="grid", pruner="none")
+
+    with pytest.raises(SettingError, match="at most 1,000 parameters"):
+        bounded.begin(wide, Budget())
+
+    assert sweeps.all_sweeps(store) == []
+    bounded.shutdown(10)
+
+
+def test_sweeps_share_the_processes_of_the_server(sweeper, store):
+    first, second = (sweeper.begin(grid(), Budget(), name=name) for name in ("a", "b"))
+
+    assert sweeper.join(first.uid, SECONDS)
+    assert sweeper.join(second.uid, SECONDS)
+
+    assert {one.state for one in sweeps.all_sweeps(store)} == {"finished"}
+    assert len(store.runs(states=("finished",))) == 4

@@ -30,7 +30,7 @@ PRUNER_HELP = (
 def sweeper() -> Sweeper:
     """One for this server."""
     made = desk()
-    return Sweeper(made.writer, made.settings.runs_at_once)
+    return Sweeper(made.writer, made.settings.runs_at_once, made.settings)
 
 
 @st.fragment(key="search")
