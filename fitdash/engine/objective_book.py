@@ -121,13 +121,19 @@ class Book:
         return loss
 
     def prepare(self, target: Any, prediction: Any) -> None:
-        """Make room for the sums, once; `add` does it on the first batch."""
+        """Make room for the sums, once; `add` does it on the first batch.
+
+        Raises:
+            DataError: an output that is trained or measured is no tensor.
+            SettingError: no output has a loss.
+        """
         outputs, predictions = self._bind(prediction), outputs_of(prediction)
         trained = [i for i, output in enumerate(outputs) if output.loss is not None]
         if not trained:
             raise SettingError("loss must be given to compile: no output has one.")
         alone = len(trained) == 1
         used = [(output, said) for output, said in zip(outputs, predictions, strict=True) if output.is_used]
+        _refuse_other_than_tensors(used)
         self._parts = [Part(output, whole(said), alone) for output, said in used]
         self._total = zeros((), predictions[trained[0]])
         self._plain = len(outputs) == 1
@@ -251,6 +257,12 @@ def whole(prediction: Tensor) -> Tensor:
 
 def _device_of(prediction: Any) -> torch.device:
     return next(part.device for part in outputs_of(prediction) if isinstance(part, Tensor))
+
+
+def _refuse_other_than_tensors(used: list[tuple[Output, Any]]) -> None:
+    others = [f"{type(said).__name__} for {output.name}" for output, said in used if not isinstance(said, Tensor)]
+    if others:
+        raise DataError(f"forward must give a tensor, or a list or dict of tensors, got {', '.join(others)}.")
 
 
 def _warn_of_flat_accuracy(output: Output, prediction: Tensor) -> None:

@@ -4,6 +4,7 @@ import pytest
 from torch import nn
 
 from fitdash.engine.objective import Objective
+from fitdash.errors import DataError
 from tests.engine.objectives import AIM_A, AIM_B, BY_A, BY_B, NAMES, ONE, A, B, added, entropy, squared, two
 
 
@@ -182,6 +183,18 @@ def test_13_7_loss_comes_first_then_losses_metrics_and_weighted_metrics():
 )
 def test_23_6_names_are_known_before_training_as_far_as_they_can_be(settings, names):
     assert Objective(**settings).names == names
+
+
+@pytest.mark.parametrize("given", [None, A.numpy(), [A, (A, A)]], ids=["nothing", "NumPy", "nested"])
+def test_13_1_outputs_that_are_no_tensors_are_refused_with_their_kind(given):
+    with pytest.raises(DataError, match="forward must give a tensor, .* got (NoneType|ndarray|tuple) for out"):
+        Objective(loss="mse").new_book().add(ONE, given, None, 4)
+
+
+def test_13_3_an_output_that_is_not_trained_may_be_anything():
+    loss = Objective(loss=["mse", None]).new_book().add([A], [A, (A, None)], None, 4)
+
+    assert float(loss) == 0.0
 
 
 def test_20_1_a_single_loss_is_all_there_is():
