@@ -226,7 +226,7 @@ class Model(Predictions, SingleBatches, ModuleMethods):
             validation_freq=validation_freq,
             callbacks=callbacks,
         )
-        fit = prepared(given, self._feed, self._target, self._step.forward)
+        fit = prepared(given, self._feed, self._target, self._step)
         return self._run(fit, given)
 
     def _run(self, fit: Prepared, given: Given) -> History:

@@ -27,12 +27,14 @@ class Loss(Protocol):
         link: "sigmoid" or "softmax": what makes probabilities of its predictions; None: they are that already.
         classes_second: Whether predictions with more than two axes have their classes in the second.
         depends_on_batches: Whether it matters how rows are cut into batches.
+        by_position: Whether its values lie where the target's do, so that the target tells which weights fit.
     """
 
     name: str
     link: str | None
     classes_second: bool
     depends_on_batches: bool
+    by_position: bool
 
     def begin(self, prediction: Tensor) -> None:
         """Made ready for predictions like this one."""
@@ -49,6 +51,7 @@ class NamedLoss:
 
     link: str | None = None
     classes_second = False
+    by_position = True
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -82,6 +85,7 @@ class Crossentropy:
     link: str | None = None
     classes_second = False
     depends_on_batches = False
+    by_position = True
 
     def __init__(self) -> None:
         self._by_kind = {kind: NamedLoss(name) for kind, name in BY_KIND.items()}
@@ -101,6 +105,7 @@ class CallableLoss:
     link: str | None = None
     classes_second = False
     depends_on_batches = True
+    by_position = False
 
     def __init__(self, function: Callable[[Tensor, Tensor], Any]) -> None:
         self.name = named(function)

@@ -66,6 +66,7 @@ class TorchLoss:
     Attributes:
         link: "sigmoid" or "softmax" where predictions are logits, else None.
         classes_second: Whether a prediction with more than two axes has its classes in the second, as torch wants it.
+        by_position: Whether its values lie where the target's do, as far as is known.
         depends_on_batches: Whether each batch divides by something of its own, or nothing is known of it.
     """
 
@@ -73,6 +74,7 @@ class TorchLoss:
         self.name = named(given)
         self.kind = kind_of(given)
         self.link = LINKS.get(self.kind)
+        self.by_position = bool(self.kind)
         self.classes_second = self.kind in ("CrossEntropyLoss", "NLLLoss")
         self._call: Callable[[Tensor, Tensor], Tensor] = given
         self._module = given if isinstance(given, nn.Module) else None

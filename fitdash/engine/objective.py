@@ -17,6 +17,7 @@ from fitdash.engine.objective_outputs import (
     per_output,
     unique,
 )
+from fitdash.engine.objective_weights import refuse_misfits
 from fitdash.errors import DataError, SettingError
 
 Tensor = torch.Tensor
@@ -90,6 +91,15 @@ class Objective:
     def links(self) -> list[str | None]:
         """Per output, what makes probabilities of its predictions: "sigmoid", "softmax", or None: they are that."""
         return [output.loss.link if output.loss else None for output in self.outputs or self._guessed()]
+
+    def refuse_misfits(self, y: Any, weight: Any, prefix: str = "") -> None:
+        """Refuse weights that cannot fit their targets, as far as their shapes tell.
+
+        Raises:
+            DataError: naming both shapes.
+        """
+        losses = [resolve_loss(given) for given in leaves(self._loss)]
+        refuse_misfits(y, weight, losses, temporal=self._mode == "temporal", prefix=prefix)
 
     def new_book(self) -> Book:
         """Sums of one's own, for training or for evaluation."""

@@ -13,7 +13,7 @@ from fitdash.data.weights import ClassWeights
 from fitdash.engine import arguments
 from fitdash.engine.callbacks.list import make_callbacks
 from fitdash.engine.loop import Validation
-from fitdash.engine.steps import Forward
+from fitdash.engine.steps import Step
 from fitdash.errors import DataError, SettingError
 
 
@@ -54,14 +54,14 @@ class Prepared:
     params: dict[str, Any]
 
 
-def prepared(given: Given, feed: Any, target: Target, forward: Forward) -> Prepared:
+def prepared(given: Given, feed: Any, target: Target, step: Step) -> Prepared:
     """Check all arguments of `fit`, split the data and choose its adapters.
 
     Args:
         given: As the caller gave them.
         feed: What `x=None` trains from, or None.
         target: Device and floating-point type of the batches.
-        forward: Calls the module; knows which inputs it needs.
+        step: Knows which inputs the module needs and what is measured.
 
     Raises:
         SettingError, DataError, TypeError: everything that is wrong, in one error.
@@ -87,9 +87,9 @@ def prepared(given: Given, feed: Any, target: Target, forward: Forward) -> Prepa
     validating = check(
         _validation_source, given, source, split or 0.0, target, validation_size or batch_size, batch_size, order
     )
-    for name, arrays in (("x", source), ("validation x", validating and validating[1])):
-        if isinstance(arrays, ArraySource):
-            check(forward.refuse_missing, arrays.x, name)
+    check(_fitting, source, step, "")
+    if given.validation_data is not None and validating is not None:
+        check(_fitting, validating[1], step, "validation ")
     problems.refuse()
     assert source is not None
     assert due is not None
@@ -192,6 +192,13 @@ def weights_by_class(given: Any, y: Any) -> ClassWeights | None:
             f"class_weight works with one output, got {outputs} targets. Give sample_weight for each output instead."
         )
     return ClassWeights(given)
+
+
+def _fitting(source: Source | None, step: Step, prefix: str) -> None:
+    """Refuse arrays that lack an input, or whose weights cannot fit their targets."""
+    if isinstance(source, ArraySource):
+        step.forward.refuse_missing(source.x, f"{prefix}x")
+        step.objective.refuse_misfits(source.y, source.weight, prefix)
 
 
 def _training_source(given: Given, feed: Any, target: Target, batch_size: int | None, order: Order) -> Source:

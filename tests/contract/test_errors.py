@@ -164,6 +164,39 @@ def test_24_wrong_values_are_value_errors_that_name_the_argument_and_what_came(a
     assert all((a == b).all() for a, b in zip(before, parameters(model), strict=True))
 
 
+TEMPORAL = np.ones((10, 3, 2), "float32"), np.ones((10, 3, 1), "float32")
+
+
+@pytest.mark.parametrize(
+    ("data", "weight", "mode", "shapes"),
+    [
+        ((X, Y), (10, 7), None, r"\(10,\), got \(10, 7\)"),
+        ((X, Y[:, 0]), (10, 7), None, r"\(10,\), got \(10, 7\)"),
+        (TEMPORAL, (10, 4), None, r"\(10,\) or \(10, 3\), got \(10, 4\)"),
+        (TEMPORAL, (10,), "temporal", r"\(n, t\) with sample_weight_mode='temporal', got \(10,\)"),
+    ],
+)
+def test_24_and_5_8_weights_that_fit_no_target_are_refused_before_anything_runs(data, weight, mode, shapes):
+    model, noter, wrong = linear(sample_weight_mode=mode), Noter(), np.ones(weight, "float32")
+    x, y = data
+
+    with pytest.raises(ValueError, match=f"^sample_weight must have the shape {shapes}"):
+        model.fit(x, y, sample_weight=wrong, validation_split=0.2, callbacks=noter, verbose=0)
+    with pytest.raises(ValueError, match=f"^validation sample_weight must have the shape {shapes}"):
+        model.fit(x, y, validation_data=(x, y, wrong), callbacks=noter, verbose=0)
+
+    assert noter.seen == []
+
+
+def test_5_7_a_function_may_look_at_steps_that_the_target_does_not_have():
+    model = fd.Model(nn.Linear(2, 1)).compile("sgd", lambda y, said: ((y[:, None] - said) ** 2).mean(-1))
+
+    weighted = model.test_on_batch(TEMPORAL[0], Y[:10], np.zeros((10, 3), "float32"))
+    model.fit(TEMPORAL[0], Y[:10], sample_weight=np.ones((10, 3), "float32"), epochs=1, verbose=0)
+
+    assert weighted == 0.0
+
+
 def test_24_a_missing_target_is_named():
     model = fd.Model(Pair(as_dict=True)).compile("sgd", loss="mse")
 
