@@ -32,9 +32,10 @@ LOUD = re.compile(r"traceback|error|exception|warning", re.IGNORECASE)
 
 
 class Server:
-    """A dashboard with a store of its own, and what it printed."""
+    """A dashboard with a store of its own, and what it printed; what is given goes to its environment."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
+        self.environment = environment
         self.home = folder / "home"
         self.log = folder / "server.log"
         self.folder = folder
@@ -44,7 +45,7 @@ class Server:
         """Serve on a free port, or again on the same one."""
         self.log.write_text("")
         command = [sys.executable, "-m", "streamlit", "run", str(APP), f"--server.port={port}"]
-        environment = os.environ | {"FITDASH_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
+        environment = os.environ | {"FITDASH_HOME": str(self.home), "PYTHONUNBUFFERED": "1"} | self.environment
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=self.folder, preexec_fn=_die_too
@@ -136,19 +137,31 @@ def _without(remedy, required):
 
 
 @pytest.fixture
-def context(browser):
-    """A visitor, whose pages raise nothing and ask nothing of other machines."""
+def visitors(browser):
+    """Makes visitors, whose pages raise nothing and ask nothing of other machines."""
     from playwright.sync_api import expect
 
     expect.set_options(timeout=MILLISECONDS)
-    made = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
-    made.set_default_timeout(MILLISECONDS)
-    troubles = []
-    made.on("weberror", lambda error: troubles.append(str(error.error)))
-    made.on("request", lambda request: troubles.append(request.url) if _leaves(request.url) else None)
+    contexts, troubles = [], []
+
+    def made():
+        context = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+        context.set_default_timeout(MILLISECONDS)
+        context.on("weberror", lambda error: troubles.append(str(error.error)))
+        context.on("request", lambda request: troubles.append(request.url) if _leaves(request.url) else None)
+        contexts.append(context)
+        return context
+
     yield made
-    made.close()
+    for context in contexts:
+        context.close()
     assert not troubles
+
+
+@pytest.fixture
+def context(visitors):
+    """One visitor."""
+    return visitors()
 
 
 def _leaves(url):

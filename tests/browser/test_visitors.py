@@ -1,0 +1,72 @@
+"""Several people on one server, each with a browser of their own."""
+
+import pytest
+from playwright.sync_api import expect
+
+from fitdash.runs.store import Store
+from tests.browser.conftest import Server, wait_for
+from tests.browser.test_journey import button, expect_state, fit, open_page
+
+pytestmark = pytest.mark.browser
+
+LONG = "?data.name=iris&fit.epochs=4000&pace=20%20epochs%20per%20second"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    made = Server(tmp_path_factory.mktemp("server"), FITDASH_SHARED="true", FITDASH_RUNS_AT_ONCE="2")
+    yield made
+    made.stop()
+    assert not made.complaints, made.log.read_text()
+
+
+def states(server):
+    with Store(server.home / "runs.db") as store:
+        return {line.uid: line.state for line in store.lines()}
+
+
+def test_visitors_train_at_once_and_see_their_own_runs_until_one_is_shared(server, visitors):
+    mine, other = visitors(), visitors()
+    page, theirs = open_page(mine, server, LONG), open_page(other, server, LONG)
+    first, second = fit(page), fit(theirs)
+    expect_state(page, "running")
+    expect_state(theirs, "running")
+    assert states(server) == {first: "running", second: "running"}
+
+    look = open_page(other, server, f"?run={first}")
+    expect(look.get_by_text(f"There is no run {first} here.")).to_be_visible()
+
+    page.get_by_text("Share by link").click()
+    expect(page.get_by_role("switch", name="Share by link")).to_be_checked()
+    with Store(server.home / "runs.db") as store:
+        wait_for(lambda: store.run(first).shared)
+    look.goto(f"{server.url}/?run={first}")
+    expect(look.get_by_text("shared by its link")).to_be_visible()
+    expect(button(look, "Stop run")).to_be_disabled()
+
+    page.reload()
+    expect(button(page, "Stop run")).to_be_enabled()
+    button(page, "Stop run").click()
+    button(theirs, "Stop run").click()
+    expect_state(page, "stopped")
+    expect_state(theirs, "stopped")
+    expect_state(look, "stopped")
+
+
+def test_a_page_that_was_offline_catches_up(server, context):
+    page = open_page(context, server, LONG)
+    uid = fit(page)
+    expect_state(page, "running")
+    context.set_offline(True)
+    with Store(server.home / "runs.db") as store:
+        before = len(store.epochs(uid))
+        wait_for(lambda: len(store.epochs(uid)) > before + 100)
+    context.set_offline(False)
+
+    wait_for(lambda: _shown(page) > before + 100)
+    button(page, "Stop run").click()
+    expect_state(page, "stopped")
+
+
+def _shown(page):
+    return int(page.locator(".st-key-chart-loss .fitdash-chart").get_attribute("data-rev") or 0)
