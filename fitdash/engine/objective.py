@@ -101,6 +101,10 @@ class Objective:
         losses = [resolve_loss(given) for given in leaves(self._loss)]
         refuse_misfits(y, weight, losses, temporal=self._mode == "temporal", prefix=prefix)
 
+    def trains(self, name: str) -> bool:
+        """Whether an output has a loss, as far as `compile` told by name."""
+        return not isinstance(self._loss, Mapping) or self._loss.get(name) is not None
+
     def new_book(self) -> Book:
         """Sums of one's own, for training or for evaluation."""
         return Book(self.bind)

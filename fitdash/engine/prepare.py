@@ -90,6 +90,7 @@ def prepared(given: Given, feed: Any, target: Target, step: Step) -> Prepared:
     check(_fitting, source, step, "")
     if given.validation_data is not None and validating is not None:
         check(_fitting, validating[1], step, "validation ")
+        check(_with_the_same_targets, validating[0], validating[1], step)
     problems.refuse()
     assert source is not None
     assert due is not None
@@ -199,6 +200,20 @@ def _fitting(source: Source | None, step: Step, prefix: str) -> None:
     if isinstance(source, ArraySource):
         step.forward.refuse_missing(source.x, f"{prefix}x")
         step.objective.refuse_misfits(source.y, source.weight, prefix)
+
+
+def _with_the_same_targets(training: Source, held_out: Source | None, step: Step) -> None:
+    """Refuse validation data that lacks a trained target: else an epoch would be over before that is seen."""
+    if not (isinstance(training, ArraySource) and isinstance(held_out, ArraySource)):
+        return
+    trained, given = training.y, held_out.y
+    if isinstance(trained, dict) and isinstance(given, dict):
+        missing = [str(name) for name in trained if name not in given and step.objective.trains(name)]
+        if missing:
+            raise DataError(f"validation y must have the targets that are trained, got none for {', '.join(missing)}.")
+    count = len(given) if isinstance(given, list) else 1
+    if isinstance(trained, list) and not isinstance(given, dict) and len(trained) != count:
+        raise DataError(f"validation y must have as many targets as y, {len(trained)}, got {count}.")
 
 
 def _training_source(given: Given, feed: Any, target: Target, batch_size: int | None, order: Order) -> Source:

@@ -206,6 +206,28 @@ def test_24_a_missing_target_is_named():
         model.fit(X, {"p": Y, "q": Y, "r": Y}, verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("y", "held_out", "words"),
+    [({"p": Y, "q": Y}, {"p": Y}, "none for q"), ([Y, Y], [Y], "2, got 1")],
+)
+def test_24_a_target_that_validation_data_alone_lacks_is_told_before_anything_trains(y, held_out, words):
+    model = fd.Model(Pair(as_dict=isinstance(y, dict))).compile("sgd", loss="mse")
+    before = parameters(model)
+
+    with pytest.raises(ValueError, match=words):
+        model.fit(X, y, validation_data=(X, held_out), verbose=0)
+
+    assert all(np.array_equal(one, other) for one, other in zip(before, parameters(model), strict=True))
+
+
+def test_13_3_a_target_without_loss_may_be_left_out_of_validation_data():
+    model = fd.Model(Pair(as_dict=True)).compile("sgd", loss={"p": "mse", "q": None})
+
+    history = model.fit(X, {"p": Y, "q": Y}, epochs=1, validation_data=(X, {"p": Y}), verbose=0)
+
+    assert "val_loss" in history.history
+
+
 def test_24_a_missing_input_is_named():
     with pytest.raises(ValueError, match="missing: b"):
         fd.Model(Inputs()).compile("sgd", loss="mse").fit({"a": X}, Y, verbose=0)
