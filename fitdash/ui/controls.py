@@ -178,7 +178,11 @@ def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
     low, high = setting.arg.soft or (0.0, 1.0)
     beside = f"{key}.slider"
     value = st.session_state.get(key, setting.default)
-    st.session_state[beside] = float(min(max(value if value is not None else low, low), high))
+    shown = float(min(max(value if value is not None else low, low), high))
+    # Until the browser has heard of it, it tells of the old place once more with whatever else is moved.
+    known = st.session_state.get(beside, shown)
+    st.session_state[f"{beside}.echo"] = None if known == shown else known
+    st.session_state[beside] = shown
     st.slider(
         f"{label_of(key)} slider",
         float(low),
@@ -187,35 +191,37 @@ def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
         key=beside,
         label_visibility="collapsed",
         disabled=common["disabled"],
-        on_change=_take,
+        on_change=_drag,
         args=[key, beside, common],
     )
+
+
+def _drag(key: str, beside: str, common: dict[str, Any]) -> None:
+    """Give the field what the slider says, unless that is what it said before the field was moved."""
+    if st.session_state[beside] != st.session_state.get(f"{beside}.echo"):
+        _take(key, st.session_state[beside], common)
 
 
 def _handy(setting: Setting, key: str, common: dict[str, Any]) -> None:
-    """Values that are set with one click."""
+    """Values that are set with one click: buttons, which have no state that could come too late."""
     if not setting.arg.handy:
         return
-    beside = f"{key}.handy"
-    value = st.session_state.get(key, setting.default)
-    st.session_state[beside] = value if value in setting.arg.handy else None
-    st.pills(
-        f"{label_of(key)} at once",
-        setting.arg.handy,
-        format_func=number,
-        key=beside,
-        label_visibility="collapsed",
-        disabled=common["disabled"],
-        on_change=_take,
-        args=[key, beside, common],
-    )
+    with st.container(horizontal=True, gap="xxsmall", key=f"{key}.handy"):
+        for value in setting.arg.handy:
+            st.button(
+                number(value),
+                key=f"{key}.handy.{value}",
+                type="secondary" if st.session_state.get(key, setting.default) == value else "tertiary",
+                disabled=common["disabled"],
+                help=f"{label_of(key)} {number(value)}",
+                on_click=_take,
+                args=[key, value, common],
+            )
 
 
-def _take(key: str, beside: str, common: dict[str, Any]) -> None:
-    """Give the field what stands beside it, and tell those who wait for it."""
-    if st.session_state[beside] is None:
-        return
-    st.session_state[key] = st.session_state[beside]
+def _take(key: str, value: Any, common: dict[str, Any]) -> None:
+    """Give the field this value, and tell those who wait for it."""
+    st.session_state[key] = value
     if "on_change" in common:
         common["on_change"](*common["args"])
 

@@ -36,7 +36,7 @@ CSS = (
 [class*="st-key-at-"] [data-testid="stCaptionContainer"] { margin-bottom: 0; }
 [class*="st-key-at-"] [data-testid="stCaptionContainer"] p { font-size: 0.8rem; line-height: 1.3; margin: 0; }
 [class*="st-key-at-"] [data-testid="stCaptionContainer"]:has(strong) { opacity: 1; }
-[class*="st-key-"][class*="handy"] button { min-height: 0; padding: 0 0.45rem; }
+[class*="st-key-"][class*="handy"] button { min-height: 0; padding: 0 0.45rem; border-radius: 1rem; }
 [class*="st-key-"][class*="handy"] button p { font-size: 0.78rem; }
 [class*="st-key-vary"] p { font-size: 0.78rem; }
 .st-key-above-form { justify-content: space-between; }

@@ -173,7 +173,7 @@ def test_a_short_form_leaves_out_what_is_rare_and_at_its_default(open_page):
 def test_one_click_sets_a_handy_value(open_page):
     page = open_page()
 
-    by_key(page, "fit.epochs.handy").set_value(100).run()
+    page.button(key="fit.epochs.handy.100").click().run()
 
     assert by_key(page, "fit.epochs").value == 100
     assert page.query_params["fit.epochs"] == "100"
@@ -187,6 +187,20 @@ def test_a_slider_and_its_field_say_the_same(open_page):
 
     assert by_key(page, "fit.validation_split").value == 0.4
     assert page.query_params["fit.validation_split"] == "0.4"
+
+
+def test_a_slider_that_did_not_hear_of_the_field_yet_does_not_set_it_back(open_page):
+    page = open_page()
+    by_key(page, "fit.validation_split").set_value(0.3).run()
+
+    page.slider(key="fit.validation_split.slider").set_value(0.0)  # what the browser still shows
+    by_key(page, "fit.epochs").set_value(7).run()
+
+    assert by_key(page, "fit.validation_split").value == 0.3
+    assert page.slider(key="fit.validation_split.slider").value == 0.3
+    page.run()
+    page.slider(key="fit.validation_split.slider").set_value(0.0).run()
+    assert by_key(page, "fit.validation_split").value == 0.0
 
 
 @pytest.mark.parametrize(("text", "never"), [("2", False), ("2, 3", True), ("2 5", False)])
