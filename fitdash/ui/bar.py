@@ -58,17 +58,25 @@ def draft(desk: Desk, code_place: Any) -> None:
 
 
 def _fit(desk: Desk, form: Draft, now: Standing) -> None:
-    asked = st.button(
+    st.button(
         "Fit",
         key="fit",
         type="primary",
         icon=":material/play_arrow:",
         disabled=bool(form.problems),
-        help=f"{_what_it_does(form, now)} Key: F.",
+        help=_what_it_does(form, now),
+        on_click=_ask,
         width=WIDTH,
     )
-    if asked and not form.problems:
-        _start(desk, form.variants)
+    if state().fit_is_wanted:
+        state().fit_is_wanted = False
+        if not form.problems:
+            _start(desk, form.variants)
+
+
+def _ask() -> None:
+    """Noted at once and heeded when the form is drawn: a drawing that something else interrupts loses no click."""
+    state().fit_is_wanted = True
 
 
 def _choices(desk: Desk) -> None:

@@ -25,6 +25,7 @@ class PageState:
         wrong: Addresses at which the form had a problem.
         unknown: A run that a link asked for and the store does not have, or not for this visitor.
         complaint: Why what was last asked of a run was not done.
+        fit_is_wanted: Fit was pressed, and the form has not been drawn since.
         filling: Values that wait for the form's widgets, by key.
         ghost: The run that was shown before this one, or else came before it.
         ghost_of: Uid of the run that it was looked for.
@@ -41,6 +42,7 @@ class PageState:
     wrong: set[str] = field(default_factory=set)
     unknown: str | None = None
     complaint: str | None = None
+    fit_is_wanted: bool = False
     filling: dict[str, Any] = field(default_factory=dict)
     ghost: Watch | None = None
     ghost_of: str | None = None

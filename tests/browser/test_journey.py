@@ -140,6 +140,7 @@ def test_a_reload_and_a_second_tab_see_and_steer_the_same_run(context, server):
         expect(button(tab, "Resume")).to_be_enabled()
 
     with Store(server.home / "runs.db") as store:
+        wait_for(lambda: store.run(uid).state == "paused")
         done, bar = len(store.epochs(uid)), height(page)
         button(other, "Step").click()
         other.get_by_role("menuitem", name="one epoch").click()
