@@ -1,7 +1,7 @@
 """From an experiment to a compiled model and the arguments of its `fit`; and the job that a `Runner` trains with."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,18 +59,24 @@ class Built:
     fit_arguments: dict[str, Any]
 
 
-def build(experiment: Experiment, *, uploads: Path | None = None, files: Path | None = None) -> Built:
+def build(
+    experiment: Experiment, *, uploads: Path | None = None, files: Path | None = None, data: Encoded | None = None
+) -> Built:
     """Load the data, seed everything, make and compile the network.
 
     Args:
         experiment: What is to run.
         uploads: The folder where uploads are kept; None is fitdash's own.
         files: The folder that callbacks write their files to; None is the current one.
+        data: Of an experiment that differs in no more than numbers and has this seed, loaded before.
 
     Raises:
         SettingError, DataError: it cannot run; all that is wrong with the settings, one per line.
     """
-    data = encoded(experiment, uploads or home() / "uploads")
+    if data is None:
+        data = encoded(experiment, uploads or home() / "uploads")
+    else:
+        data = replace(data, fit=effective(experiment.fit, data.facts))
     set_random_seed(experiment.seed)
     model = Model(make(experiment.network, data.shape, data.output.activation))
     model.compile(**compile_arguments(effective(experiment.compile, data.facts), data.facts))
@@ -195,7 +201,24 @@ def _fit_arguments(experiment: Experiment, data: Encoded, files: Path) -> dict[s
     }
 
 
-def _train(
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ready:
+    """A run whose `model.fit(**arguments)` trains it, told to the record and steered.
+
+    Attributes:
+        data: The arrays, and how they were made.
+        saving: Knows how training ended.
+        console: Where it prints.
+    """
+
+    model: Model
+    data: Encoded
+    arguments: dict[str, Any]
+    saving: Saving
+    console: Any
+
+
+def ready(
     experiment: Experiment,
     start: Start | None,
     uploads: Path | None,
@@ -203,10 +226,15 @@ def _train(
     control: Control,
     *,
     looks_often: bool = True,
-) -> None:
-    """Build, train, and keep where it ended."""
+    data: Encoded | None = None,
+) -> Ready:
+    """Build what a run needs; `data` as `build` takes it.
+
+    Raises:
+        SettingError, DataError: it cannot run.
+    """
     files = files_of(recorder.uid)
-    built = build(experiment, uploads=uploads, files=files)
+    built = build(experiment, uploads=uploads, files=files, data=data)
     files.mkdir(parents=True, exist_ok=True)
     (files / "columns.json").write_text(built.data.columns.to_json(), encoding="utf-8")
     (files / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
@@ -235,9 +263,23 @@ def _train(
     ]
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
-    with warnings_to(console):
-        built.model.fit(**arguments)
-    keep(recorder.uid, Start(content=saving.end, experiment=experiment))
+    return Ready(model=built.model, data=built.data, arguments=arguments, saving=saving, console=console)
+
+
+def _train(
+    experiment: Experiment,
+    start: Start | None,
+    uploads: Path | None,
+    recorder: Recorder,
+    control: Control,
+    *,
+    looks_often: bool = True,
+) -> None:
+    """Build, train, and keep where it ended."""
+    made = ready(experiment, start, uploads, recorder, control, looks_often=looks_often)
+    with warnings_to(made.console):
+        made.model.fit(**made.arguments)
+    keep(recorder.uid, Start(content=made.saving.end, experiment=experiment))
 
 
 def _looking(data: Encoded, recorder: Recorder, *, often: bool) -> callbacks.Callback:

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 @click.option("--sampler", help="tpe, random, grid, quasi-random or cma-es.")
 @click.option("--pruner", help="median, hyperband or none.")
 @click.option("--workers", help="So many processes, 0 for this one, or the address of a Ray cluster.")
+@click.option("--alone", is_flag=True, help="Train each trial by itself, also where several in one program are faster.")
 @click.option("--new", "is_new", is_flag=True, help="Begin anew although the same search is in the record.")
 @click.option("--json", "is_json", is_flag=True, help="Print a line of JSON for each trial that ends, then the best.")
-def sweep(file: Path, is_new: bool, is_json: bool, workers: str | None, **given: Any) -> None:
+def sweep(file: Path, alone: bool, is_new: bool, is_json: bool, workers: str | None, **given: Any) -> None:
     """Search the space that FILE describes.
 
     \b
@@ -58,12 +59,14 @@ def sweep(file: Path, is_new: bool, is_json: bool, workers: str | None, **given:
         chosen = _workers(workers) if workers is not None else arguments.pop("workers", None)
         budget = {name: arguments.pop(name, None) for name in ("trials", "seconds")}
         name = arguments.pop("name", file.stem)
+        how = {"workers": chosen, "together": bool(arguments.pop("together", True)) and not alone}
         recipe = recipe_of(experiment, arguments.pop("space"), **arguments)
-        _carry_out(recipe, budget_of(**budget, recipe=recipe), name, chosen, is_new=is_new, is_json=is_json)
+        _carry_out(recipe, budget_of(**budget, recipe=recipe), name, how, is_new=is_new, is_json=is_json)
 
 
-def _carry_out(recipe: "Recipe", budget: Any, name: str, workers: Any, *, is_new: bool, is_json: bool) -> None:
+def _carry_out(recipe: "Recipe", budget: Any, name: str, how: dict[str, Any], *, is_new: bool, is_json: bool) -> None:
     from fitdash.runs.writer import Writer
+    from fitdash.sweeps.grouping import together_in
     from fitdash.sweeps.results import Sweep
     from fitdash.sweeps.run import begin, carry_out, go_on
 
@@ -83,8 +86,10 @@ def _carry_out(recipe: "Recipe", budget: Any, name: str, workers: Any, *, is_new
                 record = go_on(store, known.uid, writer=writer, trials=limits["trials"], seconds=limits["seconds"])
             if not is_json:
                 click.echo(f"{'Searching' if known is None else 'Going on with'} {record.name} ({record.uid}).")
+                if how["together"] and (count := together_in(recipe)) > 1:
+                    click.echo(f"Up to {count} trials train together in one program; --alone trains each by itself.")
             with _terminable():
-                carry_out(record, writer, workers=workers, listener=_teller(recipe, is_json=is_json))
+                carry_out(record, writer, listener=_teller(recipe, is_json=is_json), **how)
         except KeyboardInterrupt:
             is_cut = True
         finally:

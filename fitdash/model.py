@@ -5,6 +5,7 @@ written once, where it is done: rows and weights in `data`, losses and metrics i
 """
 
 import warnings
+from collections.abc import Callable
 from typing import Any, TextIO
 
 import torch
@@ -55,6 +56,7 @@ class Model(Predictions, SingleBatches, ModuleMethods):
         self.console: TextIO | None = None
         self.training: loop.Fit | None = None
         self._feed = feed
+        self._train: Callable[[loop.Fit], None] = loop.train  # several fits at once are trained otherwise
         self._objective: Objective | None = None
         self._callbacks: CallbackList | None = None
         self._forward = Step(module, Objective(), lambda: None)
@@ -255,7 +257,7 @@ class Model(Predictions, SingleBatches, ModuleMethods):
         )
         try:
             with few_threads(), torch.enable_grad(), channels_last(self.module, self.optimizer):
-                loop.train(run)
+                self._train(run)
         except BaseException as error:
             for viewer in viewers:
                 viewer.failed(error)

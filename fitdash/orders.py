@@ -1,6 +1,7 @@
 """What a worker process is to train, as plain values, and the job that comes of it there."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ def order_to_resume(uid: str, *, uploads: Path | None = None) -> dict[str, Any]:
     return {"resume": uid, "uploads": None if uploads is None else str(uploads)}
 
 
+def order_together(runs: Mapping[str, Experiment], *, uploads: Path | None = None) -> dict[str, Any]:
+    """The order to train several experiments in one program, by the uid of their run; they differ in numbers alone."""
+    return {
+        "together": [{"uid": uid, "experiment": experiment.to_dict()} for uid, experiment in runs.items()],
+        "uploads": None if uploads is None else str(uploads),
+    }
+
+
 def job_of(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
     """The job that an order asks for.
 
@@ -44,6 +53,10 @@ def job_of(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
     from fitdash.build import job, resumed
 
     uploads = None if order["uploads"] is None else Path(order["uploads"])
+    if "together" in order:
+        from fitdash.together import group_job
+
+        return partial(group_job, order["together"], uploads)
     if "resume" not in order:
         experiment = Experiment.from_dict(order["experiment"])
         often = bool(order.get("looks_often", True))

@@ -22,6 +22,7 @@ FLOORS = [
         "starts",
         "orders",
         "sweeps",
+        "together",
         "begin",
         "limits",
         "sweep",

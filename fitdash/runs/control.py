@@ -27,11 +27,13 @@ class Control:
         stopped_by: "stop_run" where a person stops it, "interrupted" where its process ends; None while it may go on.
         epoch: Index of the epoch that trains, None before the first.
         is_standing: Training stands still because of a pause.
+        stopped_ones: Of several runs that train together, why each was stopped that was, by uid.
         fair: The training rows are to be measured after each epoch as validation rows are; it changes no number.
     """
 
     def __init__(self, pace: Pace = "full") -> None:
         self.stopped_by: str | None = None
+        self.stopped_ones: dict[str, str] = {}
         self.epoch: int | None = None
         self.is_standing = False
         self._changed = threading.Condition()
@@ -48,6 +50,11 @@ class Control:
         """End training after the current batch, also while it is paused or waits for its pace."""
         with self._noting("stop", kind=kind):
             self.stopped_by = self.stopped_by or kind
+
+    def stop_one(self, uid: str, kind: str = "stop_run") -> None:
+        """End one of several runs that train together, after its epoch."""
+        with self._noting("stop_one", uid=uid, kind=kind):
+            self.stopped_ones.setdefault(uid, kind)
 
     def pause(self) -> None:
         """Stand still after the current batch."""
@@ -134,7 +141,7 @@ class Control:
             self.pace = settings["pace"]
         elif do == "set_fair":
             self.fair = settings["fair"]
-        elif do in ("stop", "pause", "resume", "step", "change"):
+        elif do in ("stop", "stop_one", "pause", "resume", "step", "change"):
             getattr(self, do)(**settings)
 
     # for the training thread ------------------------------------------------------------------------------------------
@@ -204,6 +211,8 @@ class Control:
             yield "pause", {}
         for setting, value in self._wanted:
             yield "change", {setting: value}
+        for uid, kind in self.stopped_ones.items():
+            yield "stop_one", {"uid": uid, "kind": kind}
         if self.stopped_by:
             yield "stop", {"kind": self.stopped_by}
 

@@ -1,6 +1,6 @@
 """Trials on a Ray cluster: each run is an actor there, and what happens to it comes back as the lines of a worker.
 
-The record stays here. Weights of such runs are not kept: training one again alone gives them.
+The record stays here. Files of such runs, their weights among them, are not kept: training one again alone gives them.
 """
 
 import queue
@@ -10,7 +10,7 @@ from typing import Any
 from fitdash.errors import SettingError
 from fitdash.runs.control import Control
 from fitdash.runs.endings import Ended, failure
-from fitdash.runs.events import Changed, Event, Taken
+from fitdash.runs.events import Changed, Event, Looked, Taken
 from fitdash.runs.lines import event_of, from_line, to_line
 from fitdash.runs.recorder import Recorder
 
@@ -53,7 +53,7 @@ class Post:
         self._control.take(wish)
 
     def _put(self, event: Event) -> None:
-        if not isinstance(event, Taken):
+        if not isinstance(event, (Taken, Looked)):
             self._lines.put(to_line(event))
 
 

@@ -3,18 +3,22 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fitdash.errors import SettingError, StoreError
-from fitdash.orders import order_of
+from fitdash.orders import order_of, order_together
 from fitdash.runs import sweeps
 from fitdash.runs.control import Control
 from fitdash.runs.endings import failure
-from fitdash.runs.events import Changed, Created, EpochEnded, Event, Judged
+from fitdash.runs.events import ENDED, Changed, Created, EpochEnded, Event, Judged
+from fitdash.runs.one_of import OneOf
 from fitdash.runs.runner import FLUSH_SECONDS, new_uid
 from fitdash.runs.sweeps import SweepRecord
 from fitdash.runs.writer import Writer
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.together import groups_in, shared_part
+from fitdash.sweeps.grouping import ahead_of
 from fitdash.sweeps.places import Place
 from fitdash.sweeps.recipe import Budget, Recipe
 from fitdash.sweeps.study import Asked, Seen, Study
@@ -52,6 +56,7 @@ class Coordinator:
         writer: Keeps what happens.
         place: Where trials train.
         listener: Told of every trial that begins and ends, and after each of its epochs.
+        together: Trials that differ in numbers alone may train in one program, where that is faster.
         clock: Seconds that only grow.
     """
 
@@ -62,6 +67,7 @@ class Coordinator:
         place: Place,
         *,
         listener: Callable[[Trial], None] | None = None,
+        together: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.uid, self.name, self.owner = record.uid, record.name, record.owner
@@ -71,13 +77,17 @@ class Coordinator:
         self._listener = listener or _nobody
         self._changed = threading.Condition(threading.RLock())
         self._live: dict[str, _Live] = {}
+        self._planned: list[list[_Live]] = []
+        self._busy = 0
         self._again: list[tuple[int, Mapping[str, Any], int]] = []
         self._next = 0
+        self._free: list[int] = []
         self._began, self._spent, self._looked = clock(), record.seconds, clock()
         self._stopped = False
         self._failures: int | None = 0
         self._error: str | None = None
         self._study = self._rebuilt()
+        self._ahead = ahead_of(self.recipe) if together else 1
 
     def run(self) -> str:
         """Search until the budget is used, somebody stops it, or nothing is left; gives the state it ended in.
@@ -144,7 +154,9 @@ class Coordinator:
         """The search as the record has it; what did not end is to be trained again."""
         store = self._writer.store
         seen = [seen_of(store, run, self.recipe) for run in included(store, self.recipe)]
-        for run in sweeps.newest_of_each(store.runs(sweep=self.uid)):
+        runs = sweeps.newest_of_each(store.runs(sweep=self.uid))
+        known = {run.trial for run in runs}
+        for run in runs:
             one = seen_of(store, run, self.recipe)
             self._next = max(self._next, run.trial + 1)
             if run.state == INTERRUPTED:
@@ -153,6 +165,8 @@ class Coordinator:
             seen.append(one)
             if one.ended != "failed":
                 self._failures = None
+        # Those that were asked for ahead, and never began.
+        self._free = [number for number in range(self._next) if number not in known]
         return Study(self.recipe, seen)
 
     def _search(self) -> None:
@@ -161,16 +175,16 @@ class Coordinator:
                 self._look(at_once=True)
                 if self._is_over() and not self._live:
                     return
-                live = self._begun() if self._has_room() else None
-                if live is None and not self._live:
+                group = self._begun() if self._has_room() else []
+                if not group and not self._live:
                     return
-                if live is None:
+                if not group:
                     self._changed.wait(LOOK_SECONDS)
                     continue
             if self._place.most == 1:
-                self._train(live)
+                self._train(group)
             else:
-                threading.Thread(target=self._train, args=[live], name=f"fitdash-{live.uid}", daemon=True).start()
+                threading.Thread(target=self._train, args=[group], name=f"fitdash-{group[0].uid}", daemon=True).start()
 
     def _join(self) -> None:
         """Wait for what trains in other threads."""
@@ -178,29 +192,61 @@ class Coordinator:
             self._changed.wait_for(lambda: not self._live)
 
     def _has_room(self) -> bool:
-        return len(self._live) < self._place.most and not self._is_over()
+        return self._busy < self._place.most and not self._is_over()
 
-    def _begun(self) -> _Live | None:
-        """The next trial, told to the record; None where there is none to begin now."""
+    def _begun(self) -> list[_Live]:
+        """The next trials that train as one, told to the record; none where there are none to begin now."""
+        if not self._planned:
+            self._plan()
+        if not self._planned:
+            return []
+        group = self._planned.pop(0)
+        self._busy += 1
+        if len(group) > 1:
+            control = Control()
+            for live in group:
+                live.control = OneOf(control, live.uid)
+        for live in group:
+            self._tell_begin(live)
+        return group
+
+    def _plan(self) -> None:
+        """Ask for what comes next, and put together what trains as one."""
+        asked: list[_Live] = []
+        while len(asked) < self._ahead and (live := self._asked()) is not None:
+            asked.append(live)
+        if self._ahead == 1:
+            self._planned = [[live] for live in asked]
+            return
+        shared = [shared_part(self._experiment(live)) for live in asked]
+        groups = groups_in(shared, places=self._place.most)
+        self._planned = [[asked[place] for place in group] for group in groups]
+
+    def _asked(self) -> _Live | None:
+        """The next trial: one that did not end, or a new one; None where there is none."""
         if self._again:
             number, values, attempt = self._again.pop(0)
-            live = _Live(number=number, asked=self._study.again(values), attempt=attempt)
+            return _Live(number=number, asked=self._study.again(values), attempt=attempt)
+        if self.budget.trials is not None and self._next - len(self._free) >= self.budget.trials:
+            return None
+        number = self._free[0] if self._free else self._next
+        asked = self._study.ask(number)
+        if asked is None:
+            return None
+        if self._free:
+            self._free.pop(0)
         else:
-            if self.budget.trials is not None and self._next >= self.budget.trials:
-                return None
-            asked = self._study.ask()
-            if asked is None:
-                return None
-            live = _Live(number=self._next, asked=asked)
             self._next += 1
+        return _Live(number=number, asked=asked)
+
+    def _tell_begin(self, live: _Live) -> None:
         self._live[live.uid] = live
         live.began = self._clock()
-        experiment = self.recipe.space.apply(self.recipe.experiment, live.asked.values)
         self._writer.put(
             Created(
                 uid=live.uid,
                 name=f"{self.name} {live.number + 1}",
-                experiment=experiment.to_dict(),
+                experiment=self._experiment(live).to_dict(),
                 writer=self._writer.uid,
                 owner=self.owner,
                 sweep=self.uid,
@@ -209,26 +255,39 @@ class Coordinator:
         )
         self._writer.put(Changed(uid=live.uid, state="running"))
         self._listener(self._told(live, "running"))
-        return live
 
-    def _train(self, live: _Live) -> None:
-        """Have a trial trained, in the calling thread."""
-        experiment = self.recipe.space.apply(self.recipe.experiment, live.asked.values)
+    def _experiment(self, live: _Live) -> Experiment:
+        return self.recipe.space.apply(self.recipe.experiment, live.asked.values)
+
+    def _train(self, group: list[_Live]) -> None:
+        """Have trials trained as one, in the calling thread; those of several end by themselves."""
+        first, many = group[0], len(group) > 1
         end: Changed | None = None
         try:
             # Of thousands of trials, looks at every epoch would fill the disk.
-            order = order_of(experiment, looks_often=False)
-            self._place.train(order, live.uid, lambda event: self._take(live, event), live.control)
+            order = order_of(self._experiment(first), looks_often=False)
+            if many:
+                order = order_together({live.uid: self._experiment(live) for live in group})
+            control = first.control.group if isinstance(first.control, OneOf) else first.control
+            self._place.train(order, first.uid, self._take, control)
         except KeyboardInterrupt:
-            live.control.stop(INTERRUPTED)
-            self._ended(live, Changed(uid=live.uid, state=INTERRUPTED))
+            end = Changed(uid=first.uid, state=INTERRUPTED)
             raise
         except BaseException as error:
-            end = failure(live.uid, error)
-        self._ended(live, end)
+            end = failure(first.uid, error)
+        finally:
+            with self._changed:
+                self._busy -= 1
+                for live in group:
+                    if live.uid in self._live:
+                        self._ended(live, end and replace(end, uid=live.uid))
 
-    def _take(self, live: _Live, event: Event) -> None:
+    def _take(self, event: Event) -> None:
         """Something happened to a trial."""
+        live = self._live[event.uid]
+        if isinstance(event, Changed) and event.state in ENDED:
+            self._ended(live, event)
+            return
         self._writer.put(event)
         if not isinstance(event, EpochEnded):
             return
@@ -251,7 +310,8 @@ class Coordinator:
         with self._changed:
             why = live.control.stopped_by
             if end is None:
-                end = Changed(uid=live.uid, state=_STATES.get(why or "", "stopped") if why else "finished")
+                ended_as = INTERRUPTED if why == INTERRUPTED else "stopped"
+                end = Changed(uid=live.uid, state=ended_as if why else "finished")
             if end.state == "stopped" and why == PRUNED:
                 self._writer.put(Judged(uid=live.uid, verdict=PRUNED))
             self._writer.put(end)
@@ -316,9 +376,6 @@ class Coordinator:
             seconds=self._clock() - live.began,
             error=error,
         )
-
-
-_STATES = {INTERRUPTED: INTERRUPTED}
 
 
 def _nobody(trial: Trial) -> None:

@@ -218,7 +218,10 @@ def config_of(text: str) -> tuple[Experiment, dict[str, Any]]:
     return Experiment.from_dict(given), plain
 
 
-SWEEP_ARGUMENTS = ("name", "trials", "seconds", "objective", "mode", "which", "sampler", "pruner", "seed", "workers")
+SWEEP_ARGUMENTS = (
+    *("name", "trials", "seconds", "objective", "mode", "which"),
+    *("sampler", "pruner", "seed", "workers", "together"),
+)
 
 
 def with_included(recipe: Recipe, uids: tuple[str, ...]) -> Recipe:

@@ -53,7 +53,6 @@ class Study:
     def __init__(self, recipe: Recipe, seen: Sequence[Seen] = ()) -> None:
         self.recipe = recipe
         self._distributions = distributions_of(recipe)
-        self._count = len(seen)
         trials = [made for one in seen if (made := _frozen(one, recipe, self._distributions)) is not None]
         self.optuna = _study(recipe, trials)
         self._cells = recipe.space.grid(recipe.experiment) if recipe.sampler == "grid" else []
@@ -61,14 +60,12 @@ class Study:
         self._cells = [cell for cell in self._cells if cell not in done]
         self._points = _points(len(recipe.space.dimensions), recipe.seed) if recipe.sampler == "quasi-random" else None
 
-    def ask(self) -> Asked | None:
-        """What to try next; None where there is nothing left."""
-        self._count += 1
+    def ask(self, number: int = 0) -> Asked | None:
+        """What to try as the trial of this number; None where there is nothing left."""
         if self.recipe.sampler == "grid":
             return self.again(self._cells.pop(0)) if self._cells else None
         if self._points is not None:
-            point = self._points(self._count - 1)
-            return self.again(self.recipe.space.at(self.recipe.experiment, point))
+            return self.again(self.recipe.space.at(self.recipe.experiment, self._points(number)))
         trial = self.optuna.ask(self._distributions)
         return Asked(values=_decoded(self.recipe, trial.params), trial=trial)
 

@@ -75,7 +75,7 @@ def searched(store, writer):
             store.reap()
             record = go_on(store, uid, writer=writer, trials=trials, seconds=seconds)
         more = {} if clock is None else {"clock": clock}
-        state = Coordinator(record, writer, place, listener=listener, **more).run()
+        state = Coordinator(record, writer, place, listener=listener, together=False, **more).run()
         return record.uid, state
 
     return carry

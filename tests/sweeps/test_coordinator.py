@@ -113,6 +113,33 @@ def test_trials_cut_by_a_dead_process_are_trained_again_with_the_same_values(sto
     assert store.run("cut").state == "interrupted"
 
 
+@pytest.mark.parametrize("sampler", ["random", "quasi-random"])
+def test_trials_asked_for_ahead_that_never_began_are_begun_when_it_goes_on(sampler, store, searched):
+    whole, place = Invented(falling), Invented(falling)
+    searched(whole, trials=6, sampler=sampler)
+    uid, _ = searched(place, trials=2, sampler=sampler)
+    last = store.runs(sweep=uid)[0]
+    created = Created(uid="far", name="", experiment=last.experiment, writer="w", sweep=uid, trial=4)
+    store.write([created, Changed(uid="far", state="finished")])
+
+    searched(place, trials=6, uid=uid)
+
+    assert [trial.number for trial in Sweep(store, uid).trials()] == list(range(6))
+    if sampler == "quasi-random":
+        assert place.orders[2:] == [*whole.orders[2:4], whole.orders[5]]
+
+
+def test_a_restart_with_a_trial_to_train_again_repeats_no_point(store, searched):
+    uid, _ = searched(Invented(falling), trials=2, sampler="quasi-random")
+    store.write([Created(uid="cut", name="", experiment=_by_hand(0.05), writer="dead", sweep=uid, trial=2)])
+    store.write([Changed(uid="cut", state="running")])
+
+    searched(Invented(falling), trials=5, uid=uid)
+
+    rates = [trial.values["compile.learning_rate"] for trial in Sweep(store, uid).trials()]
+    assert len(set(rates)) == 5
+
+
 def test_seconds_end_a_sweep_and_what_trains_then_is_interrupted(store, searched):
     now = [0.0]
 
@@ -272,7 +299,7 @@ def test_one_trial_can_be_stopped_and_retried(store, writer, searched):
 
     recipe = recipe_of(BASE, SPACE, pruner="none")
     record = begin(store, recipe, Budget(trials=3), writer=writer)
-    coordinator = Coordinator(record, writer, Invented(falling, before=before))
+    coordinator = Coordinator(record, writer, Invented(falling, before=before), together=False)
 
     coordinator.run()
 

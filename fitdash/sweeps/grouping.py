@@ -1,0 +1,34 @@
+"""How many trials of a sweep train together in one program, and how many are asked for ahead so that they can."""
+
+from pathlib import Path
+
+from fitdash.data.catalogue import dataset_of
+from fitdash.runs.home import home
+from fitdash.spec.space import corners
+from fitdash.spec.together import MOST_MEMBERS, kinds_in, members_of
+from fitdash.sweeps.recipe import Recipe
+
+ADAPTIVE = ("tpe", "cma-es")
+"""Samplers that learn from each trial: what is asked for ahead learns from none of the others."""
+MOST_AHEAD = 256
+
+
+def together_in(recipe: Recipe, uploads: Path | None = None) -> int:
+    """How many trials of this sweep train together at most; 1: each by itself."""
+    facts = dataset_of(recipe.experiment.data, uploads or home() / "uploads").facts()
+    # Some corners may be too large: their trials train alone.
+    most = max(members_of(varied, facts) for varied in corners(recipe.space, recipe.experiment))
+    return 1 if most == 1 else min(most, _ahead(recipe))
+
+
+def ahead_of(recipe: Recipe, uploads: Path | None = None) -> int:
+    """How many trials are asked for at once; 1: one when there is room for it."""
+    return 1 if together_in(recipe, uploads) == 1 else _ahead(recipe)
+
+
+def _ahead(recipe: Recipe) -> int:
+    """By the sampler and how many kinds of networks the space has."""
+    kinds = kinds_in(recipe.space)
+    if recipe.sampler in ADAPTIVE:
+        return 1 if kinds is None or kinds > 2 else MOST_MEMBERS // 2 * kinds
+    return MOST_AHEAD if kinds is None else min(MOST_AHEAD, MOST_MEMBERS * kinds)

@@ -1,0 +1,142 @@
+"""Runs that train together in one program: what an order for several comes to."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fitdash.build import Ready, job, ready
+from fitdash.data.encoded import Encoded
+from fitdash.engine.devices import few_threads
+from fitdash.engine.ensemble import Member, signature, train_together, why_alone
+from fitdash.engine.ensemble_batches import Dice
+from fitdash.runs.control import Control
+from fitdash.runs.endings import failure
+from fitdash.runs.events import Changed, Told
+from fitdash.runs.one_of import OneOf
+from fitdash.runs.recorder import Recorder
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.together import shared_part
+from fitdash.starts import Start, keep
+
+
+@dataclass(eq=False, kw_only=True)
+class _One:
+    """One of the runs."""
+
+    uid: str
+    experiment: Experiment
+    recorder: Recorder
+    control: OneOf
+    made: Ready | None = None
+    fits: list[Any] = field(default_factory=list)
+    is_over: bool = False
+
+
+def group_job(runs: Sequence[Mapping[str, Any]], uploads: Path | None, recorder: Recorder, control: Control) -> None:
+    """Train runs that differ in numbers alone; each is told under its own uid, its end too.
+
+    Where they cannot be one program, they train one after the other.
+
+    Args:
+        runs: uid and experiment of each, as plain values.
+        uploads: As `build.job`.
+        recorder: Whose `put` takes what happens.
+        control: The wishes for all; those for one are asked of it by `stop_one`.
+    """
+    ones = [_one(run, recorder, control) for run in runs]
+    parts: dict[Any, list[_One]] = {}
+    loaded: dict[Any, Encoded] = {}
+    for one in ones:
+        parts.setdefault(_prepared(one, uploads, loaded), []).append(one)
+    alone = parts.pop("", [])
+    for part in parts.values():
+        alone += part if len(part) < 2 else _trained(part)
+    for one in alone:
+        if not one.is_over:
+            _train_alone(one, uploads)
+
+
+def _one(run: Mapping[str, Any], recorder: Recorder, control: Control) -> _One:
+    uid = str(run["uid"])
+    return _One(
+        uid=uid,
+        experiment=Experiment.from_dict(run["experiment"]),
+        recorder=Recorder(uid, recorder.put),
+        control=OneOf(control, uid),
+    )
+
+
+def _prepared(one: _One, uploads: Path | None, loaded: dict[Any, Encoded]) -> Any:
+    """Make the run ready; gives what it has to share with others to be trained with them, empty to be alone.
+
+    Args:
+        loaded: Data by what it depends on, which grows.
+    """
+    key = shared_part(one.experiment), one.experiment.seed
+    try:
+        one.made = ready(
+            one.experiment, None, uploads, one.recorder, one.control, looks_often=False, data=loaded.get(key)
+        )
+        if key[0] is not None:
+            loaded[key] = one.made.data
+        model = one.made.model
+        model._train = one.fits.append
+        model.fit(**one.made.arguments)
+    except Exception as error:
+        _end(one, error)
+        return ""
+    (fit,) = one.fits
+    model.training = fit
+    if why_alone(fit):
+        return ""
+    one.fits.append(Dice(torch.get_rng_state()))
+    return shared_part(one.experiment), signature(fit)
+
+
+def _trained(part: list[_One]) -> list[_One]:
+    """Train these together; gives those that have to be trained alone after all."""
+    members = [Member(fit=one.fits[0], dice=one.fits[1], ended=partial(_end, one)) for one in part]
+    try:
+        with few_threads(), torch.enable_grad(), warnings.catch_warnings():
+            train_together(members)
+    except Exception as error:  # what one by one trains well shall not fail for being trained together
+        for one in part:
+            if not one.is_over:
+                reason = f"{type(error).__name__}: {error}"
+                one.recorder.put(Told(uid=one.uid, facts={"kind": "alone", "epoch": 0, "reason": reason}))
+    return [one for one in part if not one.is_over]
+
+
+def _train_alone(one: _One, uploads: Path | None) -> None:
+    """Train a run by itself, as every other run is."""
+    try:
+        job(one.experiment, uploads=uploads, looks_often=False)(one.recorder, one.control)
+    except BaseException as error:
+        _end(one, error)
+        if not isinstance(error, Exception):
+            raise
+        return
+    _end(one, None, kept=True)
+
+
+def _end(one: _One, error: BaseException | None, *, kept: bool = False) -> None:
+    """Tell how a run ended, and keep where it did."""
+    one.is_over = True
+    one.recorder.console.end()
+    if one.made is not None and error is None and not kept:
+        keep(one.uid, Start(content=one.made.saving.end, experiment=one.experiment))
+    why = one.control.stopped_by
+    if error is not None and isinstance(error, Exception):
+        end = failure(one.uid, error)
+    elif error is not None or why == "interrupted":
+        end = Changed(uid=one.uid, state="interrupted")
+    else:
+        end = Changed(uid=one.uid, state="stopped" if why else "finished")
+    one.recorder.put(end)
+    if one.made is not None:
+        one.made.model.training = None
