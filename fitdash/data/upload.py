@@ -16,31 +16,32 @@ from fitdash.errors import DataError
 LARGEST_BYTES = 100_000_000
 
 
-def check_size(size_bytes: int, filename: str = "The file") -> None:
+def check_size(size_bytes: int, filename: str = "The file", most_bytes: int = LARGEST_BYTES) -> None:
     """Refuse a file that is too large to be worked with in a page.
 
     Raises:
-        DataError: it is larger than `LARGEST_BYTES`.
+        DataError: it is larger than `most_bytes`.
     """
-    if size_bytes > LARGEST_BYTES:
+    if size_bytes > most_bytes:
         raise DataError(
-            f"{filename} must be at most {LARGEST_BYTES // 1_000_000} MB, got {size_bytes / 1_000_000:.0f} MB. "
+            f"{filename} must be at most {most_bytes // 1_000_000} MB, got {size_bytes / 1_000_000:.3g} MB. "
             "Leave out rows or columns, or call fit from a script, where any array will do."
         )
 
 
-def keep(content: bytes, folder: Path, filename: str = "The file") -> str:
+def keep(content: bytes, folder: Path, filename: str = "The file", *, most_bytes: int = LARGEST_BYTES) -> str:
     """Keep an uploaded file and give the SHA-256 of its content, by which it is found again.
 
     Args:
         content: The file's bytes.
         folder: Where uploads are kept; made if it is not there.
         filename: What messages call it.
+        most_bytes: How large it may be, where a server allows less.
 
     Raises:
         DataError: it is too large, or no CSV with two columns and two rows; then it is not kept.
     """
-    check_size(len(content), filename)
+    check_size(len(content), filename, most_bytes)
     digest = hashlib.sha256(content).hexdigest()
     is_new = not (folder / digest).exists()
     if is_new:

@@ -14,6 +14,7 @@ from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.ui.controls import Around, control, controls
+from fitdash.ui.resources import desk
 from fitdash.ui.words import escaped, number
 
 ASKED_HERE = ("name", "features", "target", "task")
@@ -106,6 +107,7 @@ def draw(args: DatasetArgs, around: Around) -> None:
         type=["csv", "tsv", "txt"],
         key="data.file",
         on_change=_keep_upload,
+        max_upload_size=desk().settings.upload_megabytes,
         help="A table with a header: one row per sample, one column to predict. It stays on this machine.",
     )
     for text in (*around.problems.get("data.content", ()), *st.session_state.get("data.refused", ())):
@@ -124,6 +126,7 @@ def draw_uploader(key: str, problems: Sequence[str] = ()) -> None:
         type=["csv", "tsv", "txt"],
         key=f"{key}.file",
         on_change=_keep,
+        max_upload_size=desk().settings.upload_megabytes,
         args=[key],
         help="A table with the same columns as the data. It stays on this machine.",
     )
@@ -165,7 +168,9 @@ def _keep(part: str) -> None:
     if file is None:
         return
     try:
-        state[f"{part}.content"] = keep(file.getvalue(), home() / "uploads", file.name)
+        # The field refuses it in the browser alone.
+        most = desk().settings.upload_megabytes * 1_000_000
+        state[f"{part}.content"] = keep(file.getvalue(), home() / "uploads", file.name, most_bytes=most)
     except FitdashError as error:
         state[f"{part}.refused"] = tuple(str(error).splitlines())
         return

@@ -36,11 +36,10 @@ def test_what_is_no_table_is_not_kept(tmp_path):
 
 
 def test_the_size_is_checked_before_anything_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("fitdash.data.upload.LARGEST_BYTES", 10)
     monkeypatch.setattr("fitdash.data.upload.read_table", lambda *_: pytest.fail("it was read"))
 
     with pytest.raises(DataError, match="must be at most"):
-        keep(CONTENT, tmp_path)
+        keep(CONTENT, tmp_path, most_bytes=10)
 
 
 def test_200_megabytes_are_refused_in_words():
