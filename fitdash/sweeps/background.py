@@ -57,10 +57,12 @@ class Sweeper:
         """Go on with a sweep that has ended, with another budget over all starts where one is given.
 
         Raises:
-            StoreError: there is none, somebody searches, or this process ends.
-            SettingError: the budget cannot be.
+            StoreError: there is none, somebody searches, the disk is used up, or this process ends.
+            SettingError: the budget cannot be, or a trial would go beyond the bounds of this server.
         """
         self._refuse_when_closed()
+        record = sweeps.find_sweep(self.writer.store, uid)
+        self._refuse_beyond_bounds(Recipe.from_dict(record.recipe), record.owner)
         return self._carry_out(go_on(self.writer.store, uid, writer=self.writer, trials=trials, seconds=seconds))
 
     def stop(self, uid: str) -> None:

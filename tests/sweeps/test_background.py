@@ -82,3 +82,15 @@ def test_sweeps_share_the_processes_of_the_server(sweeper, store):
 
     assert {one.state for one in sweeps.all_sweeps(store)} == {"finished"}
     assert len(store.runs(states=("finished",))) == 4
+
+
+def test_going_on_is_held_to_the_bounds_as_well(sweeper, writer, store):
+    record = sweeper.begin(grid(), Budget())
+    assert sweeper.join(record.uid, SECONDS)
+    bounded = Sweeper(writer, 1, ServerArgs(parameters=10))
+
+    with pytest.raises(SettingError, match="at most 10 parameters"):
+        bounded.go_on(record.uid, trials=9)
+
+    assert sweeps.find_sweep(store, record.uid).state == "finished"
+    bounded.shutdown(10)
