@@ -284,13 +284,14 @@ class Coordinator:
 
     def _take(self, event: Event) -> None:
         """Something happened to a trial."""
-        live = self._live[event.uid]
+        live = self._live.get(event.uid)
         if isinstance(event, Changed) and event.state in ENDED:
-            self._ended(live, event)
+            if live is not None:
+                self._ended(live, event)
             return
         self._writer.put(event)
-        if not isinstance(event, EpochEnded):
-            return
+        if live is None or not isinstance(event, EpochEnded):
+            return  # the study has been told of the end of a trial that is no longer live
         value = event.logs.get(self.recipe.objective.name)
         with self._changed:
             live.epochs += 1

@@ -67,7 +67,18 @@ def falling(values):
 def searched(store, writer):
     """Carries a sweep out at a place; gives its uid and the state it ended in."""
 
-    def carry(place, *, trials=None, seconds=None, uid=None, listener=None, clock=None, space=SPACE, **settings):
+    def carry(
+        place,
+        *,
+        trials=None,
+        seconds=None,
+        uid=None,
+        listener=None,
+        clock=None,
+        space=SPACE,
+        together=False,
+        **settings,
+    ):
         if uid is None:
             recipe = recipe_of(BASE, space, **settings)
             record = begin(store, recipe, Budget(trials=trials, seconds=seconds), writer=writer)
@@ -75,7 +86,7 @@ def searched(store, writer):
             store.reap()
             record = go_on(store, uid, writer=writer, trials=trials, seconds=seconds)
         more = {} if clock is None else {"clock": clock}
-        state = Coordinator(record, writer, place, listener=listener, together=False, **more).run()
+        state = Coordinator(record, writer, place, listener=listener, together=together, **more).run()
         return record.uid, state
 
     return carry

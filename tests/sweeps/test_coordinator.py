@@ -7,7 +7,7 @@ import pytest
 from fitdash.errors import SettingError, StoreError
 from fitdash.runs import sweeps
 from fitdash.runs.endings import Ended
-from fitdash.runs.events import Changed, Created
+from fitdash.runs.events import Changed, Created, EpochEnded
 from fitdash.sweeps.results import Sweep
 from tests.sweeps.conftest import SPACE, Invented, falling
 
@@ -323,6 +323,34 @@ def test_a_budget_can_be_extended_while_the_sweep_goes_on(store, searched):
     assert states(store, uid) == ["finished"] * 4
 
 
+def test_a_word_that_comes_after_the_end_of_its_trial_ends_no_other(store, searched):
+    rates = {"compile.learning_rate": "1e-4..1e-1 log"}
+
+    uid, state = searched(
+        _Late(), trials=8, space=rates, together=True, objective="loss", sampler="random", pruner="none"
+    )
+
+    assert state == "finished"
+    assert states(store, uid) == ["failed"] + ["finished"] * 7
+
+
+class _Late:
+    """A place where the first trial of a group fails, and an epoch of it comes after that."""
+
+    most = 1
+
+    def train(self, order, uid, put, control):
+        first, *others = [one["uid"] for one in order["together"]]
+        put(Changed(uid=first, state="failed", error="It broke."))
+        for each in (first, *others):
+            put(EpochEnded(uid=each, epoch=0, logs={"loss": 1.0}, seconds=0.1))
+        for each in others:
+            put(Changed(uid=each, state="finished"))
+
+    def close(self):
+        pass
+
+
 def test_the_search_learns_from_runs_made_by_hand(store, searched):
     for place, rate in enumerate((0.05, 0.06)):
         plain = _by_hand(rate)
@@ -344,7 +372,5 @@ def _by_hand(rate):
 
 
 def _epochs(uid, rate):
-    from fitdash.runs.events import EpochEnded
-
     for epoch, loss in enumerate(falling({"rate": rate})):
         yield EpochEnded(uid=uid, epoch=epoch, logs={"val_loss": loss}, seconds=0.1)
