@@ -1,9 +1,8 @@
 """How many trials of a sweep train together in one program, and how many are asked for ahead so that they can."""
 
-from pathlib import Path
-
 from fitdash.data.catalogue import dataset_of
 from fitdash.runs.home import home
+from fitdash.spec.facts import Facts
 from fitdash.spec.space import corners
 from fitdash.spec.together import MOST_MEMBERS, kinds_in, members_of
 from fitdash.sweeps.recipe import Recipe
@@ -13,17 +12,23 @@ ADAPTIVE = ("tpe", "cma-es")
 MOST_AHEAD = 256
 
 
-def together_in(recipe: Recipe, uploads: Path | None = None) -> int:
-    """How many trials of this sweep train together at most; 1: each by itself."""
-    facts = dataset_of(recipe.experiment.data, uploads or home() / "uploads").facts()
+def together_in(recipe: Recipe, facts: Facts | None = None) -> int:
+    """How many trials of this sweep train together at most; 1: each by itself.
+
+    Args:
+        recipe: The search.
+        facts: Of its data; None: they are found.
+    """
+    if facts is None:
+        facts = dataset_of(recipe.experiment.data, home() / "uploads").facts()
     # Some corners may be too large: their trials train alone.
     most = max(members_of(varied, facts) for varied in corners(recipe.space, recipe.experiment))
     return 1 if most == 1 else min(most, _ahead(recipe))
 
 
-def ahead_of(recipe: Recipe, uploads: Path | None = None) -> int:
+def ahead_of(recipe: Recipe) -> int:
     """How many trials are asked for at once; 1: one when there is room for it."""
-    return 1 if together_in(recipe, uploads) == 1 else _ahead(recipe)
+    return 1 if together_in(recipe) == 1 else _ahead(recipe)
 
 
 def _ahead(recipe: Recipe) -> int:

@@ -69,6 +69,17 @@ def test_a_switch_suggests_a_range_that_can_be_searched(sweep_page):
     assert start(page).disabled
 
 
+def test_the_plan_says_how_many_trials_train_together(sweep_page):
+    page = sweep_page(**{"several.compile.learning_rate": "0.0001..0.1 log", "sweep.sampler": "random"})
+
+    assert f"{sweeper().most} at once, up to 32 together in one program" in texts(page)
+
+    page.number_input(key="network.dropout").set_value(0.5).run()
+
+    assert "at once" in texts(page)
+    assert "together" not in texts(page)
+
+
 @pytest.mark.parametrize("cls", [CompileArgs, FitArgs, NetworkArgs])
 def test_every_suggestion_is_within_the_declaration(cls):
     from fitdash.spec.dimension import dimension_from

@@ -5,7 +5,9 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError
+from fitdash.spec.facts import Facts
 from fitdash.sweeps.background import Sweeper
+from fitdash.sweeps.grouping import together_in
 from fitdash.sweeps.recipe import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, recipe_of
 from fitdash.ui import several
 from fitdash.ui.changes import Live
@@ -42,7 +44,7 @@ def search(desk: Desk) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="search-settings"):
         settings = _settings(draft)
     recipe, problems = _recipe(draft, settings)
-    _plan(recipe, settings, problems)
+    _plan(recipe, draft.facts, settings, problems)
     st.button(
         "Start sweep",
         key="start_sweep",
@@ -105,7 +107,7 @@ def _recipe(draft: Draft, settings: dict[str, Any]) -> tuple[Recipe | None, list
     return recipe, []
 
 
-def _plan(recipe: Recipe | None, settings: dict[str, Any], problems: list[str]) -> None:
+def _plan(recipe: Recipe | None, facts: Facts | None, settings: dict[str, Any], problems: list[str]) -> None:
     """In one line what pressing Start would do, or why it waits."""
     if recipe is None:
         first, *others = problems
@@ -115,6 +117,8 @@ def _plan(recipe: Recipe | None, settings: dict[str, Any], problems: list[str]) 
     varied = [f"**{label_of(address)}** {escaped(text)}" for address, text in recipe.space.to_text().items()]
     goal = "largest" if recipe.objective.rises else "smallest"
     trials = f"up to {settings['trials']:,} trials, {sweeper().most} at once"
+    if (count := together_in(recipe, facts)) > 1:
+        trials += f", up to {count} together in one program"
     st.markdown(f"Plan: {' · '.join(varied)} · for the {goal} **{escaped(recipe.objective.name)}** · {trials}.")
 
 
