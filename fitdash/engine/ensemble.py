@@ -186,8 +186,9 @@ class _Joint:
 
     def _say(self, fit: Fit) -> None:
         if fit.callbacks.history is not None:
-            said = f"{self.stepper.said}, together with {len(self.members) - 1} others"
-            fit.callbacks.history.params = {**fit.callbacks.history.params, "stepper": said}
+            count = len(self.members)
+            said = {"stepper": f"{self.stepper.said}, together with {count - 1} others", "together": count}
+            fit.callbacks.history.params = {**fit.callbacks.history.params, **said}
 
     def _book_of(self, books: list[Any]) -> JointBook:
         fit, batch = self.members[0].fit, self._rows.first(0)

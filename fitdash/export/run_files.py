@@ -147,6 +147,8 @@ def _notes(record: RunRecord, told: list[Any]) -> Iterator[str]:
         yield f"The run went on from run {record.parent}: without its weights the numbers are others."
     if record.is_active:
         yield "The run is still on: what is changed from now on is not in here."
+    if record.params.get("together"):
+        yield "The run was trained together with others: its numbers are those of a run alone to about four digits."
     for facts in told:
         if facts.get("kind") == "stop_run":
             yield f"The run was stopped by hand in epoch {int(facts['epoch']) + 1}; this trains to the end."

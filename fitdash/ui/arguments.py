@@ -14,6 +14,10 @@ from fitdash.ui.words import escaped, label_of, short
 
 OBJECT = re.compile(r"<(?:[\w.]*\.)?(\w+) object at 0x[0-9a-f]+>")
 UNSAID = ("content", "view_metrics")
+HOW = (
+    "Recorded: the step is noted once and replayed many batches at a time. Eager: every batch by itself. Step by step: "
+    "with hooks before and after every batch. On a CPU all three give the same numbers to the last bit."
+)
 Parts = dict[str, dict[str, str]]
 
 
@@ -24,6 +28,8 @@ def draw(run: Snapshot) -> None:
         f"**Arguments** {escaped(_line(parts)) or 'all at their defaults'}", key="arguments", type="compact"
     ):
         st.code("\n".join(f"{part}({_call(given)})" for part, given in parts.items()) or "fit()", language=None)
+        if how := run.params.get("stepper"):
+            st.caption(f"How it was trained: {escaped(how)}.", help=HOW)
 
 
 def line(experiment: Experiment) -> str:

@@ -32,5 +32,7 @@ WORDS: dict[Any, Callable[[Facts], str]] = {
     "nan": lambda facts: f"TerminateOnNaN ended it at {_at(facts)}: the loss was no longer a number.",
     "setting": lambda facts: f"{facts['setting']} is {short(facts['new'])} since {_at(facts)}.",
     "refused": lambda facts: f"{facts['setting']} stayed as it is: {facts['reason']}",
+    "stepper": lambda facts: f"From {_at(facts)} on every step was run by itself: {facts['reason']}.",
+    "alone": lambda facts: f"It was trained by itself, not together with others: {facts['reason']}",
     "stop_run": lambda facts: f"It was stopped by hand at {_at(facts)}.",
 }

@@ -10,7 +10,7 @@ import streamlit as st
 from fitdash import options
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
-from fitdash.ui import arguments, charts, chips, downloads, sharing, understanding
+from fitdash.ui import alone, arguments, charts, chips, downloads, sharing, understanding
 from fitdash.ui.happened import happened
 from fitdash.ui.live_chart import live_keys
 from fitdash.ui.progress import progress_of, progress_words
@@ -74,6 +74,7 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
     _heading(run)
     with st.container(key="about"):
         sharing.draw(desk, run)
+        alone.draw(desk, run)
         if run.error:
             _failure(run)
     hidden = [] if run.uid in state().anyway else reasons_to_hide(run)

@@ -124,8 +124,8 @@ def buttons(desk: Desk, now: Standing) -> None:
         disabled=not now.can_again,
         help="Trains with the settings of this run again, from the same initial weights, as a new run; what is left of "
         "this one is stopped. Key: W.",
-        on_click=_asked,
-        args=[_start_over, desk, now.uid],
+        on_click=asked,
+        args=[train_again, desk, now.uid],
         width=WIDTH,
     )
 
@@ -149,13 +149,13 @@ def _first_button(desk: Desk, now: Standing) -> None:
         icon=":material/resume:" if goes_on else ":material/pause:",
         disabled=off is not None,
         help=off or f"{help} Key: P.",
-        on_click=_asked,
+        on_click=asked,
         args=[_go_on if now.can_go_on else _resume if now.is_paused else _pause, desk, now.uid],
         width=WIDTH,
     )
 
 
-def _asked(do: Callable[[Desk, str], None], desk: Desk, uid: str) -> None:
+def asked(do: Callable[[Desk, str], None], desk: Desk, uid: str) -> None:
     """Do it; what cannot be done is said."""
     state().complaint = None
     try:
@@ -170,7 +170,8 @@ def _go_on(desk: Desk, uid: str) -> None:
     desk.writer.flush(2.0)
 
 
-def _start_over(desk: Desk, uid: str) -> None:
+def train_again(desk: Desk, uid: str) -> None:
+    """Train a run's settings from the same initial weights as a new run, and show that one."""
     check_own(desk, uid)
     again = start_over(desk.runner, uid, pace=_pace(), owner=visitor(desk), settings=desk.settings)
     desk.writer.flush(2.0)
