@@ -1,7 +1,7 @@
 """What it costs to be watched, and how soon a point is seen: python -m benchmarks.live --help.
 
 The real server, with a run that trains on it, and viewers in a real Chromium. In every round the numbers of viewers
-take turns in shuffled order, on the same run. Epochs are counted in the record. On few cores the browsers themselves
+take turns in shuffled order, on one run. Epochs are counted in the record. On few cores the browsers themselves
 take the time that training lacks: epochs per CPU second of the server and its processes leave them out.
 
 The second table: milliseconds from the end of an epoch, as the record has it, to the point in the chart of one viewer.
@@ -23,7 +23,6 @@ from urllib.request import urlopen
 
 from fitdash.runs.store import Store
 
-VIEWERS = (0, 1, 5)
 CHART = ".st-key-chart-loss .fitdash-chart"
 NOTE_POINTS = """selector => {
   const box = document.querySelector(selector);
@@ -40,7 +39,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of every measurement")
+    parser.add_argument("--viewers", type=int, nargs="*", default=[1, 5], help="how many of them, beside none")
     arguments = parser.parse_args()
+    counts = [0, *arguments.viewers]
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -49,17 +50,19 @@ def main() -> None:
         named = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
         browser = playwright.chromium.launch(executable_path=named, args=["--no-sandbox", "--disable-gpu"])
         try:
-            uid = begun(browser, url)
+            found: dict[int, list[tuple[float, float]]] = {viewers: [] for viewers in counts}
             with Store(home / "runs.db") as store:
-                found: dict[int, list[tuple[float, float]]] = {viewers: [] for viewers in VIEWERS}
                 for _ in range(arguments.rounds):
-                    for viewers in random.sample(VIEWERS, len(VIEWERS)):
+                    uid = begun(browser, url)
+                    for viewers in random.sample(counts, len(counts)):
                         pages = [opened(browser, f"{url}/?run={uid}") for _ in range(viewers)]
                         time.sleep(SETTLE_SECONDS)
                         found[viewers].append(speed(store, uid, server.pid, arguments.seconds))
                         for page in pages:
                             page.context.close()
+                    stopped(browser, f"{url}/?run={uid}")
                 print(watched_table(found))
+                uid = begun(browser, url)
                 print(delay_table(delays(browser, f"{url}/?run={uid}", store, uid, arguments.seconds * 2)))
         finally:
             browser.close()
@@ -83,16 +86,20 @@ def begun(browser: Any, url: str) -> str:
     """The id of a long run, begun with the button as a visitor does."""
     page = browser.new_context().new_page()
     page.set_default_timeout(1000 * MOST_SECONDS)
-    page.goto(url)
-    field = page.get_by_label("epochs", exact=True)
-    field.fill("10000")
-    field.press("Enter")
-    page.locator(".st-key-plan").get_by_text("epochs").first.wait_for()
-    page.wait_for_function("document.querySelector('.st-key-plan').textContent.replace(/\\D/g, '').includes('10000')")
+    page.goto(f"{url}/?fit.epochs=10000")
+    page.wait_for_function("document.querySelector('.st-key-plan')?.textContent.replace(/\\D/g, '').includes('10000')")
     page.get_by_role("button", name="Fit", exact=True).click()
     page.wait_for_url(re.compile("run="))
     page.context.close()
     return re.search(r"run=(\w+)", page.url)[1]  # type: ignore[index]
+
+
+def stopped(browser: Any, url: str) -> None:
+    """Press Stop run: the next round has a run of its own, which lasts."""
+    page = opened(browser, url)
+    page.get_by_role("button", name="Stop run", exact=True).click()
+    page.locator(".st-key-state").get_by_text("stopped").wait_for()
+    page.context.close()
 
 
 def opened(browser: Any, url: str) -> Any:
