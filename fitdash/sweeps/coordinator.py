@@ -173,10 +173,10 @@ class Coordinator:
         while True:
             with self._changed:
                 self._look(at_once=True)
-                if self._is_over() and not self._live:
+                if self._is_over() and not self._is_busy():
                     return
                 group = self._begun() if self._has_room() else []
-                if not group and not self._live:
+                if not group and not self._is_busy():
                     return
                 if not group:
                     self._changed.wait(LOOK_SECONDS)
@@ -189,7 +189,11 @@ class Coordinator:
     def _join(self) -> None:
         """Wait for what trains in other threads."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._live)
+            self._changed.wait_for(lambda: not self._is_busy())
+
+    def _is_busy(self) -> bool:
+        """Whether something trains. The trials of a group end before the place where they trained is free again."""
+        return bool(self._live or self._busy)
 
     def _has_room(self) -> bool:
         return self._busy < self._place.most and not self._is_over()
@@ -281,6 +285,7 @@ class Coordinator:
                 for live in group:
                     if live.uid in self._live:
                         self._ended(live, end and replace(end, uid=live.uid))
+                self._changed.notify_all()
 
     def _take(self, event: Event) -> None:
         """Something happened to a trial."""
