@@ -5,11 +5,16 @@ from playwright.sync_api import expect
 
 from fitdash.runs.store import Store
 from tests.browser.conftest import Server, wait_for
-from tests.browser.test_journey import button, expect_state, fit, open_page
+from tests.browser.test_journey import button, drawn, expect_state, fit, open_page, watch
+from tests.browser.wire import Wire
 
 pytestmark = pytest.mark.browser
 
 LONG = "?data.name=iris&fit.epochs=4000&pace=20%20epochs%20per%20second"
+POINTS = """() => {
+  const line = document.querySelector('.st-key-chart-loss .fitdash-chart')._fullData.find(t => t.uid === 'train');
+  return Array.from(line.y, (y, place) => [line.x[place], y]);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +58,40 @@ def test_visitors_train_at_once_and_see_their_own_runs_until_one_is_shared(serve
     expect_state(look, "stopped")
 
 
-def test_a_page_that_was_offline_catches_up(server, context):
-    page = open_page(context, server, LONG)
+@pytest.fixture
+def wire(server):
+    made = Wire(server.port)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["nothing is heard", "the connection is closed"])
+def test_a_page_that_was_offline_stands_still_and_catches_up(server, context, wire, silent):
+    page = open_page(context, wire, LONG)
     uid = fit(page)
     expect_state(page, "running")
-    context.set_offline(True)
     with Store(server.home / "runs.db") as store:
-        before = len(store.epochs(uid))
-        wait_for(lambda: len(store.epochs(uid)) > before + 100)
-    context.set_offline(False)
+        watch(page)
+        wait_for(lambda: drawn(page) > 10)
 
-    wait_for(lambda: _shown(page) > before + 100)
-    button(page, "Stop run").click()
-    expect_state(page, "stopped")
+        wire.cut(silent=silent)
+        _train_on(store, uid, 20)  # what was on its way has arrived
+        stood = drawn(page)
+        _train_on(store, uid, 100)
+        assert drawn(page) == stood
+
+        wire.mend()
+        missed = len(store.epochs(uid))
+        wait_for(lambda: drawn(page) >= missed)
+        button(page, "Stop run").click()
+        expect_state(page, "stopped")
+        rows = wait_for(lambda: (epochs := store.epochs(uid)) and len(epochs) == drawn(page) and epochs)
+        points = page.evaluate(POINTS)
+        assert [round(x) for x, _ in points] == [row.epoch + 1 for row in rows]
+        assert [y for _, y in points] == pytest.approx([row.logs["loss"] for row in rows], rel=1e-5)
 
 
-def _shown(page):
-    return int(page.locator(".st-key-chart-loss .fitdash-chart").get_attribute("data-rev") or 0)
+def _train_on(store, uid, epochs):
+    """Wait until so many more are in the store."""
+    before = len(store.epochs(uid))
+    wait_for(lambda: len(store.epochs(uid)) >= before + epochs)
