@@ -17,7 +17,7 @@ from fitdash.engine.trivial import trivial_answers
 from fitdash.errors import SettingError, StoreError
 from fitdash.model import Model
 from fitdash.nn.registry import make
-from fitdash.runs.checkpoints import checkpoints_of, newest
+from fitdash.runs.checkpoints import checkpoints_of, forget_after, newest
 from fitdash.runs.fair import FairTraining
 from fitdash.runs.home import home
 from fitdash.runs.looking import Looking
@@ -242,6 +242,7 @@ def ready(
     arguments = built.fit_arguments | {"view_metrics": False}  # the page shows the run itself
     saving = Saving(recorder.uid, recorder.put)
     if start.is_same_run and start.content is not None:
+        forget_after(folder(recorder.uid), start.content["epoch"])
         saving = Saving(recorder.uid, recorder.put, start=start.content)
         arguments |= _gone_on(arguments, start.content)
     elif start.content is not None:

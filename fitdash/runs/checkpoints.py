@@ -109,6 +109,13 @@ def write(folder: Path, event: Taken) -> None:
         raise StoreError(f"{folder} cannot be written: {error}.") from error
 
 
+def forget_after(folder: Path, epoch: int) -> None:
+    """Remove those of later epochs: a run that goes on from here may take another course."""
+    for one in checkpoints_of(folder):
+        if one.epoch > epoch and not one.is_end:
+            one.path.unlink(missing_ok=True)
+
+
 def needless(
     checkpoints: Sequence[Checkpoint], most: int = MOST_KEPT, most_bytes: int = MOST_BYTES
 ) -> list[Checkpoint]:

@@ -383,16 +383,3 @@ def test_after_kill_9_a_run_reads_interrupted_and_goes_on_to_the_same_numbers(ho
         assert not list(folder(uid).glob("*.part"))
         runner.shutdown()
         writer.close()
-
-
-def test_a_checkpoint_that_is_ahead_of_the_rows_is_passed_over(store, runner):
-    expected = whole(runner, EVERYTHING)
-    uid = cut(runner, EVERYTHING, 60)
-    with store._transaction(durable=True) as db:
-        summary = json.dumps({"epochs": 1, "epoch": 0, "logs": {}})
-        db.execute("UPDATE runs SET summary = ? WHERE uid = ?", [summary, uid])
-        db.execute("DELETE FROM epochs WHERE epoch > 0 AND run = (SELECT id FROM runs WHERE uid = ?)", [uid])
-
-    gone_on(runner, uid)
-
-    assert logs(store, uid) == logs(store, expected)

@@ -81,14 +81,18 @@ def server(tmp_path, home):
 
 def wait_for(store, wanted, process):
     """The run, once it is as wanted."""
+    return wait_until(lambda: next(filter(wanted, store.runs()), None), process)
+
+
+def wait_until(condition, process):
+    """What the condition gives as soon as it is true."""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until and process.poll() is None:
-        for run in store.runs():
-            if wanted(run):
-                return run
+        if found := condition():
+            return found
         time.sleep(0.02)
     process.kill()
-    raise AssertionError(f"{store.runs()}\n{process.communicate()[0]}")
+    raise AssertionError(process.communicate()[0])
 
 
 def ended(process, number):

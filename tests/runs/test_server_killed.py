@@ -1,0 +1,127 @@
+"""A real dashboard that is killed while several runs train at once, one in it and two in processes of its own."""
+
+import os
+import random
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fitdash.begin import resume
+from fitdash.build import job
+from fitdash.runs.checkpoints import checkpoints_of
+from fitdash.runs.runner import Runner
+from fitdash.runs.writer import Writer
+from fitdash.starts import folder
+from tests.runs.test_server_ends import EXPERIMENT, ROOT, SECONDS, wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Processes are watched as Linux lets it.")
+
+AT_ONCE = 3
+LONG = replace(EXPERIMENT, fit=replace(EXPERIMENT.fit, epochs=100_000))
+
+# Runs in the server before anything else, and starts there what the button Fit starts.
+STARTS_RUNS = """
+import os, sys, threading, time
+
+def start():
+    import streamlit.runtime
+    while not streamlit.runtime.exists():
+        time.sleep(0.02)
+    from dataclasses import replace
+    from fitdash.begin import begin
+    from fitdash.spec.experiment import Experiment
+    from fitdash.ui.resources import desk
+    experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
+    for seed in range(int(os.environ["FITDASH_RUNS_AT_ONCE"])):
+        begin(desk().runner, replace(experiment, seed=seed), pace=20)
+
+if "streamlit" in sys.orig_argv:
+    threading.Thread(target=start, daemon=True).start()
+"""
+
+
+@pytest.fixture
+def server(tmp_path, home):
+    (tmp_path / "sitecustomize.py").write_text(STARTS_RUNS)
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)]),
+        "TEST_EXPERIMENT": LONG.to_json(),
+        "FITDASH_RUNS_AT_ONCE": str(AT_ONCE),
+    }
+    command = [sys.executable, "-m", "fitdash", "--server.port=0"]
+    log = (tmp_path / "log").open("w")
+    process = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=log)
+    yield process
+    process.kill()
+    process.wait()
+    log.close()
+
+
+def workers_of(process):
+    """Open files that tell when the processes that it started have ended."""
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return [os.pidfd_open(int(pid)) for children in tasks for pid in children.read_text().split()]
+
+
+def end(workers):
+    """Wait until all of them have ended."""
+    for worker in workers:
+        assert select.select([worker], [], [], SECONDS)[0], "it trains for nobody"
+        os.close(worker)
+
+
+@pytest.mark.parametrize("is_locked", [False, True], ids=["written", "the store locked"])
+@pytest.mark.parametrize("seed", range(int(os.environ.get("FITDASH_KILL_ROUNDS", "1"))))
+def test_runs_of_a_killed_server_end_with_it_and_go_on_to_the_same_numbers(store, server, is_locked, seed):
+    begun = random.Random(seed).randint(3, 30)
+    wait_until(lambda: len(store.runs()) == AT_ONCE, server)
+    wait_until(lambda: all(run.summary.get("epochs", 0) >= begun for run in store.runs()), server)
+    workers = workers_of(server)
+    assert len(workers) == AT_ONCE - 1
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        if is_locked:
+            other.execute("BEGIN IMMEDIATE")
+            ahead = [run.uid for run in store.runs()][0]  # the last one trains in a worker, which writes its own files
+            wait_until(lambda: _newest(ahead) > len(store.epochs(ahead)), server)
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+    end(workers)
+    before = {run.uid: [(row.epoch, row.logs) for row in store.epochs(run.uid)] for run in store.runs()}
+    assert sorted(store.reap()) == sorted(before)
+    assert {run.state for run in store.runs()} == {"interrupted"}
+    writer = Writer(store)
+    runner = Runner(writer)
+    for uid, rows in before.items():
+        expected, again = _both(runner, uid, epochs=len(rows) + 30)
+        assert rows == expected[: len(rows)]
+        assert len(rows) >= begun
+        assert again == expected
+    runner.shutdown()
+    writer.close()
+
+
+def _newest(uid):
+    return max((one.epoch for one in checkpoints_of(folder(uid))), default=0)
+
+
+def _both(runner, uid, *, epochs):
+    """The rows of a run that nothing interrupted, and of the one that goes on."""
+    store = runner.writer.store
+    short = replace(
+        EXPERIMENT, fit=replace(EXPERIMENT.fit, epochs=epochs), seed=store.run(uid).experiment.get("seed", 0)
+    )
+    expected = runner.submit(job(short), experiment=short.to_dict())
+    again = resume(runner, uid)
+    again.change(epochs=epochs)
+    assert expected.join(SECONDS)
+    assert again.join(SECONDS)
+    assert runner.writer.flush(SECONDS)
+    return [[(row.epoch, row.logs) for row in store.epochs(each)] for each in (expected.uid, uid)]
