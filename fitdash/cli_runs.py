@@ -15,6 +15,7 @@ from fitdash.runs.events import ACTIVE, ENDED
 from fitdash.runs.history import history_of
 from fitdash.runs.records import RunRecord
 from fitdash.runs.store import Store
+from fitdash.runs.uploads import remove_unused, unused
 from fitdash.runs.words import as_json, details, distinct, line_facts, table
 
 SHOWN = 20
@@ -115,7 +116,7 @@ def delete(uids: tuple[str, ...], is_json: bool) -> None:
 def clean(days: float, keep: int, dry_run: bool, is_json: bool) -> None:
     """Delete old runs that have ended; `undo` brings them back, `purge` gives their room back.
 
-    Nothing is ever cleaned unasked.
+    Their uploads go with `purge`, too, where no other run uses them. Nothing is ever cleaned unasked.
     """
     with _opened() as store:
         ended = store.lines(states=ENDED)[keep:]
@@ -144,17 +145,30 @@ def undo(is_json: bool) -> None:
 
 @runs.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--days", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Of uploads: unused so long."
+)
 @as_json_flag
-def purge(yes: bool, is_json: bool) -> None:
-    """Remove deleted runs for good and give their room back.
+def purge(yes: bool, days: float, is_json: bool) -> None:
+    """Remove deleted runs for good, and uploads that no run uses; gives their room back.
 
+    An upload stays as long as a run or a sweep is made with it, and where somebody asked for it within the last hour.
     Asks first where it is called from a terminal.
     """
     with _opened() as store:
         count = len(store.beginning("", deleted=True))
-        if count and not yes and _is_asked():
-            click.confirm(f"Remove {_runs(count)} for good?", abort=True, err=True)
-        _tell("purged", store.purge(), is_json)
+        if not yes and _is_asked() and (count or unused(store, days=days)):
+            which = _runs(count) if count else "uploads that no run uses"
+            click.confirm(f"Remove {which} for good?", abort=True, err=True)
+        purged, uploads = store.purge(), remove_unused(store, days=days)
+    size = sum(upload.size_bytes for upload in uploads)
+    if is_json:
+        contents = [upload.content for upload in uploads]
+        click.echo(as_json({"purged": purged, "uploads": contents, "upload_bytes": size}))
+        return
+    _tell("purged", purged, is_json)
+    if uploads:
+        click.echo(f"Removed {len(uploads):,} upload{'' if len(uploads) == 1 else 's'}, {size / 1e6:,.1f} MB.")
 
 
 @runs.command()

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from fitdash.cli import main
+from fitdash.data.upload import keep
 from fitdash.runs import alive
 from fitdash.runs.events import Began, Changed, Created, EpochEnded, Told
 from fitdash.runs.history import history_of
@@ -228,8 +229,8 @@ def test_deleting_undoing_and_purging_tell_the_uids_as_json(store):
     assert given("delete", "aa11", "aa11") == {"deleted": ["aa11"]}
     assert given("undo") == {"restored": ["aa11"]}
     assert given("delete", "bb") == {"deleted": ["bb33"]}
-    assert given("purge") == {"purged": ["bb33"]}
-    assert given("purge") == {"purged": []}
+    assert given("purge") == {"purged": ["bb33"], "uploads": [], "upload_bytes": 0}
+    assert given("purge") == {"purged": [], "uploads": [], "upload_bytes": 0}
 
 
 def test_nothing_is_deleted_where_one_cannot_be_and_all_reasons_are_told(store):
@@ -260,6 +261,30 @@ def test_purging_asks_at_a_terminal(store, monkeypatch):
     assert (result.exit_code, result.stdout) == (1, "")
     assert "Remove 1 run for good?" in result.stderr
     assert given("undo") == {"restored": ["aa11"]}
+
+
+def test_purging_removes_uploads_that_nothing_uses(store, home):
+    uploads = home / "uploads"
+    used, loose = (keep(f"a,b\n{number},1\n2,3\n".encode(), uploads) for number in range(2))
+    store.write([created("up", experiment={"data": {"content": used}}), Changed(uid="up", state="finished")])
+    for content in (used, loose):
+        os.utime(uploads / content, (0, 0))
+    store.delete(["up"])
+
+    assert given("purge", "--days", "30000") == {"purged": ["up"], "uploads": [], "upload_bytes": 0}
+    assert given("purge")["uploads"] == sorted([used, loose])
+    assert list(uploads.iterdir()) == []
+
+
+def test_purging_tells_of_uploads_and_asks_first(store, home, monkeypatch):
+    content = keep(b"a,b\n1,1\n2,3\n", home / "uploads")
+    os.utime(home / "uploads" / content, (0, 0))
+    monkeypatch.setattr("fitdash.cli_runs._is_asked", lambda: True)
+
+    result = CliRunner().invoke(main, ["runs", "purge"], input="n\n")
+
+    assert (result.exit_code, "Remove uploads that no run uses for good?" in result.stderr) == (1, True)
+    assert told("purge", "--yes") == ["Purged 0 runs.", "Removed 1 upload, 0.0 MB."]
 
 
 def test_a_backup_holds_every_run(store, tmp_path):

@@ -1,10 +1,12 @@
 """What goes beyond the bounds of a server is refused before it is recorded."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from fitdash.begin import begin
+from fitdash.data.upload import keep
 from fitdash.errors import SettingError, StoreError
 from fitdash.runs.runner import Runner
 from fitdash.runs.store import Store
@@ -62,8 +64,21 @@ def test_a_disk_that_is_used_up(home, runner):
     runner.writer.flush(10)
     each, all_together = ServerArgs(disk_gigabytes_per_visitor=1e-6), ServerArgs(disk_gigabytes=1e-5)
 
-    with pytest.raises(StoreError, match=r"Your runs must take at most 1e-06 GB, got .* Delete some of them"):
+    with pytest.raises(StoreError, match=r"Your runs and the uploads they use must take at most 1e-06 GB"):
         begin(runner, IRIS, settings=each, owner="me")
-    with pytest.raises(StoreError, match=r"The runs of this server must take at most 1e-05 GB, got .* make room"):
+    with pytest.raises(StoreError, match=r"The runs and uploads of this server must take at most 1e-05 GB"):
         begin(runner, IRIS, settings=all_together, owner="you")
     assert begin(runner, IRIS, settings=each, owner="you").join(60)
+
+
+def test_uploads_count_to_the_disk_of_those_who_use_them(home, runner):
+    rows = "".join(f"{row},{row % 7},{row % 2}\n" for row in range(40_000))
+    content = keep(f"a,b,y\n{rows}".encode(), home / "uploads")
+    mine = replace(IRIS, data=DatasetArgs(name="upload", content=content))
+    settings = ServerArgs(disk_gigabytes_per_visitor=2e-4)
+    assert begin(runner, mine, settings=settings, owner="me").join(60)
+    runner.writer.flush(10)
+
+    with pytest.raises(StoreError, match=r"Your runs and the uploads they use must take at most 0.0002 GB, got 0.00"):
+        begin(runner, mine, settings=settings, owner="me")
+    assert begin(runner, IRIS, settings=settings, owner="you").join(60)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import tempfile
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -59,9 +60,8 @@ def keep(content: bytes, folder: Path, filename: str = "The file", *, most_bytes
     return digest
 
 
-@lru_cache(maxsize=2)
 def kept_table(digest: str, folder: Path, filename: str = "The file") -> Table:
-    """The columns of a file that was kept; read once, not to be changed.
+    """The columns of a file that was kept, not to be changed; the file's time tells when it was last asked for.
 
     Raises:
         DataError: it is no longer there, its content has changed, or it is no CSV.
@@ -69,6 +69,14 @@ def kept_table(digest: str, folder: Path, filename: str = "The file") -> Table:
     path = folder / digest
     if re.fullmatch("[0-9a-f]{64}", digest) is None or not path.is_file():
         raise DataError(f"{filename} must be uploaded again: its content is not kept here.")
+    with suppress(OSError):  # a file of somebody else's can be read all the same
+        os.utime(path)
+    return _read_once(digest, folder, filename)
+
+
+@lru_cache(maxsize=2)
+def _read_once(digest: str, folder: Path, filename: str) -> Table:
+    path = folder / digest
     check_size(path.stat().st_size, filename)
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:

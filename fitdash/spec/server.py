@@ -51,7 +51,8 @@ class ServerArgs(Settings):
     disk_gigabytes_per_visitor: Annotated[
         float | None,
         Arg(
-            help="Disk that the files of one visitor's runs may take, on a shared server.",
+            help="Disk that the files of one visitor's runs and the uploads they are made with may take, on a shared "
+            "server.",
             more_than=0,
             unset="no bound",
         ),

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError
+from fitdash.runs.disk import check_room
 from fitdash.runs.home import home
 from fitdash.spec.arg import problems_in, settings_of, sound
 from fitdash.spec.dataset import DatasetArgs
@@ -15,6 +16,7 @@ from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.ui.controls import Around, control, controls
 from fitdash.ui.resources import desk
+from fitdash.ui.visitor import visitor
 from fitdash.ui.words import escaped, number
 
 ASKED_HERE = ("name", "features", "target", "task")
@@ -170,6 +172,7 @@ def _keep(part: str) -> None:
     try:
         # The field refuses it in the browser alone.
         most = desk().settings.upload_megabytes * 1_000_000
+        check_room(desk().store, desk().settings, visitor(desk()), more_bytes=file.size)
         state[f"{part}.content"] = keep(file.getvalue(), home() / "uploads", file.name, most_bytes=most)
     except FitdashError as error:
         state[f"{part}.refused"] = tuple(str(error).splitlines())

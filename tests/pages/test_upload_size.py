@@ -22,3 +22,17 @@ def test_a_file_within_the_bound_is_taken(monkeypatch, home, open_page):
 
     assert [str(error.value) for error in page.error] == []
     assert len(list((home / "uploads").iterdir())) == 1
+
+
+def test_a_file_for_which_there_is_no_room_is_refused_and_not_kept(monkeypatch, home, open_page):
+    monkeypatch.setenv("FITDASH_DISK_GIGABYTES", "0.001")
+    page = open_page()
+    rows = b"a,b\n" + b"1.5,2\n" * 200_000
+
+    page.file_uploader(key="data.file").set_value(("large.csv", rows, "text/csv")).run()
+
+    assert not page.exception
+    (error,) = page.error
+    said = str(error.value).replace("\\", "")
+    assert said.startswith("The runs and uploads of this server must take at most 0.001 GB, got 0.0012")
+    assert not (home / "uploads").exists()

@@ -307,8 +307,6 @@ def test_a_broken_checkpoint_is_passed_over_and_if_all_are_the_file_is_named(sto
 
 
 def test_an_upload_that_is_gone_is_refused_in_words(home, store, runner):
-    from fitdash.data.upload import kept_table
-
     rows = "\n".join(f"{i},{i % 7},{i % 2}" for i in range(60))
     digest = keep(f"a,b,y\n{rows}".encode(), home / "uploads", "mine.csv")
     data = DatasetArgs(name="upload", content=digest, filename="mine.csv", target="y")
@@ -320,7 +318,6 @@ def test_an_upload_that_is_gone_is_refused_in_words(home, store, runner):
 
     uid = cut(runner, experiment, 3)
     (home / "uploads" / digest).unlink()
-    kept_table.cache_clear()
     with pytest.raises(DataError, match="mine.csv must be uploaded again"):
         resume(runner, uid)
     assert store.run(uid).state == "stopped"

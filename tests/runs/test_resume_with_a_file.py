@@ -4,7 +4,7 @@ import pytest
 
 from fitdash.begin import resume
 from fitdash.data.builtin import bundled
-from fitdash.data.upload import keep, kept_table
+from fitdash.data.upload import keep
 from fitdash.errors import DataError
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
@@ -23,7 +23,6 @@ def test_a_run_goes_on_with_its_validation_file_or_is_refused_in_words(home, sto
 
     uid = cut(runner, experiment, 3)
     (home / "uploads" / content).unlink()
-    kept_table.cache_clear()
     with pytest.raises(DataError, match="more.csv must be uploaded again"):
         resume(runner, uid)
     assert store.run(uid).state == "stopped"
