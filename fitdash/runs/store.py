@@ -85,7 +85,10 @@ class Store:
                 f" WHERE state IN {ACTIVE} AND writer IN ({unknown}) RETURNING uid",
                 dead,
             ).fetchall()
-            db.execute(f"UPDATE sweeps SET state='interrupted' WHERE state IN {ACTIVE} AND writer IN ({unknown})", dead)
+            db.execute(
+                f"UPDATE sweeps SET state='interrupted', error=NULL WHERE state IN {ACTIVE} AND writer IN ({unknown})",
+                dead,
+            )
         for writer in dead:
             self.lock_path(writer).unlink(missing_ok=True)
         return [row[0] for row in reaped]

@@ -19,9 +19,9 @@ class SweepRecord:
     """One sweep as the store knows it.
 
     Attributes:
-        state: "running", "stopping", "stopped", "finished", "failed" or "interrupted".
+        state: "running", "paused", "stopping", "stopped", "finished", "failed" or "interrupted".
         seconds: How long it has searched, over all its starts.
-        error: What made it fail.
+        error: What made it fail, or why it pauses.
     """
 
     uid: str
@@ -117,6 +117,20 @@ def end_sweep(store: Store, uid: str, state: str, *, seconds: float, error: str 
         )
 
 
+def pause_sweep(store: Store, uid: str, why: str) -> None:
+    """Note that no trial begins for now, and why."""
+    with store._transaction(durable=False) as db:
+        db.execute(
+            "UPDATE sweeps SET state='paused', error=? WHERE uid=? AND state IN ('running', 'paused')", [why, uid]
+        )
+
+
+def unpause_sweep(store: Store, uid: str) -> None:
+    """Note that trials begin again."""
+    with store._transaction(durable=False) as db:
+        db.execute("UPDATE sweeps SET state='running', error=NULL WHERE uid=? AND state='paused'", [uid])
+
+
 def note_seconds(store: Store, uid: str, seconds: float) -> None:
     """Note how long it has searched, so that a budget of seconds outlives the process."""
     with store._transaction(durable=False) as db:
@@ -131,7 +145,7 @@ def ask_to_stop(store: Store, uid: str) -> None:
     """
     find_sweep(store, uid)
     with store._transaction(durable=True) as db:
-        db.execute("UPDATE sweeps SET state='stopping' WHERE uid=? AND state='running'", [uid])
+        db.execute("UPDATE sweeps SET state='stopping' WHERE uid=? AND state IN ('running', 'paused')", [uid])
 
 
 def change_budget(store: Store, uid: str, budget: Mapping[str, Any]) -> None:

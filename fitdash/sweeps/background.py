@@ -5,10 +5,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from fitdash.errors import StoreError
 from fitdash.runs import sweeps
+from fitdash.runs.disk import check_room
 from fitdash.runs.sweeps import SweepRecord
 from fitdash.runs.workers import Workers, cores
 from fitdash.runs.writer import Writer
@@ -110,6 +112,10 @@ class Sweeper:
         for varied in corners(recipe.space, recipe.experiment):
             check(self.writer.store, varied, self._settings, owner=owner)
 
+    def _refuse_without_room(self, owner: str | None) -> Callable[[], None] | None:
+        """What asks before each trial whether the disk is used up."""
+        return None if self._settings is None else partial(check_room, self.writer.store, self._settings, owner)
+
     def _carry_out(self, record: SweepRecord) -> SweepRecord:
         with self._lock:
             thread = threading.Thread(
@@ -122,7 +128,8 @@ class Sweeper:
     def _search(self, record: SweepRecord) -> None:
         try:
             with suppress(Exception):  # kept with the sweep, whose page tells it
-                carry_out(record, self.writer, place=self._workers, started=self._note(record.uid))
+                refuse = self._refuse_without_room(record.owner)
+                carry_out(record, self.writer, place=self._workers, refuse=refuse, started=self._note(record.uid))
         finally:
             with self._lock:
                 self._coordinators.pop(record.uid, None)

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from fitdash.errors import SettingError, StoreError
@@ -13,15 +13,17 @@ from fitdash.runs.control import Control
 from fitdash.runs.endings import failure
 from fitdash.runs.events import ENDED, Changed, Created, EpochEnded, Event, Judged
 from fitdash.runs.one_of import OneOf
-from fitdash.runs.runner import FLUSH_SECONDS, new_uid
+from fitdash.runs.runner import FLUSH_SECONDS
 from fitdash.runs.sweeps import SweepRecord
 from fitdash.runs.writer import Writer
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.together import groups_in, shared_part
 from fitdash.sweeps.grouping import ahead_of
+from fitdash.sweeps.live import Live
 from fitdash.sweeps.places import Place
 from fitdash.sweeps.recipe import Budget, Recipe
-from fitdash.sweeps.study import Asked, Seen, Study
+from fitdash.sweeps.room import Room
+from fitdash.sweeps.study import Seen, Study
 from fitdash.sweeps.trial import Trial, included, seen_of
 
 LOOK_SECONDS = 0.5
@@ -34,20 +36,6 @@ MOST_FAILURES = 5
 PRUNED, INTERRUPTED = "pruned", "interrupted"
 
 
-@dataclass(eq=False, kw_only=True)
-class _Live:
-    """A trial that trains."""
-
-    number: int
-    asked: Asked
-    attempt: int = 1
-    uid: str = field(default_factory=new_uid)
-    control: Control = field(default_factory=Control)
-    curve: dict[int, float] = field(default_factory=dict)
-    epochs: int = 0
-    began: float = 0.0
-
-
 class Coordinator:
     """One start of a sweep.
 
@@ -57,6 +45,7 @@ class Coordinator:
         place: Where trials train.
         listener: Told of every trial that begins and ends, and after each of its epochs.
         together: Trials that differ in numbers alone may train in one program, where that is faster.
+        refuse: As `Room` takes it: asked before trials begin; the sweep waits where there is no room.
         clock: Seconds that only grow.
     """
 
@@ -68,6 +57,7 @@ class Coordinator:
         *,
         listener: Callable[[Trial], None] | None = None,
         together: bool = True,
+        refuse: Callable[[], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.uid, self.name, self.owner = record.uid, record.name, record.owner
@@ -75,15 +65,16 @@ class Coordinator:
         self.budget = Budget(**record.budget)
         self._writer, self._place, self._clock = writer, place, clock
         self._listener = listener or _nobody
+        self._room = Room(writer.store, self.uid, refuse, clock=clock)
         self._changed = threading.Condition(threading.RLock())
-        self._live: dict[str, _Live] = {}
-        self._planned: list[list[_Live]] = []
+        self._live: dict[str, Live] = {}
+        self._planned: list[list[Live]] = []
         self._busy = 0
         self._again: list[tuple[int, Mapping[str, Any], int]] = []
         self._next = 0
         self._free: list[int] = []
         self._began, self._spent, self._looked = clock(), record.seconds, clock()
-        self._stopped = False
+        self._stopped, self._waited = False, 0.0
         self._failures: int | None = 0
         self._error: str | None = None
         self._study = self._rebuilt()
@@ -175,11 +166,11 @@ class Coordinator:
                 self._look(at_once=True)
                 if self._is_over() and not self._is_busy():
                     return
-                group = self._begun() if self._has_room() else []
-                if not group and not self._is_busy():
+                group = self._begun() if self._has_place() else []
+                if not group and not self._is_busy() and not self._planned:
                     return
                 if not group:
-                    self._changed.wait(LOOK_SECONDS)
+                    self._wait()
                     continue
             if self._place.most == 1:
                 self._train(group)
@@ -195,14 +186,21 @@ class Coordinator:
         """Whether something trains. The trials of a group end before the place where they trained is free again."""
         return bool(self._live or self._busy)
 
-    def _has_room(self) -> bool:
+    def _wait(self) -> None:
+        """Until something happens, or others want something; without room and trials that is no searching."""
+        began = self._clock()
+        self._changed.wait(LOOK_SECONDS)
+        if self._room.is_missing and not self._is_busy():
+            self._waited += self._clock() - began
+
+    def _has_place(self) -> bool:
         return self._busy < self._place.most and not self._is_over()
 
-    def _begun(self) -> list[_Live]:
+    def _begun(self) -> list[Live]:
         """The next trials that train as one, told to the record; none where there are none to begin now."""
         if not self._planned:
             self._plan()
-        if not self._planned:
+        if not self._planned or not self._room.is_there():
             return []
         group = self._planned.pop(0)
         self._busy += 1
@@ -216,7 +214,7 @@ class Coordinator:
 
     def _plan(self) -> None:
         """Ask for what comes next, and put together what trains as one."""
-        asked: list[_Live] = []
+        asked: list[Live] = []
         while len(asked) < self._ahead and (live := self._asked()) is not None:
             asked.append(live)
         if self._ahead == 1:
@@ -226,11 +224,11 @@ class Coordinator:
         groups = groups_in(shared, places=self._place.most)
         self._planned = [[asked[place] for place in group] for group in groups]
 
-    def _asked(self) -> _Live | None:
+    def _asked(self) -> Live | None:
         """The next trial: one that did not end, or a new one; None where there is none."""
         if self._again:
             number, values, attempt = self._again.pop(0)
-            return _Live(number=number, asked=self._study.again(values), attempt=attempt)
+            return Live(number=number, asked=self._study.again(values), attempt=attempt)
         if self.budget.trials is not None and self._next - len(self._free) >= self.budget.trials:
             return None
         number = self._free[0] if self._free else self._next
@@ -241,9 +239,9 @@ class Coordinator:
             self._free.pop(0)
         else:
             self._next += 1
-        return _Live(number=number, asked=asked)
+        return Live(number=number, asked=asked)
 
-    def _tell_begin(self, live: _Live) -> None:
+    def _tell_begin(self, live: Live) -> None:
         self._live[live.uid] = live
         live.began = self._clock()
         self._writer.put(
@@ -260,10 +258,10 @@ class Coordinator:
         self._writer.put(Changed(uid=live.uid, state="running"))
         self._listener(self._told(live, "running"))
 
-    def _experiment(self, live: _Live) -> Experiment:
+    def _experiment(self, live: Live) -> Experiment:
         return self.recipe.space.apply(self.recipe.experiment, live.asked.values)
 
-    def _train(self, group: list[_Live]) -> None:
+    def _train(self, group: list[Live]) -> None:
         """Have trials trained as one, in the calling thread; those of several end by themselves."""
         first, many = group[0], len(group) > 1
         end: Changed | None = None
@@ -311,7 +309,7 @@ class Coordinator:
         """Whether a trial would be over anyway."""
         return epoch + 1 >= self.recipe.experiment.fit.epochs and "fit.epochs" not in self.recipe.space.dimensions
 
-    def _ended(self, live: _Live, end: Changed | None) -> None:
+    def _ended(self, live: Live, end: Changed | None) -> None:
         """Note how a trial ended, and tell the study."""
         with self._changed:
             why = live.control.stopped_by
@@ -333,7 +331,6 @@ class Coordinator:
             self._listener(
                 self._told(live, PRUNED if why == PRUNED and end.state == "stopped" else end.state, end.error)
             )
-            self._changed.notify_all()
 
     def _count_failure(self, end: Changed) -> None:
         """End a sweep whose trials all fail."""
@@ -369,19 +366,10 @@ class Coordinator:
 
     def _seconds(self) -> float:
         """How long the sweep has searched, over all its starts."""
-        return self._spent + self._clock() - self._began
+        return self._spent + self._clock() - self._began - self._waited
 
-    def _told(self, live: _Live, state: str, error: str | None = None) -> Trial:
-        return Trial(
-            number=live.number,
-            run=live.uid,
-            values=live.asked.values,
-            state=state,
-            value=self.recipe.objective.of(live.curve),
-            epochs=live.epochs,
-            seconds=self._clock() - live.began,
-            error=error,
-        )
+    def _told(self, live: Live, state: str, error: str | None = None) -> Trial:
+        return live.told(state, self.recipe.objective, now=self._clock(), error=error)
 
 
 def _nobody(trial: Trial) -> None:

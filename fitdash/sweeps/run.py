@@ -141,6 +141,7 @@ def carry_out(
     place: Place | None = None,
     listener: Callable[[Trial], None] | None = None,
     together: bool = True,
+    refuse: Callable[[], None] | None = None,
     started: Callable[[Coordinator], None] | None = None,
 ) -> str:
     """Search until it is over; gives the state it ended in.
@@ -150,12 +151,13 @@ def carry_out(
         workers: As `sweep` takes it.
         place: Where trials train, in place of `workers`; it stays open.
         together: As `sweep` takes it.
+        refuse: Raises StoreError where there is no room for another trial; the sweep pauses until there is.
         started: Given what carries it out, to stop it or a trial from another thread.
     """
     own = place is None
     try:
         chosen = place_of(workers) if place is None else place
-        coordinator = Coordinator(record, writer, chosen, listener=listener, together=together)
+        coordinator = Coordinator(record, writer, chosen, listener=listener, together=together, refuse=refuse)
     except BaseException as error:
         with suppress(StoreError):
             sweeps.end_sweep(writer.store, record.uid, "failed", seconds=record.seconds, error=str(error))

@@ -77,6 +77,7 @@ def searched(store, writer):
         clock=None,
         space=SPACE,
         together=False,
+        refuse=None,
         **settings,
     ):
         if uid is None:
@@ -86,7 +87,7 @@ def searched(store, writer):
             store.reap()
             record = go_on(store, uid, writer=writer, trials=trials, seconds=seconds)
         more = {} if clock is None else {"clock": clock}
-        state = Coordinator(record, writer, place, listener=listener, together=together, **more).run()
+        state = Coordinator(record, writer, place, listener=listener, together=together, refuse=refuse, **more).run()
         return record.uid, state
 
     return carry

@@ -64,7 +64,7 @@ def _show(desk: Desk, record: SweepRecord) -> None:
     found = sweep.trials()
     _heading(record, found)
     if record.error:
-        st.error(escaped(record.error))
+        (st.warning if record.is_active else st.error)(escaped(record.error))
     best = best_of(found, sweep.recipe)
     if best is not None:
         _best(sweep, best)
