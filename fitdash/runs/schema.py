@@ -1,6 +1,7 @@
 """The tables of the store, how they came to be, and opening a file that may not be one."""
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from fitdash.errors import StoreError
 
 # "fitd" as a number, in the file's header: tells our files from other SQLite files.
 APPLICATION_ID = 0x66697464
+# Who opens a store waits so long for others that open it or bring it up to date.
+BUSY_SECONDS = 10
 
 # Each entry leads from the version that is its index to the next one. Never edit one that was released: add one.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -72,7 +75,7 @@ def prepare(path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> Non
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        db = connect(path, busy_seconds=10)
+        db = connect(path, busy_seconds=BUSY_SECONDS)
         try:
             _migrate(db, path, migrations)
         finally:
@@ -92,7 +95,20 @@ def _migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[s
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={len(migrations)}")
         db.execute("COMMIT")
-    db.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(db)
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Let others read while one writes; tried again, because SQLite does not wait where others open a new file too."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def _version(db: sqlite3.Connection, path: Path, newest: int) -> int:
