@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fitdash.runs import blocks
-from fitdash.runs.encoding import decode, decode_all, encode
+from fitdash.runs.encoding import decode_all, encode
 from fitdash.runs.events import (
     ACTIVE,
     ENDED,
@@ -21,7 +21,7 @@ from fitdash.runs.events import (
     Printed,
     Told,
 )
-from fitdash.runs.summary import Summary, add_epoch
+from fitdash.runs.summary import Summary, add_epoch, pack, unpack
 
 
 def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
@@ -31,7 +31,7 @@ def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
     row = db.execute("SELECT id, seq, summary FROM runs WHERE uid = ?", [uid]).fetchone()
     if row is None:
         return
-    run, seq, summary = row[0], row[1], decode(row[2])
+    run, seq, summary = row[0], row[1], unpack(row[2])
     is_again = False
     for event in events:
         seq += 1
@@ -44,7 +44,7 @@ def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
     if is_again:
         # Once for all of them: going on from epoch 5,000 of 10,000 would otherwise read all rows 5,000 times.
         summary = _summary(db, run)
-    db.execute("UPDATE runs SET seq = ?, summary = ? WHERE id = ?", [seq, encode(summary), run])
+    db.execute("UPDATE runs SET seq = ?, summary = ? WHERE id = ?", [seq, pack(summary), run])
 
 
 def _create(db: sqlite3.Connection, event: Created) -> None:

@@ -3,9 +3,12 @@
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from fitdash.errors import StoreError
+from fitdash.runs.encoding import decode
+from fitdash.runs.summary import pack
 
 # "fitd" as a number, in the file's header: tells our files from other SQLite files.
 APPLICATION_ID = 0x66697464
@@ -56,6 +59,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # On a server of many, others may look at it too.
         "ALTER TABLE runs ADD COLUMN shared INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # Summaries as numbers, see summary.py.
+        "UPDATE runs SET summary = packed_summary(summary)",
+    ),
 )
 
 
@@ -65,6 +72,11 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
     db.execute("PRAGMA foreign_keys=ON")
     db.execute("PRAGMA synchronous=NORMAL")
     return db
+
+
+def teach(db: sqlite3.Connection) -> None:
+    """Let the connection know the functions that migrations call."""
+    db.create_function("packed_summary", 1, _packed_summary)
 
 
 def prepare(path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
@@ -87,6 +99,7 @@ def prepare(path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> Non
 def _migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]]) -> None:
     if _version(db, path, len(migrations)) < len(migrations):
         _keep_copy(db, path)
+        teach(db)
         db.execute("BEGIN IMMEDIATE")
         # Read again: another process may have done it while this one waited.
         for statements in migrations[_version(db, path, len(migrations)) :]:
@@ -109,6 +122,13 @@ def _write_ahead(db: sqlite3.Connection) -> None:
             if time.monotonic() > until:
                 raise
             time.sleep(0.01)
+
+
+def _packed_summary(text: str) -> str | bytes:
+    """What cannot be read stays as it is: it is one run's trouble, not the store's."""
+    with suppress(ValueError, TypeError, AttributeError):
+        return pack(decode(text))
+    return text
 
 
 def _version(db: sqlite3.Connection, path: Path, newest: int) -> int:

@@ -1,5 +1,6 @@
 """A store of every earlier version opens, with everything in it."""
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -42,6 +43,7 @@ def old(request, tmp_path):
     path = tmp_path / "old.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.executescript(FIRST)
+        schema.teach(db)
         for statements in schema.MIGRATIONS[1 : request.param]:
             for statement in statements:
                 db.execute(statement)
@@ -88,3 +90,19 @@ def test_the_first_version_was_not_edited(tmp_path):
             now.execute(statement)
         columns = "SELECT m.name, c.* FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table'"
         assert then.execute(columns).fetchall() == now.execute(columns).fetchall()
+
+
+def test_summaries_become_numbers_and_one_that_cannot_be_read_is_left(tmp_path):
+    entry = {"last": 0.25, "min": 0.25, "min_epoch": 4, "max": 1.5, "max_epoch": 0}
+    summary = {"epochs": 5, "epoch": 4, "seconds": 2.5, "logs": {"loss": entry}}
+    with closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as db:
+        db.executescript(FIRST)
+        row = (
+            "INSERT INTO runs (uid, name, state, created, writer, experiment, summary) VALUES (?, '', '', 0, '', '', ?)"
+        )
+        db.executemany(row, [("b", json.dumps(summary)), ("c", "{"), ("d", "{}")])
+
+    with Store(tmp_path / "old.db") as store:
+        assert store.run("b").summary == summary
+        assert store.run("d").summary == {}
+        assert store._read("SELECT uid, typeof(summary) FROM runs ORDER BY uid")[1:3] == [("b", "blob"), ("c", "text")]

@@ -2,7 +2,9 @@
 
 import math
 
-from fitdash.runs.summary import add_epoch
+import pytest
+
+from fitdash.runs.summary import add_epoch, pack, unpack
 
 
 def test_the_summary_keeps_last_lowest_and_highest_with_their_epochs():
@@ -31,3 +33,49 @@ def test_a_log_that_was_not_told_this_time_keeps_its_entry():
     summary = add_epoch(add_epoch({}, 0, {"loss": 1.0, "val_loss": 2.0}), 1, {"loss": 0.5})
 
     assert summary["logs"]["val_loss"]["last"] == 2.0
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        add_epoch({}, 0, {"loss": 0.1}, seconds=0.5),
+        add_epoch(add_epoch({}, 0, {"loss": 0.1 + 0.2}, 0.5), 123_456_789, {"loss": 0.5, "größe": -0.0}, 0.25),
+        add_epoch({}, 7, {"a": math.inf, "b": -math.inf, "c": 1e-300}),
+    ],
+    ids=["one epoch", "two epochs", "what is not finite"],
+)
+def test_a_summary_is_kept_as_numbers_without_loss(summary):
+    kept = pack(summary)
+
+    assert isinstance(kept, bytes)
+    assert unpack(kept) == summary
+    assert repr(unpack(kept)) == repr(summary)
+
+
+def test_a_log_that_was_never_a_number_is_kept_without_lowest_and_highest():
+    summary = add_epoch({}, 0, {"loss": math.nan, "accuracy": 0.5})
+
+    assert isinstance(pack(summary), bytes)
+    assert repr(unpack(pack(summary))) == repr(summary)
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        {},
+        {"epochs": 1, "epoch": 0, "logs": {"loss": {"last": 0.5}}},
+        {"epochs": 1, "epoch": 0, "seconds": 0.5, "logs": {}},
+        add_epoch({}, 0, {"loss": 1}, 0.5),
+        add_epoch({}, 0, {"loss": "?"}, 0.5),
+        add_epoch({}, 0, {"a\0b": 0.5}, 0.5),
+        add_epoch({}, 0, {"": 0.5}, 0.5),
+        add_epoch({}, 0, {"x" * 70_000: 0.5}, 0.5),
+        add_epoch(add_epoch({}, 0, {"loss": 0.5}, 0.5), 1, {"loss": True}, 0.5),
+    ],
+    ids=["nothing", "no seconds", "no logs", "integer", "text", "zero byte", "no name", "long name", "truth"],
+)
+def test_what_is_no_plain_number_is_kept_as_text(summary):
+    kept = pack(summary)
+
+    assert isinstance(kept, str)
+    assert repr(unpack(kept)) == repr(summary)
