@@ -1,7 +1,7 @@
 """The steps of several networks of one shape as one: forward and losses by vmap, updates row by row.
 
-Each member keeps its own module, optimizer and sums. In a step their parameters are stacked, which costs a copy, and
-everything that is written stays where it was: so one recording of the step serves, and nobody else has to know.
+Each member keeps its own module, optimizer and sums; their numbers lie behind each other in one tensor, a row for each
+member, so that forward and backward see one stack of matrices and an update one row, and nothing has to be copied.
 """
 
 import copy
@@ -14,10 +14,12 @@ from torch import nn
 from torch.func import functional_call, vmap
 
 from fitdash.data.adapter import Batch
+from fitdash.engine.ensemble_rows import Shelf
+from fitdash.engine.guards import NoReads
 from fitdash.engine.objective_book import Book
 from fitdash.engine.optimizers_base import KerasOptimizer
 from fitdash.engine.recorded_ground import TrainingGround
-from fitdash.engine.recorded_notes import identity
+from fitdash.engine.recorded_notes import Notes, identity, place_in_memory
 
 Tensor = torch.Tensor
 
@@ -72,12 +74,12 @@ class JointStep:
     """One batch of each member through its network.
 
     Args:
-        modules: Of equal shape; their parameters are trained in place.
-        optimizers: Of equal rules, one for each; learning rates and weight decays may differ.
+        modules: Of equal shape; their parameters and what their optimizers keep move into rows, see `ensemble_rows`.
+        optimizers: Of equal rules, one for each, whose state exists; learning rates and weight decays may differ.
 
     Attributes:
-        rows: The parameters of each member, in one order.
-        optimizer: All of them as one, a group for each member: the groups and the state are the members' own.
+        rows: The parameters of each member behind each other, as the optimizer updates them.
+        shelf: Where they lie.
     """
 
     example = True  # shapes are known: the members' books have been prepared
@@ -85,13 +87,30 @@ class JointStep:
     def __init__(self, modules: Sequence[nn.Module], optimizers: Sequence[KerasOptimizer]) -> None:
         self.template = copy.deepcopy(modules[0]).to("meta")
         self.names = [name for name, _ in modules[0].named_parameters()]
-        self.rows = [[parameter for _, parameter in module.named_parameters()] for module in modules]
-        self.cleared = [parameter for rows in self.rows for parameter in rows]
-        self.optimizer_now = _joined(optimizers)
-        self.update = self.optimizer_now.update
+        self.shelf = Shelf(modules, optimizers)
+        self.rows = [nn.Parameter(row) for row in self.shelf.parameters.each]
+        self.cleared: list[Tensor] = list(self.rows)
+        self.gradients = self.shelf.parameters.like()
+        self._theirs = [one.param_groups[0] for one in optimizers]
+        self._optimizer = KerasOptimizer([{"params": [row]} for row in self.rows], optimizers[0].rule)
+        for place, row in enumerate(self.rows):
+            self._optimizer.keep(row, self.shelf.slots(place))
+        self.update = self._optimizer.update
 
     def optimizer(self) -> KerasOptimizer:
-        return self.optimizer_now
+        """All of them as one, a group for each member."""
+        return self._optimizer
+
+    def take(self, place: int) -> None:
+        """Go on from a member's own settings and weights, which its callbacks may have changed."""
+        self.shelf.settle(place)
+        given = {name: value for name, value in self._theirs[place].items() if name != "params"}
+        self._optimizer.param_groups[place].update(given)
+
+    def give(self, place: int) -> None:
+        """Tell a member's own optimizer of the steps that were done."""
+        group = self._optimizer.param_groups[place]
+        self._theirs[place].update({name: group[name] for name in ("step", *self._optimizer.rule.counters)})
 
     def train(self, batch: Batch, book: JointBook, class_weight: None = None) -> None:
         """Train a batch of each: x of (members, n, …), y and weight likewise."""
@@ -103,11 +122,17 @@ class JointStep:
         book.advance(batch.rows)
         return total
 
+    def slopes(self, loss: Tensor) -> list[Tensor]:
+        """The gradient of each row."""
+        found = torch.autograd.grad(loss, self.shelf.columns)
+        for part, slope in zip(self.gradients.columns, found, strict=True):
+            part.copy_(slope)
+        return self.gradients.each
+
     def improve(self, loss: Tensor) -> None:
         """Backward and update."""
-        for parameter in self.cleared:
-            parameter.grad = None
-        loss.backward()  # type: ignore[no-untyped-call]
+        for row, slope in zip(self.rows, self.slopes(loss), strict=True):
+            row.grad = slope
         self.update()
 
     @torch.no_grad()
@@ -118,7 +143,6 @@ class JointStep:
 
     def measured(self, batch: Batch, book: JointBook) -> Tensor:
         """Forward of all members, counted in the book; gives the sum of their losses."""
-        stacked = [torch.stack(list(same)) for same in zip(*self.rows, strict=True)]
 
         def one(parameters: list[Tensor], states: list[Tensor], x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
             named = dict(zip(self.names, parameters, strict=True))
@@ -127,7 +151,7 @@ class JointStep:
                 return book.model.measure(y, said, weight, batch.rows)
 
         places = (0, 0, 0, 0, None if batch.weight is None else 0)
-        losses: Tensor = vmap(one, in_dims=places)(stacked, book.stacked, batch.x, batch.y, batch.weight)
+        losses: Tensor = vmap(one, in_dims=places)(self.shelf.columns, book.stacked, batch.x, batch.y, batch.weight)
         return losses.sum()
 
 
@@ -137,18 +161,38 @@ class JointGround(TrainingGround):
     is_ours = True
 
     def __init__(self, step: JointStep, book: JointBook) -> None:
+        self.joint = step
         self.step, self.book, self.class_weight = step, book, None  # type: ignore[assignment]
-        self.optimizer = step.optimizer_now
+        self.optimizer = step.optimizer()
         self.trained = list(step.cleared)
         self.watch = _Unwatched()  # type: ignore[assignment]
         # The first one is looked at for numbers that are not finite: one member's are not the others' trouble.
         self.states = [torch.zeros(())]
-        found = [*self.trained, *self.states, *book.stacked]
+        slopes = [*step.gradients.columns, *step.gradients.each]
+        found = [*self.trained, *step.shelf.columns, *slopes, *self.states, *book.stacked]
         self.tensors = list({identity(tensor): tensor for tensor in found}.values())
-        self._places = [tensor.data_ptr() for tensor in self.trained]
+
+    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+        with notes, NoReads(notes.refuse):
+            slopes = self.joint.slopes(self.joint.loss(batch, self.book))  # type: ignore[arg-type]
+        for row, slope in zip(self.joint.rows, slopes, strict=True):
+            row.grad = slope
+        self.joint.update()
+        return {place: notes.called(slope) for place, slope in enumerate(slopes)}
 
     def holds(self, *, entirely: bool) -> bool:
-        return [tensor.data_ptr() for tensor in self.trained] == self._places
+        return True  # the rows are the step's own
+
+    def copies(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Rows and columns are the same numbers, in the copies as well."""
+        wholes = [self.joint.shelf.parameters.whole, self.joint.gradients.whole]
+        copied = {place_in_memory(whole): whole.clone() for whole in wholes}
+        return [
+            copied[place].as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+            if (place := place_in_memory(tensor)) in copied
+            else torch.empty_like(tensor).copy_(tensor)
+            for tensor in tensors
+        ]
 
 
 class _Unwatched:
@@ -156,17 +200,6 @@ class _Unwatched:
 
     def holds_entirely(self) -> bool:
         return True
-
-
-def _joined(optimizers: Sequence[KerasOptimizer]) -> KerasOptimizer:
-    """One optimizer whose groups and state are those of the given ones."""
-    joined = KerasOptimizer([group for one in optimizers for group in one.param_groups], optimizers[0].rule)
-    joined.param_groups = [group for one in optimizers for group in one.param_groups]
-    for one in optimizers:
-        for group in one.param_groups:
-            for parameter in group["params"]:
-                joined.state[parameter] = one.state[parameter]
-    return joined
 
 
 def _slot_of(model: Book, state: Tensor) -> tuple[Any, Any]:

@@ -151,6 +151,11 @@ class KerasOptimizer(torch.optim.Optimizer):
             buckets = self._buckets[key] = buckets_of(parameters, self.state, self.rule.slots(), self.rule.fused_on)
         return buckets
 
+    def keep(self, parameter: Tensor, slots: dict[str, Tensor]) -> None:
+        """Have these tensors be what is kept for a parameter, by the names of the rule's slots."""
+        self.state[parameter] = {**self.state[parameter], **slots}
+        self._buckets.clear()
+
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "rule": self.rule}
 

@@ -147,7 +147,7 @@ class Recording:
         Raises:
             Refused: they differ.
         """
-        copies = [torch.empty_like(tensor).copy_(tensor) for tensor in self._tensors]
+        copies = self.ground.copies(self._tensors)
         copied = Batch(_copied(batch.x), _copied(batch.y), _copied(batch.weight), batch.rows)
         counters, random = self._counters(), torch.get_rng_state()
         slopes, why = None, "differs in a replay"

@@ -1,7 +1,7 @@
 """What recorded steps stand on: tensors that outlive a step, and what must stay as it is while they are replayed."""
 
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -67,6 +67,10 @@ class Ground:
     def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
         """Run the step while it is noted; gives the names of the gradients by the place of their parameter."""
         raise NotImplementedError
+
+    def copies(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Copies to try a replay on."""
+        return [torch.empty_like(tensor).copy_(tensor) for tensor in tensors]
 
     def holds(self, *, entirely: bool) -> bool:
         """Whether a replay still does what a step would do.

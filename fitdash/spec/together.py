@@ -39,8 +39,12 @@ def members_of(experiment: Experiment, facts: Facts) -> int:
     if shared_part(experiment) is None or facts.outputs or resolved_kind(experiment.network.kind, facts) != "mlp":
         return 1
     parameters = parameters_of(experiment.network, shape_of(facts))
-    work = parameters * (experiment.fit.batch_size or BATCH_SIZE)
-    return 1 if parameters > MOST_PARAMETERS or work > MOST_WORK else MOST_MEMBERS
+    return MOST_MEMBERS if is_faster_together(parameters, experiment.fit.batch_size or BATCH_SIZE) else 1
+
+
+def is_faster_together(parameters: int, batch_size: int) -> bool:
+    """Whether networks of that many parameters are trained faster in one program than one after the other."""
+    return parameters <= MOST_PARAMETERS and parameters * batch_size <= MOST_WORK
 
 
 def kinds_in(space: Space) -> int | None:

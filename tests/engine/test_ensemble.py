@@ -162,6 +162,46 @@ def test_a_member_that_stops_early_keeps_its_weights_and_the_others_go_on():
     for model, one in zip(models, alone, strict=True):
         for ours, theirs in zip(model.module.parameters(), one.module.parameters(), strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
+            kept, alone_kept = (model_.optimizer.state for model_ in (model, one))
+            assert kept[ours].keys() == alone_kept[theirs].keys()
+            for name, slot in kept[ours].items():
+                torch.testing.assert_close(slot, alone_kept[theirs][name], rtol=1e-3, atol=1e-5)
+        assert model.optimizer.param_groups[0]["step"] == one.optimizer.param_groups[0]["step"]
+
+
+def test_afterwards_each_has_memory_of_its_own():
+    x, y = rows()
+
+    models = together(seeds(3), x=x, y=y, epochs=3)
+
+    tensors = [p for model in models for p in model.module.parameters()]
+    tensors += [slot for model in models for kept in model.optimizer.state.values() for slot in kept.values()]
+    assert all(tensor.is_contiguous() for tensor in tensors)
+    assert len({tensor.untyped_storage().data_ptr() for tensor in tensors}) == len(tensors)
+
+
+def test_weights_that_a_callback_puts_in_place_between_epochs_count():
+    class Zeroes(fitdash.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                for parameter in self.model.module.parameters():
+                    parameter.data = torch.zeros_like(parameter)
+
+    x, y = rows()
+    arguments = {"x": x, "y": y, "epochs": 4, "batch_size": 16}
+
+    models = together([(partial(model_of, seed), {"callbacks": [Zeroes()]}) for seed in range(2)], **arguments)
+
+    alone = [model_of(seed).fit(verbose=0, callbacks=[Zeroes()], **arguments) for seed in range(2)]
+    assert_alike(models, alone)
+
+
+def test_tiny_numbers_count_again_afterwards():
+    x, y = rows()
+
+    together(seeds(2), x=x, y=y, epochs=1)
+
+    assert torch.tensor(1e-39).mul(1.0).item() != 0
 
 
 def test_callbacks_change_the_learning_rate_of_their_own_member():
@@ -248,11 +288,17 @@ def test_what_cannot_be_one_of_several_says_why(module, arguments, why):
     assert why_alone(member_of(model, x=x, y=y, **arguments).fit) == why
 
 
+def _in_groups(parameters):
+    first, *others = parameters
+    return fitdash.optimizers.adam()([{"params": [first], "lr": 0.1}, {"params": others}])
+
+
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
         ({"optimizer": fitdash.optimizers.adam(clipnorm=1.0)}, "gradients are clipped"),
         ({"optimizer": torch.optim.Adam}, "the optimizer keeps an account of its own"),
+        ({"optimizer": _in_groups}, "the optimizer updates the parameters in groups, or some of them"),
         ({"run_eagerly": True}, "it runs eagerly, casts automatically or is not on the CPU"),
     ],
 )
