@@ -117,18 +117,13 @@ def end_sweep(store: Store, uid: str, state: str, *, seconds: float, error: str 
         )
 
 
-def pause_sweep(store: Store, uid: str, why: str) -> None:
-    """Note that no trial begins for now, and why."""
+def tell_pause(store: Store, uid: str, why: str | None) -> None:
+    """Note why no trial begins for now, or with None that they begin again; one that is to stop still is."""
     with store._transaction(durable=False) as db:
         db.execute(
-            "UPDATE sweeps SET state='paused', error=? WHERE uid=? AND state IN ('running', 'paused')", [why, uid]
+            "UPDATE sweeps SET state=?, error=? WHERE uid=? AND state IN ('running', 'paused')",
+            ["running" if why is None else "paused", why, uid],
         )
-
-
-def unpause_sweep(store: Store, uid: str) -> None:
-    """Note that trials begin again."""
-    with store._transaction(durable=False) as db:
-        db.execute("UPDATE sweeps SET state='running', error=NULL WHERE uid=? AND state='paused'", [uid])
 
 
 def note_seconds(store: Store, uid: str, seconds: float) -> None:

@@ -69,10 +69,14 @@ class Sweeper:
 
     def stop(self, uid: str) -> None:
         """Stop a sweep, whoever carries it out; what trains is trained again when it goes on."""
-        sweeps.ask_to_stop(self.writer.store, uid)
         coordinator = self.find(uid)
         if coordinator is not None:
             coordinator.stop()
+        try:
+            sweeps.ask_to_stop(self.writer.store, uid)
+        except StoreError:
+            if coordinator is None:
+                raise  # what is carried out here stops all the same
 
     def find(self, uid: str) -> Coordinator | None:
         """What carries this sweep out, where that is this process."""

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,8 @@ from fitdash.sweeps.trial import Trial, included, seen_of
 
 LOOK_SECONDS = 0.5
 """The record is looked at this often for what others want of the sweep."""
+LOCKED_SECONDS = 600.0
+"""So long it is tried to tell the record of the end, while that cannot be written."""
 MOST_ATTEMPTS = 3
 """Times that a trial is begun whose process was lost."""
 MOST_FAILURES = 5
@@ -101,10 +104,21 @@ class Coordinator:
         elif self._stopped or broken is not None:
             state = "stopped"
         self._writer.flush(FLUSH_SECONDS)
-        sweeps.end_sweep(self._writer.store, self.uid, state, seconds=self._seconds(), error=self._error)
+        self._tell_end(state)
         if broken is not None:
             raise broken
         return state
+
+    def _tell_end(self, state: str) -> None:
+        """Note that nobody searches any longer, as soon as that can be noted."""
+        until = time.monotonic() + (FLUSH_SECONDS if state == "stopped" else LOCKED_SECONDS)
+        while True:
+            try:
+                return sweeps.end_sweep(self._writer.store, self.uid, state, seconds=self._seconds(), error=self._error)
+            except StoreError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(LOOK_SECONDS)
 
     def stop(self) -> None:
         """End the search; what trains is interrupted, and trained again when the sweep goes on."""
@@ -348,9 +362,10 @@ class Coordinator:
             self._looked = now
             record = sweeps.find_sweep(self._writer.store, self.uid)
             self.budget = Budget(**record.budget)
-            sweeps.note_seconds(self._writer.store, self.uid, self._seconds())
             if record.state == "stopping":
                 self._stopped = True
+            with suppress(StoreError):  # not now: somebody holds the store, or the disk is full
+                sweeps.note_seconds(self._writer.store, self.uid, self._seconds())
         if self._is_over():
             self._interrupt()
 

@@ -1,6 +1,7 @@
 """Whether there is room for another trial: asked before each of them, and told while there is none."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from fitdash.errors import StoreError
 from fitdash.runs import sweeps
@@ -29,6 +30,7 @@ class Room:
         self.is_missing = False
         self._store, self._uid, self._refuse, self._clock = store, uid, refuse, clock
         self._next: float | None = None
+        self._told: str | None = None
 
     def is_there(self) -> bool:
         """Another trial may begin."""
@@ -42,13 +44,13 @@ class Room:
         return not self.is_missing
 
     def _ask(self, refuse: Callable[[], None]) -> None:
-        was_missing = self.is_missing
+        why = None
         try:
             refuse()
         except StoreError as error:
-            self.is_missing = True
-            sweeps.pause_sweep(self._store, self._uid, f"{error} The next trial begins when there is room.")
-        else:
-            self.is_missing = False
-            if was_missing:
-                sweeps.unpause_sweep(self._store, self._uid)
+            why = f"{error} The next trial begins when there is room."
+        self.is_missing = why is not None
+        if why != self._told:
+            with suppress(StoreError):  # a full disk cannot be written either; it is told later
+                sweeps.tell_pause(self._store, self._uid, why)
+                self._told = why
