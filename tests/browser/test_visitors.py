@@ -58,6 +58,25 @@ def test_visitors_train_at_once_and_see_their_own_runs_until_one_is_shared(serve
     expect_state(look, "stopped")
 
 
+def test_a_closed_tab_leaves_its_run_training(server, context):
+    page = open_page(context, server, LONG)
+    uid = fit(page)
+    expect_state(page, "running")
+
+    page.close()
+    with Store(server.home / "runs.db") as store:
+        _train_on(store, uid, 40)
+    again = open_page(context, server)
+
+    expect_state(again, "running")
+    watch(again)
+    with Store(server.home / "runs.db") as store:
+        trained = len(store.epochs(uid))
+    wait_for(lambda: drawn(again) >= trained)
+    button(again, "Stop run").click()
+    expect_state(again, "stopped")
+
+
 @pytest.fixture
 def wire(server):
     made = Wire(server.port)

@@ -1,4 +1,4 @@
-"""A real dashboard that is killed while several runs train at once, one in it and two in processes of its own."""
+"""A real dashboard that is killed or told to end while runs train, one in it and two in processes of its own."""
 
 import os
 import random
@@ -19,7 +19,7 @@ from fitdash.runs.checkpoints import checkpoints_of
 from fitdash.runs.runner import Runner
 from fitdash.runs.writer import Writer
 from fitdash.starts import folder
-from tests.runs.test_server_ends import EXPERIMENT, ROOT, SECONDS, wait_until
+from tests.runs.test_server_ends import EXPERIMENT, ROOT, SECONDS, ended, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Processes are watched as Linux lets it.")
 
@@ -106,6 +106,22 @@ def test_runs_of_a_killed_server_end_with_it_and_go_on_to_the_same_numbers(store
         assert again == expected
     runner.shutdown()
     writer.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_server_that_is_told_to_end_keeps_the_runs_of_its_workers_too(store, server, number):
+    wait_until(lambda: len(store.runs()) == AT_ONCE, server)
+    wait_until(lambda: all(run.summary.get("epochs", 0) >= 3 for run in store.runs()), server)
+    workers = workers_of(server)
+
+    assert ended(server, number) < 5
+
+    end(workers)
+    for run in store.runs():
+        assert (run.state, run.error) == ("interrupted", None)
+        assert checkpoints_of(folder(run.uid))[-1].is_end
+        assert checkpoints_of(folder(run.uid))[-1].epoch == len(store.epochs(run.uid))
+    assert store.reap() == []
 
 
 def _newest(uid):

@@ -1,0 +1,53 @@
+"""What the page says and does while the record cannot be written."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from fitdash.ui.resources import desk
+from tests.pages.conftest import texts, until, wait_for
+from tests.pages.test_steering import SLOW
+
+WAITS = "Runs cannot be written now, they wait in memory"
+
+
+@pytest.fixture
+def lock(home):
+    """Another program's hold on the store, from now until `release`."""
+    desk()  # opens it
+    with closing(sqlite3.connect(home / "runs.db", isolation_level=None)) as other:
+        yield other
+
+
+def test_the_page_says_that_the_store_is_locked_and_trains_on(open_page, lock):
+    page = open_page(**SLOW)
+    page.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 1)
+
+    lock.execute("BEGIN IMMEDIATE")
+    until(page, f"{WAITS}: {desk().store.path} cannot be written: database is locked")
+    before = len(desk().store.epochs(run.uid))
+    assert run.state == "running"
+
+    lock.execute("ROLLBACK")
+    wait_for(lambda: len(desk().store.epochs(run.uid)) > before)
+    wait_for(lambda: desk().writer.trouble is None)
+    assert WAITS not in texts(page.run())
+    epochs = [row.epoch for row in desk().store.epochs(run.uid)]
+    assert epochs == list(range(len(epochs)))
+
+
+def test_a_fit_that_is_pressed_while_the_store_is_locked_is_shown_when_it_is_free(open_page, lock):
+    page = open_page(**SLOW)
+    lock.execute("BEGIN IMMEDIATE")
+
+    page.button(key="fit").click().run()
+
+    assert not page.exception
+    (run,) = desk().runner.active()
+    until(page, WAITS)
+    lock.execute("ROLLBACK")
+    until(page, "running")
+    assert page.session_state["page"].watch.uid == run.uid
