@@ -21,6 +21,11 @@ MOST_BYTES = 1 << 24
 
 PLAIN = (bool, int, complex, str, bytes, type(None), type(Ellipsis), range, slice)
 FIXED = (torch.Size, torch.dtype, torch.device, torch.layout, torch.memory_format, np.dtype, np.generic, types.CodeType)
+FLAT = frozenset([bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size])
+"""Types whose values can be compared at once."""
+SEEN_BY_IDENTITY = (torch.Tensor, types.FunctionType, types.BuiltinFunctionType, weakref.ReferenceType)
+RANDOM_STATES = 2
+"""How many of Python's and NumPy's a fingerprint begins with."""
 HOOKS = frozenset(
     [
         "_parameters",
@@ -79,6 +84,39 @@ def judged(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> tuple[bool,
     walk.finish()
     changes = any(name in CHANGES or (name.endswith("_") and not name.endswith("__")) for name in walk.names)
     return not walk.is_foreign, not (walk.writes or changes), walk.names
+
+
+def attributes_of(modules: Iterable[nn.Module]) -> State | None:
+    """What modules of torch's own kinds hold beside tensors, hooks and each other; None where that has depths."""
+    found: State = []
+    for module in modules:
+        found.append(module)
+        for name, value in vars(module).items():
+            if name not in HOOKS:
+                found.append(name)
+                if type(value) in FLAT:
+                    found.append(value)
+                elif not _spread(value, found):
+                    return None
+    return found
+
+
+def is_alike(one: State | None, other: State) -> bool:
+    """Whether two lists of attributes are the same: objects by identity, plain values by what they are."""
+    return (
+        one is not None
+        and len(one) == len(other)
+        and all(a is b or (type(a) is type(b) and type(a) in FLAT and a == b) for a, b in zip(one, other, strict=True))
+    )
+
+
+def _spread(value: Any, found: State) -> bool:
+    """Add what a list or tuple holds, or a function or tensor itself; False for what could change unseen."""
+    if isinstance(value, (list, tuple)):
+        found.append(len(value))
+        return all(_spread(part, found) for part in value)
+    found.append(value)
+    return type(value) in FLAT or isinstance(value, SEEN_BY_IDENTITY)
 
 
 def _modes() -> State:

@@ -6,10 +6,11 @@ in `objective` (losses, metrics) and in the callbacks, not here.
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from fitdash.data.passes import Passes, Window
@@ -149,7 +150,8 @@ def evaluate(
             settle(step, window)
         runner = None if tester is None or flags.stop_evaluating else tester()
         if runner is None:
-            seen = _test_steps(flags, step, book, window, callbacks, alone)
+            with _quiet(window):
+                seen = _test_steps(flags, step, book, window, callbacks, alone)
         else:
             seen = sum(runner.train(window.epoch()))
     logs = book.logs() if seen else {}
@@ -184,31 +186,39 @@ def predict(flags: Any, step: Step, window: Window, callbacks: CallbackList) -> 
     with evaluating(step.module):
         if not (tells_batches or flags.stop_predicting):
             settle(step, window)
-        for index, batch in enumerate(window.epoch()):
-            if tells_batches:
-                callbacks.on_predict_batch_begin(index)
-            outputs.append(step.predict(batch))
-            if tells_batches:
-                callbacks.on_predict_batch_end(index, {"outputs": outputs[-1]})
-            callbacks.on_progress(min((index + 1) * window.at_once, window.steps or index + 1), dict)
-            if flags.stop_predicting:
-                break
+        with _quiet(window):
+            for index, batch in enumerate(window.epoch()):
+                if tells_batches:
+                    callbacks.on_predict_batch_begin(index)
+                outputs.append(step.predict(batch))
+                if tells_batches:
+                    callbacks.on_predict_batch_end(index, {"outputs": outputs[-1]})
+                callbacks.on_progress(min((index + 1) * window.at_once, window.steps or index + 1), dict)
+                if flags.stop_predicting:
+                    break
     callbacks.on_predict_end()
     if not outputs:
         raise DataError("The data to predict is empty: it gave no batch.")
     return outputs
 
 
+def _quiet(window: Window) -> Any:
+    """No gradients for all batches at once, where nobody else's code runs between them."""
+    return torch.no_grad() if window.at_once > 1 else nullcontext()
+
+
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Evaluation mode for a while; every part gets the mode back that it had."""
     modes = [(part, part.training) for part in module.modules()]
-    module.eval()
+    if any(was_training for _, was_training in modes):
+        module.eval()
     try:
         yield
     finally:
         for part, was_training in modes:
-            part.training = was_training
+            if part.training is not was_training:
+                part.training = was_training
 
 
 def _epochs(fit: Fit) -> Iterator[int]:

@@ -1,6 +1,7 @@
 """How one batch is trained, evaluated or predicted."""
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,19 @@ from fitdash.errors import DataError
 
 DTYPE_WORDS = ("dtype", "scalar type", "Input type", "not implemented for", "can't be cast")
 """What torch says where a module meets numbers of a kind it does not take."""
+
+
+def _without_gradients(method: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.no_grad`, entered only where gradients are on: that takes 4 µs, and a loop may enter it once."""
+
+    @functools.wraps(method)
+    def quiet(*args: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return method(*args)
+        with torch.no_grad():
+            return method(*args)
+
+    return quiet
 
 
 class Forward:
@@ -124,7 +138,7 @@ class Step:
                 weight = class_weight.times(weight, batch.y, prediction)
             return book.add(batch.y, prediction, weight, batch.rows)
 
-    @torch.no_grad()
+    @_without_gradients
     def test(self, batch: Batch, book: Book) -> None:
         """Forward and loss; nothing is changed but `book`."""
         with self.casting():
@@ -133,13 +147,13 @@ class Step:
                 self._look_at(batch.x, prediction)
             book.add(batch.y, prediction, batch.weight, batch.rows)
 
-    @torch.no_grad()
+    @_without_gradients
     def outputs(self, x: Any) -> Any:
         """The module's output; nothing is counted."""
         with self.casting():
             return self.forward(x)
 
-    @torch.no_grad()
+    @_without_gradients
     def predict(self, batch: Batch) -> Any:
         """The module's output as NumPy arrays in its containers."""
         with self.casting():

@@ -18,7 +18,7 @@ from fitdash.engine.guards import Watch, refuse_modes
 from fitdash.engine.guards_code import Unwatchable
 from fitdash.engine.steps import Step
 
-MOST_ROWS = 1024
+MOST_ROWS = 2048
 """Of one batch; more than that gains nothing even where a row is small."""
 LEAST_GAIN = 4
 """Batches that there must be for a trial to pay."""
@@ -34,7 +34,7 @@ def settle(step: Step, window: Window) -> None:
     if rows < LEAST_GAIN * source.batch_size or (window.asked or 0) > source.steps:
         return
     known = step.tried
-    if known is None or known.size != source.batch_size or known.rows > rows or not known.watch.holds_entirely():
+    if known is None or not known.serves(source.batch_size, rows) or not known.watch.looks_untouched():
         try:
             known = step.tried = _tried(step, source, rows)
         except Unwatchable:
@@ -48,6 +48,7 @@ class _Tried(NamedTuple):
 
     Attributes:
         at_once: How many may be one; 1 where it matters.
+        most: Rows that fit the cache.
         writes: Whether the module writes into its input.
         watch: Remembers how the module was.
     """
@@ -55,8 +56,14 @@ class _Tried(NamedTuple):
     size: int
     rows: int
     at_once: int
+    most: int
     writes: bool
     watch: Watch
+
+    def serves(self, size: int, rows: int) -> bool:
+        """Whether it says how to cut so many rows in batches of this size."""
+        more = self.at_once > 1 and min(self.most, rows) // size > self.at_once
+        return self.size == size and self.rows <= rows and not more
 
 
 def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
@@ -77,9 +84,11 @@ def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
     versions = [part._version for part in leaves_of(x)]
     first, largest = _Largest.of(step, x)
     writes = versions != [part._version for part in leaves_of(x)]
-    most = min(MOST_ROWS, rows, CHUNK_BYTES * size // max(1, largest))
-    at_once = most // size
-    if at_once > 1 and watch.holds_entirely():
+    most = min(MOST_ROWS, CHUNK_BYTES * size // max(1, largest))
+    at_once = min(most, rows) // size
+    if not watch.holds_entirely():
+        at_once = 1
+    if at_once > 1:
         parts = [first, step.outputs(_inputs(source, size, 2 * size))]
         whole = _large(step, _inputs(source, 0, at_once * size))
         if not _is_same(parts, whole, size, at_once * size):
@@ -87,7 +96,7 @@ def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
     if not torch.equal(random, torch.get_rng_state()):
         torch.set_rng_state(random)
         at_once = 1
-    return _Tried(size, at_once * size, at_once, writes, watch)
+    return _Tried(size, at_once * size, at_once, most, writes, watch)
 
 
 def _large(step: Step, x: Any) -> Any:
@@ -138,6 +147,8 @@ class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
+        if func.is_view:  # of what was counted, or of a parameter, whose size the rows do not change
+            return out
         for part in out if isinstance(out, (list, tuple)) else (out,):
             if isinstance(part, torch.Tensor) and part.layout == torch.strided:
                 self.bytes = max(self.bytes, part.numel() * part.element_size())

@@ -1,5 +1,8 @@
 """Evaluation in larger batches: only where nobody can tell."""
 
+import random
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +11,7 @@ import fitdash as fd
 from fitdash.data.adapter import Target
 from fitdash.data.feed import source_of
 from fitdash.data.passes import Window
+from fitdash.engine import wide
 from fitdash.engine.objective import Objective
 from fitdash.engine.steps import Step
 from fitdash.engine.wide import settle
@@ -75,6 +79,11 @@ class Random(Module):
         return self.layer(x) + 1e-9 * torch.rand(1)
 
 
+class Shaken(Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) + 1e-9 * random.random()
+
+
 class Fixed(Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if len(x) != 10:
@@ -90,6 +99,15 @@ class Whole(Module):
 class Half(Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.layer(x) + (0.0 if len(x) == 10 else 0.01)
+
+
+class Recurrent(nn.Module):
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.layer = nn.GRU(inputs, width, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x[:, None])[0][:, -1]
 
 
 def note(rows: int) -> None:
@@ -117,6 +135,12 @@ def test_a_module_that_takes_each_row_by_itself_is_evaluated_in_one_batch(module
     assert at_once(module) == 10
 
 
+def test_a_large_weight_does_not_make_the_batches_small() -> None:
+    module = nn.Sequential(nn.Linear(4, 1500), nn.Linear(1500, 1500), nn.Linear(1500, 1))
+
+    assert at_once(module) == 10
+
+
 @pytest.mark.parametrize("kind", [Counting, Listing, ListingElsewhere, Buffering])
 def test_a_module_whose_code_leaves_a_trace_is_not_even_tried(kind: type[Module]) -> None:
     module = kind()
@@ -126,7 +150,7 @@ def test_a_module_whose_code_leaves_a_trace_is_not_even_tried(kind: type[Module]
     assert (module.calls, module.batches, module.seen.item(), CALLS) == (0, [], 0, [])
 
 
-@pytest.mark.parametrize("kind", [Centred, Running, Reversed, Random, Fixed, Whole, Half])
+@pytest.mark.parametrize("kind", [Centred, Running, Reversed, Random, Shaken, Fixed, Whole, Half])
 def test_a_module_whose_rows_depend_on_each_other_is_evaluated_as_asked(kind: type[Module]) -> None:
     assert at_once(kind()) == 1
 
@@ -178,6 +202,53 @@ def test_a_module_that_changed_is_tried_again() -> None:
 
     small = model.evaluate(X, Y, batch_size=32, verbose=0)
     assert model.evaluate(X, Y, verbose=0) == pytest.approx(small, rel=1e-6)
+
+
+class Wrapped(nn.Module):
+    """Code that is not torch's around torch's own layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1), nn.Linear(3, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("wraps", [False, True])
+def test_an_attribute_that_changed_is_seen(wraps: bool) -> None:
+    module = Wrapped()
+    model = fd.Model(module if wraps else module.inner).compile(loss="mse")
+    model.evaluate(X, Y, verbose=0)
+
+    module.inner[1].dim = 0  # over the rows of a batch
+
+    assert model.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, batch_size=32, verbose=0)
+
+
+def test_more_rows_than_were_tried_come_in_larger_batches() -> None:
+    step = Step(Module().eval(), Objective(loss="mse"), lambda: None)
+    found = []
+    for rows in (40, 100, 60):
+        source = source_of(X[:rows], Y[:rows], None, target=Target(torch.device("cpu"), torch.float32), batch_size=10)
+        window = Window(source, is_free=True)
+        settle(step, window)
+        found.append(window.at_once)
+
+    assert found == [4, 10, 6]
+
+
+@pytest.mark.parametrize("module", [Module(), Recurrent(4, 3), nn.Sequential(nn.Linear(4, 1))])
+def test_a_module_is_tried_once_though_somebody_draws_random_numbers(module: nn.Module, monkeypatch: Any) -> None:
+    tries: list[int] = []
+    monkeypatch.setattr(wide, "_tried", lambda *given, tried=wide._tried: (tries.append(1), tried(*given))[1])
+    model = fd.Model(module).compile(loss="mse")
+
+    for _ in range(3):
+        model.predict(torch.cat([X, X]))
+        random.random()
+
+    assert len(tries) == 1
 
 
 def test_a_module_that_writes_into_its_input_gets_a_copy() -> None:
