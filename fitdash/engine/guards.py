@@ -115,7 +115,7 @@ class Watch:
             return False
 
     def looks_untouched(self) -> bool:
-        """`holds_entirely` of what draws from torch's generator alone; at a fifth of its price if all code is torch's."""
+        """`holds_entirely` for what draws from torch alone, at a fifth of its price if all code is torch's."""
         try:
             refuse_hooks(self._modules(), self.tensors)
             if not self.holds():
