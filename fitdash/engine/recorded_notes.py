@@ -10,16 +10,11 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from fitdash.engine.recorded_operations import VIEWS_IN_PLACE, Operation, operation_of
+
 Tensor = torch.Tensor
 
 ONLY_A_NAME = frozenset({"detach", "alias"})
-VIEWS_IN_PLACE = frozenset({"t_", "transpose_", "squeeze_", "unsqueeze_", "as_strided_"})
-SHAPED_BY_DATA = frozenset({"_pack_padded_sequence", "bincount", "histc_"})
-OTHERWISE_UNWATCHED = frozenset({"_linalg_svd", "_linalg_eigh", "linalg_eig", "prod", "cumprod"})
-"""Operations that torch carries out in another way, with other last bits, while somebody looks on.
-
-The first three stand for `svdvals`, `eigvalsh` and `eigvals`; gradients of the others take a way without branches.
-"""
 UNSAID = frozenset({"pin_memory"})
 
 
@@ -117,14 +112,15 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         call = None
         if self.why is None:
             try:
-                call = self._call(func, args, kwargs)
+                operation = operation_of(func)
+                call = self._call(func, operation, args, kwargs)
             except Exception as error:
                 self._refuse_for(error, func)
         out = func(*args, **kwargs)
         if call is not None:
             self._random = torch.default_generator.get_state()
             try:
-                self._note(func, args, out, call)
+                self._note(func, operation, args, out, call)
             except Exception as error:
                 self._refuse_for(error, func)
         return out
@@ -133,88 +129,82 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Stop noting, and let the step itself go on, whatever went wrong here."""
         self.refuse(str(error) if isinstance(error, Refused) else f"calls {func}, which cannot be noted: {error}")
 
-    def _call(self, func: Any, args: Any, kwargs: Any) -> str:
+    def _call(self, func: Any, operation: Operation, args: Any, kwargs: Any) -> str:
         """The text of a call that is about to run."""
-        schema, op = func._schema, func._schema.name.partition("::")[2]
-        self._check(func, op, args)
-        self._check_writes(func, args, kwargs)
+        name = operation.name
+        self._check(func, operation, args)
+        self._check_writes(func, operation, args, kwargs)
         self._check_random()
-        types = {argument.name: argument.type for argument in schema.arguments}
-        given = [self._text(value, argument.type) for value, argument in zip(args, schema.arguments, strict=False)]
+        given = [self._text(value, kind) for value, kind in zip(args, operation.kinds, strict=False)]
         given += [
-            f"{name}={self._text(value, types[name])}"
-            for name, value in kwargs.items()
-            if name not in UNSAID and value is not None
+            f"{key}={self._text(value, operation.by_name[key])}"
+            for key, value in kwargs.items()
+            if key not in UNSAID and value is not None
         ]
-        if self._changes_results(func, args):
-            op = op.removesuffix("_")
-        return f"torch.ops.aten.{op}({', '.join(given)})"
+        if self._changes_results(func, operation, args):
+            name = name.removesuffix("_")
+        return f"torch.ops.aten.{name}({', '.join(given)})"
 
-    def _changes_results(self, func: Any, args: Any) -> bool:
+    def _changes_results(self, func: Any, operation: Operation, args: Any) -> bool:
         """Whether an in-place operation is written as the one that gives new tensors: views, and lists of results.
 
         TorchScript sees what is done in place to a tensor, but not to the tensors of a list, unless it was given both.
         """
-        op, first = func._schema.name.partition("::")[2], args[0] if args else None
-        if not func._schema.is_mutable or not isinstance(first, (list, tuple)):
-            return op in VIEWS_IN_PLACE
+        name, first = operation.name, args[0] if args else None
+        if not operation.changes or not isinstance(first, (list, tuple)):
+            return name in VIEWS_IN_PLACE
         if not self._numbers:
             raise Refused(f"changes a list of tensors by {func}")
         kept = [self.name_of(tensor).startswith("t") for tensor in first]
         if all(kept):
             return False
-        if any(kept) or not op.startswith("_foreach_"):
+        if any(kept) or not name.startswith("_foreach_"):
             raise Refused(f"changes a list of tensors by {func}")
         return True
 
-    def _note(self, func: Any, args: Any, out: Any, call: str) -> None:
+    def _note(self, func: Any, operation: Operation, args: Any, out: Any, call: str) -> None:
         """Note a call that has run, and the names of its results."""
-        op, renews = func._schema.name.partition("::")[2], self._changes_results(func, args)
-        if op in ONLY_A_NAME:
-            self._rename(out, self.name_of(args[0]))
+        renews = self._changes_results(func, operation, args)
+        if operation.name in ONLY_A_NAME:
+            self._rename(out, identity(out), self.name_of(args[0]))
             return
         if renews and out is None:
             out = args[0]
         many = isinstance(out, (list, tuple))
-        results = list(out) if many else [out]
-        if not many and out is not None and not isinstance(out, Tensor):
-            raise Refused(f"reads a value by {func}")
-        if out is None or out == []:
+        if out is None or (many and not out):
             self.lines.append(call)
             return
-        if isinstance(out, Tensor) and not func._schema.is_mutable and identity(out) in self._names:
+        if not many and not isinstance(out, Tensor):
+            raise Refused(f"reads a value by {func}")
+        places = [identity(tensor) if isinstance(tensor, Tensor) else None for tensor in (out if many else [out])]
+        if not many and not operation.changes and places[0] in self._names:
             return  # a view that gives what it was given, such as what is transposed twice
         name = f"{self._prefix}{len(self.lines)}"
         self.lines.append(f"{name} = {call}")
-        in_place = func._schema.is_mutable and not renews
-        for place, tensor in enumerate(results):
-            if isinstance(tensor, Tensor) and not (in_place and identity(tensor) in self._names):
-                self._rename(tensor, f"{name}[{place}]" if many else name)
+        in_place = operation.changes and not renews
+        for place, tensor in enumerate(out if many else [out]):
+            where = places[place]
+            if where is not None and not (in_place and where in self._names):
+                self._rename(tensor, where, f"{name}[{place}]" if many else name)
 
-    def _rename(self, tensor: Tensor, name: str) -> None:
-        self._names[identity(tensor)] = name
+    def _rename(self, tensor: Tensor, where: Any, name: str) -> None:
+        self._names[where] = name
         self._kept.append(tensor)
 
-    def _check(self, func: Any, op: str, args: Any) -> None:
+    def _check(self, func: Any, operation: Operation, args: Any) -> None:
         """Refuse what depends on values, changes places, or writes into the batch."""
-        if func.namespace != "aten" or torch.Tag.data_dependent_output in func.tags:
-            raise Refused(f"calls {func}")
-        if op in OTHERWISE_UNWATCHED:
-            self.is_otherwise = True
-            raise Refused(f"calls {func}, which takes another way while it is noted")
-        if torch.Tag.inplace_view in func.tags and op not in VIEWS_IN_PLACE:
-            raise Refused(f"changes a tensor's memory by {func}")
-        if op in SHAPED_BY_DATA or torch.Tag.dynamic_output_shape in func.tags:
-            masks = [i for i in (args[1] if op == "index" else ()) if i is not None and i.dtype in _MASKS]
-            if op != "index" or masks:
+        self.is_otherwise = self.is_otherwise or operation.is_otherwise
+        if operation.why_not is not None:
+            raise Refused(operation.why_not)
+        if operation.shaped_by_data:
+            masks = [i for i in (args[1] if operation.name == "index" else ()) if i is not None and i.dtype in _MASKS]
+            if operation.name != "index" or masks:
                 raise Refused(f"calls {func}, whose shape depends on the data")
 
-    def _check_writes(self, func: Any, args: Any, kwargs: Any) -> None:
+    def _check_writes(self, func: Any, operation: Operation, args: Any, kwargs: Any) -> None:
         """Refuse what writes into the batch: the next chunk's rows, or the caller's own."""
-        for place, argument in enumerate(func._schema.arguments):
-            if argument.alias_info is None or not argument.alias_info.is_write:
-                continue
-            given = args[place] if place < len(args) else kwargs.get(argument.name)
+        for place, name in operation.written:
+            given = args[place] if place < len(args) else kwargs.get(name)
             for tensor in given if isinstance(given, (list, tuple)) else (given,):
                 if isinstance(tensor, Tensor) and place_in_memory(tensor) in self._batch:
                     raise Refused(f"writes into the batch by {func}")

@@ -18,6 +18,7 @@ Tensor = torch.Tensor
 _PERSISTENT = re.compile(r"\bt(\d+)\b")
 _LIST = re.compile(r"(\w+) = \[((?:t\d+(?:, )?)+)\]")
 _VIEW = re.compile(r"(\w+) = torch\.ops\.aten\.(?:t|transpose|permute|view|unsqueeze|squeeze|select|slice)\((.*)\)")
+_CALLED = re.compile(r"\btorch\.ops\.aten\.(\w+)")
 _NAME = re.compile(r"\b[a-z]+\d+\b")
 
 
@@ -98,6 +99,7 @@ def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], 
     """
     left = f"[{', '.join(gradients)}]"
     each = [line for line in lines if not _LIST.fullmatch(line)]
+    called = sorted({name for line in each for name in _CALLED.findall(line)})
     known = next((line.partition(" = ")[0] for line in reversed(each) if line.endswith(f" = {left}")), left)
     steady, each = _steady(each)
     used = sorted({int(place) for place in _PERSISTENT.findall("\n".join([*steady, *each, left]))})
@@ -107,16 +109,22 @@ def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], 
     return "\n".join(
         [
             f"def steps(T: List[Tensor], X: List[Tensor], N: List[float], count: int{given}) -> List[Tensor]:",
+            *(f"    aten_{name} = torch.ops.aten.{name}" for name in called),  # looked up by Python, so once
             *(f"    t{place} = T[{place}]" for place in used),
-            *(f"    {line}" for line in steady),
+            *(f"    {_shortened(line)}" for line in steady),
             "    G = torch.jit.annotate(List[Tensor], [])",
             "    i = 0",
             "    while i < count:",
-            *(f"        {line}" for line in [*inside, *each, f"G = {known}", "i += 1"]),
+            *(f"        {_shortened(line)}" for line in [*inside, *each, f"G = {known}", "i += 1"]),
             "    return G",
             "",
         ]
     )
+
+
+def _shortened(line: str) -> str:
+    """A line that calls operations by their short names."""
+    return _CALLED.sub(r"aten_\1", line)
 
 
 def _steady(lines: Sequence[str]) -> tuple[list[str], list[str]]:

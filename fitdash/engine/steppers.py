@@ -29,8 +29,8 @@ RECORDING = True
 MOST_STEPS = 256
 MOST_SECONDS = 0.05
 """Of one call: stop and pause are seen between calls."""
-LEAST_STEPS = 150
-"""Of a fit: recording costs what it saves in about a hundred steps, whatever the network."""
+LEAST_STEPS = 100
+"""Of a fit: recording costs what it saves in 80 to 100 steps, whatever the network."""
 OURS = (ArraySource, LoaderSource)
 """Sources whose batches run nobody's code, may be drawn and left, and differ in nothing but their rows."""
 ALONE = tuple(

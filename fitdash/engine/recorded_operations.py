@@ -1,0 +1,64 @@
+"""What is known of a kind of tensor operation, whatever it is called with; asked once, since asking takes its time."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+VIEWS_IN_PLACE = frozenset({"t_", "transpose_", "squeeze_", "unsqueeze_", "as_strided_"})
+SHAPED_BY_DATA = frozenset({"_pack_padded_sequence", "bincount", "histc_"})
+OTHERWISE_UNWATCHED = frozenset({"_linalg_svd", "_linalg_eigh", "linalg_eig", "prod", "cumprod"})
+"""Operations that torch carries out in another way, with other last bits, while somebody looks on.
+
+The first three stand for `svdvals`, `eigvalsh` and `eigvals`; gradients of the others take a way without branches.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One of torch's operations.
+
+    Attributes:
+        name: Without its namespace.
+        kinds: Types of its arguments, in their order; by_name: by name.
+        written: Places and names of the arguments that it writes into.
+        changes: Whether there are any.
+        is_otherwise: Whether it takes another way while somebody looks on.
+        shaped_by_data: Whether the shape of its result depends on values.
+        why_not: What speaks against repeating it, whatever it is given; None: nothing.
+    """
+
+    name: str
+    kinds: tuple[Any, ...]
+    by_name: dict[str, Any]
+    written: tuple[tuple[int, str], ...]
+    changes: bool
+    is_otherwise: bool
+    shaped_by_data: bool
+    why_not: str | None
+
+
+@functools.lru_cache(maxsize=4096)
+def operation_of(func: Any) -> Operation:
+    """The operation behind one of torch's overloads."""
+    schema, tags = func._schema, func.tags
+    arguments, name = list(schema.arguments), schema.name.partition("::")[2]
+    writes = [argument.alias_info is not None and argument.alias_info.is_write for argument in arguments]
+    why = None
+    if func.namespace != "aten" or torch.Tag.data_dependent_output in tags:
+        why = f"calls {func}"
+    elif name in OTHERWISE_UNWATCHED:
+        why = f"calls {func}, which takes another way while it is noted"
+    elif torch.Tag.inplace_view in tags and name not in VIEWS_IN_PLACE:
+        why = f"changes a tensor's memory by {func}"
+    return Operation(
+        name=name,
+        kinds=tuple(argument.type for argument in arguments),
+        by_name={argument.name: argument.type for argument in arguments},
+        written=tuple((i, argument.name) for i, argument in enumerate(arguments) if writes[i]),
+        changes=schema.is_mutable,
+        is_otherwise=func.namespace == "aten" and name in OTHERWISE_UNWATCHED,
+        shaped_by_data=name in SHAPED_BY_DATA or torch.Tag.dynamic_output_shape in tags,
+        why_not=why,
+    )
