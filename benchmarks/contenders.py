@@ -4,9 +4,15 @@ All train on the first four fifths of the rows with Adam and cross-entropy, coun
 the rest after every epoch, unless the comment says what a peer leaves out.
 """
 
+import atexit
+import functools
 import importlib.util
 import os
+import secrets
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -63,6 +69,21 @@ def fitdash(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
 def fitdash_eager(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
     """fitdash, every step by itself."""
     return _fitdash(work, x, y, epochs, run_eagerly=True)
+
+
+def fitdash_stored(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
+    """fitdash as it comes, its run written to the store meanwhile, as a dashboard shows it live."""
+    from fitdash.runs.events import Created
+    from fitdash.viewer import ScriptRecorder
+
+    writer = _writer()
+    recorder = ScriptRecorder(secrets.token_hex(8), writer.put)
+    writer.put(Created(uid=recorder.uid, name="benchmark", experiment={}, writer=writer.uid, state="running"))
+    accuracy = _fitdash(work, x, y, epochs, run_eagerly=False, watcher=recorder)
+    writer.flush()
+    if len(writer.store.epochs(recorder.uid)) != epochs:
+        raise RuntimeError("every epoch should have been stored")
+    return accuracy
 
 
 def fitdash_loader(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
@@ -182,6 +203,7 @@ CONTENDERS: dict[str, Contender] = {
     "tuned": tuned,
     "DataLoader loop": loader,
     "fitdash": fitdash,
+    "fitdash, stored": fitdash_stored,
     "fitdash eager": fitdash_eager,
     "fitdash DataLoader": fitdash_loader,
     "keras-torch": keras_torch,
@@ -198,8 +220,23 @@ def is_here(name: str) -> bool:
     return name not in NEEDS or importlib.util.find_spec(NEEDS[name]) is not None
 
 
-def _fitdash(work: Workload, x: Tensor, y: Tensor, epochs: int, *, run_eagerly: bool) -> float:
+@functools.cache
+def _writer() -> Any:
+    """What writes to a store of this process's own, which goes with it."""
+    from fitdash.runs.store import Store
+    from fitdash.runs.writer import Writer
+
+    folder = tempfile.TemporaryDirectory()
+    writer = Writer(Store(Path(folder.name) / "runs.db"))
+    atexit.register(lambda: (writer.close(), writer.store.close(), folder.cleanup()))
+    return writer
+
+
+def _fitdash(
+    work: Workload, x: Tensor, y: Tensor, epochs: int, *, run_eagerly: bool, watcher: fd.Callback | None = None
+) -> float:
     model = fd.Model(work.network())
+    model.watchers += [] if watcher is None else [watcher]
     model.compile("adam", nn.CrossEntropyLoss(), metrics=["accuracy"], run_eagerly=run_eagerly)
     history = model.fit(x, y, batch_size=work.batch, epochs=epochs, validation_split=0.2, verbose=0)
     said = history.params["stepper"]

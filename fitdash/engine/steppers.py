@@ -35,7 +35,7 @@ OURS = (ArraySource, LoaderSource)
 """Sources whose batches run nobody's code, may be drawn and left, and differ in nothing but their rows."""
 ALONE = tuple(
     f"fitdash.{name}"
-    for name in ("engine.history", "runs.recorder", *(f"engine.callbacks.{name}" for name in ("progress", "nan")))
+    for name in ("engine.history", "engine.callbacks.progress", "engine.callbacks.nan", "runs.recorder", "viewer")
 )
 """Where callbacks come from that change nothing and run nobody's code."""
 RARE = 30
@@ -285,4 +285,4 @@ def _must_be_eager(fit: Any, steps: int | None) -> str:
 
 def _is_known(callback: Any) -> bool:
     """Whether what a callback does between steps leaves the module alone."""
-    return type(callback).__module__.startswith(("fitdash.engine.callbacks", "fitdash.runs.recorder"))
+    return type(callback).__module__.startswith((*ALONE, "fitdash.engine.callbacks"))

@@ -7,8 +7,9 @@ from torch import nn
 
 import fitdash as fd
 from fitdash import callbacks as cb
-from fitdash.engine import steppers
+from fitdash.engine import guards, steppers
 from fitdash.engine.recorded import Recording
+from fitdash.viewer import ScriptRecorder
 from tests.engine.recorded_fits import assert_recorded, assert_same, both
 from tests.engine.recorded_modules import IDS, SERIES, N, X, Y, dropout, mlp, softmax
 
@@ -153,6 +154,21 @@ def test_stop_in_mid_epoch_keeps_to_one_chunk_and_counts_right():
 
     assert 21 < Stops.seen <= 50
     assert model._train_book.rows == Stops.seen
+
+
+def test_a_fit_that_is_shown_live_looks_at_the_python_state_no_more_often(monkeypatch):
+    looks: list[str] = []
+    entirely = guards.Watch.holds_entirely
+    monkeypatch.setattr(guards.Watch, "holds_entirely", lambda watch: (looks.append(""), entirely(watch))[1])
+
+    def looked(watchers):
+        looks.clear()
+        model = fd.Model(mlp()).compile("adam", "mse")
+        model.watchers = watchers
+        model.fit(X, Y, batch_size=4, verbose=0, epochs=20)
+        return len(looks)
+
+    assert looked([ScriptRecorder("a", lambda event: None)]) == looked([])
 
 
 def test_a_fit_of_few_steps_is_not_recorded(monkeypatch):
