@@ -19,10 +19,11 @@ from torch import nn
 from torch.nn import functional as F
 
 import fitdash as fd
+from benchmarks import keras_jax
 from benchmarks.workloads import Workload
 
 Tensor = torch.Tensor
-Contender = Callable[[Workload, Tensor, Tensor, int], float]
+Contender = Callable[[Workload, Tensor, Tensor, int], float | keras_jax.Timed]
 
 
 def bare(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
@@ -113,13 +114,6 @@ def keras_torch(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
     return network.fit(x.numpy(), y.numpy(), **settings).history["val_accuracy"][-1]
 
 
-def keras_jax(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
-    """Keras 3 on JAX, which is another process's choice: only where KERAS_BACKEND says so, and for an MLP."""
-    if work.layers is None or os.environ.get("KERAS_BACKEND") != "jax":
-        raise NotImplementedError
-    return keras_torch(work, x, y, epochs)
-
-
 def lightning(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
     """Lightning with torchmetrics' accuracy and nothing that prints, logs or saves."""
     import logging
@@ -207,16 +201,20 @@ CONTENDERS: dict[str, Contender] = {
     "fitdash eager": fitdash_eager,
     "fitdash DataLoader": fitdash_loader,
     "keras-torch": keras_torch,
-    "keras-jax": keras_jax,
+    "keras-jax": functools.partial(keras_jax.trained, at_once=0),
+    "keras-jax, compiled before": functools.partial(keras_jax.trained, at_once=1),
+    "keras-jax, compiled, 16 steps a call": functools.partial(keras_jax.trained, at_once=16),
     "Lightning": lightning,
     "skorch": skorch,
     "sklearn": sklearn,
 }
-NEEDS = {"keras-torch": "keras", "keras-jax": "jax", "Lightning": "lightning", "skorch": "skorch", "sklearn": "sklearn"}
+NEEDS = {"keras-torch": "keras", "Lightning": "lightning", "skorch": "skorch", "sklearn": "sklearn"}
 
 
 def is_here(name: str) -> bool:
     """Whether what a contender needs is installed."""
+    if name.startswith("keras-jax"):
+        return keras_jax.is_here()
     return name not in NEEDS or importlib.util.find_spec(NEEDS[name]) is not None
 
 

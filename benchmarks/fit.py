@@ -14,7 +14,9 @@ from collections import defaultdict
 
 import torch
 
+from benchmarks import keras_jax
 from benchmarks.contenders import CONTENDERS, NEEDS, is_here
+from benchmarks.keras_jax import Timed
 from benchmarks.workloads import WORKLOADS, Workload
 
 
@@ -24,6 +26,10 @@ def main() -> None:
     print(machine())
     absent = [name for name in CONTENDERS if not is_here(name)]
     print(f"not installed: {', '.join(absent) or 'none'}\n")
+    if keras_jax.is_here() and not {name for name in CONTENDERS if name.startswith("keras-jax")} <= {
+        *arguments.without
+    }:
+        print(f"keras-jax: {keras_jax.versions()}, in a process of its own\n")
     for name, work in WORKLOADS.items():
         if not arguments.only or any(part in name for part in arguments.only):
             print(f"### {name}: {work.rows} rows, batches of {work.batch}, {arguments.epochs} epochs\n")
@@ -39,26 +45,28 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measured(work: Workload, epochs: int, rounds: int, without: list[str]) -> dict[str, list[tuple[float, ...]]]:
+def measured(work: Workload, epochs: int, rounds: int, without: list[str]) -> dict[str, list[Timed]]:
     """Wall seconds, CPU seconds and accuracy of each contender, round by round; the first round only warms up."""
     torch.manual_seed(0)
     x, y = work.data(work.rows)
     names = [name for name in CONTENDERS if is_here(name) and name not in without]
-    found: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    found: dict[str, list[Timed]] = defaultdict(list)
     for turn in range(rounds + 1):
         for name in random.sample(names, len(names)):
             torch.manual_seed(turn)
             wall, cpu = time.perf_counter(), time.process_time()
             try:
-                accuracy = CONTENDERS[name](work, x, y, epochs)
+                said = CONTENDERS[name](work, x, y, epochs)
             except NotImplementedError:
                 continue
+            if not isinstance(said, Timed):
+                said = Timed(time.perf_counter() - wall, time.process_time() - cpu, said)
             if turn:
-                found[name].append((time.perf_counter() - wall, time.process_time() - cpu, accuracy))
+                found[name].append(said)
     return found
 
 
-def table(found: dict[str, list[tuple[float, ...]]]) -> str:
+def table(found: dict[str, list[Timed]]) -> str:
     """Ratios to the bare loop, in Markdown."""
     lines = ["| | x bare (wall) | middle half | x bare (CPU) | seconds | accuracy |", "|---|---|---|---|---|---|"]
     for name in CONTENDERS:
@@ -74,7 +82,7 @@ def table(found: dict[str, list[tuple[float, ...]]]) -> str:
     return "\n".join([*lines, ""])
 
 
-def ratios(found: dict[str, list[tuple[float, ...]]], name: str, column: int) -> list[float]:
+def ratios(found: dict[str, list[Timed]], name: str, column: int) -> list[float]:
     """Time of the bare loop divided by that of a contender, round by round: above 1 is faster than bare."""
     return [base[column] / row[column] for base, row in zip(found["bare"], found[name], strict=True)]
 

@@ -18,6 +18,7 @@ class Workload:
         batch: Samples of a step.
         data: Gives x and class indices.
         network: Makes the module.
+        kind: "mlp", "cnn" or "gru".
         layers: Widths of the hidden layers where it is an MLP, for peers that build their own; None: not one.
     """
 
@@ -27,6 +28,7 @@ class Workload:
     network: Callable[[], nn.Module]
     layers: tuple[int, ...] | None = None
     classes: int = 2
+    kind: str = "mlp"
 
 
 class Recurrent(nn.Module):
@@ -100,8 +102,10 @@ WORKLOADS = {
     "W2 MLP 784-512-10": Workload(
         rows=12_800, batch=128, data=table(784, 10), network=mlp(784, 512, 10), layers=(512,), classes=10
     ),
-    "W3 CNN": Workload(rows=2_560, batch=64, data=images(28, 10), network=cnn, classes=10),
-    "W4 GRU": Workload(rows=960, batch=32, data=series(50, 16), network=lambda: Recurrent(16, 64, 2)),
+    "W3 CNN": Workload(rows=2_560, batch=64, data=images(28, 10), network=cnn, classes=10, kind="cnn"),
+    "W4 GRU": Workload(
+        rows=960, batch=32, data=series(50, 16), network=lambda: Recurrent(16, 64, 2), kind="gru"
+    ),
     "iris size": Workload(
         rows=150, batch=16, data=table(4, 3), network=mlp(4, 32, 3), layers=(32,), classes=3
     ),

@@ -1,0 +1,98 @@
+"""Keras 3 on JAX as a contender: trains in a child process that tells its own seconds.
+
+KERAS_JAX_PYTHON names the interpreter that has both, such as one of an environment of its own; without it, this one.
+"""
+
+import atexit
+import functools
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from benchmarks.workloads import Workload
+
+_NUMBERS = itertools.count()
+HAS_BOTH = "import importlib.util as u, sys; sys.exit(not (u.find_spec('keras') and u.find_spec('jax')))"
+
+
+class Timed(NamedTuple):
+    """What a contender says that was timed where it ran."""
+
+    wall: float
+    cpu: float
+    accuracy: float
+
+
+@functools.cache
+def is_here() -> bool:
+    """Whether the interpreter has Keras and JAX."""
+    return subprocess.run([_python(), "-c", HAS_BOTH], check=False).returncode == 0
+
+
+def versions() -> str:
+    """What the child runs on."""
+    return str(_child()[1])
+
+
+def trained(work: Workload, x: torch.Tensor, y: torch.Tensor, epochs: int, at_once: int) -> Timed:
+    """Train once.
+
+    Args:
+        at_once: Steps of one call of a network that was compiled before; 0: one step a call, compiling included.
+    """
+    task = {
+        "data": str(_stored(x, y)),
+        "kind": work.kind,
+        "layers": list(work.layers or ()),
+        "classes": work.classes,
+        "batch": work.batch,
+        "epochs": epochs,
+        "at_once": at_once,
+    }
+    return Timed(*_asked(task))
+
+
+def _asked(task: dict[str, Any]) -> Any:
+    process, _ = _child()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps(task) + "\n")
+    process.stdin.flush()
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError("keras-jax: the child process has ended; its last words are above.")
+    return json.loads(line)
+
+
+def _python() -> str:
+    return os.environ.get("KERAS_JAX_PYTHON") or sys.executable
+
+
+@functools.cache
+def _child() -> tuple[subprocess.Popen[str], str]:
+    program = Path(__file__).with_name("keras_child.py")
+    process = subprocess.Popen([_python(), str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    atexit.register(process.kill)
+    assert process.stdout is not None
+    return process, json.loads(process.stdout.readline())
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+@functools.lru_cache(maxsize=1)
+def _stored(x: torch.Tensor, y: torch.Tensor) -> Path:
+    """A file of these arrays, which a tensor is known by as the object that it is."""
+    path = Path(_folder().name) / f"{next(_NUMBERS)}.npz"
+    np.savez(path, x=x.numpy(), y=y.numpy())
+    return path
