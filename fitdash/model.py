@@ -20,6 +20,7 @@ from fitdash.engine.channels import channels_last
 from fitdash.engine.devices import device_of, few_threads, target_of
 from fitdash.engine.history import History
 from fitdash.engine.objective import Objective
+from fitdash.engine.objective_book import Book
 from fitdash.engine.prepare import Given, Prepared, evaluation_source, prepared
 from fitdash.engine.steps import Step
 from fitdash.errors import NotCompiledError, SettingError
@@ -128,6 +129,7 @@ class Model(Predictions, SingleBatches, ModuleMethods):
         self._step = Step(self.module, objective, self._optimizer_now, self._settings["precision"])
         self._forward = self._step
         self._train_book, self._test_book, self._single_book = (objective.new_book() for _ in range(3))
+        self._free_books: list[Book] = []
 
     @property
     def optimizer(self) -> Any:
@@ -303,9 +305,11 @@ class Model(Predictions, SingleBatches, ModuleMethods):
             source, y, sample_weight, batch_size, steps, self._target, verbose=verbose, callbacks=callbacks
         )
         told = self._told(callbacks, arguments.verbosity(verbose), window.steps)
-        book = objective.new_book()  # its own: a callback may evaluate while another evaluation runs
+        free = self._free_books  # a callback may evaluate while another evaluation runs
+        book = free.pop() if free else objective.new_book()
         with few_threads():
             logs = loop.evaluate(self, self._step, book, window, told, alone=True)
+        free.append(book)
         return values_of(logs, return_dict)
 
     # what callbacks use -----------------------------------------------------------------------------------------------

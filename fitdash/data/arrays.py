@@ -1,5 +1,6 @@
 """Arrays in memory, on disk or in HDF5, cut into batches in the order that `shuffle` asks for."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -73,6 +74,12 @@ class ArraySource:
                 yield self._piece(start, stop)
             else:
                 yield [part.take(index[start:stop]).to(self.target.device) for part in self.parts]
+
+    def cut(self, batch_size: int) -> "ArraySource":
+        """The same rows in batches of another size."""
+        other = copy.copy(self)
+        other.batch_size = batch_size
+        return other
 
     def narrow(self, start: int, stop: int, *, batch_size: int, order: Order) -> "ArraySource":
         """Only the rows start … stop − 1, without copying."""

@@ -179,7 +179,9 @@ class Window:
         """Give so many batches in one from now on; the source must be arrays, and have all that are asked for."""
         source: Any = self.source
         rows = source.rows if self.asked is None else min(source.rows, self.asked * source.batch_size)
-        wide = self._wide = source.narrow(0, rows, batch_size=source.batch_size * at_once, order="given")
+        size = source.batch_size * at_once
+        whole = rows == source.rows
+        wide = self._wide = source.cut(size) if whole else source.narrow(0, rows, batch_size=size, order="given")
         wide.copies = copies
         self.at_once = at_once
 

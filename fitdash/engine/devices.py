@@ -14,10 +14,9 @@ from fitdash.errors import SettingError
 
 def target_of(module: nn.Module) -> Target:
     """Where batches go: the device and the floating-point type of the module's parameters."""
-    parameters = list(module.parameters())
-    device = parameters[0].device if parameters else torch.device("cpu")
-    floating = [p.dtype for p in parameters if p.dtype.is_floating_point]
-    return Target(device, floating[0] if floating else torch.get_default_dtype())
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    floating = next((p.dtype for p in module.parameters() if p.dtype.is_floating_point), None)
+    return Target(device, floating or torch.get_default_dtype())
 
 
 def device_of(given: Any) -> torch.device:

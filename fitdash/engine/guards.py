@@ -116,12 +116,16 @@ class Watch:
 
     def looks_untouched(self) -> bool:
         """`holds_entirely` for what draws from torch alone, at a fifth of its price if all code is torch's."""
+        if self._attributes is not None:
+            return (
+                not any(getattr(torch_module, name) for name in _GLOBAL_HOOKS)
+                and all(slot.get(name) is tensor for slot, name, tensor in self._slots)
+                and is_alike(attributes_of(self._modules()), self._attributes)
+            )
         try:
             refuse_hooks(self._modules(), self.tensors)
             if not self.holds():
                 return False
-            if self._attributes is not None:
-                return is_alike(attributes_of(self._modules()), self._attributes)
             return self._state()[RANDOM_STATES:] == self.state[RANDOM_STATES:]
         except Unwatchable:
             return False

@@ -87,17 +87,19 @@ def judged(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> tuple[bool,
 
 
 def attributes_of(modules: Iterable[nn.Module]) -> State | None:
-    """What modules of torch's own kinds hold beside tensors, hooks and each other; None where that has depths."""
+    """What modules of torch's own kinds hold beside tensors, their hooks too; None where that has depths."""
     found: State = []
     for module in modules:
         found.append(module)
         for name, value in vars(module).items():
-            if name not in HOOKS:
-                found.append(name)
-                if type(value) in FLAT:
-                    found.append(value)
-                elif not _spread(value, found):
-                    return None
+            found.append(name)
+            if type(value) in FLAT:
+                found.append(value)
+            elif name in HOOKS:
+                if value and name.endswith("hooks"):
+                    found += value.values()
+            elif not _spread(value, found):
+                return None
     return found
 
 
