@@ -85,18 +85,19 @@ def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
     first, largest = _Largest.of(step, x)
     writes = versions != [part._version for part in leaves_of(x)]
     most = min(MOST_ROWS, CHUNK_BYTES * size // max(1, largest))
-    at_once = min(most, rows) // size
+    at_once = -(-rows // size) if rows <= most else most // size
     if not watch.holds_entirely():
         at_once = 1
+    together = min(at_once * size, rows)
     if at_once > 1:
         parts = [first, step.outputs(_inputs(source, size, 2 * size))]
-        whole = _large(step, _inputs(source, 0, at_once * size))
-        if not _is_same(parts, whole, size, at_once * size):
+        whole = _large(step, _inputs(source, 0, together))
+        if not _is_same(parts, whole, size, together):
             at_once = 1
     if not torch.equal(random, torch.get_rng_state()):
         torch.set_rng_state(random)
         at_once = 1
-    return _Tried(size, at_once * size, at_once, most, writes, watch)
+    return _Tried(size, together if at_once > 1 else size, at_once, most, writes, watch)
 
 
 def _large(step: Step, x: Any) -> Any:

@@ -183,6 +183,10 @@ def test_a_size_that_was_asked_for_and_few_batches_stay() -> None:
     assert at_once(Module(), steps=11) == 1
 
 
+def test_a_short_last_batch_joins_the_others() -> None:
+    assert at_once(Module(), rows=95) == 10
+
+
 def test_as_many_rows_are_measured_as_were_asked_for() -> None:
     source = source_of(X, Y, None, target=Target(torch.device("cpu"), torch.float32), batch_size=10)
     window = Window(source, 5, is_free=True)
