@@ -90,7 +90,7 @@ def attributes_of(modules: Iterable[nn.Module]) -> State | None:
     """What modules of torch's own kinds hold beside tensors, their hooks too; None where that has depths."""
     found: State = []
     for module in modules:
-        found.append(module)
+        found += (module, type(module))
         for name, value in vars(module).items():
             found.append(name)
             if type(value) in FLAT:

@@ -200,12 +200,18 @@ def test_as_many_rows_are_measured_as_were_asked_for() -> None:
 def test_a_module_that_changed_is_tried_again() -> None:
     module = nn.Sequential(nn.Linear(4, 3), nn.Identity(), nn.Linear(3, 1))
     model = fd.Model(module).compile(loss="mse")
-    model.evaluate(X, Y, verbose=0)
+    rows = torch.cat([X, X]), torch.cat([Y, Y])
+    model.evaluate(*rows, verbose=0)
 
     module[1] = nn.BatchNorm1d(3, track_running_stats=False)
 
-    small = model.evaluate(X, Y, batch_size=32, verbose=0)
-    assert model.evaluate(X, Y, verbose=0) == pytest.approx(small, rel=1e-6)
+    small = model.evaluate(*rows, batch_size=32, verbose=0)
+    assert model.evaluate(*rows, verbose=0) == pytest.approx(small, rel=1e-6)
+
+
+class Spread(nn.Identity):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x - x.mean(0)
 
 
 class Wrapped(nn.Module):
@@ -223,11 +229,23 @@ class Wrapped(nn.Module):
 def test_an_attribute_that_changed_is_seen(wraps: bool) -> None:
     module = Wrapped()
     model = fd.Model(module if wraps else module.inner).compile(loss="mse")
-    model.evaluate(X, Y, verbose=0)
+    rows = torch.cat([X, X]), torch.cat([Y, Y])
+    model.evaluate(*rows, verbose=0)
 
     module.inner[1].dim = 0  # over the rows of a batch
 
-    assert model.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, batch_size=32, verbose=0)
+    assert model.evaluate(*rows, verbose=0) == model.evaluate(*rows, batch_size=32, verbose=0)
+
+
+def test_a_layer_that_became_another_kind_is_seen() -> None:
+    module = nn.Sequential(nn.Linear(4, 3), nn.Identity(), nn.Linear(3, 1))
+    model = fd.Model(module).compile(loss="mse")
+    rows = torch.cat([X, X]), torch.cat([Y, Y])
+    model.evaluate(*rows, verbose=0)
+
+    module[1].__class__ = Spread
+
+    assert model.evaluate(*rows, verbose=0) == model.evaluate(*rows, batch_size=32, verbose=0)
 
 
 def test_more_rows_than_were_tried_come_in_larger_batches() -> None:
@@ -268,9 +286,10 @@ def test_a_module_that_writes_into_its_input_gets_a_copy() -> None:
 @pytest.mark.parametrize("kind", [Module, Counting, Centred])
 def test_evaluating_gives_what_small_batches_give(kind: type[Module]) -> None:
     model = fd.Model(kind()).compile(loss="mse", metrics=["mae"])
+    x, y = torch.cat([X, X]), torch.cat([Y, Y])
 
-    assert model.evaluate(X, Y, verbose=0) == pytest.approx(model.evaluate(X, Y, batch_size=32, verbose=0), rel=1e-6)
-    assert model.predict(X) == pytest.approx(model.predict(X, batch_size=32), rel=1e-5)
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(model.evaluate(x, y, batch_size=32, verbose=0), rel=1e-6)
+    assert model.predict(x) == pytest.approx(model.predict(x, batch_size=32), rel=1e-5)
 
 
 @pytest.mark.parametrize("kind", [Module, Counting, Centred])
