@@ -33,6 +33,26 @@ def line_svg(values: Sequence[float], alt: str) -> str:
     )
 
 
+def bars_svg(values: Sequence[float], alt: str) -> str:
+    """Bars side by side, in the colour of the text around them.
+
+    Args:
+        values: Heights, 0 or more; any that is above 0 can be seen.
+        alt: What they show, in words.
+    """
+    top = max(values, default=0.0) or 1.0
+    width = WIDTH / max(1, len(values))
+    heights = [max(2.0, value / top * HEIGHT) if value else 0.0 for value in values]
+    bars = "".join(
+        f'<rect x="{place * width + 0.5:.1f}" y="{HEIGHT - height:.1f}" width="{width - 1:.1f}" height="{height:.1f}"/>'
+        for place, height in enumerate(heights)
+    )
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(alt)}" preserveAspectRatio="none" '
+        f'style="width:100%;height:{HEIGHT}px;display:block;opacity:0.6"><g fill="currentColor">{bars}</g></svg>'
+    )
+
+
 def pixels_png(pixels: NDArray[np.uint8]) -> str:
     """A PNG as a data URI that an img element shows.
 

@@ -117,8 +117,9 @@ class Dataset:
             validation_split: What `fit` will be given; what it holds out is not looked at here.
             train: Indices of the training rows, the only ones that are looked at; in place of validation_split.
             one_hot: y as one column per class, for losses that compare those.
-            sample_weight: A column that is no input but says how much each row counts; of sequences also the name of
-                weights of the steps, "ramp" or "last_steps".
+            sample_weight: A column that is no input but says how much each row counts, or an expression such as
+                "above(age, 40, 3)" or "upload(weights.csv)"; of sequences also the name of weights of the steps,
+                "ramp" or "last_steps".
 
         Returns:
             x (n, inputs) float32, of sequences (n, steps, inputs), of several inputs a dict of them; y (n,) int64
@@ -184,6 +185,19 @@ class Dataset:
         both = joined(self, more, name)
         weights = [] if sample_weight is None else [more[sample_weight].to_numpy(dtype=np.float32)]
         return both.dataset, both.train, both.validation, *weights
+
+    def weights(self, sample_weight: str) -> np.ndarray[Any, Any]:
+        """How much each row counts, (n,) float32, or each step of it, (n, steps).
+
+        Args:
+            sample_weight: As in `arrays`.
+
+        Raises:
+            DataError: it says no weights.
+        """
+        from fitdash.data.weighing import weights_of
+
+        return weights_of(self, sample_weight)
 
     def balanced_weights(self, validation_split: float = 0.0, *, train: Any = None) -> dict[int, float]:
         """The class_weight that makes all classes count the same among the training rows.

@@ -28,7 +28,7 @@ class Layout:
     header: int | None
 
 
-def layout_of(text: bytes, filename: str) -> tuple[Layout, bytes]:
+def layout_of(text: bytes, filename: str, least_columns: int = 2) -> tuple[Layout, bytes]:
     """How the file is written, and its text without the line in which a spreadsheet names the delimiter."""
     told = re.match(rb"sep=(.)\r?\n", text)
     text = text[told.end() :] if told else text
@@ -37,7 +37,7 @@ def layout_of(text: bytes, filename: str) -> tuple[Layout, bytes]:
     delimiter = told.group(1).decode("latin-1") if told else max(DELIMITERS, key=lambda d: _fit(sample, whole, d))
     rows = _rows(sample, whole, delimiter)
     width = _common_width([row for _, row in rows])
-    if width < 2 or not rows:
+    if width < least_columns or not rows:
         raise DataError(one_column(filename, rows[0][1] if rows else []))
     if width > MOST_COLUMNS:
         raise DataError(f"{filename} must have at most {MOST_COLUMNS} columns, got {width}.")

@@ -40,29 +40,31 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def read_table(content: bytes, filename: str = "The file") -> Table:
+def read_table(content: bytes, filename: str = "The file", *, least_columns: int = 2) -> Table:
     """The columns of a CSV file.
 
     Args:
         content: The file's bytes.
         filename: What messages call it.
+        least_columns: 1 where a single column of numbers will do.
 
     Raises:
-        DataError: it is empty, no CSV, or has fewer than two columns or two rows.
+        DataError: it is empty, no CSV, or has too few columns or fewer than two rows.
     """
     if not content.strip():
         raise DataError(f"{filename} must hold a header and rows, got an empty file.")
     text = _utf8(content, filename)
-    layout, text = layout_of(text, filename)
+    layout, text = layout_of(text, filename, least_columns)
     frame = _parsed(text, layout, filename).dropna(how="all", ignore_index=True)
     notes: list[str] = [] if layout.header == 0 else ["the file has no header"]
     for name in frame.columns:
         frame[name], note = _as_numbers(frame[name], layout.decimal)
         notes += [note] if note else []
-    frame = frame.drop(columns=[name for name in frame.columns if _is_filler(frame[name])])
+    if frame.shape[1] > 1:
+        frame = frame.drop(columns=[name for name in frame.columns if _is_filler(frame[name])])
     if len(frame) < 2:
         raise DataError(f"{filename} must have at least 2 rows below its header, got {len(frame)}.")
-    if frame.shape[1] < 2:
+    if frame.shape[1] < least_columns:
         raise DataError(one_column(filename, list(frame.columns)))
     return Table(frame=frame, notes=tuple(notes))
 

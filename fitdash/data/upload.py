@@ -30,7 +30,14 @@ def check_size(size_bytes: int, filename: str = "The file", most_bytes: int = LA
         )
 
 
-def keep(content: bytes, folder: Path, filename: str = "The file", *, most_bytes: int = LARGEST_BYTES) -> str:
+def keep(
+    content: bytes,
+    folder: Path,
+    filename: str = "The file",
+    *,
+    most_bytes: int = LARGEST_BYTES,
+    least_columns: int = 2,
+) -> str:
     """Keep an uploaded file and give the SHA-256 of its content, by which it is found again.
 
     Args:
@@ -38,9 +45,10 @@ def keep(content: bytes, folder: Path, filename: str = "The file", *, most_bytes
         folder: Where uploads are kept; made if it is not there.
         filename: What messages call it.
         most_bytes: How large it may be, where a server allows less.
+        least_columns: 1 where a single column will do.
 
     Raises:
-        DataError: it is too large, or no CSV with two columns and two rows; then it is not kept.
+        DataError: it is too large, or no CSV with so many columns and two rows; then it is not kept.
     """
     check_size(len(content), filename, most_bytes)
     digest = hashlib.sha256(content).hexdigest()
@@ -52,7 +60,7 @@ def keep(content: bytes, folder: Path, filename: str = "The file", *, most_bytes
             file.write(content)
         os.replace(part, folder / digest)
     try:
-        kept_table(digest, folder, filename)
+        kept_table(digest, folder, filename, least_columns=least_columns)
     except DataError:
         if is_new:
             (folder / digest).unlink(missing_ok=True)
@@ -60,7 +68,7 @@ def keep(content: bytes, folder: Path, filename: str = "The file", *, most_bytes
     return digest
 
 
-def kept_table(digest: str, folder: Path, filename: str = "The file") -> Table:
+def kept_table(digest: str, folder: Path, filename: str = "The file", *, least_columns: int = 2) -> Table:
     """The columns of a file that was kept, not to be changed; the file's time tells when it was last asked for.
 
     Raises:
@@ -71,17 +79,17 @@ def kept_table(digest: str, folder: Path, filename: str = "The file") -> Table:
         raise DataError(f"{filename} must be uploaded again: its content is not kept here.")
     with suppress(OSError):  # a file of somebody else's can be read all the same
         os.utime(path)
-    return _read_once(digest, folder, filename)
+    return _read_once(digest, folder, filename, least_columns)
 
 
 @lru_cache(maxsize=2)
-def _read_once(digest: str, folder: Path, filename: str) -> Table:
+def _read_once(digest: str, folder: Path, filename: str, least_columns: int) -> Table:
     path = folder / digest
     check_size(path.stat().st_size, filename)
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         raise DataError(f"{filename} must be uploaded again: what is kept here has been changed.")
-    return read_table(content, filename)
+    return read_table(content, filename, least_columns=least_columns)
 
 
 def from_table(

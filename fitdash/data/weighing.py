@@ -1,28 +1,36 @@
 """How much rows, steps and classes count, from a column or a name."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fitdash.data.dataset import Dataset
+from fitdash.data.expressions import expressed
 from fitdash.errors import DataError
 from fitdash.spec.facts import STEP_WEIGHTS, balanced
+from fitdash.spec.weighing import read_weighing, spoken
 
 Array = np.ndarray[Any, Any]
 
 
-def weights_of(dataset: Dataset, name: str) -> Array:
+def weights_of(dataset: Dataset, name: str, uploads: Path | None = None) -> Array:
     """How much each row counts, (n,) float32; or each step of it, (n, steps).
 
     Args:
         dataset: The data.
-        name: A column, or of sequences "ramp" (from little at the first step to 1 at the last) or "last_steps" (the
-            last third of the steps alone).
+        name: A column; else one of the expressions of `fitdash.spec.weighing`; else of sequences "ramp" (from little
+            at the first step to 1 at the last) or "last_steps" (the last third of the steps alone).
+        uploads: The folder where uploads are kept; without it a file is read where its name says.
 
     Raises:
-        DataError: the column is not there, or holds anything but numbers from 0 up, one of them above it.
+        DataError: the column or the file is not there, or they come to anything but numbers from 0 up, one above it.
     """
-    if not dataset.steps or name not in STEP_WEIGHTS or name in dataset.numeric_columns:
+    if name in dataset.numeric_columns:
+        return row_weights(dataset, name)
+    if (meant := read_weighing(name)) is not None:
+        return _weights(expressed(dataset, meant, uploads), spoken(name))
+    if not dataset.steps or name not in STEP_WEIGHTS:
         return row_weights(dataset, name)
     return np.tile(step_weights(name, dataset.steps), (len(dataset), 1))
 
@@ -36,14 +44,20 @@ def row_weights(dataset: Dataset, column: str) -> Array:
     if column not in dataset.numeric_columns:
         known = ", ".join(dataset.numeric_columns[:20])
         raise DataError(f"sample_weight must name a column of numbers, got {column!r}. Columns: {known}.")
-    weights = dataset.table[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    return _weights(dataset.table[column].to_numpy(dtype=np.float64, na_value=np.nan), column)
+
+
+def _weights(values: Array, told: str) -> Array:
+    """The numbers as weights, if they can be."""
+    with np.errstate(over="ignore"):
+        weights = values.astype(np.float32)
+    bad = np.argwhere(~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
-        value, row = weights[bad[0]], bad[0] + 1
-        raise DataError(f"sample_weight must be 0 or more in every row, got {value:g} in row {row} of {column!r}.")
+        value, row = values[tuple(bad[0])], bad[0][0] + 1
+        raise DataError(f"sample_weight must be 0 or more in every row, got {value:g} in row {row} of {told!r}.")
     if not weights.any():
-        raise DataError(f"sample_weight must be above 0 in one row, got only 0 in {column!r}.")
-    return np.asarray(weights, dtype=np.float32)
+        raise DataError(f"sample_weight must be above 0 in one row, got only 0 in {told!r}.")
+    return np.asarray(weights)
 
 
 def step_weights(name: str, steps: int) -> Array:

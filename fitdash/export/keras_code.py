@@ -27,6 +27,7 @@ from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.plan import BATCH_SIZE
+from fitdash.spec.weighing import weighs_steps
 
 OPTIMIZERS = {
     "sgd": "SGD",
@@ -177,7 +178,7 @@ def _split_by_hand(experiment: Experiment, facts: Facts) -> Experiment:
 def _steps(recipe: Recipe) -> list[str]:
     """Weights of sequences as weights of their steps."""
     column, steps = recipe.experiment.fit.sample_weight, recipe.facts.steps
-    if steps is None or column is None or column in recipe.facts.step_weights:
+    if steps is None or column is None or weighs_steps(column, recipe.facts):
         return []
     return [f"weight = weight[:, None].repeat({steps}, axis=1)  # Keras weighs steps, not sequences"]
 

@@ -11,6 +11,7 @@ from fitdash.spec.callbacks import CallbackArgs, LearningRateSchedulerArgs
 from fitdash.spec.compile import optimizer_settings
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
+from fitdash.spec.weighing import weighs_steps
 
 CALLBACKS = {
     "EarlyStopping": "callback_early_stopping",
@@ -140,7 +141,8 @@ def _data(recipe: Recipe) -> list[str]:
     given += ["one_hot = TRUE"] if recipe.output.target == "one_hot" else []
     if held is not None and is_file(recipe):
         weigh = {} if held.sample_weight is None else {"sample_weight": held.sample_weight}
-        lines += [] if column is None else [f"weight <- data$table[[{r(column)}]]"]
+        own = f"data$table[[{r(column)}]]" if column in recipe.facts.weights else f"data$weights({r(column)})"
+        lines += [] if column is None else [f"weight <- {own}"]
         lines.append(f"rows <- {_call('data$with_file', [r(held.filename or ''), *r_named(weigh)])}")
         lines.append("data <- rows[[1]]")
     elif held is not None:
@@ -167,7 +169,7 @@ def _weight(recipe: Recipe, part: str) -> str:
     fit, facts = recipe.experiment.fit, recipe.facts
     if fit.validation_data is None or is_file(recipe):
         return "weight"
-    return f"weight[{part}, ]" if fit.sample_weight in facts.step_weights else f"weight[{part}]"
+    return f"weight[{part}, ]" if weighs_steps(fit.sample_weight, facts) else f"weight[{part}]"
 
 
 def _rows(recipe: Recipe, part: str) -> list[str]:

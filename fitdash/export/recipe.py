@@ -9,6 +9,7 @@ from fitdash.spec.experiment import SECTIONS, Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.network import resolved_kind
 from fitdash.spec.shape import Shape, shape_of
+from fitdash.spec.weighing import spoken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,8 @@ class Recipe:
 def recipe_of(experiment: Experiment, facts: Facts) -> Recipe:
     """What code has to say of an experiment; a value that cannot be counts as its default."""
     effective = without_inert(experiment, facts)
+    if effective.fit.sample_weight is not None:
+        effective = replace(effective, fit=replace(effective.fit, sample_weight=spoken(effective.fit.sample_weight)))
     compiled = effective.compile
     return Recipe(
         experiment=effective,

@@ -72,7 +72,10 @@ def _file_lines(recipe: Recipe) -> list[str]:
     fit = recipe.experiment.fit
     held, column = fit.validation_data, fit.sample_weight
     lines = [f"data = {load(recipe)}"]
-    lines += [] if column is None else [f'weight = data.table[{python(column)}].to_numpy(dtype="float32")']
+    if column in recipe.facts.weights:
+        lines.append(f'weight = data.table[{python(column)}].to_numpy(dtype="float32")')
+    elif column is not None:
+        lines.append(f"weight = data.weights({python(column)})")
     weigh = None if held is None else held.sample_weight
     given = [python((held.filename if held is not None else None) or "")]
     given += [] if weigh is None else named({"sample_weight": weigh})

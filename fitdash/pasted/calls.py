@@ -337,7 +337,14 @@ def read_file(reading: Reading, call: Call) -> None:
 def read_arrays(reading: Reading, call: Call) -> None:
     """`data.arrays(…)`: which column weighs the rows."""
     column = reading.value(next((one.value for one in call.given if one.name == "sample_weight"), None))
-    reading.weights_column = column if isinstance(column, str) else None
+    if isinstance(column, str):
+        reading.weights_column = column
+
+
+def read_weights(reading: Reading, call: Call) -> None:
+    """`data.weights(…)`: what weighs the rows."""
+    weighs = reading.value(call.given[0].value) if call.given else None
+    reading.weights_column = weighs if isinstance(weighs, str) else None
 
 
 def read_seed(reading: Reading, call: Call) -> None:
@@ -359,5 +366,6 @@ HANDLERS: dict[str, Callable[[Reading, Call], None]] = {
     "hold_out": read_hold_out,
     "with_file": read_file,
     "arrays": read_arrays,
+    "weights": read_weights,
     **dict.fromkeys(("set_random_seed", "set_seed", "manual_seed", "set.seed", "seed"), read_seed),
 }

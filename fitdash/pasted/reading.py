@@ -12,6 +12,7 @@ from fitdash.pasted.tree import Call, Given, Program, Statement, calls_in, told
 from fitdash.spec.callbacks import CallbackArgs
 from fitdash.spec.experiment import SECTIONS, Experiment
 from fitdash.spec.fit import FitArgs
+from fitdash.spec.weighing import same_file
 
 LONGEST = 40_000
 BARE = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*")
@@ -61,6 +62,8 @@ class Pasted:
         held, kept = parts["fit"].validation_data, experiment.fit.validation_data
         if held is not None and held.kind == "upload" and kept is not None and held.filename == kept.filename:
             parts["fit"] = replace(parts["fit"], validation_data=replace(held, content=kept.content))
+        if weighs := parts["fit"].sample_weight:
+            parts["fit"] = replace(parts["fit"], sample_weight=same_file(weighs, experiment.fit.sample_weight))
         callbacks = experiment.callbacks if self.callbacks is None else self.callbacks
         return replace(experiment, **parts, callbacks=callbacks, seed=self.settings.get("seed", experiment.seed))
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fitdash.spec.weighing import spoken
+
 MOST_NAMED = 4
 UNSAID = ("data.content", "version")
 """Differences that say nothing to a reader: a hash, the form of the file."""
@@ -82,7 +84,7 @@ def word(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {word(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list | tuple):
         return ", ".join(map(word, value)) or "none"
-    return str(value)
+    return spoken(str(value))
 
 
 def _flat(plain: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from fitdash.spec.network import NetworkArgs
 from fitdash.spec.plain import settings_from, to_plain
 from fitdash.spec.plan import Plan as Plan
 from fitdash.spec.plan import plan_of
+from fitdash.spec.weighing import weighs_steps
 
 VERSION = 1
 LARGEST_SEED = 2**32 - 1  # what NumPy's generator takes
@@ -110,7 +111,7 @@ class Experiment:
     def _weighting_faults(self, facts: Facts) -> Iterator[tuple[str, str]]:
         """Weights of rows where weights of steps are asked for."""
         name = self.fit.sample_weight
-        if self.compile.sample_weight_mode and facts.steps and name is not None and name not in facts.step_weights:
+        if self.compile.sample_weight_mode and facts.steps and name is not None and not weighs_steps(name, facts):
             rule = "sample_weight must be a weight of each step while sample_weight_mode is temporal"
             remedy = f"Choose {' or '.join(facts.step_weights)}, or unset sample_weight_mode."
             yield "fit.sample_weight", f"{rule}, got {shown(name)}. {remedy}"

@@ -11,6 +11,7 @@ from fitdash.spec.arg import Arg, Condition, Settings, settings_of
 from fitdash.spec.facts import Facts, cut, stratified
 from fitdash.spec.holdout import HoldOut as HoldOut
 from fitdash.spec.kinds import listed, shown
+from fitdash.spec.weighing import weighing_faults
 
 TIME, VALIDATION, WEIGHTING, WATCHING = "Time", "Validation", "Weighting and order", "Watching"
 
@@ -143,9 +144,10 @@ class FitArgs(Settings):
     sample_weight: Annotated[
         str | None,
         Arg(
-            help="A column that says how much each row counts in the loss. validation_split cuts it with the rows, "
-            "so the last rows weigh the validation loss.",
-            plain="column of row weights",
+            help="How much each row counts in the loss: a column, an expression on one, or a file of numbers from 0 "
+            "up; of sequences also how much each step counts. validation_split cuts it with the rows, so the last "
+            "rows weigh the validation loss.",
+            plain="weight of each row",
             group=WEIGHTING,
             needs=("arrays",),
             unset="every row counts 1",
@@ -232,6 +234,8 @@ class FitArgs(Settings):
 
     def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
         """What stops a run and needs the data or several arguments to be seen."""
+        if self.sample_weight is not None:
+            yield from (("sample_weight", text) for text in weighing_faults(self.sample_weight, facts))
         if facts is not None:
             yield from _against(self, facts)
 
@@ -275,10 +279,6 @@ def _against(fit: FitArgs, facts: Facts) -> Iterator[tuple[str, str]]:
             yield "class_weight", f"class_weight must name classes from 0 to {limit}, got {listed(strange)}."
         elif not any(fit.class_weight.get(index, 1) for index in range(facts.class_count)):
             yield "class_weight", f"class_weight must be above 0 for one class, got {shown(fit.class_weight)}."
-    known = (*facts.step_weights, *facts.weights)
-    if fit.sample_weight is not None and fit.sample_weight not in known:
-        rule = "sample_weight must name a column of numbers from 0 up"
-        yield "sample_weight", f"{rule}, got {shown(fit.sample_weight)}. Known: {', '.join(known[:20]) or 'none'}."
 
 
 @dataclass(frozen=True, kw_only=True)

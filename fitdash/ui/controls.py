@@ -9,9 +9,11 @@ import streamlit as st
 from fitdash.spec.arg import Setting, Settings, settings_of
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import HoldOut
-from fitdash.ui import class_weights, several
+from fitdash.spec.weighing import FORMS, Weighing
+from fitdash.ui import class_weights, several, weighing
 from fitdash.ui.changes import Live
-from fitdash.ui.reading import OPTIONS, UNSET, start_of
+from fitdash.ui.reading import EXPRESSION, FILES, OPTIONS, UNSET, start_of
+from fitdash.ui.weighing import Weights
 from fitdash.ui.words import choice_word, escaped, help_of, label_of, number, unset_word
 
 FEW = 4
@@ -35,6 +37,7 @@ class Around:
         basic: The form is short.
         several: Addresses of the settings that several values can be listed of.
         searches: They are what a search varies.
+        weights: What sample_weight comes to.
     """
 
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -49,6 +52,7 @@ class Around:
     basic: bool = False
     several: Collection[str] = ()
     searches: bool = False
+    weights: Weights | None = None
 
     def leaves_out(self, setting: Setting, where: str, told_as: str) -> bool:
         """Whether a short form does without this control: it is rare, at its default, and nothing is wrong with it."""
@@ -114,8 +118,8 @@ def control(setting: Setting, key: str, around: Around, *, address: str = "") ->
         if address in around.several:
             (several.vary if around.searches else several.field)(setting, key)
         note(setting, address, around)
-    if setting.base in DETAILS:
-        DETAILS[setting.base](key, around)
+    if details := DETAILS.get(key) or DETAILS.get(setting.base):
+        details(key, around)
 
 
 def note(setting: Setting, address: str, around: Around) -> None:
@@ -298,7 +302,21 @@ def _rows_held(key: str, around: Around) -> None:
             control(declared[name], f"{key}.{name}", around)
 
 
+def _weighing(key: str, around: Around) -> None:
+    """What belongs to the way in which rows are weighed, and the weights that it comes to."""
+    chosen, declared = st.session_state.get(key), settings_of(Weighing)
+    if chosen in FILES.values():
+        around.uploader(key)
+    elif chosen == EXPRESSION:
+        form = weighing.draw_form(key, has_steps=bool(around.facts and around.facts.steps))
+        for name in FORMS[form]:
+            control(declared[name], f"{key}.{name}", around)
+    if around.weights is not None and not around.problems.get(key) and not around.is_off(key):
+        weighing.draw_weights(around.weights)
+
+
 DETAILS: dict[str, Callable[[str, Around], None]] = {
+    "fit.sample_weight": _weighing,
     "weights": lambda key, around: class_weights.draw(key, around.facts),
     "shares": _output_numbers,
     "settings": _rows_held,

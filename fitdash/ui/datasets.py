@@ -20,8 +20,8 @@ from fitdash.ui.visitor import visitor
 from fitdash.ui.words import escaped, number
 
 ASKED_HERE = ("name", "features", "target", "task")
-HELD = "fit.validation_data"
-IN_LINK = tuple(f"{part}.{name}" for part in ("data", HELD) for name in ("content", "filename"))
+HELD, WEIGHTS = "fit.validation_data", "fit.sample_weight"
+IN_LINK = tuple(f"{part}.{name}" for part in ("data", HELD, WEIGHTS) for name in ("content", "filename"))
 """No widgets, but part of the link: which file, by the hash of its content, and what it was called."""
 
 
@@ -121,20 +121,28 @@ def draw(args: DatasetArgs, around: Around) -> None:
             control(declared[name], f"data.{name}", around)
 
 
+UPLOADS = {
+    HELD: ("CSV file to validate on", "A table with the same columns as the data.", "validates on", 2),
+    WEIGHTS: ("CSV file of weights", "One row for each row of the data, in its order.", "weighs by", 1),
+}
+"""Of each file beside the data: its title, what it has to hold, what is done with it, and its fewest columns."""
+
+
 def draw_uploader(key: str, problems: Sequence[str] = ()) -> None:
-    """The field for a second file, to validate on."""
+    """The field for a second file, to validate on or to weigh rows by."""
+    title, rule, does, _ = UPLOADS[key]
     st.file_uploader(
-        "CSV file to validate on",
+        title,
         type=["csv", "tsv", "txt"],
         key=f"{key}.file",
         on_change=_keep,
         max_upload_size=desk().settings.upload_megabytes,
         args=[key],
-        help="A table with the same columns as the data. It stays on this machine.",
+        help=f"{rule} It stays on this machine.",
     )
     name = st.session_state.get(f"{key}.filename")
     if name:
-        st.caption(f"validates on {escaped(name)}")
+        st.caption(f"{does} {escaped(name)}")
     for text in (*problems, *st.session_state.get(f"{key}.refused", ())):
         st.error(escaped(text))
 
@@ -173,7 +181,10 @@ def _keep(part: str) -> None:
         # The field refuses it in the browser alone.
         most = desk().settings.upload_megabytes * 1_000_000
         check_room(desk().store, desk().settings, visitor(desk()), more_bytes=file.size)
-        state[f"{part}.content"] = keep(file.getvalue(), home() / "uploads", file.name, most_bytes=most)
+        least = UPLOADS[part][-1] if part in UPLOADS else 2
+        folder = home() / "uploads"
+        content = keep(file.getvalue(), folder, file.name, most_bytes=most, least_columns=least)
+        state[f"{part}.content"] = content
     except FitdashError as error:
         state[f"{part}.refused"] = tuple(str(error).splitlines())
         return

@@ -22,6 +22,7 @@ from fitdash.ui.copy_link import copy_link
 from fitdash.ui.derived import unset_in
 from fitdash.ui.reading import read_experiment
 from fitdash.ui.state import state
+from fitdash.ui.weighing import ways_to_weigh, weights_of
 from fitdash.ui.words import escaped, number, short, summary
 
 LEADING = ("data.name", "data.target")
@@ -88,6 +89,8 @@ def _judged(experiment: Experiment, live: Live, continues: bool, searches: bool)
     found += [("fit.validation_data.content", text) for text in refused]
     variants, wrong = ((experiment,), []) if found or searches else several.variants(experiment, facts)
     found += wrong
+    weights, unfit = weights_of(experiment, facts)
+    found += [("fit.sample_weight", text) for text in unfit]
     notes = notes_in(experiment, facts, continues=continues) if facts else []
     noted = [(note.where, note.text) for note in notes]
     problems = _by_place(found)
@@ -96,7 +99,8 @@ def _judged(experiment: Experiment, live: Live, continues: bool, searches: bool)
     columns = {
         "data.features": loaded.features,
         "data.target": loaded.columns,
-        "fit.sample_weight": (*facts.step_weights, *facts.weights) if facts else (),
+        "fit.sample_weight": ways_to_weigh(facts),
+        "fit.sample_weight.column": loaded.columns,
         "fit.validation_data.sample_weight": facts.validation_weights if facts else (),
     }
     around = Around(
@@ -112,6 +116,7 @@ def _judged(experiment: Experiment, live: Live, continues: bool, searches: bool)
         basic=bool(st.session_state.get("basic")),
         several=varying(experiment) if searches or st.session_state.get(several.SWITCH) else (),
         searches=searches,
+        weights=weights,
     )
     told, remarked = (tuple(text for _, text in one) for one in (found, noted))
     draft = Draft(experiment=experiment, facts=facts, problems=told, remarks=remarked, variants=variants)

@@ -12,12 +12,16 @@ from fitdash.spec.arg import Setting, Settings, settings_of
 from fitdash.spec.callbacks import CALLBACKS, CallbackArgs
 from fitdash.spec.experiment import SECTIONS, Experiment
 from fitdash.spec.fit import HoldOut
+from fitdash.spec.weighing import FORMS, OF_FILES, Weighing, read_weighing, write_weighing
 
 S = TypeVar("S", bound=Settings)
 Get = Callable[[str, Any], Any]
 """The value of a widget by its key, or what is given where it has none: `st.session_state.get`."""
 
 UNSET = "not set"
+EXPRESSION = "an expression …"
+FILES = dict(zip(OF_FILES, ("a file of rows …", "a file of steps …"), strict=True))
+"""Ways to weigh rows beside a column: what the control says, and what is asked beneath it."""
 
 
 def read_experiment(get: Get) -> Experiment:
@@ -65,7 +69,7 @@ def _read(setting: Setting, key: str, get: Get) -> Any:
         return None if value == OPTIONS[key]() else value
     if setting.listed:
         return _read_numbers(get(key, str(setting.default)))
-    reader = READERS.get(setting.base)
+    reader = READERS.get(key) or READERS.get(setting.base)
     return reader(setting, key, get) if reader else get(key, setting.default)
 
 
@@ -115,7 +119,24 @@ def _read_hold_out(setting: Setting, key: str, get: Get) -> HoldOut | None:
     return HoldOut(kind=kind, **given)
 
 
-READERS = {"names": _read_names, "weights": _read_weights, "shares": _read_shares, "settings": _read_hold_out}
+def _read_weighing(setting: Setting, key: str, get: Get) -> Any:
+    """A column by its name, or the expression that the controls beneath say."""
+    chosen = get(key, setting.default)
+    forms = {word: form for form, word in FILES.items()} | {EXPRESSION: get(f"{key}.form", Weighing().form)}
+    if chosen not in forms:
+        return chosen
+    names = [name for name in settings_of(Weighing) if name != "form"]
+    given = {name: _read(settings_of(Weighing)[name], f"{key}.{name}", get) for name in names}
+    return write_weighing(Weighing(form=forms[chosen], **given))
+
+
+READERS = {
+    "fit.sample_weight": _read_weighing,
+    "names": _read_names,
+    "weights": _read_weights,
+    "shares": _read_shares,
+    "settings": _read_hold_out,
+}
 OPTIONS: dict[str, Callable[[], Any]] = {
     "fit.verbose": lambda: options.fit_verbose,
     "fit.view_metrics": lambda: options.view_metrics,
@@ -142,8 +163,8 @@ def _written(settings: Settings, where: str) -> dict[str, Any]:
             values[key] = OPTIONS[key]() if value is None else value
         elif setting.listed:
             values[key] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        elif setting.base in WRITERS:
-            values |= WRITERS[setting.base](setting, key, value)
+        elif writer := WRITERS.get(key) or WRITERS.get(setting.base):
+            values |= writer(setting, key, value)
         else:
             is_float = setting.base == "float" and isinstance(value, int) and not isinstance(value, bool)
             values[key] = float(value) if is_float else value
@@ -173,4 +194,19 @@ def _write_hold_out(setting: Setting, key: str, value: Any) -> dict[str, Any]:
     return {key: UNSET} if value is None else _written(value, key) | {key: value.kind}
 
 
-WRITERS = {"names": _write_names, "weights": _write_weights, "shares": _write_shares, "settings": _write_hold_out}
+def _write_weighing(setting: Setting, key: str, value: Any) -> dict[str, Any]:
+    meant = read_weighing(value)
+    if meant is None:
+        return {key: value}
+    own = {name: getattr(meant, name) for name in FORMS[meant.form]}
+    form = {} if meant.form in FILES else {"form": meant.form}
+    return {key: FILES.get(meant.form, EXPRESSION)} | {f"{key}.{name}": one for name, one in (form | own).items()}
+
+
+WRITERS = {
+    "fit.sample_weight": _write_weighing,
+    "names": _write_names,
+    "weights": _write_weights,
+    "shares": _write_shares,
+    "settings": _write_hold_out,
+}

@@ -4,10 +4,12 @@ import re
 from typing import Any
 
 from fitdash.spec.arg import Setting, Settings, changed_in
+from fitdash.spec.weighing import spoken
 
 VALUES = {True: "on", False: "off", None: "not set"}
 LABELS = {"data.name": "data", "data.features": "x", "data.target": "y", "network.kind": "object"}
 LABELS |= {f"fit.validation_data.{name}": f"validation_data {name}" for name in ("share", "rows", "sample_weight")}
+LABELS |= {f"fit.sample_weight.{name}": f"sample_weight {name}" for name in ("column", "value", "factor", "count")}
 """Controls that are an argument of `fit` under another name in the declaration, or need a name to stand alone."""
 
 CHOICES: dict[str, dict[Any, str]] = {"fit.verbose": {0: "0 silent", 1: "1 bar", 2: "2 lines"}}
@@ -66,6 +68,8 @@ def short(value: Any) -> str:
         return "custom"
     if isinstance(value, Settings):
         return _held(value)
+    if isinstance(value, str):
+        return spoken(value)
     return choice_word("", value)
 
 

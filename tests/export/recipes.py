@@ -51,7 +51,28 @@ def second(folder, **settings):
     return HoldOut(kind="upload", content=content, filename="held.csv", **settings)
 
 
+def weights(folder, rows=60, steps=1):
+    """A file of weights, kept as the page keeps it, as a sample_weight."""
+    text, name = weights_text(rows, steps), f"weights {rows} {steps}.csv"
+    content = keep(text.encode(), folder, name, least_columns=1)
+    return f"upload{'_steps' * (steps > 1)}({name}, {content})"
+
+
+def weights_text(rows=60, steps=1):
+    """One row for each row of the data."""
+    lines = [",".join(str((row + step) % 5 / 4) for step in range(steps)) for row in range(rows)]
+    return "\n".join([",".join(f"w{step}" for step in range(steps)), *lines]) + "\n"
+
+
 HELD = "colour,size,nothing,weight,kind,clarity\nred,1.5,,2,a,1\nblue,3,,1,b,0.5\ngreen,,,3,a,2\n"
+
+FILES = {
+    "my data.csv": table(),
+    "held.csv": HELD,
+    "weights 60 1.csv": weights_text(),
+    "weights 20 30.csv": weights_text(20, 30),
+}
+"""What scripts find beside them."""
 
 
 def recipes(uploads):
@@ -94,6 +115,19 @@ def recipes(uploads):
         "upload": recipe(mine, validation_data=HoldOut(share=0.25)),
         "upload_weights": recipe(mine, sample_weight="weight", validation_data=HoldOut(kind="random")),
         "upload_weights_split": recipe(mine, sample_weight="weight", validation_split=0.3, class_weight={1: 2.0}),
+        "weighed_by_file": recipe(mine, sample_weight=weights(uploads), validation_split=0.3),
+        "weighed_by_file_held": recipe(mine, sample_weight=weights(uploads), validation_data=second(uploads)),
+        "weighed_by_word": recipe(mine, sample_weight="equal(colour, red, 0.5)", validation_data=HoldOut()),
+        "weighed_by_rarity": recipe(mine, sample_weight="rarity(colour)", validation_split=0.2),
+        "weighed_by_order": recipe(sample_weight="recency()", class_weight={0: 2.0}, validation_split=0.2),
+        "weighed_by_place": recipe(sample_weight="recency(petal length (cm))", validation_data=HoldOut()),
+        "weighed_by_threshold": recipe(sample_weight="above(petal length (cm), 4, 3)"),
+        "weighed_by_inverse": recipe("diabetes", sample_weight="inverse(age)", validation_data=HoldOut()),
+        "weighed_by_square": recipe(sample_weight="square(sepal width (cm))"),
+        "weighed_last_steps": recipe("regimes", sample_weight="last_steps(3)", validation_data=HoldOut(kind="random")),
+        "weighed_steps_by_file": recipe(
+            DatasetArgs(name="regimes", samples=20), sample_weight=weights(uploads, 20, 30)
+        ),
         "upload_number": recipe(
             upload(uploads, target="weight", features=("colour", "size"), task="regression"),
             validation_data=HoldOut(kind="stratified"),

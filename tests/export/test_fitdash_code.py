@@ -18,7 +18,7 @@ from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
-from tests.export.recipes import HELD, recipe, recipes, table
+from tests.export.recipes import FILES, recipe, recipes
 from tests.export.scripts import histories
 
 
@@ -81,8 +81,8 @@ def test_the_network_is_the_one_that_is_built():
 def test_every_script_repeats_its_run_to_the_last_digit_in_a_fresh_process(tmp_path, home):
     uploads = home / "uploads"
     given = recipes(uploads)
-    (tmp_path / "my data.csv").write_text(table())
-    (tmp_path / "held.csv").write_text(HELD)
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
 
     found = histories(tmp_path, {name: script_of(one, uploads) for name, one in given.items()})
 

@@ -14,7 +14,7 @@ from fitdash.spec.callbacks import ModelCheckpointArgs
 from fitdash.spec.compile import CLASS_METRICS, LOSSES, METRICS, SHORT, CompileArgs, full_name
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.network import pooled
-from tests.export.recipes import HELD, recipe, recipes, table, upload
+from tests.export.recipes import FILES, recipe, recipes, upload
 
 PARTS = 4
 HALVES = "history = model.fit("
@@ -32,8 +32,8 @@ def names(folder):
 def keras(tmp_path, monkeypatch):
     keras = pytest.importorskip("keras")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "my data.csv").write_text(table())
-    (tmp_path / "held.csv").write_text(HELD)
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
     keras.utils.clear_session()
     return keras
 
