@@ -103,6 +103,13 @@ class Dataset:
         fixed = self.inputs if self.image_shape or self.steps or self.parts else ()
         return tuple(name for name in self.numeric_columns if name not in fixed and _can_weigh(self.table[name]))
 
+    @cached_property
+    def signs(self) -> dict[str, Any]:
+        """Fields of the facts that tell of an order in time, and of values far from all others."""
+        from fitdash.data.signs import signs_of
+
+        return signs_of(self)
+
     def arrays(
         self,
         validation_split: float = 0.0,
@@ -240,6 +247,7 @@ class Dataset:
             "image": self.image_shape if self.image_shape and len(self.inputs) == math.prod(self.image_shape) else None,
             "parts": tuple((name, len(columns)) for name, columns in self.parts.items()),
             "outputs": self.targets,
+            **self.signs,
         }
         if self.classes is None:
             return Facts(**shared)

@@ -36,6 +36,10 @@ class Facts:
         validation_rows: Rows of the file that is validated on; None without one.
         validation_weights: Columns of that file that can weigh its rows.
         overlap: Rows of it that are training rows too.
+        rising: A column that only goes up, or only down, with the rows, as time does.
+        dates: A column of dates, in whatever order.
+        sorted_target: The target is a number and does so.
+        far: Columns with a value far from all others, and how many standard deviations it lies from their mean.
     """
 
     rows: int
@@ -58,6 +62,10 @@ class Facts:
     validation_rows: int | None = None
     validation_weights: tuple[str, ...] = ()
     overlap: int = 0
+    rising: str | None = None
+    dates: str | None = None
+    sorted_target: bool = False
+    far: tuple[tuple[str, float], ...] = ()
 
     @property
     def class_count(self) -> int | None:

@@ -11,11 +11,13 @@ from fitdash.spec.facts import Facts, balanced
 from fitdash.spec.fit import parts_of
 from fitdash.spec.network import parameters_of
 from fitdash.spec.shape import shape_of
+from fitdash.spec.weighing import OF_COLUMNS, read_weighing
 
 MANY_PARAMETERS = 2_000_000
 MANY_CLASSES = 50
 FEW_ROWS = 5
 HUGE_RATIO = 100
+MOST_FAR = 3
 FROM_0_UP = ("poisson", "mean_squared_logarithmic_error", "mean_absolute_percentage_error")
 STRATIFY = "Use validation_data with stratified rows."
 
@@ -99,6 +101,37 @@ def _order(experiment: Experiment, facts: Facts) -> Remarks:
             yield where, f"The last rows are held out, and no {part} row is of class {_some(names)}. {STRATIFY}"
 
 
+def _in_time(experiment: Experiment, facts: Facts) -> Remarks:
+    """Rows that follow each other in time, or by size, where some are held out."""
+    fit = experiment.fit
+    held = fit.validation_data
+    if not fit.validates or (held is not None and held.kind == "upload"):
+        return
+    where = "fit.validation_split" if held is None else "fit.validation_data"
+    is_last = held is None or held.kind == "last"
+    if is_last and facts.sorted_target:
+        sizes = "The target only goes up, or down, with the rows, so the last ones hold values that training never sees"
+        yield where, f"{sizes}. Use validation_data with random rows."
+    elif is_last and facts.rising is not None:
+        rows = f"{facts.rising} goes one way with the rows, as time does, so validation is on one end of it alone"
+        yield where, f"{rows}: right for a forecast, else use validation_data with random rows."
+    elif is_last and facts.dates is not None:
+        yield where, f"{facts.dates} holds dates, but the rows are not in their order: the last rows are no later ones."
+    elif not is_last and (time := facts.rising or facts.dates) is not None:
+        rows = f"{time} {'goes one way with the rows, as time does' if facts.rising else 'holds dates'}"
+        yield (
+            where,
+            f"{rows}: rows held out by chance lie between training rows. For a forecast hold out the last rows.",
+        )
+
+
+def _scale(experiment: Experiment, facts: Facts) -> Remarks:
+    """Columns that standardising leaves with a value far from all others."""
+    for name, reach in facts.far[:MOST_FAR]:
+        far = f"Also standardised, {name} reaches {reach:.0f} standard deviations from its mean"
+        yield "data.features", f"{far}: a few rows may drown the others. Look at them, or leave it out of x."
+
+
 def _tiny(experiment: Experiment, facts: Facts) -> Remarks:
     """Classes of so few rows that neither part can tell much of them."""
     pairs = zip(facts.classes or (), facts.counts or (), strict=False)
@@ -131,6 +164,9 @@ def _columns(experiment: Experiment, facts: Facts) -> Remarks:
     column = experiment.fit.sample_weight
     if column is not None and column in (experiment.data.features or ()):
         yield "fit.sample_weight", f"{column} is the sample_weight, so it is left out of x."
+    meant = None if column in facts.weights else read_weighing(column)
+    if meant is not None and meant.form in OF_COLUMNS and meant.column in facts.features:
+        yield "fit.sample_weight", f"{meant.column} is in x too. If it is nothing but a weight, leave it out of x."
     if (facts.class_count or 0) > MANY_CLASSES:
         yield "data.target", f"The target has {facts.class_count} classes. Is it a number? Then set task to regression."
 
@@ -195,6 +231,8 @@ REMARKS: tuple[Callable[[Experiment, Facts], Remarks], ...] = (
     _time,
     _validation,
     _order,
+    _in_time,
+    _scale,
     _tiny,
     _file,
     _weighting,

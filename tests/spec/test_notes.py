@@ -217,6 +217,61 @@ def test_what_is_worth_knowing_of_losses_weights_and_files(experiment, facts, wh
     assert notes(experiment, facts) == [(where, text)]
 
 
+RISING = "day goes one way with the rows, as time does"
+FORECAST = "For a forecast hold out the last rows."
+BETWEEN = f"rows held out by chance lie between training rows. {FORECAST}"
+
+
+@pytest.mark.parametrize(
+    ("fit", "signs", "text"),
+    [
+        (
+            FitArgs(validation_split=0.2),
+            {"rising": "day", "dates": "day"},
+            f"{RISING}, so validation is on one end of it alone: right for a forecast, else use validation_data with "
+            "random rows.",
+        ),
+        (
+            FitArgs(validation_split=0.2),
+            {"dates": "day"},
+            "day holds dates, but the rows are not in their order: the last rows are no later ones.",
+        ),
+        (
+            FitArgs(validation_split=0.2),
+            {"rising": "day", "sorted_target": True},
+            "The target only goes up, or down, with the rows, so the last ones hold values that training never sees. "
+            "Use validation_data with random rows.",
+        ),
+        (FitArgs(validation_data=HoldOut(kind="random")), {"rising": "day"}, f"{RISING}: {BETWEEN}"),
+        (FitArgs(validation_data=HoldOut()), {"dates": "day"}, f"day holds dates: {BETWEEN}"),
+        (FitArgs(validation_data=HoldOut()), {"sorted_target": True}, None),
+        (FitArgs(), {"rising": "day"}, None),
+        (FitArgs(validation_data=HoldOut(kind="upload", content="0" * 64)), {"rising": "day"}, None),
+    ],
+)
+def test_rows_in_an_order_of_time_or_size_are_named_where_some_are_held_out(fit, signs, text):
+    where = "fit.validation_split" if fit.validation_data is None else "fit.validation_data"
+
+    assert notes(Experiment(fit=fit), replace(NUMBER, **signs)) == ([(where, text)] if text else [])
+
+
+def test_a_column_with_a_value_far_from_all_others_is_named():
+    text = (
+        "Also standardised, x reaches 31 standard deviations from its mean: a few rows may drown the others. "
+        "Look at them, or leave it out of x."
+    )
+
+    assert notes(Experiment(), replace(NUMBER, far=(("x", 31.2),))) == [("data.features", text)]
+
+
+def test_a_column_that_weights_are_made_of_is_named_where_it_is_an_input_too():
+    experiment = Experiment(fit=FitArgs(sample_weight="inverse(x)"))
+    text = "x is in x too. If it is nothing but a weight, leave it out of x."
+
+    assert notes(experiment, replace(NUMBER, features=("x",))) == [("fit.sample_weight", text)]
+    assert notes(experiment, replace(NUMBER, features=("w",))) == []
+
+
 def test_many_classes_make_one_ask_for_a_number():
     facts = Facts(rows=60, classes=tuple(str(i) for i in range(60)))
     upload = Experiment(data=DatasetArgs(name="upload", content="0" * 64))
