@@ -14,6 +14,7 @@ from fitdash.data.adapter import Batch, leaves_of
 from fitdash.engine.recorded_ground import Ground
 from fitdash.engine.recorded_notes import Notes, Refused, identity, place_in_memory
 from fitdash.engine.recorded_program import Program
+from fitdash.engine.recorded_tidy import tidied
 from fitdash.engine.recorded_update import Update
 
 Tensor = torch.Tensor
@@ -49,6 +50,8 @@ class Recording:
         self._noted: _Noted | None = None
         self._program: Program | None = None
         self._update: Update | None = None
+        self._parts = 0
+        self._ways: list[list[str]] = []
         self._places: list[int] = []
         self._tensors: list[Tensor] = []
         self._saved: list[Tensor] = []
@@ -60,17 +63,25 @@ class Recording:
             Refused: the step cannot be recorded; the batch is done all the same.
         """
         if self._program is not None:
-            self._check(batch)
             self._checks += 1
+            why = self._checked(batch)
+            if why is not None:
+                self._write_otherwise(why)
             self.is_ready = self._checks == CHECKS
             return
         noted = _note(self.ground, batch)
         if self._noted is None:
             self._noted = noted
-        elif noted != self._noted:
+        elif (noted.lines, noted.slopes) != (self._noted.lines, self._noted.slopes):
             raise Refused("differs from batch to batch")
         else:
-            self._write(noted, len(_parts_of(batch)))
+            self._parts = len(_parts_of(batch))
+            tidy = tidied(noted.lines, noted.places, list(noted.slopes.values()))
+            self._ways = [noted.lines] if tidy == noted.lines else [noted.lines, tidy]
+            try:
+                self._write(noted, self._ways.pop())
+            except Refused as error:
+                self._write_otherwise(str(error))
 
     def holds(self) -> bool:
         """Whether the optimizer keeps its account where it did."""
@@ -124,9 +135,20 @@ class Recording:
         for place, slope in zip(self._places, slopes, strict=True):
             self.ground.trained[place].grad = slope
 
-    def _write(self, noted: "_Noted", parts: int) -> None:
+    def _write_otherwise(self, why: str) -> None:
+        """Take the notes as they are in place of the tidy ones, and check those.
+
+        Raises:
+            Refused: they were taken already.
+        """
+        if not self._ways or self._noted is None:
+            raise Refused(why)
+        self._checks = 0
+        self._write(self._noted, self._ways.pop())
+
+    def _write(self, noted: "_Noted", way: list[str]) -> None:
         """Make the program, with the update at its end."""
-        ground, kept, lines, per_step = self.ground, list(self.ground.tensors), list(noted.lines), 0
+        ground, kept, lines, per_step = self.ground, list(self.ground.tensors), list(way), 0
         self._places = list(noted.slopes)
         gradients = list(noted.slopes.values())
         if ground.optimizer is not None:
@@ -138,15 +160,11 @@ class Recording:
             lines += update.note(names, {id(p): name for p, name in zip(trained, gradients, strict=True)})
             per_step = update.per_step
         self._tensors = [tensor.detach() for tensor in kept]
-        self._program = Program(lines, gradients, parts, per_step)
+        self._program = Program(lines, gradients, self._parts, per_step)
         self._saved = [torch.empty_like(tensor) for tensor in self._tensors]
 
-    def _check(self, batch: Batch) -> None:
-        """Run the step itself on a batch, and compare it with a replay on copies.
-
-        Raises:
-            Refused: they differ.
-        """
+    def _checked(self, batch: Batch) -> str | None:
+        """Run the step itself on a batch, and compare it with a replay on copies; says how they differ."""
         copies = self.ground.copies(self._tensors)
         copied = Batch(_copied(batch.x), _copied(batch.y), _copied(batch.weight), batch.rows)
         counters, random = self._counters(), torch.get_rng_state()
@@ -161,11 +179,10 @@ class Recording:
         torch.set_rng_state(random)
         self.ground.run(batch)
         if slopes is None or not torch.equal(after, torch.get_rng_state()):
-            raise Refused(why)
+            return why
         left = [self.ground.trained[place].grad for place in self._places]
         pairs = [*zip(copies, self._tensors, strict=True), *zip(slopes, left, strict=True)]
-        if not all(theirs is not None and _same_bits(ours, theirs) for ours, theirs in pairs):
-            raise Refused(why)
+        return None if all(theirs is not None and _same_bits(ours, theirs) for ours, theirs in pairs) else why
 
 
 class _Noted(NamedTuple):
@@ -174,10 +191,12 @@ class _Noted(NamedTuple):
     Attributes:
         lines: Its operations.
         slopes: The names of gradients, by the place of their parameter among the trained ones.
+        places: Where every tensor that has a name lay, which is another place in every step.
     """
 
     lines: list[str]
     slopes: dict[int, str]
+    places: dict[str, Any]
 
 
 def _note(ground: Ground, batch: Batch) -> _Noted:
@@ -203,7 +222,7 @@ def _note(ground: Ground, batch: Batch) -> _Noted:
         notes.refuse("changes its own Python state")
     if notes.why is not None:
         raise Refused(notes.why)
-    return _Noted(notes.lines, slopes)
+    return _Noted(notes.lines, slopes, notes.places)
 
 
 def _parts_of(batch: Batch) -> list[Tensor]:

@@ -35,6 +35,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Attributes:
         lines: The program so far.
         why: What was refused first, None while all is well.
+        places: Where every tensor that has a name lies.
         is_otherwise: Whether it was refused because the step has other last bits while it is noted.
     """
 
@@ -48,6 +49,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.lines: list[str] = []
         self.why: str | None = None
+        self.places: dict[str, Any] = {}
         self.is_otherwise = False
         self._names: dict[Any, str] = {}
         self._kept: list[Any] = []
@@ -67,6 +69,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Give a tensor a name, unless its place has one."""
         try:
             self._names.setdefault(identity(tensor), name)
+            self.places[name] = identity(tensor)
             self._kept.append(tensor)
         except Refused as error:
             self.refuse(str(error))
@@ -189,6 +192,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _rename(self, tensor: Tensor, where: Any, name: str) -> None:
         self._names[where] = name
+        self.places.setdefault(name, where)
         self._kept.append(tensor)
 
     def _check(self, func: Any, operation: Operation, args: Any) -> None:

@@ -1,0 +1,149 @@
+"""Noted operations in fewer words: the same arithmetic with less memory, for networks of many small steps.
+
+Only what cannot change a bit is written otherwise. What is written is checked like everything that was noted, against
+the step itself; where it differs, or cannot be carried out, the notes stand as they were.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+Place = tuple[Any, ...]
+"""Of a tensor, as `identity` in `recorded_notes` has it: memory, offset, shape, strides, dtype."""
+
+LARGE = 64 * 1024
+"""Bytes from which a result is written over what nobody needs any more; smaller ones come from the cache anyway."""
+
+_NAME = re.compile(r"\b[a-z]+\d+\b(?:\[\d+\])?")
+_CALL = re.compile(r"(\w+) = torch\.ops\.aten\.(\w+)\((.*)\)")
+_PAIR = re.compile(r"([\w\[\]]+), ([\w\[\]]+)")
+_SPLITS = ("unsafe_split", "split", "unbind", "unsafe_chunk")
+_ARITHMETIC = ("add", "sub", "mul")
+_EACH_BY_ITSELF = (*_ARITHMETIC, "sigmoid_backward", "tanh_backward", "threshold_backward")
+"""Operations on elements, which take them however they lie."""
+
+
+def tidied(lines: Sequence[str], places: Mapping[str, Place], kept: Collection[str]) -> list[str]:
+    """The lines of a program that does the same.
+
+    Args:
+        lines: As they were noted.
+        places: Of every tensor that has a name.
+        kept: Names that are used after the last line.
+    """
+    return _Tidy(lines, places, kept).written()
+
+
+class _Tidy:
+    """One pass over the lines; what is asked of later ones is asked of the notes as they were."""
+
+    def __init__(self, lines: Sequence[str], places: Mapping[str, Place], kept: Collection[str]) -> None:
+        self.lines, self.places = lines, places
+        self.calls = [_CALL.fullmatch(line) for line in lines]
+        self.makers = {call[1]: call[2] for call in self.calls if call is not None}
+        self.read = [_NAME.findall(line.partition(" = ")[2] or line) for line in lines]
+        members = {
+            line.partition(" = ")[0]: names for line, names in zip(lines, self.read, strict=True) if "= [" in line
+        }
+        for names in self.read:  # who is given a list reads what is in it
+            names += [member for name in list(names) for member in members.get(name, ())]
+        self.uses = Counter([*(name for names in self.read for name in names), *kept])
+        self.later: dict[Any, list[tuple[int, str]]] = defaultdict(list)
+        for index, names in enumerate([*self.read, list(kept)]):
+            for name in names:
+                self.later[self._memory(name)].append((index, name))
+        self.lasting = {place[0] for name, place in places.items() if name[0] in "tx"}
+        self.renamed: dict[str, str] = {}
+
+    def written(self) -> list[str]:
+        found: list[str] = []
+        index = 0
+        while index < len(self.lines):
+            line = self._copied(index)
+            if line is not None:
+                found.append(line)
+                index += 2
+                continue
+            found.append(self._subtracted(index) or self._over(index) or self._said(self.lines[index]))
+            index += 1
+        return found
+
+    def _copied(self, index: int) -> str | None:
+        """`a = clone(s)` and `s *= b` as `s2 = s * b`, where `a` is `s` from then on."""
+        copy, change = self.calls[index], self.calls[index + 1] if index + 1 < len(self.lines) else None
+        if copy is None or change is None or copy[2] != "clone" or not _NAME.fullmatch(copy[3]):
+            return None
+        pair, name = _PAIR.fullmatch(change[3]), copy[3]
+        known = name in self.places and copy[1] in self.places
+        if not known or pair is None or pair[1] != name or pair[2] == name or change[2][:-1] not in _ARITHMETIC:
+            return None
+        if (
+            change[2][-1] != "_"
+            or self.uses[change[1]]
+            or self.places.get(pair[2], ())[2::2] != self.places[name][2::2]
+        ):
+            return None
+        if self._memory(name) in self.lasting or not self._is_only(name, index + 1) or not self._is_read(copy[1]):
+            return None
+        line = f"{change[1]} = torch.ops.aten.{change[2][:-1]}({self._said(change[3])})"
+        self.renamed |= {copy[1]: self._said(name), name: change[1]}
+        return line
+
+    def _is_only(self, name: str, index: int) -> bool:
+        """Whether nobody reads this memory after a line by another name, but for parts beside it."""
+        base = name.partition("[")[0]
+        is_part = base != name and self.makers.get(base) in _SPLITS
+        found = self.later[self._memory(name)]
+        if any(at == len(self.lines) or self.calls[at] is None for at, _ in found):  # kept, or in a list
+            return False
+        others = {other for at, other in found if at > index and other != name}
+        return all(is_part and other != base and other.partition("[")[0] == base for other in others)
+
+    def _is_read(self, name: str) -> bool:
+        """Whether a tensor is given to operations on elements alone, which leave it as it is."""
+        found = self.later[self._memory(name)]
+        calls = [self.calls[at] if at < len(self.lines) else None for at, _ in found]
+        return all(call is not None and call[2] in _EACH_BY_ITSELF for call in calls)
+
+    def _subtracted(self, index: int) -> str | None:
+        """`a + (-b)` as `a - b`; the negation is left to those who leave out what nobody uses."""
+        call = self.calls[index]
+        pair = _PAIR.fullmatch(call[3]) if call is not None and call[2] == "add" else None
+        if call is None or pair is None or self.uses[pair[2]] != 1:
+            return None
+        for at in range(index - 1, max(-1, index - 8), -1):
+            made = self.calls[at]
+            if made is not None and made[2].endswith("_"):
+                return None
+            if made is not None and made[1] == pair[2]:
+                is_plain = made[2] == "neg" and _NAME.fullmatch(made[3]) and made[3] not in self.renamed
+                return f"{call[1]} = torch.ops.aten.sub({self._said(pair[1])}, {made[3]})" if is_plain else None
+        return None
+
+    def _over(self, index: int) -> str | None:
+        """A large sum, written over what is added to where nobody needs that any more."""
+        call = self.calls[index]
+        pair = _PAIR.fullmatch(call[3]) if call is not None and call[2] in _ARITHMETIC else None
+        if call is None or pair is None or pair[1] in self.renamed or not {pair[1], call[1]} <= self.places.keys():
+            return None
+        before, after, memory = self.places[pair[1]], self.places[call[1]], self._memory(pair[1])
+        if before[2:] != after[2:] or memory in self.lasting or memory == self._memory(pair[2]):
+            return None
+        size = after[4].itemsize
+        for length in after[2]:
+            size *= length
+        if size < LARGE or any(at > index for at, _ in self.later[memory]):
+            return None
+        return f"{call[1]} = torch.ops.aten.{call[2]}_({self._said(call[3])})"
+
+    def _memory(self, name: str) -> Any:
+        place = self.places.get(name) or self.places.get(f"{name}[0]")
+        return name if place is None else place[0]
+
+    def _said(self, text: str) -> str:
+        """A text with the names of now, those before the equals sign as they are."""
+        made, equals, rest = text.partition(" = ")
+        if not equals:
+            made, rest = "", text
+        return made + equals + _NAME.sub(lambda found: self.renamed.get(found[0], found[0]), rest)
