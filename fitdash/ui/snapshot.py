@@ -15,6 +15,10 @@ from fitdash.runs.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.columns import Columns
 
+EXAMPLE = Path(__file__).parent / "example.json"
+EXAMPLE_LOOKS = Path(__file__).parent / "example"
+"""What its network answered after each epoch; `tests/ui/example_run.py` makes it."""
+
 MOST_LINES = 400
 MOST_RUNNING = 4000
 """Running values that one page keeps; of more than that, every second one goes."""
@@ -187,7 +191,7 @@ class Watch:
 @cache
 def example() -> Snapshot:
     """The finished run that ships: recorded, not made up."""
-    told = json.loads((Path(__file__).parent / "example.json").read_text(encoding="utf-8"))
+    told = json.loads(EXAMPLE.read_text(encoding="utf-8"))
     rows = [EpochRow(0, row["epoch"], row["at"], row["seconds"], row["logs"]) for row in told["epochs"]]
     columns = Columns()
     columns.add(rows)

@@ -18,7 +18,7 @@ from fitdash.runs import looks
 from fitdash.runs.home import home
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.resources import Desk
-from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.snapshot import EXAMPLE_LOOKS, Snapshot
 from fitdash.ui.state import cursor_epoch
 
 CELLS = 64
@@ -125,7 +125,7 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
     Raises:
         FitdashError: its data is no longer here.
     """
-    if run.is_example or run.experiment is None:
+    if run.experiment is None:
         return None
     folder = _folder(desk, run)
     epoch = looks.at(looks.epochs_of(folder), cursor_epoch(run))
@@ -158,7 +158,7 @@ def data_of(experiment: Experiment) -> Encoded | None:
 def asked_lately(desk: Desk, run: Snapshot) -> tuple[list[Asked], Encoded | None]:
     """The last looks in numbers, in their order, and the data they are about; none where it has no classes."""
     folder = _folder(desk, run)
-    epochs = [] if run.is_example or run.experiment is None else looks.epochs_of(folder)[-LATELY:]
+    epochs = [] if run.experiment is None else looks.epochs_of(folder)[-LATELY:]
     if not epochs or run.experiment is None:
         return [], None
     data = data_of(run.experiment)
@@ -224,7 +224,7 @@ def _plane(key: str, across: str, up: str, _data: Encoded) -> Plane:
 
 
 def _folder(desk: Desk, run: Snapshot) -> Path:
-    return looks.folder_of(desk.store.path.parent, run.uid)
+    return EXAMPLE_LOOKS if run.is_example else looks.folder_of(desk.store.path.parent, run.uid)
 
 
 def _mark(folder: Path, epoch: int) -> str:

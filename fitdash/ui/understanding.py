@@ -27,7 +27,7 @@ WIDE = "clamp(300px, 44vh, 700px)"
 
 def is_there(desk: Desk, run: Snapshot) -> bool:
     """Whether there is something to see of a run, or will be: a script's run tells numbers only."""
-    return not run.is_example and run.experiment is not None and (run.is_active or bool(epochs_looked(desk, run)))
+    return run.experiment is not None and (run.is_active or bool(epochs_looked(desk, run)))
 
 
 def draw(desk: Desk, run: Snapshot) -> None:

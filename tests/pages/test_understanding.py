@@ -146,3 +146,16 @@ def test_data_that_is_gone_is_said(open_page, own_desk):
     page = open_page(run=other.uid)
 
     assert "What it has learned cannot be shown" in texts(page)
+
+
+def test_the_example_shows_what_its_network_answered_at_the_epoch_of_the_cursor(open_page):
+    page = open_page()
+    assert "panel-confusion" in panels(page)
+    assert "**Learned** after epoch 20" in texts(page)
+    assert "360 held-out rows: 96.7% right" in texts(page)
+
+    page.session_state["page"].epoch_at = ("example", 0)
+    page.run()
+
+    assert "**Learned** after epoch 1" in texts(page)
+    assert "360 held-out rows: 82.8% right" in texts(page)

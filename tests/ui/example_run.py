@@ -1,0 +1,38 @@
+"""The run that ships, trained again: what its network answers after every epoch.
+
+`python -m tests.ui.example_run` writes it to where the page reads it; a test compares.
+"""
+
+from dataclasses import replace
+from unittest.mock import patch
+
+from fitdash.build import job
+from fitdash.runs import looking, looks
+from fitdash.runs.control import Control
+from fitdash.runs.events import Event, Looked
+from fitdash.runs.recorder import Recorder
+from fitdash.ui.snapshot import EXAMPLE_LOOKS, example
+
+
+def trained() -> list[Event]:
+    """What its run tells, with one look after each epoch."""
+    told: list[Event] = []
+    experiment = example().experiment
+    assert experiment is not None
+    with patch.multiple(looking, LEAST_SECONDS=0.0, MOST_SHARE=float("inf"), MOST_BYTES_A_SECOND=float("inf")):
+        job(experiment)(Recorder("example", told.append), Control())
+    return told
+
+
+def looked(told: list[Event]) -> list[Looked]:
+    """The looks without the weights, which no panel of it needs."""
+    return [replace(one, weights={}) for one in told if isinstance(one, Looked)]
+
+
+def main() -> None:
+    for one in looked(trained()):
+        looks.write(EXAMPLE_LOOKS, one)
+
+
+if __name__ == "__main__":
+    main()
