@@ -1,4 +1,4 @@
-"""Small pictures that need no axes: a line as SVG, rows of pixels as PNG."""
+"""Small pictures that need no axes: a line and bars as SVG, rows of pixels as PNG."""
 
 import base64
 import io
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 WIDTH, HEIGHT, EDGE = 300, 48, 3
+COLOUR = "#4477AA"
+"""Seen on a light page and on a dark one: a picture in an img element does not know which it stands on."""
 
 
 def line_svg(values: Sequence[float], alt: str) -> str:
-    """A line through values at equal distances, from 0 at the bottom, in the colour of the text around it.
+    """A line through values at equal distances, from 0 at the bottom, as an img element.
 
     Args:
         values: 0 or more, finite.
@@ -25,16 +27,12 @@ def line_svg(values: Sequence[float], alt: str) -> str:
         f"{EDGE + place * width:.1f},{HEIGHT - EDGE - value / top * (HEIGHT - 2 * EDGE):.1f}"
         for place, value in enumerate(values if len(values) > 1 else [*values, *values])
     )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(alt)}" preserveAspectRatio="none" '
-        f'style="width:100%;height:{HEIGHT}px;display:block">'
-        f'<polyline points="{points}" fill="none" stroke="currentColor" stroke-width="2" '
-        'vector-effect="non-scaling-stroke"/></svg>'
-    )
+    line = f'<polyline points="{points}" fill="none" stroke="{COLOUR}" stroke-width="2"'
+    return _img(f'{line} vector-effect="non-scaling-stroke"/>', alt)
 
 
 def bars_svg(values: Sequence[float], alt: str) -> str:
-    """Bars side by side, in the colour of the text around them.
+    """Bars side by side, as an img element.
 
     Args:
         values: Heights, 0 or more; any that is above 0 can be seen.
@@ -47,10 +45,15 @@ def bars_svg(values: Sequence[float], alt: str) -> str:
         f'<rect x="{place * width + 0.5:.1f}" y="{HEIGHT - height:.1f}" width="{width - 1:.1f}" height="{height:.1f}"/>'
         for place, height in enumerate(heights)
     )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(alt)}" preserveAspectRatio="none" '
-        f'style="width:100%;height:{HEIGHT}px;display:block;opacity:0.6"><g fill="currentColor">{bars}</g></svg>'
-    )
+    return _img(f'<g fill="{COLOUR}">{bars}</g>', alt)
+
+
+def _img(drawn: str, alt: str) -> str:
+    """A drawing by its data URI: svg elements themselves are taken out of what a page is given as HTML."""
+    box = f'viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {box}>{drawn}</svg>'
+    uri = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return f'<img src="{uri}" alt="{escape(alt)}" style="width:100%;height:{HEIGHT}px;display:block">'
 
 
 def pixels_png(pixels: NDArray[np.uint8]) -> str:

@@ -2,11 +2,12 @@
 
 import base64
 import io
+from xml.etree import ElementTree
 
 import numpy as np
 from PIL import Image
 
-from fitdash.charts.sketch import line_svg, pixels_png
+from fitdash.charts.sketch import HEIGHT, bars_svg, line_svg, pixels_png
 from fitdash.charts.strip import BAND, FAINT, GAP, strip_pixels
 
 HELD = np.array([False, True, False])
@@ -42,10 +43,26 @@ def test_a_picture_is_a_png_with_every_pixel():
     assert image.size == (3, 2 * BAND + GAP)
 
 
+def inside(drawn):
+    """The SVG that an img element shows."""
+    return ElementTree.fromstring(base64.b64decode(drawn.split("base64,")[1].split('"')[0]))
+
+
+def points(drawn):
+    return [float(point.split(",")[1]) for point in inside(drawn)[0].get("points").split()]
+
+
 def test_a_line_falls_as_its_values_do_and_says_what_it_is():
     drawn = line_svg([4.0, 2.0, 0.0], "from <4> to 0")
 
-    heights = [float(point.split(",")[1]) for point in drawn.split('points="')[1].split('"')[0].split()]
-    assert heights == sorted(heights)
-    assert 'aria-label="from &lt;4&gt; to 0"' in drawn
-    assert len(line_svg([1.0], "one").split('points="')[1].split('"')[0].split()) == 2
+    assert points(drawn) == sorted(points(drawn))
+    assert drawn.startswith("<img ")
+    assert 'alt="from &lt;4&gt; to 0"' in drawn
+    assert len(points(line_svg([1.0], "one"))) == 2
+
+
+def test_bars_are_as_high_as_their_values_and_none_is_lost():
+    drawn = bars_svg([100, 0, 50, 0.001], "weights")
+
+    heights = [float(bar.get("height")) for bar in inside(drawn)[0]]
+    assert heights == [HEIGHT, 0, HEIGHT / 2, 2]
