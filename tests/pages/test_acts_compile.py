@@ -76,3 +76,83 @@ def _tensor(x):
     import torch
 
     return torch.as_tensor(x)
+
+
+def _chances(seen, data):
+    import torch
+
+    with torch.no_grad():
+        return seen.modules[-1].eval()(_tensor(data.x)).numpy()
+
+
+LOSSES = {
+    "mean_squared_error": lambda y, p: ((y - p) ** 2).mean(),
+    "mae": lambda y, p: np.abs(y - p).mean(),
+    "huber": lambda y, p: np.where(np.abs(y - p) < 1, (y - p) ** 2 / 2, np.abs(y - p) - 0.5).mean(),
+    "log_cosh": lambda y, p: np.log(np.cosh(y - p)).mean(),
+}
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_each_loss_of_numbers_is_what_is_minimised(open_page, seen, loss):
+    page = open_page(**QUICK | STILL | {"data__name": "diabetes"})
+    by_key(page, "compile.loss").set_value(loss).run()
+
+    run, logs = trained(page)
+
+    data = encoded(Experiment.from_dict(run.experiment))
+    expected = LOSSES[loss](data.y.astype(np.float64), _chances(seen, data).astype(np.float64))
+    assert logs[0]["loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_metrics_of_classes_count_what_they_say(open_page, seen):
+    page = open_page(**QUICK | STILL)
+    by_key(page, "compile.metrics").set_value(["accuracy", "precision", "recall"]).run()
+
+    run, logs = trained(page)
+
+    data = encoded(Experiment.from_dict(run.experiment))
+    said, truth = _chances(seen, data).ravel() > 0.5, data.y.ravel() == 1
+    assert logs[0]["accuracy"] == pytest.approx((said == truth).mean(), abs=1e-6)
+    assert logs[0]["precision"] == pytest.approx((said & truth).sum() / max(1, said.sum()), abs=1e-6)
+    assert logs[0]["recall"] == pytest.approx((said & truth).sum() / truth.sum(), abs=1e-6)
+
+
+def test_weights_of_classes_reach_weighted_metrics_and_no_others(open_page, seen):
+    page = open_page(**QUICK | STILL | {"data__name": "iris"}, fit__class_weight="custom")
+    by_key(page, "fit.class_weight.0").set_value(5.0).run()
+    by_key(page, "compile.weighted_metrics").set_value(["accuracy"]).run()
+
+    run, logs = trained(page)
+
+    data = encoded(Experiment.from_dict(run.experiment))
+    right, weights = _chances(seen, data).argmax(1) == data.y, np.array([5.0, 1.0, 1.0])[data.y]
+    assert logs[0]["accuracy"] == pytest.approx(right.mean(), abs=1e-6)
+    assert logs[0]["weighted_accuracy"] == pytest.approx((weights * right).sum() / weights.sum(), abs=1e-6)
+
+
+def test_loss_weights_weigh_the_loss_of_each_output(open_page):
+    page = open_page(**QUICK | STILL | {"data__name": "linnerud"})
+    by_key(page, "compile.loss_weights").set_value("custom").run()
+    for name, weight in (("Weight", 0.0), ("Waist", 3.0)):
+        by_key(page, f"compile.loss_weights.{name}").set_value(weight).run()
+
+    _, logs = trained(page)
+
+    one = logs[0]
+    assert one["loss"] == pytest.approx(3 * one["Waist_loss"] + one["Pulse_loss"], rel=1e-5)
+
+
+def test_settings_that_the_optimizer_does_not_have_change_nothing(open_page):
+    page = open_page(**QUICK, compile__rho="0.5")
+    _, adam = trained(page)
+    by_key(page, "compile.optimizer").set_value("rmsprop").run()
+    _, half = trained(page)
+    by_key(page, "compile.rho").set_value(0.9).run()
+    _, usual = trained(page)
+    by_key(page, "compile.optimizer").set_value("adam").run()
+
+    _, again = trained(page)
+
+    assert again == adam
+    assert half != usual
