@@ -26,6 +26,7 @@ from fitdash.spec.compile import full_name, optimizer_settings
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.spec.network import LISTED
 from fitdash.spec.plan import BATCH_SIZE
 from fitdash.spec.weighing import weighs_steps
 
@@ -132,7 +133,10 @@ def differences(recipe: Recipe) -> Iterator[str]:
         yield "shuffle: Keras moves rows within each batch, fitdash the batches."
     if fit.view_metrics is not None:
         yield "view_metrics: Keras has no live chart."
-    if recipe.kind == "lstm":
+    layers = {args.kind for args in recipe.experiment.network.layers if recipe.kind == LISTED}
+    if "BatchNormalization" in layers:
+        yield "BatchNormalization: torch gathers n / (n - 1) of a batch's variance, so validation differs a little."
+    if recipe.kind == "lstm" or "LSTM" in layers:
         yield "lstm: torch has two biases where Keras has one, so they move faster."
     if recipe.experiment.compile.sample_weight_mode is not None:
         yield "sample_weight_mode: Keras 3 has no such argument; weights of steps work without it."

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fitdash.export.recipe import Recipe
-from fitdash.export.writing import call, listed, named
-from fitdash.spec.network import pooled
+from fitdash.export.writing import call, listed, named, python
+from fitdash.spec.arg import changed_in, settings_of
+from fitdash.spec.layers import IMAGE, LayerArgs
+from fitdash.spec.network import LISTED, layers_in, pooled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,8 @@ class Spoken:
 def stack(recipe: Recipe) -> list[Spoken]:
     """The layers of a network of one input and one output, between them."""
     net = recipe.experiment.network
+    if recipe.kind == LISTED:
+        return _listed(recipe)
     if recipe.kind == "cnn":
         return _convolutions(recipe)
     if recipe.kind in ("gru", "lstm"):
@@ -66,6 +70,22 @@ def _convolutions(recipe: Recipe) -> list[Spoken]:
         layers += [Spoken(kind="MaxPooling2D", settings={"pool_size": 2})] if after != size else []
         size = after
     return [*layers, Spoken(kind="Flatten", settings={}), ending(recipe)]
+
+
+def _listed(recipe: Recipe) -> list[Spoken]:
+    places = layers_in(recipe.experiment.network, recipe.shape)
+    is_image = places and len(places[0].before) == IMAGE
+    begin = [Spoken(kind="Reshape", settings={"target_shape": (*places[0].before[1:], 1)})] if is_image else []
+    return [*begin, *(_spoken(one.args) for one in places), ending(recipe)]
+
+
+def _spoken(args: LayerArgs) -> Spoken:
+    """A listed layer: what it needs, and what differs from the defaults of Keras."""
+    given: dict[str, Any] = {name: getattr(args, name) for name in settings_of(type(args))}
+    if args.kind == "BatchNormalization":
+        given = changed_in(args)
+    settings = {name: value for name, value in given.items() if (name, value) not in KERAS_DEFAULTS}
+    return Spoken(kind=args.kind, settings=settings | ({"return_sequences": True} if args.kind in RECURRENT else {}))
 
 
 def keras_network(recipe: Recipe) -> list[str]:
@@ -112,9 +132,16 @@ def _input(recipe: Recipe) -> str:
 
 
 def _layer(layer: Spoken) -> str:
+    if layer.kind in NAMED:
+        return call(f"keras.layers.{layer.kind}", named(layer.settings))
     first, *others = layer.settings.items() if layer.settings else [("", None)]
-    value = [] if not layer.settings else [str(first[1])]
+    value = [] if not layer.settings else [python(first[1]) if isinstance(first[1], str) else str(first[1])]
     return call(f"keras.layers.{layer.kind}", [*value, *named(dict(others))])
 
+
+RECURRENT = ("GRU", "LSTM")
+KERAS_DEFAULTS = (("activation", "linear"), ("padding", "valid"))
+NAMED = ("BatchNormalization",)
+"""Layers whose first argument in Keras is another one."""
 
 BY_NAME = {"branches": _branches, "heads": _heads}

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import indent
+from typing import Any
 
 from fitdash.export.recipe import Recipe
 from fitdash.export.writing import call, python
-from fitdash.spec.network import pooled
+from fitdash.spec.layers import EPSILON, IMAGE, Passed
+from fitdash.spec.network import LISTED, end_of, layers_in, pooled
 
 ACTIVATIONS = {
     "relu": "nn.ReLU()",
@@ -71,9 +73,70 @@ def _recurrent(recipe: Recipe) -> Written:
         modules.append(f"{recipe.kind.upper()}({size}, {net.width}, batch_first=True)")
         modules += [f"nn.Dropout({net.dropout!r})"] if net.dropout else []
         size = str(net.width)
-    kind = recipe.kind.upper()
-    definition = f"class {kind}(nn.{kind}):\n    def forward(self, x):\n        return super().forward(x)[0]"
+    definition = _sequence_alone(recipe.kind.upper())
     return Written(lines=_stack([*modules, *_output(recipe, size)]), definitions=(definition,) if net.depth else ())
+
+
+def _sequence_alone(kind: str) -> str:
+    """The class of a recurrent layer that gives its sequence alone."""
+    return f"class {kind}(nn.{kind}):\n    def forward(self, x):\n        return super().forward(x)[0]"
+
+
+def _listed(recipe: Recipe) -> Written:
+    net, shape = recipe.experiment.network, recipe.shape
+    places = layers_in(net, shape)
+    is_image = bool(places) and len(places[0].before) == IMAGE
+    modules = [f"nn.Unflatten(1, {places[0].before})"] if is_image else []
+    kinds = {one.args.kind for one in places} & {"GRU", "LSTM"}
+    # Columns that are learned from a file are counted by the script itself, up to the first layer that says its own.
+    size = "x.shape[1]" if recipe.inputs is None else ""
+    for one in places:
+        modules += _module_of(one, size or str(one.before[-1]))
+        size = "" if one.args.kind == "Dense" else size
+    end = size or str(end_of(net, shape)[-1])
+    return Written(
+        lines=_stack([*modules, *_output(recipe, end)]), definitions=tuple(map(_sequence_alone, sorted(kinds)))
+    )
+
+
+def _module_of(one: Passed, size: str) -> list[str]:
+    """A listed layer and its bend."""
+    args: Any = one.args
+    bend = ACTIVATIONS.get(getattr(args, "activation", "linear"))
+    made = [LAYERS[args.kind](one, size)] if args.kind in LAYERS else []
+    return made + ([bend] if bend else [])
+
+
+def _linear(one: Passed, size: str) -> str:
+    args: Any = one.args
+    return f"nn.Linear({size}, {args.units})"
+
+
+def _remembering(one: Passed, size: str) -> str:
+    args: Any = one.args
+    return f"{args.kind}({size}, {args.units}, batch_first=True)"
+
+
+def _dropout(one: Passed, size: str) -> str:
+    args: Any = one.args
+    return f"nn.Dropout({args.rate!r})"
+
+
+def _pooling(one: Passed, size: str) -> str:
+    args: Any = one.args
+    return f"nn.MaxPool2d({args.pool_size})"
+
+
+def _batch_normalization(one: Passed, size: str) -> str:
+    args: Any = one.args
+    name, size = ("BatchNorm2d", str(one.before[0])) if len(one.before) == IMAGE else ("BatchNorm1d", size)
+    return f"nn.{name}({size}, eps={EPSILON}, momentum={args.share!r})"
+
+
+def _convolution(one: Passed, size: str) -> str:
+    args: Any = one.args
+    zeros = f", padding={args.edge}" if args.edge else ""
+    return f"nn.Conv2d({one.before[0]}, {args.filters}, {args.kernel_size}{zeros})"
 
 
 def _branches(recipe: Recipe) -> Written:
@@ -133,6 +196,17 @@ def _output(recipe: Recipe, size: str) -> list[str]:
     return [f"nn.Linear({size}, {output.units})", *ending]
 
 
+LAYERS: dict[str, Callable[[Passed, str], str]] = {
+    "Dense": _linear,
+    "Dropout": _dropout,
+    "BatchNormalization": _batch_normalization,
+    "LayerNormalization": lambda one, size: f"nn.LayerNorm({size}, eps={EPSILON})",
+    "Conv2D": _convolution,
+    "MaxPooling2D": _pooling,
+    "Flatten": lambda one, size: "nn.Flatten()",
+    "GRU": _remembering,
+    "LSTM": _remembering,
+}
 KINDS: dict[str, Callable[[Recipe], Written]] = {
     "mlp": _mlp,
     "cnn": _cnn,
@@ -140,4 +214,5 @@ KINDS: dict[str, Callable[[Recipe], Written]] = {
     "lstm": _recurrent,
     "branches": _branches,
     "heads": _heads,
+    LISTED: _listed,
 }

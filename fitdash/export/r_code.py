@@ -30,6 +30,9 @@ LAYERS = {
     "Flatten": "layer_flatten",
     "GRU": "layer_gru",
     "LSTM": "layer_lstm",
+    "Activation": "layer_activation",
+    "BatchNormalization": "layer_batch_normalization",
+    "LayerNormalization": "layer_layer_normalization",
 }
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from fitdash.errors import SettingError
 from fitdash.nn.cnn import cnn
 from fitdash.nn.joined import branches, heads
+from fitdash.nn.listed import listed
 from fitdash.nn.mlp import mlp
 from fitdash.nn.recurrent import recurrent
 from fitdash.spec.arg import unknown
@@ -24,6 +25,7 @@ NETWORKS: dict[str, Builder] = {
     "lstm": recurrent,
     "branches": branches,
     "heads": heads,
+    "layers": listed,
 }
 
 

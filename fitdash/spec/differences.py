@@ -92,7 +92,7 @@ def _flat(plain: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
         address = f"{where}{name}"
         if isinstance(value, Mapping) and name != "class_weight":
             yield from _flat(value, f"{address}.")
-        elif name == "callbacks" and isinstance(value, list | tuple):
+        elif name in ("callbacks", "layers") and isinstance(value, list | tuple):
             for place, one in enumerate(value):
                 if isinstance(one, Mapping):
                     yield from _flat(one, f"{address}.{place}.")

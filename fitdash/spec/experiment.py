@@ -13,7 +13,9 @@ from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.facts import Facts as Facts
 from fitdash.spec.fit import FitArgs
 from fitdash.spec.kinds import shown
-from fitdash.spec.network import NetworkArgs
+from fitdash.spec.layers import LayerArgs
+from fitdash.spec.listed import batch_faults, network_from, to_plain_network
+from fitdash.spec.network import LISTED, NetworkArgs
 from fitdash.spec.plain import settings_from, to_plain
 from fitdash.spec.plan import Plan as Plan
 from fitdash.spec.plan import plan_of
@@ -60,6 +62,9 @@ class Experiment:
         sections = [
             (name, getattr(self, name)) for name, cls in SECTIONS.items() if isinstance(getattr(self, name), cls)
         ]
+        if isinstance(self.network, NetworkArgs) and self.network.kind == LISTED:
+            layers = enumerate(self.network.layers)
+            sections += [(f"network.layers.{i}", args) for i, args in layers if isinstance(args, LayerArgs)]
         given = enumerate(self.callbacks) if isinstance(self.callbacks, tuple) else ()
         return sections + [(f"callbacks.{i}", args) for i, args in given if isinstance(args, CallbackArgs)]
 
@@ -80,6 +85,8 @@ class Experiment:
         if facts is not None and isinstance(self.compile, CompileArgs) and isinstance(self.fit, FitArgs):
             yield from self._watching_faults(facts)
             yield from self._weighting_faults(facts)
+            if isinstance(self.network, NetworkArgs):
+                yield from batch_faults(self.network, self.fit, facts)
 
     def _file_faults(self) -> Iterator[tuple[str, str]]:
         """Callbacks that would write over each other's file."""
@@ -128,6 +135,7 @@ class Experiment:
         """Plain data, complete: also what is at its default, so that a later default changes nothing."""
         plain: dict[str, Any] = {"version": self.version, "seed": self.seed}
         plain |= {name: to_plain(getattr(self, name)) for name in SECTIONS}
+        plain["network"] = to_plain_network(self.network)
         return plain | {"callbacks": [{"kind": args.kind} | to_plain(args) for args in self.callbacks]}
 
     def to_json(self) -> str:
@@ -158,8 +166,12 @@ class Experiment:
         known = ("version", "seed", *SECTIONS, "callbacks")
         complaints = [unknown("part of an experiment", name, known) for name in plain if name not in known]
         parts: dict[str, Any] = {
-            name: settings_from(part, plain[name], name, complaints) for name, part in SECTIONS.items() if name in plain
+            name: settings_from(part, plain[name], name, complaints)
+            for name, part in SECTIONS.items()
+            if name in plain and name != "network"
         }
+        if "network" in plain:
+            parts["network"] = network_from(plain["network"], complaints)
         parts["callbacks"] = _callbacks_from(plain.get("callbacks", ()), complaints)
         if complaints:
             raise SettingError("\n".join(complaints))

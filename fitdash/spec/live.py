@@ -1,7 +1,6 @@
 """The settings that can change while a run is on, as their declarations say."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from fitdash.spec.arg import Problem, Settings, fault, settings_of, unknown
@@ -14,7 +13,7 @@ PARTS: tuple[type[Settings], ...] = (CompileArgs, FitArgs, NetworkArgs)
 
 def live_settings() -> dict[str, type[Settings]]:
     """Name of each setting that can change while a run is on, and the class that declares it."""
-    return {field.name: part for part in PARTS for field in fields(part) if settings_of(part)[field.name].arg.live}
+    return {name: part for part in PARTS for name, setting in settings_of(part).items() if setting.arg.live}
 
 
 def live_problems(changes: Mapping[str, Any], current_epoch: int | None = None) -> list[Problem]:

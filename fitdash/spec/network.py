@@ -1,16 +1,20 @@
-"""The settings of a network preset, and its size."""
+"""The settings of a network, and its size."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from fitdash.spec.arg import Arg, Condition, Settings
+from fitdash.spec.arg import Arg, Condition, Settings, sound
 from fitdash.spec.facts import Facts
 from fitdash.spec.kinds import shown
+from fitdash.spec.layers import IMAGE, Bend, DropoutArgs, LayerArgs, Passed, begins, passed, told
 from fitdash.spec.shape import Shape, kinds_for, shape_of, what_is_it
 
 RECURRENT = ("gru", "lstm")
 MOST_PARAMETERS = 100_000_000  # with gradients and two moments each, 1.6 GB
+MOST_LAYERS = 100
+LISTED: Final = "layers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +26,20 @@ class NetworkArgs(Settings):
         "bends": Condition(
             holds=lambda network, facts: resolved_kind(network.kind, facts) not in RECURRENT,
             otherwise="No effect: kind is recurrent, and its units have bends of their own.",
-        )
+        ),
+        "preset": Condition(
+            holds=lambda network, facts: network.kind != LISTED,
+            otherwise="No effect: kind is layers, and each has settings of its own.",
+        ),
     }
 
     kind: Annotated[
-        Literal["auto", "mlp", "cnn", "gru", "lstm", "branches", "heads"],
+        Literal["auto", "mlp", "cnn", "gru", "lstm", "branches", "heads", "layers"],
         Arg(
             help="The family of networks: mlp is a stack of fully connected layers, cnn looks at an image through "
             "small windows, gru and lstm go through the steps of a sequence and remember, branches has a stack for "
-            "each of several inputs, heads an output for each of several targets. auto takes what fits the data.",
+            "each of several inputs, heads an output for each of several targets. auto takes what fits the data. "
+            "layers is a list of your own.",
             plain="family",
         ),
     ] = "auto"
@@ -45,6 +54,7 @@ class NetworkArgs(Settings):
             step=1,
             vary=True,
             handy=(16, 64, 256),
+            needs=("preset",),
         ),
     ] = 64
     depth: Annotated[
@@ -58,15 +68,16 @@ class NetworkArgs(Settings):
             step=1,
             vary=True,
             handy=(1, 2, 4),
+            needs=("preset",),
         ),
     ] = 2
     activation: Annotated[
-        Literal["relu", "tanh", "sigmoid", "gelu", "silu", "elu", "linear"],
+        Bend,
         Arg(
             help="What each hidden unit does to its sum; linear makes the whole network linear.",
             plain="bend of each unit",
             vary=True,
-            needs=("bends",),
+            needs=("preset", "bends"),
         ),
     ] = "relu"
     dropout: Annotated[
@@ -81,10 +92,13 @@ class NetworkArgs(Settings):
             step=0.05,
             vary=True,
             live=True,
-            needs=("depth",),
+            needs=("preset", "depth"),
             slides=True,
         ),
     ] = 0.0
+
+    layers: tuple[LayerArgs, ...] = ()
+    """Of the kind "layers": each in its place; the output comes after them by itself."""
 
     def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
         """A network that does not fit the data, or not into memory."""
@@ -93,10 +107,43 @@ class NetworkArgs(Settings):
             what = f"kind must be {' or '.join(map(repr, ('auto', *fitting)))} for {what_is_it(facts)}"
             yield "kind", f"{what}, got {shown(self.kind)}."
             return
+        if self.kind == LISTED:
+            yield from self._layer_faults(facts)
+            return
         count = parameters_of(self, shape_of(facts))
         if count > MOST_PARAMETERS:
             most = f"{MOST_PARAMETERS:,} parameters"
             yield "width", f"width and depth must give at most {most}, got {count:,}. Lower one of them."
+
+    def _layer_faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+        """Things that are no layers, layers that cannot stand where they stand, all that is too large."""
+        strange = [place for place, args in enumerate(self.layers) if not isinstance(args, LayerArgs)]
+        for place in strange:
+            yield f"layers.{place}", f"layers must hold settings of layers, got {shown(self.layers[place])}."
+        if len(self.layers) > MOST_LAYERS:
+            yield "layers", f"layers must be at most {MOST_LAYERS}, got {len(self.layers)}. Remove some."
+        if strange or len(self.layers) > MOST_LAYERS:
+            return
+        shape = shape_of(facts)
+        places = layers_in(self, shape)
+        if facts is not None and facts.inputs is not None:
+            yield from ((f"layers.{place}", one.wrong) for place, one in enumerate(places) if one.wrong is not None)
+            last = end_of(self, shape)
+            if len(last) == IMAGE:
+                rule = f"The output must get numbers in a row, got {told(last)}"
+                yield f"layers.{len(places) - 1}", f"{rule}. Add Flatten at the end."
+        count = parameters_of(self, shape)
+        if count > MOST_PARAMETERS:
+            most = f"{MOST_PARAMETERS:,} parameters"
+            where = f"layers.{largest_layer(self, shape)}" if places else "kind"
+            yield where, f"The layers must have at most {most} together, got {count:,}. Lower the largest."
+
+    @property
+    def silenced(self) -> float:
+        """The largest share of units that training silences; 0 where none are."""
+        if self.kind != LISTED:
+            return self.dropout
+        return max((args.rate for args in self.layers if isinstance(args, DropoutArgs)), default=0.0)
 
 
 def resolved_kind(kind: str, facts: Facts | Shape | None) -> str:
@@ -107,6 +154,25 @@ def resolved_kind(kind: str, facts: Facts | Shape | None) -> str:
 def parameters_of(network: NetworkArgs, shape: Shape) -> int:
     """Parameters of the network: weights and biases of all its layers."""
     return _COUNTS[resolved_kind(network.kind, shape)](network, shape)
+
+
+def layers_in(network: NetworkArgs, shape: Shape) -> list[Passed]:
+    """The listed layers, each with what comes to it and what it gives; a value that cannot be counts as its default."""
+    layers = tuple(sound(args) for args in network.layers if isinstance(args, LayerArgs))
+    begin = begins(layers, shape.inputs, shape.steps, shape.image)
+    return list(passed(layers, begin, is_image=shape.image is not None))
+
+
+def end_of(network: NetworkArgs, shape: Shape) -> tuple[int, ...]:
+    """What comes to the output of listed layers."""
+    places = layers_in(network, shape)
+    return places[-1].after if places else begins((), shape.inputs, shape.steps, shape.image)
+
+
+def largest_layer(network: NetworkArgs, shape: Shape) -> int:
+    """Place of the listed layer with most parameters; the first one where none has any."""
+    sizes = [0 if one.wrong else one.args.parameters(one.before) for one in layers_in(network, shape)]
+    return max(range(len(sizes)), key=sizes.__getitem__, default=0)
 
 
 def pooled(image: tuple[int, int], depth: int) -> list[tuple[int, int]]:
@@ -160,6 +226,12 @@ def _heads(network: NetworkArgs, shape: Shape) -> int:
     return trunk + len(shape.outputs) * _dense(last, shape.units)
 
 
+def _listed(network: NetworkArgs, shape: Shape) -> int:
+    layers = sum(one.args.parameters(one.before) for one in layers_in(network, shape) if one.wrong is None)
+    last = end_of(network, shape)
+    return layers + _dense(math.prod(last) if len(last) == IMAGE else last[-1], shape.units)
+
+
 Count = Callable[[NetworkArgs, Shape], int]
 _COUNTS: dict[str, Count] = {
     "mlp": _mlp,
@@ -168,4 +240,5 @@ _COUNTS: dict[str, Count] = {
     "lstm": _recurrent(4),
     "branches": _branches,
     "heads": _heads,
+    LISTED: _listed,
 }

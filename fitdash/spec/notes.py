@@ -9,13 +9,15 @@ from fitdash.spec.compile import CLASS_METRICS, full_name
 from fitdash.spec.experiment import SECTIONS, Experiment, plan
 from fitdash.spec.facts import Facts, balanced
 from fitdash.spec.fit import parts_of
-from fitdash.spec.network import parameters_of
+from fitdash.spec.layers import BatchNormalizationArgs
+from fitdash.spec.network import LISTED, largest_layer, parameters_of
 from fitdash.spec.shape import shape_of
 from fitdash.spec.weighing import OF_COLUMNS, read_weighing
 
 MANY_PARAMETERS = 2_000_000
 MANY_CLASSES = 50
 FEW_ROWS = 5
+MUCH_OF_THE_BEGINNING = 0.1
 HUGE_RATIO = 100
 MOST_FAR = 3
 FROM_0_UP = ("poisson", "mean_squared_logarithmic_error", "mean_absolute_percentage_error")
@@ -172,9 +174,23 @@ def _columns(experiment: Experiment, facts: Facts) -> Remarks:
 
 
 def _network(experiment: Experiment, facts: Facts) -> Remarks:
-    count = parameters_of(experiment.network, shape_of(facts))
+    network, shape = experiment.network, shape_of(facts)
+    count = parameters_of(network, shape)
     if count > MANY_PARAMETERS:
-        yield "network.width", f"The network has {count:,} parameters: an epoch will take its time."
+        is_listed = network.kind == LISTED and network.layers
+        where = f"network.layers.{largest_layer(network, shape)}" if is_listed else "network.width"
+        yield where, f"The network has {count:,} parameters: an epoch will take its time."
+    for place, args in enumerate(network.layers if network.kind == LISTED else ()):
+        if isinstance(args, BatchNormalizationArgs):
+            yield from _gathered(f"network.layers.{place}.momentum", sound(args).momentum, experiment, facts)
+
+
+def _gathered(where: str, momentum: float, experiment: Experiment, facts: Facts) -> Remarks:
+    """What validation takes of a batch normalization, where the run is too short to gather it."""
+    updates = plan(experiment, facts).updates
+    left = momentum**updates if experiment.fit.validates else 0.0
+    if left > MUCH_OF_THE_BEGINNING:
+        yield where, f"After {updates:,} steps {_percent(left)} of its first guess is left in validation. Lower it."
 
 
 def _metrics(experiment: Experiment, facts: Facts) -> Remarks:

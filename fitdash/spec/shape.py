@@ -48,14 +48,14 @@ def shape_of(facts: Facts | None, units: int | None = None) -> Shape:
 def kinds_for(shape: Facts | Shape | None) -> tuple[str, ...]:
     """The kinds of network that fit; the first is what "auto" means."""
     if shape is None:
-        return ("mlp", "cnn", "gru", "lstm", "branches", "heads")
+        return ("mlp", "cnn", "gru", "lstm", "branches", "heads", "layers")
     if shape.parts:
         return ("branches",)
     if shape.outputs:
         return ("heads",)
     if shape.steps:
-        return ("gru", "lstm", "mlp")
-    return ("mlp", "cnn") if shape.image else ("mlp",)
+        return ("gru", "lstm", "mlp", "layers")
+    return ("mlp", "cnn", "layers") if shape.image else ("mlp", "layers")
 
 
 def what_is_it(facts: Facts) -> str:

@@ -23,7 +23,7 @@ LEAST_MEMBERS, MOST_MEMBERS = 8, 32
 
 def shared_part(experiment: Experiment) -> str | None:
     """What experiments have in common that differ in numbers alone; None where it has to be trained alone."""
-    if experiment.network.dropout or experiment.fit.steps_per_epoch is not None:
+    if experiment.network.silenced or experiment.fit.steps_per_epoch is not None:
         return None
     if any(isinstance(one, TerminateOnNaNArgs) for one in experiment.callbacks):
         return None  # it looks at every step, and steps are done together

@@ -1,7 +1,7 @@
-"""Callbacks as cards: add, set, put in order, remove. Their order is the order in which they are called."""
+"""Cards in an order of their own: add, set, put in order, remove. Callbacks are called in it, layers passed through."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -15,19 +15,42 @@ from fitdash.ui.preview import schedule_line
 from fitdash.ui.reading import free_slot, kind_of, read_slots
 from fitdash.ui.words import escaped
 
-KEY = "callbacks"
+
+@dataclass(frozen=True, kw_only=True)
+class Deck:
+    """Cards of one sort.
+
+    Attributes:
+        key: Where their order stands, in the session and in the link; first part of the keys of their controls.
+        address: Of what they set, in the experiment.
+        adder: Key of the list to add one from.
+        kinds: Settings by the name of each kind.
+    """
+
+    key: str
+    address: str
+    adder: str
+    kinds: Mapping[str, Any]
+
+    @property
+    def slots(self) -> list[str]:
+        """Name of each card, in their order."""
+        return read_slots(st.session_state.get, self.key)
 
 
-def restore() -> None:
+CALLED = Deck(key="callbacks", address="callbacks", adder="add_callback", kinds=CALLBACKS)
+
+
+def restore(deck: Deck = CALLED) -> None:
     """Take up the cards that the link names, and name them in the link again where a change of pages cleared it."""
     values: Any = st.session_state
-    if KEY not in values:
-        values[KEY] = [slot for slot in st.query_params.get_all(KEY) if kind_of(slot) in CALLBACKS]
-    _tell_link()
+    if deck.key not in values:
+        values[deck.key] = [slot for slot in st.query_params.get_all(deck.key) if kind_of(slot) in deck.kinds]
+    tell_link(deck.key, deck.slots)
 
 
 def draw(experiment: Experiment, around: Around, text: str) -> None:
-    """A list to add one from, and the cards.
+    """A list to add a callback from, and the cards.
 
     Args:
         experiment: The draft.
@@ -35,49 +58,58 @@ def draw(experiment: Experiment, around: Around, text: str) -> None:
         text: Help for the argument.
     """
     with st.container(gap="xxsmall", key="at-callbacks"):
-        st.selectbox(
-            KEY,
-            list(CALLBACKS),
-            index=None,
-            key="add_callback",
-            placeholder="none, add one" if not experiment.callbacks else "add another one",
-            format_func=_offer,
-            help=text,
-            on_change=_add,
-        )
+        placeholder = "none, add one" if not experiment.callbacks else "add another one"
+        draw_adder(CALLED, "callbacks", list(CALLBACKS), placeholder, text)
         st.caption("called in this order · then history and progress")
-    slots = read_slots(st.session_state.get)
     names = monitors(experiment, around.facts)
-    for place, slot in enumerate(slots):
-        _card(place, slots, experiment, replace(around, columns={f"{KEY}.{slot}.monitor": names}))
 
-
-def _card(place: int, slots: Sequence[str], experiment: Experiment, around: Around) -> None:
-    slot = slots[place]
-    cls = CALLBACKS[kind_of(slot)]
-    with st.container(border=True, key=f"card-{slot}", gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"head-{slot}"):
-            st.markdown(f"**{escaped(_name(slot))}**", help=cls.summary, width="stretch")
-            _button(slot, "up", ":material/arrow_upward:", disabled=place == 0, then=_move, args=[place, -1])
-            last = place == len(slots) - 1
-            _button(slot, "down", ":material/arrow_downward:", disabled=last, then=_move, args=[place, 1])
-            _button(slot, "remove", ":material/close:", disabled=False, then=_remove, args=[place])
-        remarks(f"{KEY}.{place}", around)
-        controls(cls, f"{KEY}.{slot}", list(settings_of(cls)), around, told_as=f"{KEY}.{place}")
+    def preview(place: int, slot: str) -> None:
         args = experiment.callbacks[place]
         if isinstance(args, LearningRateSchedulerArgs):
             schedule_line(args, experiment, key=f"preview-{slot}")
 
+    for place, slot in enumerate(CALLED.slots):
+        draw_card(CALLED, place, replace(around, columns={f"{CALLED.key}.{slot}.monitor": names}), preview)
 
-def _button(slot: str, what: str, icon: str, *, disabled: bool, then: Any, args: list[int]) -> None:
-    says = f"{what} {_name(slot)}" if what == "remove" else f"move {_name(slot)} {what}"
-    st.button(
-        says, key=f"{what}-{slot}", icon=icon, type="tertiary", disabled=disabled, help=says, on_click=then, args=args
+
+def draw_adder(deck: Deck, label: str, kinds: Sequence[str], placeholder: str, text: str) -> None:
+    """A list to add a card from."""
+    st.selectbox(
+        label,
+        kinds,
+        index=None,
+        key=deck.adder,
+        placeholder=placeholder,
+        format_func=lambda kind: f"{kind}: {deck.kinds[kind].summary}",
+        help=text,
+        on_change=_add,
+        args=[deck],
     )
 
 
-def _offer(kind: str) -> str:
-    return f"{kind}: {CALLBACKS[kind].summary}"
+def draw_card(deck: Deck, place: int, around: Around, beneath: Callable[[int, str], None]) -> None:
+    """One card: its name and buttons, what is wrong with it as a whole, its settings, and something beneath."""
+    slots = deck.slots
+    slot, address = slots[place], f"{deck.address}.{place}"
+    cls = deck.kinds[kind_of(slot)]
+    with st.container(border=True, key=f"card-{slot}", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"head-{slot}"):
+            st.markdown(f"**{escaped(_name(slot))}**", help=cls.summary, width="stretch")
+            _button(deck, slot, "up", ":material/arrow_upward:", disabled=place == 0, then=_move, args=[place, -1])
+            last = place == len(slots) - 1
+            _button(deck, slot, "down", ":material/arrow_downward:", disabled=last, then=_move, args=[place, 1])
+            _button(deck, slot, "remove", ":material/close:", disabled=False, then=_remove, args=[place])
+        for text in around.problems.get(address, ()):
+            st.caption(f":red[**{escaped(text)}**]")
+        remarks(address, around)
+        controls(cls, f"{deck.key}.{slot}", list(settings_of(cls)), around, told_as=address)
+        beneath(place, slot)
+
+
+def _button(deck: Deck, slot: str, what: str, icon: str, *, disabled: bool, then: Any, args: list[int]) -> None:
+    says = f"{what} {_name(slot)}" if what == "remove" else f"move {_name(slot)} {what}"
+    given: dict[str, Any] = {"disabled": disabled, "help": says, "on_click": then, "args": [deck, *args]}
+    st.button(says, key=f"{what}-{slot}", icon=icon, type="tertiary", **given)
 
 
 def _name(slot: str) -> str:
@@ -85,36 +117,35 @@ def _name(slot: str) -> str:
     return f"{kind} {count}" if count else kind
 
 
-def _add() -> None:
+def _add(deck: Deck) -> None:
     values: Any = st.session_state
-    kind = values["add_callback"]
-    values["add_callback"] = None
+    kind = values[deck.adder]
+    values[deck.adder] = None
     if kind is not None:
-        slots = read_slots(values.get)
-        _set([*slots, free_slot(kind, slots)])
+        _set(deck, [*deck.slots, free_slot(kind, deck.slots)])
 
 
-def _move(place: int, by: int) -> None:
-    slots = read_slots(st.session_state.get)
+def _move(deck: Deck, place: int, by: int) -> None:
+    slots = deck.slots
     if 0 <= place + by < len(slots):
         slots.insert(place + by, slots.pop(place))
-        _set(slots)
+        _set(deck, slots)
 
 
-def _remove(place: int) -> None:
-    slots = read_slots(st.session_state.get)
-    _set(slots[:place] + slots[place + 1 :])
+def _remove(deck: Deck, place: int) -> None:
+    slots = deck.slots
+    _set(deck, slots[:place] + slots[place + 1 :])
 
 
-def _set(slots: Sequence[str]) -> None:
-    st.session_state[KEY] = list(slots)
-    _tell_link()
+def _set(deck: Deck, slots: Sequence[str]) -> None:
+    st.session_state[deck.key] = list(slots)
+    tell_link(deck.key, slots)
 
 
-def _tell_link() -> None:
-    slots = read_slots(st.session_state.get)
-    if st.query_params.get_all(KEY) != slots:
+def tell_link(key: str, slots: Sequence[str]) -> None:
+    """Name these cards in the link, or none."""
+    if st.query_params.get_all(key) != list(slots):
         if slots:
-            st.query_params[KEY] = slots
+            st.query_params[key] = list(slots)
         else:
-            st.query_params.pop(KEY, None)
+            st.query_params.pop(key, None)

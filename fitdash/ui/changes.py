@@ -11,6 +11,7 @@ from fitdash.runs.steering import SETTING
 from fitdash.spec.compile import resolved_learning_rate
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.live import live_settings
+from fitdash.spec.network import LISTED
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import state
@@ -62,8 +63,9 @@ def _now(run: Snapshot, experiment: Experiment) -> dict[str, Any]:
     rates = [facts["value"] for facts in run.told if facts.get("kind") == "learning_rate"]
     if found["compile.learning_rate"] is None:
         found["compile.learning_rate"] = rates[-1] if rates else resolved_learning_rate(experiment.compile.optimizer)
-    # A network that was built without dropout has no layer that could take another share.
-    if run.experiment is not None and not run.experiment.network.dropout:
+    # A network that was built without dropout has no layer that could take another share; listed ones have their own.
+    network = None if run.experiment is None else run.experiment.network
+    if network is not None and (network.kind == LISTED or not network.dropout):
         del found["network.dropout"]
     return found
 

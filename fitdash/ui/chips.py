@@ -105,7 +105,7 @@ def curves_of(run: Snapshot) -> Curves:
         known = {
             "trivial": _trivial(run, experiment),
             "learning_rate": resolved_learning_rate(compiled.optimizer, compiled.learning_rate),
-            "dropout": experiment.network.dropout,
+            "dropout": experiment.network.silenced,
             "callbacks": tuple(args.kind for args in experiment.callbacks),
         }
     return Curves(

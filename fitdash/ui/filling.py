@@ -9,6 +9,8 @@ from streamlit.errors import StreamlitAPIException
 
 from fitdash.spec.callbacks import CALLBACKS
 from fitdash.spec.experiment import Experiment
+from fitdash.spec.layers import LAYERS
+from fitdash.spec.network import NetworkArgs
 from fitdash.ui.reading import kind_of, read_slots, written
 from fitdash.ui.state import state
 from fitdash.ui.words import choice_word
@@ -28,6 +30,8 @@ def pour() -> None:
     """Before the form is drawn: give the widgets what waits for them, and the link what it will say of them."""
     page = state()
     values, page.filling = page.filling, {}
+    if "layers" in values:
+        page.preset = None  # they were asked for by their names
     for key, value in values.items():
         st.session_state[key] = value
     # A widget that was drawn before tells the link itself, and refuses to be told for.
@@ -38,9 +42,10 @@ def pour() -> None:
 
 def linked(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
     """What a link says so that the widgets have these values: what differs from the defaults, by key."""
-    slots = read_slots(values.get)
-    kinds = [CALLBACKS[kind_of(slot)] for slot in slots]
-    defaults = written(Experiment(callbacks=tuple(cls() for cls in kinds))) | {"callbacks": []}
+    called = tuple(CALLBACKS[kind_of(slot)]() for slot in read_slots(values.get))
+    passed = tuple(LAYERS[kind_of(slot)]() for slot in read_slots(values.get, "layers"))
+    bare = written(Experiment(callbacks=called, network=NetworkArgs(kind="layers", layers=passed)))
+    defaults = bare | {"callbacks": [], "layers": [], "network.kind": NetworkArgs().kind}
     return {
         key: _words(key, value)
         for key, value in values.items()

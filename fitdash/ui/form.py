@@ -11,7 +11,7 @@ from fitdash.spec.compile import CompileArgs, output_of
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
-from fitdash.spec.network import RECURRENT, NetworkArgs, parameters_of, resolved_kind
+from fitdash.spec.network import LISTED, RECURRENT, NetworkArgs, parameters_of, resolved_kind
 from fitdash.spec.notes import notes_in
 from fitdash.spec.shape import shape_of
 from fitdash.spec.space import varying
@@ -25,7 +25,7 @@ from fitdash.ui.state import state
 from fitdash.ui.weighing import ways_to_weigh, weights_of
 from fitdash.ui.words import escaped, number, short, summary
 
-LEADING = ("data.name", "data.target")
+LEADING = ("data.name", "data.target", "network.kind")
 ORDER = [argument.name for argument in FIT_ARGUMENTS]
 
 
@@ -63,8 +63,10 @@ def draw_form(live: Live, *, continues: bool = False, searches: bool = False) ->
         copy_link()
     datasets.restore()
     cards.restore()
+    layers.restore()
     experiment = read_experiment(_value)
     draft, around = _judged(experiment, live, continues, searches)
+    layers.remember(experiment.network, draft.facts)
     _draw(draft, around)
     if read_experiment(st.session_state.get) != experiment and st.session_state.get("drawn", 0) < 4:
         st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
@@ -136,8 +138,9 @@ def _draw(draft: Draft, around: Around) -> None:
     with _section("Data", datasets.line(experiment.data, facts), "data", around, expanded=True):
         datasets.draw(experiment.data, around)
     with _section("Network", _network_line(experiment, facts), "network", around):
-        controls(NetworkArgs, "network", list(settings_of(NetworkArgs)), around)
-        layers.draw(experiment, facts)
+        names = ["kind"] if experiment.network.kind == LISTED else list(settings_of(NetworkArgs))
+        controls(NetworkArgs, "network", names, around)
+        layers.draw(experiment, around)
     with _section("Compile", summary(experiment.compile, ("optimizer",)), "compile", around):
         controls(CompileArgs, "compile", list(settings_of(CompileArgs)), around)
     for group, always in ((TIME, ("epochs",)), (VALIDATION, ()), (WEIGHTING, ()), (WATCHING, ())):
@@ -191,6 +194,8 @@ def _network_line(experiment: Experiment, facts: Facts | None) -> str:
     kind = resolved_kind(net.kind, facts)
     bend = "" if kind in RECURRENT else f" {net.activation}"
     line = f"{'' if kind == 'mlp' else f'{kind} '}{short(net.width)} × {short(net.depth)}{bend}"
+    if kind == LISTED:
+        line = f"{len(net.layers)} layer{'' if len(net.layers) == 1 else 's'}"
     if facts is None or facts.inputs is None or not isinstance(net.width, int) or not isinstance(net.depth, int):
         return line
     units = output_of(facts.task, facts.class_count, experiment.compile.loss).units

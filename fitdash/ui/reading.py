@@ -4,7 +4,7 @@ other.
 A widget that was never drawn has no value yet and stands for its default.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fitdash import options
@@ -12,6 +12,8 @@ from fitdash.spec.arg import Setting, Settings, settings_of
 from fitdash.spec.callbacks import CALLBACKS, CallbackArgs
 from fitdash.spec.experiment import SECTIONS, Experiment
 from fitdash.spec.fit import HoldOut
+from fitdash.spec.layers import LAYERS
+from fitdash.spec.network import LISTED, NetworkArgs
 from fitdash.spec.weighing import FORMS, OF_FILES, Weighing, read_weighing, write_weighing
 
 S = TypeVar("S", bound=Settings)
@@ -27,6 +29,10 @@ FILES = dict(zip(OF_FILES, ("a file of rows …", "a file of steps …"), strict
 def read_experiment(get: Get) -> Experiment:
     """The draft: what the form says now."""
     parts: dict[str, Any] = {name: read_settings(cls, name, get) for name, cls in SECTIONS.items()}
+    if parts["network"].kind == LISTED:
+        slots = read_slots(get, "layers")
+        layers = tuple(read_settings(LAYERS[kind_of(slot)], f"layers.{slot}", get) for slot in slots)
+        parts["network"] = NetworkArgs(kind=LISTED, layers=layers)
     return Experiment(**parts, callbacks=read_callbacks(get), seed=get("seed", 0))
 
 
@@ -40,14 +46,19 @@ def read_callbacks(get: Get) -> tuple[CallbackArgs, ...]:
     return tuple(read_settings(CALLBACKS[kind_of(slot)], f"callbacks.{slot}", get) for slot in read_slots(get))
 
 
-def read_slots(get: Get) -> list[str]:
-    """Name of each callback's card, in their order: its kind, and a number where there is another one of that kind."""
-    slots = get("callbacks", ()) or ()
-    return [slot for slot in dict.fromkeys(slots) if kind_of(slot) in CALLBACKS]
+def read_slots(get: Get, key: str = "callbacks") -> list[str]:
+    """Name of each card, in their order: its kind, and a number where there is another one of that kind.
+
+    Args:
+        get: Gives the value of a widget.
+        key: "callbacks" or "layers".
+    """
+    slots = get(key, ()) or ()
+    return [slot for slot in dict.fromkeys(slots) if kind_of(slot) in CARDS[key]]
 
 
 def kind_of(slot: str) -> str:
-    """The kind of callback that a card is for."""
+    """The kind of callback, or layer, that a card is for."""
     return str(slot).partition("~")[0]
 
 
@@ -119,6 +130,9 @@ def _read_hold_out(setting: Setting, key: str, get: Get) -> HoldOut | None:
     return HoldOut(kind=kind, **given)
 
 
+CARDS: dict[str, Mapping[str, type[Settings]]] = {"callbacks": CALLBACKS, "layers": LAYERS}
+
+
 def _read_weighing(setting: Setting, key: str, get: Get) -> Any:
     """A column by its name, or the expression that the controls beneath say."""
     chosen = get(key, setting.default)
@@ -148,11 +162,22 @@ def written(experiment: Experiment) -> dict[str, Any]:
     values: dict[str, Any] = {"seed": experiment.seed}
     for name in SECTIONS:
         values |= _written(getattr(experiment, name), name)
+    network = experiment.network
+    return (
+        values
+        | _cards_of("callbacks", experiment.callbacks)
+        | _cards_of("layers", network.layers if network.kind == LISTED else ())
+    )
+
+
+def _cards_of(key: str, parts: Sequence[Any]) -> dict[str, Any]:
+    """The order of the cards, and what is set in each."""
+    values: dict[str, Any] = {}
     slots: list[str] = []
-    for args in experiment.callbacks:
+    for args in parts:
         slots.append(free_slot(args.kind, slots))
-        values |= _written(args, f"callbacks.{slots[-1]}")
-    return values | {"callbacks": slots}
+        values |= _written(args, f"{key}.{slots[-1]}")
+    return values | {key: slots}
 
 
 def _written(settings: Settings, where: str) -> dict[str, Any]:

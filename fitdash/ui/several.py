@@ -106,13 +106,13 @@ def told(given: tuple[Experiment, ...]) -> str:
 def listed(experiment: Experiment) -> Mapping[str, str]:
     """What the fields say, or the link before they were ever drawn, by the address of the setting."""
     values: Any = st.session_state
-    slots = read_slots(values.get)
+    slots = {key: read_slots(values.get, key) for key in ("callbacks", "layers")}
     found = {}
     for address in varying(experiment):
-        part, _, rest = address.partition(".")
+        part, _, rest = address.removeprefix("network.").partition(".")
         place, _, name = rest.partition(".")
-        known = part == "callbacks" and place.isdigit() and int(place) < len(slots)
-        key = f"callbacks.{slots[int(place)]}.{name}" if known else address
+        known = part in slots and place.isdigit() and int(place) < len(slots[part])
+        key = f"{part}.{slots[part][int(place)]}.{name}" if known else address
         field_key = f"{SWITCH}.{key}"
         text = values[field_key] if field_key in values else st.query_params.get(field_key, "")
         if text.strip():

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from fitdash.runs.events import ACTIVE
+from fitdash.spec.network import NetworkArgs
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot, Watch, example
 from fitdash.ui.visitor import may_see, visitor
@@ -32,6 +33,8 @@ class PageState:
         ghost_of: Uid of the run that it was looked for.
         fair_of: Uid of the run that was told whether to measure the training rows.
         epoch_at: Uid of a run and the index of its epoch at which the cursor was put; None follows the newest epoch.
+        listed: The layers that the form listed last.
+        preset: Those of the preset that it shows, None while it lists layers.
     """
 
     watch: Watch | None = None
@@ -50,6 +53,8 @@ class PageState:
     ghost_of: str | None = None
     fair_of: str | None = None
     epoch_at: tuple[str, int] | None = None
+    listed: NetworkArgs | None = None
+    preset: NetworkArgs | None = None
 
 
 def state() -> PageState:

@@ -13,9 +13,59 @@ from fitdash.spec.compile import OPTIMIZERS, CompileArgs
 from fitdash.spec.dataset import BUNDLED, MADE, DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.spec.layers import (
+    ActivationArgs,
+    BatchNormalizationArgs,
+    ConvolutionArgs,
+    DenseArgs,
+    DropoutArgs,
+    FlattenArgs,
+    GruArgs,
+    LayerNormalizationArgs,
+    LstmArgs,
+    PoolingArgs,
+)
 from fitdash.spec.network import NetworkArgs
 
 SMALL = NetworkArgs(width=6, depth=1)
+
+
+def listed(*layers):
+    """A network of these layers."""
+    return NetworkArgs(kind="layers", layers=layers)
+
+
+LISTED = {
+    "listed_table": (
+        "iris",
+        listed(
+            DenseArgs(units=7, activation="tanh"), DropoutArgs(rate=0.25), LayerNormalizationArgs(), DenseArgs(units=4)
+        ),
+    ),
+    "listed_batches": (
+        "wine",
+        listed(DenseArgs(units=6, activation="linear"), BatchNormalizationArgs(momentum=0.8), ActivationArgs()),
+    ),
+    "listed_batches_first": ("iris", listed(BatchNormalizationArgs())),
+    "listed_nothing": ("iris", listed()),
+    "listed_image": (
+        "digits",
+        listed(
+            ConvolutionArgs(filters=3, kernel_size=5),
+            BatchNormalizationArgs(),
+            PoolingArgs(),
+            ConvolutionArgs(filters=4, kernel_size=2, padding="valid", activation="gelu"),
+            FlattenArgs(),
+            DenseArgs(units=8),
+        ),
+    ),
+    "listed_flat_image": ("digits", listed(FlattenArgs(), DenseArgs(units=5, activation="silu"))),
+    "listed_steps": (
+        "regimes",
+        listed(DenseArgs(units=3), GruArgs(units=4), LayerNormalizationArgs(), DropoutArgs(rate=0.1), GruArgs(units=3)),
+    ),
+    "listed_memory": ("regimes", listed(LstmArgs(units=4), ActivationArgs(activation="elu"))),
+}
 
 
 def recipe(data="iris", network=SMALL, compile=None, callbacks=(), seed=3, **fit):
@@ -102,6 +152,14 @@ def recipes(uploads):
         ),
         "heads_flat": recipe("linnerud", network=NetworkArgs(depth=0), validation_split=0.25),
         "long_memory": recipe("regimes", network=NetworkArgs(kind="lstm", width=4, depth=1), epochs=2),
+        **{
+            # A batch of all rows leaves none of one row.
+            name: recipe(data, network=network, epochs=2, batch_size=64, validation_split=0.2)
+            for name, (data, network) in LISTED.items()
+        },
+        "listed_upload": recipe(
+            mine, network=listed(LayerNormalizationArgs(), DenseArgs(units=4)), validation_split=0.2
+        ),
         "rows_held": recipe(validation_data=HoldOut(kind="last", rows=21, share=0.5)),
         "file_held": recipe(mine, validation_data=second(uploads)),
         "file_weighs": recipe(

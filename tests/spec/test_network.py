@@ -22,15 +22,15 @@ def test_parameters_are_the_weights_and_biases_of_all_layers():
 @pytest.mark.parametrize(
     ("facts", "kinds", "what"),
     [
-        (DIGITS, ("mlp",), "data without images, steps or several inputs"),
-        (IMAGES, ("mlp", "cnn"), "images"),
-        (STEPS, ("gru", "lstm", "mlp"), "data with a label per step"),
+        (DIGITS, ("mlp", "layers"), "data without images, steps or several inputs"),
+        (IMAGES, ("mlp", "cnn", "layers"), "images"),
+        (STEPS, ("gru", "lstm", "mlp", "layers"), "data with a label per step"),
         (HALVES, ("branches",), "data with several inputs"),
         (TARGETS, ("heads",), "data with several targets"),
     ],
 )
 def test_a_kind_that_does_not_fit_the_data_is_a_problem_in_words(facts, kinds, what):
-    for kind in ("mlp", "cnn", "gru", "lstm", "branches", "heads"):
+    for kind in ("mlp", "cnn", "gru", "lstm", "branches", "heads", "layers"):
         problems = [problem.text for problem in problems_in(NetworkArgs(kind=kind), facts)]
         fitting = " or ".join(f"'{one}'" for one in ("auto", *kinds))
         assert problems == ([] if kind in kinds else [f"kind must be {fitting} for {what}, got '{kind}'."])
@@ -50,7 +50,10 @@ def test_recurrent_units_have_bends_of_their_own():
     [
         ({"width": 0}, "width must be at least 1, got 0."),
         ({"depth": -1}, "depth must be at least 0, got -1."),
-        ({"kind": "crnn"}, "kind must be 'auto', 'mlp', 'cnn', 'gru', 'lstm', 'branches' or 'heads', got 'crnn'."),
+        (
+            {"kind": "crnn"},
+            "kind must be 'auto', 'mlp', 'cnn', 'gru', 'lstm', 'branches', 'heads' or 'layers', got 'crnn'.",
+        ),
         (
             {"activation": "step"},
             "activation must be 'relu', 'tanh', 'sigmoid', 'gelu', 'silu', 'elu' or 'linear', got",
