@@ -84,8 +84,9 @@ def _spoken(args: LayerArgs) -> Spoken:
     given: dict[str, Any] = {name: getattr(args, name) for name in settings_of(type(args))}
     if args.kind == "BatchNormalization":
         given = changed_in(args)
-    settings = {name: value for name, value in given.items() if (name, value) not in KERAS_DEFAULTS}
-    return Spoken(kind=args.kind, settings=settings | ({"return_sequences": True} if args.kind in RECURRENT else {}))
+    if args.kind != "Activation":
+        given = {name: value for name, value in given.items() if (name, value) not in KERAS_DEFAULTS}
+    return Spoken(kind=args.kind, settings=given | ({"return_sequences": True} if args.kind in RECURRENT else {}))
 
 
 def keras_network(recipe: Recipe) -> list[str]:

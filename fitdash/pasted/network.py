@@ -1,13 +1,16 @@
-"""The network that layers describe, where it is a stack of equal hidden layers."""
+"""The network that layers describe: a preset where it is a stack of equal hidden layers, else the list of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
+from fitdash.pasted.layers import KIND_OF, layer_of
 from fitdash.pasted.tree import Call, Items, Known, Name, resolved, told
 from fitdash.pasted.values import NotUnderstood, named_one, text_of, value_for
 from fitdash.spec.arg import settings_of
-from fitdash.spec.network import NetworkArgs
+from fitdash.spec.layers import ActivationArgs, ConvolutionArgs, DenseArgs, FlattenArgs, LayerArgs, PoolingArgs
+from fitdash.spec.listed import as_listed
+from fitdash.spec.network import LISTED, NetworkArgs
 
 NETWORK = settings_of(NetworkArgs)
 BENDS = tuple(str(choice) for choice in NETWORK["activation"].choices)
@@ -58,6 +61,9 @@ class Layers:
         strange: What has no place in the network of the form.
         inputs, outputs: How many there are, where they are named.
         is_joined: Several inputs come together.
+        listed: Every layer that can be listed.
+        is_listable: There is none beside them.
+        left: What of them has no place here, after the place of each.
     """
 
     found: list[Layer] = field(default_factory=list)
@@ -65,6 +71,9 @@ class Layers:
     inputs: int = 0
     outputs: int = 1
     is_joined: bool = False
+    listed: list[LayerArgs] = field(default_factory=list)
+    is_listable: bool = True
+    left: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, call: Call, known: Known) -> bool:
         """Take a call that makes a layer; whether it does."""
@@ -73,6 +82,7 @@ class Layers:
         places = [resolved(one.value, known) for one in call.given if one.name is None]
         if name.startswith("layer_") and places and isinstance(places[0], Name | Call):
             places = places[1:]  # R's own object, where there is no pipe
+        self._list(call, given, places)
         if name in DENSE or name in CONVOLUTIONS or name in MEMORIES:
             self._with_weights(call, given, places)
         elif name in DROPOUT:
@@ -84,6 +94,18 @@ class Layers:
         else:
             return self._around(call, given, places)
         return True
+
+    def _list(self, call: Call, given: Mapping[Any, Any], places: Sequence[Any]) -> None:
+        """Take the layer into the list; in torch the bend of one with weights is a layer of its own."""
+        made, left = layer_of(call, given, places)
+        self.left += [(len(self.listed), text) for text in left]
+        self.is_listable &= made is not None or not left
+        if made is None:
+            return
+        if isinstance(made, ActivationArgs) and told(call.on) == "nn":
+            self.listed = _merged([*self.listed, made])
+        else:
+            self.listed.append(made)
 
     def _around(self, call: Call, given: Mapping[str, Any], places: Sequence[Any]) -> bool:
         """What has no weights: inputs, what joins them, the model itself."""
@@ -97,8 +119,9 @@ class Layers:
             self.outputs = len(outputs.given) if isinstance(outputs, Items) else 1
         elif name.startswith(STRANGE) and name not in FRAME:
             self.strange.append(f"model: {told(Call(name, call.given))} has no place in this network")
+            self.is_listable &= name in KIND_OF
         else:
-            return name in FRAME
+            return name in FRAME or name in KIND_OF
         return True
 
     def _with_weights(self, call: Call, given: Mapping[str, Any], places: Sequence[Any]) -> None:
@@ -123,6 +146,26 @@ class Layers:
 
     def settings(self) -> tuple[dict[str, Any], list[str]]:
         """The settings of the network by address, and what could not be taken over."""
+        settings, complaints = self._preset()
+        before = self._before_output()
+        if before is None or settings.get("network.kind") in ("branches", "heads"):
+            return settings, complaints
+        if not complaints and _is_like(settings, before):
+            return settings, complaints
+        return {"network.kind": LISTED, "network.layers": tuple(before)}, [
+            text for place, text in self.left if place < len(before)
+        ]
+
+    def _before_output(self) -> list[LayerArgs] | None:
+        """The layers without the output, where they are one list; None where they are none."""
+        dense = [place for place, args in enumerate(self.listed) if isinstance(args, DenseArgs)]
+        is_one = self.is_listable and self.inputs <= 1 and self.outputs == 1 and not self.is_joined
+        if not dense or not is_one or any(not isinstance(one, ActivationArgs) for one in self.listed[dense[-1] + 1 :]):
+            return None
+        return self.listed[: dense[-1]]
+
+    def _preset(self) -> tuple[dict[str, Any], list[str]]:
+        """The preset that they are, and what of them is none."""
         if not self.found:
             return {}, list(self.strange)
         kind, hidden, depth = self._kind()
@@ -161,6 +204,30 @@ class Layers:
             return []
         others = [layer for layer in self.found[:-1] if layer not in hidden]
         return [f"model: a layer of {told(layer.width)} has no place in a {kind}" for layer in others]
+
+
+def _is_like(settings: Mapping[str, Any], listed: Sequence[LayerArgs]) -> bool:
+    """Whether a preset has these layers; where a cnn halves the image depends on its size."""
+    given = {address.removeprefix("network."): value for address, value in settings.items()}
+    preset = as_listed(NetworkArgs(**given), None)
+    return preset is not None and _told_apart(preset.layers) == _told_apart(_merged(listed))
+
+
+def _told_apart(layers: Sequence[LayerArgs]) -> list[LayerArgs]:
+    return [one for one in layers if not isinstance(one, FlattenArgs) and one != PoolingArgs()]
+
+
+def _merged(layers: Sequence[LayerArgs]) -> list[LayerArgs]:
+    """The layers with each bend in the layer right before it, where that does not bend yet."""
+    merged: list[LayerArgs] = []
+    for one in layers:
+        before = merged[-1] if merged else None
+        is_bare = isinstance(before, DenseArgs | ConvolutionArgs) and before.activation == "linear"
+        if isinstance(one, ActivationArgs) and is_bare:
+            merged[-1] = replace(cast(Any, before), activation=one.activation)
+        else:
+            merged.append(one)
+    return merged
 
 
 def _bend(value: Any) -> Any:

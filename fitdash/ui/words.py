@@ -63,7 +63,7 @@ def short(value: Any) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return number(value)
     if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(str(getattr(one, "kind", one)) for one in value) or "none"
     if isinstance(value, dict):
         return "custom"
     if isinstance(value, Settings):

@@ -13,6 +13,8 @@ from fitdash.export.recipe import recipe_of
 from fitdash.pasted.reading import read_pasted
 from fitdash.spec.arg import problems_in
 from fitdash.spec.experiment import Experiment
+from fitdash.spec.layers import ActivationArgs, FlattenArgs
+from fitdash.spec.listed import as_listed
 from fitdash.spec.network import NetworkArgs
 from tests.export.recipes import recipe, recipes
 from tests.ui.experiments import drawn
@@ -45,6 +47,25 @@ def told(experiment, facts):
     return replace(said.experiment, compile=compiled, network=network, fit=fit, data=data)
 
 
+def read_as(network, expected):
+    """A preset as the list that was written, where it is one of both."""
+    if expected.kind != "layers" or network.kind == "layers":
+        return network
+    listed = as_listed(network, None)
+    return expected if listed.layers == merged(expected.layers) else network
+
+
+def merged(layers):
+    """Without what a preset does by itself: bends are in the layers, an image without windows is laid out anyway."""
+    found = []
+    for one in layers:
+        if isinstance(one, ActivationArgs) and found and getattr(found[-1], "activation", "") == "linear":
+            found[-1] = replace(found[-1], activation=one.activation)
+        elif not isinstance(one, FlattenArgs):
+            found.append(one)
+    return tuple(found)
+
+
 def by_chance(dice):
     """A random experiment without problems, and its data in numbers."""
     while True:
@@ -62,7 +83,8 @@ def test_r_code_is_read_back_to_the_same_experiment(seed):
         pasted = read_pasted(r_code(experiment, facts))
 
         assert pasted.language == "R"
-        assert pasted.applied(Experiment()) == told(experiment, facts)
+        applied, expected = pasted.applied(Experiment()), told(experiment, facts)
+        assert replace(applied, network=read_as(applied.network, expected.network)) == expected
         assert pasted.not_understood == ()
 
 
@@ -82,7 +104,8 @@ def test_every_recipe_is_read_back(write, home):
         if write is fitdash_code:
             loss = recipe_of(experiment, facts).loss
             expected = replace(expected, compile=replace(expected.compile, loss=loss))
-        assert pasted.applied(Experiment()) == expected, name
+        applied = pasted.applied(Experiment())
+        assert replace(applied, network=read_as(applied.network, expected.network)) == expected, name
         assert pasted.not_understood == (), name
 
 

@@ -1,5 +1,7 @@
 """Calls in the style of Python tutorials: the text, what has to be set, what has to be told as not understood."""
 
+from fitdash.spec.layers import ConvolutionArgs, DenseArgs, FlattenArgs, PoolingArgs
+
 MNIST = """
 # a first network
 import tensorflow as tf
@@ -170,8 +172,17 @@ PYTHON = [
     (
         "keras.Sequential([layers.Conv2D(32, (3, 3), activation='relu'), layers.MaxPooling2D((2, 2)),"
         " layers.Conv2D(32, 5, activation='relu'), layers.Flatten(), layers.Dense(64), layers.Dense(10)])",
-        {"network.kind": "cnn", "network.depth": 2, "network.width": 32, "network.activation": "relu"},
-        ["kernel_size is 5, and here 3", "a layer of 64 has no place in a cnn"],
+        {
+            "network.kind": "layers",
+            "network.layers": (
+                ConvolutionArgs(padding="valid"),
+                PoolingArgs(),
+                ConvolutionArgs(kernel_size=5, padding="valid"),
+                FlattenArgs(),
+                DenseArgs(activation="linear"),
+            ),
+        },
+        [],
     ),
     ("model.add(Dense(units))\nmodel.add(Dense(1))", {"network.depth": 1}, ["width = units"]),
     ("np.random.seed(0)\ntf.random.set_seed(1234)\nmodel.fit(x, y)", {"seed": 1234}, []),

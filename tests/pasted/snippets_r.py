@@ -1,5 +1,7 @@
 """Calls in the style of R tutorials: the text, what has to be set, what has to be told as not understood."""
 
+from fitdash.spec.layers import ActivationArgs, DenseArgs
+
 MNIST = """
 library(keras)
 mnist <- dataset_mnist()
@@ -131,8 +133,11 @@ R = [
     (
         "model %>% layer_dense(units = 32) %>% layer_activation_relu() %>% layer_dense(units = 16, activation = 'relu')"
         " %>% layer_dense(1)",
-        {"network.depth": 2, "network.activation": "relu"},
-        ["width is 32, 16"],
+        {
+            "network.kind": "layers",
+            "network.layers": (DenseArgs(units=32, activation="linear"), ActivationArgs(), DenseArgs(units=16)),
+        },
+        [],
     ),
     (
         "model %>% layer_embedding(10000, 16) %>% layer_dense(8, 'tanh') %>% layer_dense(1, 'sigmoid')",

@@ -4,6 +4,8 @@ from fitdash.spec.arg import settings_of
 from fitdash.spec.callbacks import CALLBACKS
 from fitdash.spec.experiment import SECTIONS, Experiment
 from fitdash.spec.fit import HoldOut
+from fitdash.spec.layers import LAYERS
+from fitdash.spec.network import NetworkArgs
 
 NOT_DRAWN = ("content", "filename", "target", "features", "sample_weight", "monitor", "filepath")
 UNSET = ("verbose", "view_metrics")  # at the library's option they are not set
@@ -12,6 +14,9 @@ UNSET = ("verbose", "view_metrics")  # at the library's option they are not set
 def drawn(dice):
     """An experiment whose settings are at their defaults or, by chance, anything legal else."""
     parts = {name: _settings(cls, dice) for name, cls in SECTIONS.items()}
+    if parts["network"].kind == "layers":
+        kinds = dice.choices(list(LAYERS), k=dice.randint(0, 5))
+        parts["network"] = NetworkArgs(kind="layers", layers=tuple(_settings(LAYERS[kind], dice) for kind in kinds))
     kinds = dice.sample(list(CALLBACKS), dice.randint(0, 3))
     callbacks = tuple(_settings(CALLBACKS[kind], dice) for kind in kinds)
     return Experiment(**parts, callbacks=callbacks, seed=dice.randint(0, 99))
