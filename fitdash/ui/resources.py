@@ -16,7 +16,7 @@ from fitdash.runs.store import Store
 from fitdash.runs.workers import Workers, cores
 from fitdash.runs.writer import Writer
 from fitdash.spec.server import ServerArgs
-from fitdash.ui.outgoing import keep_whole_drawings
+from fitdash.ui.outgoing import keep_what_waits
 
 GONE_SECONDS = 15.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -69,7 +69,7 @@ class Desk:
 @st.cache_resource(show_spinner=False)
 def desk() -> Desk:
     """The desk; what dead processes left running is marked interrupted."""
-    keep_whole_drawings()
+    keep_what_waits()
     settings = settings_in_force()
     store = Store()
     store.reap()

@@ -5,7 +5,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 from fitdash.ui import outgoing
-from fitdash.ui.outgoing import keep_whole_drawings
+from fitdash.ui.outgoing import keep_what_waits
 
 WHOLE, PART = ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 
@@ -14,8 +14,8 @@ WHOLE, PART = ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN
 def queue(monkeypatch):
     """What waits after the whole page was drawn: two fields of one fragment, then how it ended."""
     monkeypatch.setattr(ForwardMsgQueue, "clear", outgoing._clear)
-    keep_whole_drawings()
-    keep_whole_drawings()
+    keep_what_waits()
+    keep_what_waits()
     return ForwardMsgQueue()
 
 
@@ -59,13 +59,20 @@ def test_a_fragment_takes_nothing_out_of_a_whole_drawing_that_has_ended(queue):
     assert waiting(queue) == ["later", PART]
 
 
-def test_elsewhere_what_is_drawn_again_is_dropped_as_before(queue):
-    fill(queue, PART, "epochs")
-    queue.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=["form"])
-    assert waiting(queue) == [ForwardMsg.FINISHED_EARLY_FOR_RERUN]
+def test_a_fragment_takes_nothing_out_of_its_own_drawing_before(queue):
+    fill(queue, PART, "seed 1", "width")
 
+    queue.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=["form"])
+    fill(queue, PART, "seed")
+
+    assert waiting(queue) == ["seed 1", "width", PART, "seed", PART]
+
+
+def test_a_drawing_of_the_whole_page_takes_the_place_of_what_waits_as_before(queue):
     fill(queue, WHOLE, "epochs")
+
     queue.clear(retain_lifecycle_msgs=True)
+
     assert waiting(queue) == [ForwardMsg.FINISHED_EARLY_FOR_RERUN]
 
 
