@@ -7,6 +7,9 @@ from fitdash.data.encoded import encoded
 from fitdash.data.upload import keep
 from fitdash.runs.home import home
 from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs
+from fitdash.ui.filling import linked
+from fitdash.ui.reading import written
 from tests.pages.conftest import texts, trained
 from tests.pages.seen import per_sample
 from tests.pages.test_acts_rows import STILL
@@ -109,3 +112,25 @@ def test_rows_that_are_no_sequences_have_no_weights_of_steps(open_page):
 
     assert "a file of steps …" not in by_key(page, "fit.sample_weight").options
     assert "last_steps" not in by_key(page, "fit.sample_weight.form").options
+
+
+def test_other_data_asks_for_the_column_anew(open_page):
+    page = open_page(**IRIS, fit__sample_weight="an expression …", fit__sample_weight__column=LENGTH)
+    assert not fit_button(page).disabled
+
+    by_key(page, "data.name").set_value("moons").run()
+
+    assert not page.exception
+    assert "sample_weight must name a column for inverse(column), got none." in texts(page)
+    by_key(page, "fit.sample_weight").set_value(None).run()
+    assert not fit_button(page).disabled
+
+
+def test_a_link_brings_back_an_expression(open_page):
+    experiment = Experiment(fit=FitArgs(sample_weight="above(petal length (cm), 4, 2.5)"))
+    values = linked(written(experiment))
+
+    page = open_page(**IRIS, **{key.replace(".", "__"): value for key, value in values.items()})
+
+    assert "weights of 150 rows: from 1 to 2.5" in texts(page)
+    assert by_key(page, "fit.sample_weight.form").value == "above"

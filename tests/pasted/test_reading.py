@@ -216,3 +216,14 @@ def test_deep_texts_are_answered_in_a_thread_too():
 @pytest.mark.parametrize("line", ["x = = 1\n", "x <- <- 1\n", "m.fit(x, [\n", "f(a,\n"])
 def test_of_many_lines_that_cannot_be_read_a_few_are_told(line):
     assert 0 < len(read_pasted(line * 2000).not_understood) < 20
+
+
+def test_a_file_of_weights_of_the_same_name_is_the_one_that_is_there():
+    before = Experiment(fit=FitArgs(sample_weight=f"upload(w.csv, {'0' * 64})"))
+    text = 'x, y, weight = data.arrays(sample_weight="upload({})")\nmodel.fit(x, y, sample_weight=weight)'
+
+    same = read_pasted(text.format("w.csv")).applied(before)
+    other = read_pasted(text.format("v.csv")).applied(before)
+
+    assert same.fit.sample_weight == before.fit.sample_weight
+    assert other.fit.sample_weight == "upload(v.csv)"

@@ -56,3 +56,21 @@ def test_numbers_are_floats_where_the_field_takes_floats():
     )
 
     assert type(written(experiment)["compile.learning_rate"]) is float
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "petal length (cm)",
+        "ramp",
+        "recency()",
+        "above(petal length (cm), 4, 2.5)",
+        "last_steps(7)",
+        f"upload(a, b.csv, {'0' * 64})",
+        f"upload_steps(w.csv, {'0' * 64})",
+    ],
+)
+def test_every_way_to_weigh_rows_is_written_and_read_alike(said):
+    experiment = Experiment(fit=FitArgs(sample_weight=said))
+
+    assert read_experiment(written(experiment).get) == experiment
