@@ -60,6 +60,14 @@ def flat_since(values: Floats, room: float) -> int:
     return min(int(outside[-1]) + 1, len(values) - 1) if len(outside) else 0
 
 
+def no_gain_since(values: Floats) -> int:
+    """The first place after which the smoothed curve gets no lower than the eye can see, whatever else it does."""
+    smoothed = smooth(values)
+    lowest = np.minimum.accumulate(smoothed[::-1])[::-1]
+    room = 0.02 * float(values.max() - values.min()) + scatter(values)
+    return int(np.flatnonzero(smoothed - lowest <= room)[0]) if len(values) else 0
+
+
 def slopes(values: Floats) -> tuple[float, float]:
     """Mean change per step over the first third and over the last one."""
     smoothed = smooth(values)

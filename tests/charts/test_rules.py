@@ -176,6 +176,36 @@ def test_no_better_than_the_trivial_answer_is_told_with_both_numbers():
     assert "1.100" in told.text
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.002, 0.005])
+def test_a_validation_loss_that_wins_nothing_more_is_flat_though_training_still_creeps(noise):
+    found = []
+    for seed in range(40):
+        random = np.random.default_rng(seed).standard_normal((2, 80)) * noise
+        loss = falling(80, end=0.5, speed=60) - 0.02 * np.linspace(0, 1, 80)
+        val = falling(80, end=0.55, speed=60) + 0.03 * np.linspace(0, 1, 80)
+        found += [one for one in findings(curves(loss + random[0], val + random[1], trivial=1.1)) if one.kind == "flat"]
+
+    assert len(found) == 40
+    assert all(3 <= one.epoch <= 49 for one in found)
+
+
+def test_of_a_plateau_in_validation_alone_it_is_not_sure_and_tells_the_validation_loss():
+    loss = falling(80, end=0.5, speed=60) - 0.02 * np.linspace(0, 1, 80)
+    val = falling(80, end=0.55, speed=60) + 0.03 * np.linspace(0, 1, 80)
+
+    told = only(findings(curves(loss, val, trivial=1.1)), "flat")
+
+    assert not told.is_sure
+    assert "the validation loss went from 0.56" in told.text
+
+
+def test_training_that_still_wins_much_is_no_plateau_whatever_validation_does():
+    loss = falling(80, end=0.02, speed=3)
+    val = falling(80, end=0.55, speed=20)
+
+    assert "flat" not in kinds(findings(curves(loss, val, trivial=1.1)))
+
+
 def test_where_nothing_is_held_out_it_is_said_and_can_be_changed():
     told = only(findings(curves([1.0])), "nothing_held_out")
 
