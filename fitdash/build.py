@@ -11,7 +11,7 @@ from fitdash.data.catalogue import dataset_of
 from fitdash.data.encoded import Encoded, effective, encoded, refuse
 from fitdash.data.feed import DEFAULT_BATCH_SIZE
 from fitdash.data.joining import with_validation
-from fitdash.data.weighing import balanced_weights
+from fitdash.data.weighing import balanced_weights, weights_of
 from fitdash.engine.arguments import Unasked
 from fitdash.engine.trivial import trivial_answers
 from fitdash.errors import SettingError, StoreError
@@ -125,7 +125,10 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
     experiment = experiment_of(record)
     uploads_there = uploads or home() / "uploads"
     dataset = dataset_of(experiment.data, uploads_there)
-    with_validation(dataset.facts(), dataset, experiment.fit, uploads_there)
+    facts = dataset.facts()
+    with_validation(facts, dataset, experiment.fit, uploads_there)
+    if (weighs := effective(experiment.fit, facts).sample_weight) is not None:
+        weights_of(dataset, weighs, uploads_there)
     kept = [one for one in checkpoints_of(folder(record.uid)) if not one.is_end]
     # Files are synced and rows are not: after a power cut, or where another process wrote the files, one may be ahead.
     done = record.summary.get("epoch", -1) + 1

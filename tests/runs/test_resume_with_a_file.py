@@ -1,4 +1,4 @@
-"""Going on with a run that validates on a second file."""
+"""Going on with a run that validates on a second file, or weighs its rows by one."""
 
 import pytest
 
@@ -24,5 +24,22 @@ def test_a_run_goes_on_with_its_validation_file_or_is_refused_in_words(home, sto
     uid = cut(runner, experiment, 3)
     (home / "uploads" / content).unlink()
     with pytest.raises(DataError, match="more.csv must be uploaded again"):
+        resume(runner, uid)
+    assert store.run(uid).state == "stopped"
+
+
+def test_a_run_goes_on_with_its_file_of_weights_or_is_refused_in_words(home, store, runner):
+    text = "weight\n" + "\n".join(str(row % 5) for row in range(150)) + "\n"
+    content = keep(text.encode(), home / "uploads", "w.csv", least_columns=1)
+    fit = FitArgs(epochs=3, verbose=0, sample_weight=f"upload(w.csv, {content})")
+    experiment = Experiment(data=DatasetArgs(name="iris"), fit=fit)
+    expected = whole(runner, experiment)
+    uid = cut(runner, experiment, 3)
+    gone_on(runner, uid)
+    assert logs(store, uid) == logs(store, expected)
+
+    uid = cut(runner, experiment, 3)
+    (home / "uploads" / content).unlink()
+    with pytest.raises(DataError, match="w.csv must be uploaded again"):
         resume(runner, uid)
     assert store.run(uid).state == "stopped"

@@ -55,6 +55,14 @@ def test_what_a_run_or_a_sweep_is_made_with_stays(home, store, kept):
     assert names(uploads_of(home)) == {data, validation, searched}
 
 
+def test_a_file_of_weights_stays_with_its_run(home, store, kept):
+    weights, loose = kept(0), kept(1)
+    experiment = Experiment(fit=FitArgs(sample_weight=f"upload(w.csv, {weights})"))
+    add_run(store, "a", experiment.to_dict())
+
+    assert names(remove_unused(store, days=1)) == {loose}
+
+
 def test_what_a_deleted_run_is_made_with_stays_until_the_run_is_gone_for_good(store, kept):
     data = kept(0)
     add_run(store, "a", made_with(data))
