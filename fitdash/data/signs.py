@@ -56,13 +56,15 @@ def _far(dataset: Dataset) -> list[tuple[str, float]]:
     found = []
     for name in dataset.inputs:
         column = dataset.table[name]
-        if not pd.api.types.is_numeric_dtype(column.dtype) or column.nunique() < 3:
+        if not pd.api.types.is_numeric_dtype(column.dtype):
             continue
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         values = values[np.isfinite(values)]
+        if not len(values):
+            continue
         with np.errstate(over="ignore", invalid="ignore"):
             deviation = values.std()
             reach = float(np.abs(values - values.mean()).max() / deviation) if deviation > 0 else 0.0
-        if reach > FAR and np.isfinite(reach):
+        if FAR < reach < np.inf and column.nunique() > 2:  # a rare truth is far from the others by its nature
             found.append((name, reach))
     return found
