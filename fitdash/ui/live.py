@@ -31,8 +31,9 @@ COLOURS: dict[str, Any] = {
 }
 LEAST_SECONDS = 0.4
 TICKS_PER_SECOND = 10
-CALM = 2
-"""What is not a curve is drawn every so many ticks: a panel takes the server as long as all charts."""
+CALM, SELDOM = 2, 5
+"""What is not a curve is drawn every so many ticks: a panel takes the server as long as all charts, and nobody waits
+for the log or the downloads."""
 
 IDLE_SECONDS = 2.0
 REAP_SECONDS = 5.0
@@ -59,7 +60,7 @@ def live_view(desk: Desk) -> None:
     with right:
         if not hidden:
             st.fragment(_beside, run_every=calm, key=BESIDE)(desk, has_panel=has_panel)
-    st.fragment(_below, run_every=calm, key="below")(desk)
+    st.fragment(_below, run_every=SELDOM * every if run.is_active else None, key="below")(desk)
     st.fragment(_look_out, run_every=None if run.is_active else max(IDLE_SECONDS, every), key="lookout")(desk)
     with st.container(key="keys"):
         live_keys()
