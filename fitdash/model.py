@@ -17,7 +17,7 @@ from fitdash.engine import arguments, layers, loop, optimizers
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.list import CallbackList, make_callbacks
 from fitdash.engine.channels import channels_last
-from fitdash.engine.devices import device_of, few_threads, target_of
+from fitdash.engine.devices import device_of, few_threads, target_of, tiny_as_zero
 from fitdash.engine.history import History
 from fitdash.engine.objective import Objective
 from fitdash.engine.objective_book import Book
@@ -258,7 +258,7 @@ class Model(Predictions, SingleBatches, ModuleMethods):
             run_eagerly=bool(self._settings["run_eagerly"]),
         )
         try:
-            with few_threads(), torch.enable_grad(), channels_last(self.module, self.optimizer):
+            with few_threads(), tiny_as_zero(), torch.enable_grad(), channels_last(self.module, self.optimizer):
                 self._train(run)
         except BaseException as error:
             for viewer in viewers:

@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -84,6 +85,39 @@ def test_the_threads_of_the_caller_come_back(model, xy):
         on_epoch_end=lambda epoch, logs: seen.append(torch.get_num_threads())))  # fmt: skip
 
     assert (seen, torch.get_num_threads()) == ([1], 2)
+
+
+def _tiny_counts():
+    return torch.tensor(1e-39).mul(1.0).item() != 0
+
+
+@pytest.mark.parametrize("run_eagerly", [True, False])
+def test_moments_that_have_vanished_slow_no_training_down(run_eagerly):
+    model = fd.Model(nn.Linear(3, 1, bias=False))
+    model.compile("adam", "mse", run_eagerly=run_eagerly)
+    x, y = torch.zeros(901, 3), torch.zeros(901, 1)
+    x[0] = 1.0  # the one row with a gradient, 900 steps before the end
+
+    model.fit(x, y, batch_size=1, epochs=1, shuffle=False, verbose=0)
+
+    (kept,) = model.optimizer.state.values()
+    assert kept["momentum"].tolist() == [[0.0, 0.0, 0.0]]
+    assert kept["velocity"].min() > 0
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_tiny_numbers_count_again_after_fit(model, xy, fails):
+    seen = []
+
+    def look(epoch, logs):
+        seen.append(_tiny_counts())
+        if fails:
+            raise ValueError("stop here")
+
+    with pytest.raises(ValueError, match="stop here") if fails else nullcontext():
+        model.fit(*xy, epochs=1, verbose=0, callbacks=fd.callbacks.LambdaCallback(on_epoch_end=look))
+
+    assert (seen, _tiny_counts()) == ([False], True)
 
 
 def test_importing_fitdash_imports_no_torch():

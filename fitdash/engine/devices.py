@@ -53,3 +53,17 @@ def few_threads() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def tiny_as_zero() -> Iterator[None]:
+    """Numbers below 1e-38 count as 0 for a while; the caller's setting comes back.
+
+    Moments of an optimizer decay into them where gradients have vanished, and a CPU takes many times as long for each.
+    """
+    before = not torch.tensor(1e-39).mul(1.0).item()
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)

@@ -5,8 +5,7 @@ order.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from torch import nn
 
 from fitdash.data.arrays import ArraySource
+from fitdash.engine.devices import tiny_as_zero
 from fitdash.engine.ensemble_batches import Dice, JointRows
 from fitdash.engine.ensemble_rows import leave
 from fitdash.engine.ensemble_step import JointBook, JointGround, JointStep
@@ -99,7 +99,7 @@ def train_together(members: Sequence[Member]) -> None:
     Raises:
         Exception: they cannot be one; those that are not over may be trained anew, each alone.
     """
-    with _tiny_as_zero():
+    with tiny_as_zero():
         _train(members)
 
 
@@ -122,17 +122,6 @@ def _train(members: Sequence[Member]) -> None:
             if not isinstance(error, Exception) and not member.is_over:
                 _over(member, error)
         raise
-
-
-@contextmanager
-def _tiny_as_zero() -> Iterator[None]:
-    """Numbers below 1e-38 count as 0 for a while: an update of many of them takes three times as long."""
-    before = not torch.tensor(1e-39).mul(1.0).item()
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(before)
 
 
 class _Joint:
