@@ -1,8 +1,7 @@
 """The curves of a run: one chart for the loss and each metric, one cursor for all of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from fitdash.ui.marks import marks
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import cursor_epoch, state
-from fitdash.ui.view import BESIDE, CURVES, View, draw_parts, options, view
+from fitdash.ui.view import View, options, view
 from fitdash.ui.visitor import own_run
 from fitdash.ui.words import duration
 
@@ -45,30 +44,17 @@ class Scene:
     ghost: tuple[Snapshot, Axis] | None = None
 
 
-def draw_options(desk: Desk, run: Snapshot) -> None:
-    """How the reader wants the charts."""
-    chosen = options(partial(_wish_fair, desk, run.uid))
-    if chosen.projector:
-        style.projector()
-    if chosen.fair and state().fair_of != run.uid:
-        _wish_fair(desk, run.uid)
-
-
-def draw(desk: Desk, run: Snapshot, across: int) -> None:
-    """Charts and cursor of one run.
+def draw(desk: Desk, run: Snapshot, beside: Callable[[], None] | None = None) -> None:
+    """Options, charts and cursor of one run.
 
     Args:
-        across: How many charts stand side by side.
+        beside: Draws what belongs to the epoch at the cursor, at the right of the charts, which then stand in a column.
     """
-    wanted = view()
-    previous = previous_run(desk, run) if wanted.previous else None
-    ghost = None if previous is None else (previous, axis(previous, wanted.x))
-    scene = Scene(run=run, view=wanted, axis=axis(run, wanted.x), marks=marks(run), ghost=ghost)
-    words = [comparison(previous, run) if previous is not None else "", _fair_cost(run)]
     with st.container(key="charts"):
-        st.caption(" ".join(filter(None, words)) or "&nbsp;")
-        _grid(scene, drawn(scene), across)
-        _cursor(scene)
+        view = options(lambda: _wish_fair(desk, run.uid), _fair_cost(run))
+        if view.fair and state().fair_of != run.uid:
+            _wish_fair(desk, run.uid)
+        _draw(desk, run, view, beside)
 
 
 def _wish_fair(desk: Desk, uid: str) -> None:
@@ -83,20 +69,33 @@ def _fair_cost(run: Snapshot) -> str:
     if not view().fair:
         return ""
     if not run.measured:
-        return f"Fair training loss: {'measured from the next epoch on' if run.is_active else 'not measured here'}."
+        return "measured from the next epoch on" if run.is_active else "was not measured in this run"
     of = sum(row.seconds for row in run.rows if row.epoch in run.measured)
     share = f", {run.measured_seconds / of:.0%}" if of > 0 else ""
-    return f"Fair training loss: +{duration(run.measured_seconds)} so far{share}."
+    return f"+{duration(run.measured_seconds)} so far{share}"
+
+
+def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | None) -> None:
+    if view.projector:
+        style.projector()
+    previous = previous_run(desk, run) if view.previous else None
+    ghost = None if previous is None else (previous, axis(previous, view.x))
+    scene = Scene(run=run, view=view, axis=axis(run, view.x), marks=marks(run), ghost=ghost)
+    st.caption(comparison(previous, run) if previous is not None else "&nbsp;")
+    found = drawn(scene)
+    left, right = st.columns(2) if beside else (st.container(), None)
+    with left:
+        _grid(scene, found, across=1 if beside else 2)
+    if beside and right:
+        with right:
+            beside()
+    _cursor(scene)
 
 
 def _grid(scene: Scene, found: Sequence[Panel], across: int) -> None:
     """The charts, so many in a row."""
     for first in range(0, len(found), across):
         row = found[first : first + across]
-        if across == 1:
-            with st.container(border=True):
-                _chart(scene, row[0])
-            continue
         for place, panel in zip(st.columns(min(across, len(found))), row, strict=False):
             with place, st.container(border=True):
                 _chart(scene, panel)
@@ -205,7 +204,6 @@ def _exact(run: Snapshot) -> dict[str, Any] | None:
 def _moved(uid: str) -> None:
     over = st.session_state[CURSOR]["epoch"]
     state().epoch_at = None if over is None else (uid, int(over) - 1)
-    draw_parts(CURVES, BESIDE)
 
 
 def _expected(run: Snapshot) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -18,7 +18,6 @@ from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import begun_elsewhere, draw_again, shown_run, state
 from fitdash.ui.steer import standing
-from fitdash.ui.view import BESIDE, CURVES, OPTIONS
 from fitdash.ui.words import escaped
 
 COLOURS: dict[str, Any] = {
@@ -31,93 +30,27 @@ COLOURS: dict[str, Any] = {
 }
 LEAST_SECONDS = 0.4
 TICKS_PER_SECOND = 10
-CALM, SELDOM = 2, 5
-"""What is not a curve is drawn every so many ticks: a panel takes the server as long as all charts, and nobody waits
-for the log or the downloads."""
-
 IDLE_SECONDS = 2.0
 REAP_SECONDS = 5.0
 
 
 def live_view(desk: Desk) -> None:
-    """The run, followed as long as something may happen to it; else a look now and then whether another began.
-
-    Every part is a fragment of its own, drawn as often as it changes: while Python draws, nothing trains.
-    """
-    run = shown_run(desk)
+    """The run, followed as long as something may happen to it; else a look now and then whether another began."""
+    follow = shown_run(desk).is_active
     every = max(LEAST_SECONDS, desk.viewers.count() / TICKS_PER_SECOND)
-    tick = every if run.is_active else None
-    calm = CALM * every if run.is_active else None
-    hidden = [] if run.uid in state().anyway else reasons_to_hide(run)
-    state().can_tell = can_tell(run)
-    st.fragment(_head, key="head")(desk)
-    if not hidden:
-        st.fragment(_options, key=OPTIONS)(desk)
-    has_panel = not hidden and understanding.is_there(desk, run)
-    left, right = st.columns(2) if has_panel else (st.container(), st.container())
-    with left:
-        st.fragment(_view, run_every=tick, key=CURVES)(desk, across=1 if has_panel else 2, hidden=hidden)
-    with right:
-        if not hidden:
-            st.fragment(_beside, run_every=calm, key=BESIDE)(desk, has_panel=has_panel)
-    st.fragment(_below, run_every=SELDOM * every if run.is_active else None, key="below")(desk)
-    st.fragment(_look_out, run_every=None if run.is_active else max(IDLE_SECONDS, every), key="lookout")(desk)
-    with st.container(key="keys"):
-        live_keys()
+    st.fragment(_view, run_every=every if follow else None, key="live")(desk)
+    st.fragment(_look_out, run_every=None if follow else max(IDLE_SECONDS, every), key="lookout")(desk)
 
 
-def can_tell(run: Snapshot) -> tuple[bool, ...]:
-    """What is told once, at the beginning, and belongs to the head."""
-    return bool(run.params), "stepper" in run.params
-
-
-def _head(desk: Desk) -> None:
-    """What stays as it is from the beginning to the end of a run."""
-    run = shown_run(desk)
-    _heading(run)
-    with st.container(key="about"):
-        sharing.draw(desk, run)
-        alone.draw(desk, run)
-        if run.error:
-            _failure(run)
-
-
-def _options(desk: Desk) -> None:
-    charts.draw_options(desk, shown_run(desk))
-
-
-def _view(desk: Desk, *, across: int, hidden: Sequence[str]) -> None:
-    """How far the run is, its curves, and the cursor."""
+def _view(desk: Desk) -> None:
     desk.viewers.here(time.monotonic())
-    _trouble(desk)
     run = shown_run(desk)
     if run.is_active and desk.runner.find(run.uid) is None and desk.due("reap", REAP_SECONDS):
         desk.store.reap()
         run = shown_run(desk)
-    _progress(run)
-    if hidden:
-        _hidden(run, hidden)
-    else:
-        charts.draw(desk, run, across)
-    if standing(desk, run) != state().drawn or can_tell(run) != state().can_tell:
+    draw_run(desk, run)
+    if standing(desk, run) != state().drawn:
         draw_again()
-
-
-def _beside(desk: Desk, *, has_panel: bool) -> None:
-    """What the network has learned, and what the curves say: where they can come and go without moving the charts."""
-    run = shown_run(desk)
-    if has_panel:
-        understanding.draw(desk, run)
-    chips.draw(desk, run)
-
-
-def _below(desk: Desk) -> None:
-    """What can be taken away, and what it printed."""
-    run = shown_run(desk)
-    if not run.is_example:
-        downloads.draw(desk.store, run)
-    if run.lines:
-        _log(run)
 
 
 def _look_out(desk: Desk) -> None:
@@ -131,12 +64,39 @@ def _look_out(desk: Desk) -> None:
         draw_again()
 
 
-def _trouble(desk: Desk) -> None:
+def draw_run(desk: Desk, run: Snapshot) -> None:
+    """One run from top to bottom; what comes and goes has a place of its own, so that nothing else is made anew."""
     with st.container(key="trouble"):
         if desk.writer.trouble:
             st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
         if state().unknown:
             st.warning(f"There is no run {escaped(state().unknown or '')} here.")
+    _heading(run)
+    with st.container(key="about"):
+        sharing.draw(desk, run)
+        alone.draw(desk, run)
+        if run.error:
+            _failure(run)
+    hidden = [] if run.uid in state().anyway else reasons_to_hide(run)
+    if hidden:
+        _hidden(run, hidden)
+    else:
+        has_panel = understanding.is_there(desk, run)
+        charts.draw(desk, run, partial(_beside, desk, run) if has_panel else None)
+        if not has_panel:
+            chips.draw(desk, run)
+    if not run.is_example:
+        downloads.draw(desk.store, run)
+    if run.lines:
+        _log(run)
+    with st.container(key="keys"):
+        live_keys()
+
+
+def _beside(desk: Desk, run: Snapshot) -> None:
+    """What the network has learned, and what the curves say: where they can come and go without moving the charts."""
+    understanding.draw(desk, run)
+    chips.draw(desk, run)
 
 
 def _heading(run: Snapshot) -> None:
@@ -149,12 +109,9 @@ def _heading(run: Snapshot) -> None:
             st.markdown(f"**{escaped(title)}**", width="content")
         if run.recipe or run.experiment is not None:
             arguments.draw(run)
-
-
-def _progress(run: Snapshot) -> None:
-    with st.container(gap="xxsmall", key="progress"):
-        st.progress(progress_of(run).share, text=progress_words(run))
-        st.caption(escaped(" ".join(happened(run.told)) or " "))
+        with st.container(key="progress"):
+            st.progress(progress_of(run).share, text=progress_words(run))
+            st.caption(escaped(" ".join(happened(run.told)) or " "))
 
 
 def _failure(run: Snapshot) -> None:
@@ -184,18 +141,13 @@ def reasons_to_hide(run: Snapshot) -> list[str]:
     )
 
 
-def _hidden(run: Snapshot, reasons: Sequence[str]) -> None:
+def _hidden(run: Snapshot, reasons: list[str]) -> None:
     """In the charts' place: why there are none, and a way to see them."""
     with st.container(
         border=True, height=200, vertical_alignment="center", horizontal_alignment="center", key="hidden"
     ):
         st.markdown(f"No chart while training: {escaped('; '.join(reasons))}.", text_alignment="center")
-        st.button("Show anyway", key="show_anyway", on_click=_show_anyway, args=[run.uid])
-
-
-def _show_anyway(uid: str) -> None:
-    state().anyway.add(uid)
-    st.rerun()
+        st.button("Show anyway", key="show_anyway", on_click=state().anyway.add, args=[run.uid])
 
 
 def _log(run: Snapshot) -> None:

@@ -20,7 +20,6 @@ class PageState:
         watch: The run that is shown.
         anyway: Runs whose charts were asked for although `view_metrics` hides them.
         drawn: How the run stood when the buttons were drawn.
-        can_tell: What the run had told when its head was drawn.
         other: The run that began elsewhere and was told of.
         revision: Of the store, when somebody looked last whether a run began elsewhere.
         refused: By run and control, why a change of a run that is on was not made.
@@ -40,7 +39,6 @@ class PageState:
     watch: Watch | None = None
     anyway: set[str] = field(default_factory=set)
     drawn: Any = None
-    can_tell: tuple[bool, ...] = ()
     other: str | None = None
     revision: int = 0
     refused: dict[tuple[str, str], str] = field(default_factory=dict)

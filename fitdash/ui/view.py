@@ -8,9 +8,6 @@ import streamlit as st
 
 from fitdash.charts.axis import KINDS
 
-OPTIONS, CURVES, BESIDE = "options", "live", "beside"
-"""Parts of the page that are drawn each by itself: this row, the charts, and what stands beside them."""
-
 SMOOTHINGS = (0, 3, 10, 30, 100)
 START = {"x": "epoch", "smoothing": 0, "log": False, "previous": True, "fair": False, "projector": False}
 FAIR = (
@@ -51,16 +48,12 @@ def view() -> View:
     return View(**{name: st.session_state.get(f"view.{name}", start) for name, start in START.items()})
 
 
-def draw_parts(*keys: str) -> None:
-    """From a widget's callback: draw these parts of the page instead of the widget's own."""
-    st.rerun(keys)
-
-
-def options(set_fair: Callable[[], None]) -> View:
+def options(set_fair: Callable[[], None], cost: str) -> View:
     """Draw the row and give what it says.
 
     Args:
         set_fair: Called when the fair training loss was switched.
+        cost: What it has cost so far, in words.
     """
     wide = 1.4 if view().projector else 1.0
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="options"):
@@ -68,42 +61,27 @@ def options(set_fair: Callable[[], None]) -> View:
             "x axis",
             KINDS,
             format_func=lambda kind: f"by {kind}",
+            key="view.x",
+            bind="query-params",
+            label_visibility="collapsed",
             width=round(135 * wide),
-            **_kept("x"),
         )
         st.selectbox(
             "smoothing",
             SMOOTHINGS,
             format_func=lambda span: f"smooth {span} epochs" if span else "no smoothing",
+            key="view.smoothing",
+            bind="query-params",
+            label_visibility="collapsed",
             width=round(180 * wide),
-            **_kept("smoothing"),
         )
         _toggle("log y", "log", "Losses and errors by factors: small values stay apart.")
         _toggle("previous run", "previous", "The run shown before this one, grey and dashed.")
         _toggle("projector", "projector", "Large type, thick lines, tall charts, and less around them.")
-        _toggle("fair training loss", "fair", FAIR, before=set_fair)
+        _toggle("fair training loss", "fair", FAIR, on_change=set_fair)
+        st.caption(cost or " ", width="content")
     return view()
 
 
-def _kept(name: str) -> dict[str, Any]:
-    """What both lists have in common."""
-    return {"key": f"view.{name}", "bind": "query-params", "label_visibility": "collapsed", "on_change": _wished}
-
-
-def _toggle(label: str, name: str, words: str, before: Callable[[], None] | None = None) -> None:
-    st.toggle(
-        label,
-        value=bool(START[name]),
-        key=f"view.{name}",
-        bind="query-params",
-        help=words,
-        on_change=_wished,
-        args=[before],
-    )
-
-
-def _wished(before: Callable[[], None] | None = None) -> None:
-    """Charts are drawn elsewhere than the row that says how."""
-    if before is not None:
-        before()
-    draw_parts(OPTIONS, CURVES, BESIDE)
+def _toggle(label: str, name: str, words: str, **more: Any) -> None:
+    st.toggle(label, value=bool(START[name]), key=f"view.{name}", bind="query-params", help=words, **more)
