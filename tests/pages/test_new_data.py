@@ -29,7 +29,8 @@ def test_data_of_another_shape_trains_with_the_network_that_it_needs(open_page, 
 def test_a_network_that_does_not_fit_is_told_at_its_control(open_page):
     page = open_page(data__name="regimes", network__kind="cnn")
 
-    assert "kind must be 'auto' or 'gru' or 'lstm' or 'mlp' for data with a label per step, got 'cnn'." in texts(page)
+    known = "'auto' or 'gru' or 'lstm' or 'mlp' or 'layers'"
+    assert f"kind must be {known} for data with a label per step, got 'cnn'." in texts(page)
     assert fit_button(page).disabled
 
 
