@@ -12,20 +12,25 @@ from fitdash.spec.fit import FitArgs, HoldOut
 from tests.runs.test_resume import cut, gone_on, logs, whole
 
 
-def test_a_run_goes_on_with_its_validation_file_or_is_refused_in_words(home, store, runner):
-    content = keep(bundled("iris").table.iloc[:20].to_csv(index=False).encode(), home / "uploads", "more.csv")
-    held = HoldOut(kind="upload", content=content, filename="more.csv")
-    experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(epochs=3, verbose=0, validation_data=held))
+def goes_on_until_it_is_gone(store, runner, experiment, file, filename):
+    """A run that was cut goes on to the same numbers; without the file it is refused, and stays as it was."""
     expected = whole(runner, experiment)
     uid = cut(runner, experiment, 3)
     gone_on(runner, uid)
     assert logs(store, uid) == logs(store, expected)
 
     uid = cut(runner, experiment, 3)
-    (home / "uploads" / content).unlink()
-    with pytest.raises(DataError, match="more.csv must be uploaded again"):
+    file.unlink()
+    with pytest.raises(DataError, match=f"{filename} must be uploaded again"):
         resume(runner, uid)
     assert store.run(uid).state == "stopped"
+
+
+def test_a_run_goes_on_with_its_validation_file_or_is_refused_in_words(home, store, runner):
+    content = keep(bundled("iris").table.iloc[:20].to_csv(index=False).encode(), home / "uploads", "more.csv")
+    held = HoldOut(kind="upload", content=content, filename="more.csv")
+    experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(epochs=3, verbose=0, validation_data=held))
+    goes_on_until_it_is_gone(store, runner, experiment, home / "uploads" / content, "more.csv")
 
 
 def test_a_run_goes_on_with_its_file_of_weights_or_is_refused_in_words(home, store, runner):
@@ -33,13 +38,4 @@ def test_a_run_goes_on_with_its_file_of_weights_or_is_refused_in_words(home, sto
     content = keep(text.encode(), home / "uploads", "w.csv", least_columns=1)
     fit = FitArgs(epochs=3, verbose=0, sample_weight=f"upload(w.csv, {content})")
     experiment = Experiment(data=DatasetArgs(name="iris"), fit=fit)
-    expected = whole(runner, experiment)
-    uid = cut(runner, experiment, 3)
-    gone_on(runner, uid)
-    assert logs(store, uid) == logs(store, expected)
-
-    uid = cut(runner, experiment, 3)
-    (home / "uploads" / content).unlink()
-    with pytest.raises(DataError, match="w.csv must be uploaded again"):
-        resume(runner, uid)
-    assert store.run(uid).state == "stopped"
+    goes_on_until_it_is_gone(store, runner, experiment, home / "uploads" / content, "w.csv")
