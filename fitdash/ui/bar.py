@@ -16,7 +16,7 @@ from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.estimate import eta_seconds
 from fitdash.ui.filling import pour
 from fitdash.ui.form import Draft, draw_form
-from fitdash.ui.planned import difference_line, plan_line
+from fitdash.ui.planned import difference_line, plan_line, weights_line
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import begun_elsewhere, draw_again, show, shown_run, state
@@ -128,7 +128,9 @@ def _plan(form: Draft, run: Snapshot) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         seconds = eta_seconds(plan, form.experiment, run, st.session_state["pace"])
         time = "" if seconds is None else f"about {duration(seconds * len(form.variants))}"
-        said = filter(None, (several.told(form.variants), plan_line(plan), time))
+        said = filter(
+            None, (several.told(form.variants), plan_line(plan), weights_line(form.experiment, form.facts), time)
+        )
         st.markdown(f"Plan: {' · '.join(said)}.", width="content")
         if form.remarks:
             many = f"{len(form.remarks)} remark{'s' * (len(form.remarks) > 1)}"

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from fitdash.spec.arg import inert_in
 from fitdash.spec.differences import MOST_NAMED, differences
 from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
 from fitdash.spec.plan import Plan
 from fitdash.ui.words import escaped, label_of, short
 
@@ -14,6 +16,13 @@ def plan_line(plan: Plan) -> str:
         return "**0 epochs would run**: epochs is the index to stop at."
     parts = [_training(plan), _validation(plan), _running(plan)]
     return " · ".join(parts)
+
+
+def weights_line(experiment: Experiment, facts: Facts) -> str:
+    """That weights of classes and of rows are multiplied, where both are set and have an effect."""
+    set_ones = experiment.fit.class_weight is not None and experiment.fit.sample_weight is not None
+    both = {"fit.class_weight", "fit.sample_weight"}
+    return "class_weight times sample_weight" if set_ones and not both & inert_in(experiment, facts).keys() else ""
 
 
 def _training(plan: Plan) -> str:

@@ -246,3 +246,13 @@ def test_the_layers_of_the_network_are_listed_with_their_shapes(open_page):
     assert table["kind"].tolist() == ["Linear", "ReLU", "Linear", "Softmax"]
     assert table["gives"].tolist() == ["16", "16", "3", "3"]
     assert table["parameters"].sum() == 5 * 16 + 17 * 3
+
+
+def test_the_plan_says_that_two_kinds_of_weights_are_multiplied(open_page):
+    page = open_page(data__name="iris", fit__class_weight="balanced", fit__sample_weight="petal length (cm)")
+    assert "class_weight times sample_weight" in texts(page)
+
+    page = open_page(data__name="diabetes", fit__class_weight="balanced", fit__sample_weight="age")
+
+    assert "Plan:" in texts(page)
+    assert "class_weight times sample_weight" not in texts(page)
