@@ -197,8 +197,9 @@ class Control:
 
     def stand(self, is_standing: bool) -> None:
         """Note that training stands still, or no longer does."""
-        self.is_standing = is_standing
+        # First to the listener: who sees `is_standing` finds the state of the run changed too.
         self._listener(is_standing)
+        self.is_standing = is_standing
 
     def _in_force(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """The wishes that would lead to where this control is now."""

@@ -274,6 +274,18 @@ def test_changes_that_happened_before_happen_again_at_the_same_batch():
     assert not any(hasattr(event, "facts") for event in events)
 
 
+@pytest.mark.parametrize("is_standing", [True, False])
+def test_who_sees_that_a_run_stands_or_goes_on_finds_its_listener_told(is_standing):
+    control, seen = Control(), []
+    control.is_standing = not is_standing
+    control.listen(lambda told: seen.append((told, control.is_standing)))
+
+    control.stand(is_standing)
+
+    assert seen == [(is_standing, not is_standing)]
+    assert control.is_standing == is_standing
+
+
 def test_the_state_reads_paused_while_it_stands_still(store, writer, runner):
     states, batches = [], Batches()
     put = writer.put
