@@ -5,6 +5,7 @@ from typing import Any
 
 from fitdash.engine.callbacks.rates import rates_of, set_rates
 from fitdash.errors import SettingError
+from fitdash.spec.plan import lone_batch
 
 
 def change(model: Any, setting: str, value: Any) -> tuple[Any, Any]:
@@ -79,8 +80,21 @@ def _batch_size(model: Any, value: Any) -> tuple[Any, Any]:
     if not hasattr(passes.source, "batch_size"):
         raise SettingError("batch_size can change only where x is arrays or a Dataset, got data that is in batches.")
     old = passes.source.batch_size
+    which = lone_batch(passes.source.rows, int(value)) if _normalizes_rows(model.module, passes.source) else None
+    if which is not None:
+        rule = "batch_size must leave batches of two rows or more for BatchNorm1d"
+        came = f"got {int(value)} for {passes.source.rows} rows"
+        raise SettingError(f"{rule}, {came}. {which} batch would have 1: choose another.")
     passes.resize(int(value))
     return old, int(value)
+
+
+def _normalizes_rows(module: Any, source: Any) -> bool:
+    """Whether a layer measures how far the numbers of a batch differ, and a row has one of each alone."""
+    from torch.nn import BatchNorm1d
+
+    is_flat = getattr(source, "inputs", 0) == 1 and len(source.parts[0].shape) <= 2
+    return is_flat and any(isinstance(part, BatchNorm1d) for part in module.modules())
 
 
 def _epochs(model: Any, value: Any) -> tuple[Any, Any]:

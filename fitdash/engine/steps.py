@@ -17,6 +17,11 @@ from fitdash.engine.objective_book import Book
 from fitdash.engine.optimizers_base import KerasOptimizer
 from fitdash.errors import DataError
 
+LONE_ROW_WORDS = "Expected more than 1 value per channel when training"
+LONE_ROW = (
+    "A batch must have two rows or more where it is normalized, got 1. "
+    "Set a batch_size that leaves no row over, or drop_last=True for a DataLoader."
+)
 DTYPE_WORDS = ("dtype", "scalar type", "Input type", "not implemented for", "can't be cast")
 """What torch says where a module meets numbers of a kind it does not take."""
 
@@ -48,6 +53,10 @@ class Forward:
             if isinstance(x, dict):
                 return self.module(**self._chosen(x))
             return self.module(*x)
+        except ValueError as error:
+            if LONE_ROW_WORDS not in str(error):
+                raise
+            raise DataError(LONE_ROW) from error
         except RuntimeError as error:
             if not any(words in str(error) for words in DTYPE_WORDS):
                 raise

@@ -21,6 +21,9 @@ SHORTEST_WAIT_SECONDS = 1e-4
 SETTING = "setting"
 """Kind of the event that tells of a changed setting: setting, old, new, and the epoch and step it counts from."""
 
+REFUSED = "refused"
+"""Kind of the event that tells of one that could not be changed: setting, new, reason, epoch and step."""
+
 
 class Steering(Callback):
     """Heeds a `Control`; belongs after the recorder and what saves, so that an epoch is told before a wait.
@@ -126,7 +129,7 @@ class Steering(Callback):
             try:
                 old, new = live.change(self.model, setting, value)
             except SettingError as error:
-                self.tell("refused", epoch=epoch, setting=setting, new=value, step=step, reason=str(error))
+                self.tell(REFUSED, epoch=epoch, setting=setting, new=value, step=step, reason=str(error))
                 continue
             applies = "next pass over the data" if setting == "batch_size" else "next batch"
             self.tell(SETTING, epoch=epoch, setting=setting, old=old, new=new, step=step, applies=applies)

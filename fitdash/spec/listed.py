@@ -23,7 +23,7 @@ from fitdash.spec.layers import (
 )
 from fitdash.spec.network import LISTED, MOST_LAYERS, NetworkArgs, layers_in, pooled, resolved_kind
 from fitdash.spec.plain import settings_from, to_plain
-from fitdash.spec.plan import plan_of
+from fitdash.spec.plan import lone_batch, plan_of
 from fitdash.spec.shape import Shape, shape_of
 
 
@@ -90,10 +90,10 @@ def _layer_from(plain: Any, where: str, complaints: list[str]) -> Any:
 def batch_faults(network: NetworkArgs, fit: FitArgs, facts: Facts) -> Iterator[tuple[str, str]]:
     """Batches of one sample, over which no layer can measure how far its numbers differ."""
     plan = plan_of(fit, facts)
-    if network.kind != LISTED or 1 not in (plan.batch_size, plan.last_batch):
+    which = lone_batch(plan.train_rows, plan.batch_size)
+    if network.kind != LISTED or which is None:
         return
     for place, one in enumerate(layers_in(network, shape_of(facts))):
         if isinstance(one.args, BatchNormalizationArgs) and math.prod(one.before[1:]) == 1:
-            which = "Every" if plan.batch_size == 1 else "The last"
             rule = "BatchNormalization must get batches of two samples or more"
             yield f"network.layers.{place}", f"{rule}. {which} batch has 1. Set another batch_size."

@@ -72,6 +72,13 @@ def plan_of(fit: FitArgs, facts: Facts) -> Plan:
     )
 
 
+def lone_batch(rows: int, batch_size: int) -> str | None:
+    """Which batches of a pass have one row: "Every", "The last", or None where none has."""
+    if rows and batch_size == 1:
+        return "Every"
+    return "The last" if rows % batch_size == 1 else None
+
+
 def _validations(fit: FitArgs) -> int:
     """Epochs that end with a validation, counted absolutely from epoch 1."""
     if isinstance(fit.validation_freq, tuple):

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import SettingError
-from fitdash.runs.steering import SETTING
+from fitdash.runs.steering import REFUSED, SETTING
 from fitdash.spec.compile import resolved_learning_rate
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.live import live_settings
@@ -52,7 +52,8 @@ def live_of(desk: Desk, run: Snapshot) -> Live:
     experiment = experiment_now(run)
     if not run.is_active or experiment is None or own_run(desk, run.uid) is None:
         return Live(is_on=run.is_active)
-    refused = {address: text for (uid, address), text in state().refused.items() if uid == run.uid}
+    refused = _told_refusals(run)
+    refused |= {address: text for (uid, address), text in state().refused.items() if uid == run.uid}
     return Live(is_on=True, now=_now(run, experiment), refused=refused, change=lambda key: _change(desk, run.uid, key))
 
 
@@ -68,6 +69,17 @@ def _now(run: Snapshot, experiment: Experiment) -> dict[str, Any]:
     if network is not None and (network.kind == LISTED or not network.dropout):
         del found["network.dropout"]
     return found
+
+
+def _told_refusals(run: Snapshot) -> dict[str, str]:
+    """By address, why training could not make the last change of a setting."""
+    last = {facts["setting"]: facts for facts in run.told if facts.get("kind") in (SETTING, REFUSED)}
+    known = live_settings()
+    return {
+        f"{known[name].section}.{name}": facts["reason"]
+        for name, facts in last.items()
+        if facts["kind"] == REFUSED and name in known
+    }
 
 
 def _change(desk: Desk, uid: str, address: str) -> None:

@@ -10,7 +10,7 @@ from fitdash.begin import resume, start_over
 from fitdash.errors import FitdashError
 from fitdash.runs.claim import RESUMABLE
 from fitdash.runs.runner import Run
-from fitdash.runs.steering import SETTING
+from fitdash.runs.steering import REFUSED, SETTING
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import show, state
@@ -82,7 +82,7 @@ def standing(desk: Desk, run: Snapshot) -> Standing:
         is_paused=mine is not None and mine.control.is_paused,
         is_stopping=mine is not None and mine.control.stop_is_wanted,
         can_again=own and not run.is_example and run.experiment is not None,
-        changes=sum(facts.get("kind") in (SETTING, "refused") for facts in run.told),
+        changes=sum(facts.get("kind") in (SETTING, REFUSED) for facts in run.told),
         queue=tuple((other.uid, place) for place, other in places(desk)),
     )
 

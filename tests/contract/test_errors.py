@@ -126,6 +126,24 @@ def test_24_a_failed_compile_leaves_the_model_as_it_was():
     assert model.optimizer.param_groups[0]["lr"] == 0.01
 
 
+@pytest.mark.parametrize("made", [nn.BatchNorm1d, nn.LazyBatchNorm1d], ids=["sized", "lazy"])
+@pytest.mark.parametrize("eager", [True, False], ids=["eager", "recorded"])
+def test_a_batch_of_one_row_that_is_normalized_is_refused_in_words(made, eager):
+    layer = made() if made is nn.LazyBatchNorm1d else made(2)
+    layer(torch.ones(2, 2))
+    model = fd.Model(nn.Sequential(layer, nn.Linear(2, 1))).compile("sgd", loss="mse", run_eagerly=eager)
+
+    with pytest.raises(fd.DataError) as caught:
+        model.fit(X, Y, batch_size=3, epochs=1, verbose=0)
+
+    assert str(caught.value) == (
+        "A batch must have two rows or more where it is normalized, got 1. "
+        "Set a batch_size that leaves no row over, or drop_last=True for a DataLoader."
+    )
+    assert model.fit(X, Y, batch_size=4, epochs=1, verbose=0).epoch == [0]
+    assert model.predict(X[:1]).shape == (1, 1)
+
+
 REFUSED = [
     ({"y": Y[:9]}, ["x has 10", "y has 9"]),
     ({"sample_weight": np.ones(9)}, ["sample_weight has 9", "x has 10"]),

@@ -96,6 +96,27 @@ def test_a_change_that_cannot_be_says_so_at_its_control(training):
     assert any("epochs must be at least" in caption.value for caption in page.caption if ":orange[" in caption.value)
 
 
+def test_a_batch_size_that_the_network_cannot_normalize_is_refused_at_its_control(open_page):
+    page = open_page(**SLOW, network__kind="layers", layers=["Dense", "BatchNormalization"])
+    page.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 1)
+    page.run()
+
+    by_key(page, "fit.batch_size").set_value(149).run()
+    wait_for(lambda: [row for row in desk().store.events(run.uid, "told") if row.data["kind"] == "refused"])
+    page.run()
+
+    assert not page.exception
+    assert run.state == "running"
+    refused = [caption.value for caption in page.caption if "got 149 for 150 rows" in caption.value]
+    assert len([text for text in refused if text.startswith(":orange[batch")]) == 1
+    by_key(page, "fit.batch_size").set_value(50).run()
+    wait_for(lambda: [row for row in desk().store.events(run.uid, "told") if row.data["kind"] == "setting"])
+    page.run()
+    assert not [caption for caption in page.caption if caption.value.startswith(":orange[batch")]
+
+
 def test_a_run_of_another_process_is_shown_but_cannot_be_steered(open_page, home):
     with Store() as store:
         writer = Writer(store)

@@ -53,6 +53,36 @@ def test_the_same_callback_changes_the_next_fit_too():
     assert [t["kind"] for t in trained(change).history.events] == ["setting"]
 
 
+def normalized(axes, **settings):
+    """A fit of 40 rows with a batch normalization over them; a change to batches of 39 leaves one row alone."""
+    torch.manual_seed(0)
+    x = np.random.default_rng(0).normal(size=(40, *axes)).astype("float32")
+    layers = [nn.BatchNorm1d(axes[0]), nn.Flatten(), nn.Linear(int(np.prod(axes)), 1)]
+    model = fd.Model(nn.Sequential(*layers)).compile("sgd", loss="mse")
+    model.fit(x, x.reshape(40, -1).sum(1, keepdims=True), batch_size=10, epochs=4, verbose=0, **settings)
+    return model.history
+
+
+@pytest.mark.parametrize(("size", "which"), [(39, "The last"), (1, "Every")])
+def test_a_batch_size_that_leaves_one_row_to_normalize_is_refused_and_the_run_goes_on(size, which):
+    history = normalized((3,), callbacks=[fd.callbacks.ChangeSettings(epoch=1, batch_size=size)])
+
+    (told,) = history.events
+    assert (told["kind"], told["setting"], told["new"]) == ("refused", "batch_size", size)
+    assert told["reason"] == (
+        f"batch_size must leave batches of two rows or more for BatchNorm1d, got {size} for 40 rows. "
+        f"{which} batch would have 1: choose another."
+    )
+    assert history.history == normalized((3,)).history
+
+
+def test_a_row_of_several_steps_can_be_normalized_alone():
+    history = normalized((3, 5), callbacks=[fd.callbacks.ChangeSettings(epoch=1, batch_size=39)])
+
+    assert [told["kind"] for told in history.events] == ["setting"]
+    assert history.epoch == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
