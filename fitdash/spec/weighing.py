@@ -122,15 +122,19 @@ class Weighing(Settings):
 def read_weighing(text: object) -> Weighing | None:
     """The expression that a text says; None where it says none, such as the name of a column.
 
-    A comma in the name of a column belongs to it: what stands behind is counted from the end.
+    A comma in the name of a column belongs to it: what stands behind is counted from the end. A value with a comma is
+    written as in CSV, `equal(city, "Paris, Texas", 2)`, and a quote within quotes twice.
     """
     found = re.fullmatch(r"(\w+)\((.*)\)", text.strip(), re.DOTALL) if isinstance(text, str) else None
     if found is None or found[1] not in FORMS:
         return None
     asked, inside = FORMS[found[1]], found[2].strip()
-    given = [part.strip() for part in inside.rsplit(",", len(asked) - 1)] if inside else []
-    if found[1] in OF_FILES and given and re.fullmatch("[0-9a-f]{64}", given[-1]) is None:
-        given = [inside]  # the name alone, with whatever commas it has
+    if found[1] in OF_FILES:
+        name, _, content = inside.rpartition(", ")
+        is_whole = re.fullmatch("[0-9a-f]{64}", content) is not None
+        given = [name, content] if is_whole else [inside]  # a name has whatever commas and quotes it has
+    else:
+        given = [_unquoted(part) for part in _parts(inside, len(asked))]
     values = {name: _typed(name, part) for name, part in zip(asked, given, strict=False) if part}
     return Weighing(form=found[1], **values)
 
@@ -141,7 +145,10 @@ def write_weighing(meant: Weighing, *, with_content: bool = True) -> str:
     given = [getattr(meant, name) for name in asked]
     while given and given[-1] in (None, ""):
         given.pop()
-    return f"{meant.form}({', '.join('' if value is None else _plain(value) for value in given)})"
+    said = ["" if value is None else _plain(value) for value in given]
+    if meant.form not in OF_FILES:
+        said = [_quoted(text, alone=name == "value") for name, text in zip(asked, said, strict=False)]
+    return f"{meant.form}({', '.join(said)})"
 
 
 def spoken(text: str) -> str:
@@ -176,6 +183,27 @@ def weighing_faults(text: str, facts: Facts | None) -> Iterator[str]:
         known = (*facts.step_weights, *facts.weights)
         rule = "sample_weight must name a column of numbers from 0 up"
         yield f"{rule}, got {shown(text)}. Known: {', '.join(known[:20]) or 'none'}."
+
+
+QUOTED = r'"(?:[^"]|"")*"'
+
+
+def _parts(text: str, most: int) -> list[str]:
+    """What stands between commas that are not within quotes; of more parts than asked for the first keeps its own."""
+    found = list(re.finditer(rf"(?:^|,)(\s*{QUOTED}\s*(?=,|$)|[^,]*)", text)) if text else []
+    more = max(0, len(found) - most)
+    own = [text[: one.end()] for one in found[more : more + 1]]
+    return [part.strip() for part in (*own, *(one[1] for one in found[more + 1 :]))]
+
+
+def _quoted(text: str, *, alone: bool) -> str:
+    """In quotes, where it would not be read as it is; what stands alone holds no comma without them."""
+    bare = text == text.strip() and '"' not in text[:1] and not (alone and "," in text)
+    return text if bare else '"' + text.replace('"', '""') + '"'
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1].replace('""', '"') if re.fullmatch(QUOTED, text) else text
 
 
 def _typed(name: str, text: str) -> Any:

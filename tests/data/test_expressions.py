@@ -17,6 +17,7 @@ TABLE = pd.DataFrame(
         "a": [1.0, -2.0, 4.0, 4.0],
         "day": ["2026-01-02", "2026-01-01", "2026-03-01", "2026-02-01"],
         "zero": [0, 1, 2, 3],
+        "city": ["Paris", "Paris, Texas", '"Paris"', "Paris, Texas"],
         "y": [0, 1, 0, 1],
     }
 )
@@ -40,6 +41,7 @@ def data(table=TABLE):
         ("below(a, 1, 0.5)", [1, 0.5, 1, 1]),
         ("equal(a, 4, 0)", [1, 1, 0, 0]),
         ("equal(day, 2026-03-01, 9)", [1, 1, 9, 1]),
+        ('equal(city, "Paris, Texas", 9)', [1, 9, 1, 9]),
     ],
 )
 def test_an_expression_comes_to_these_weights(text, expected):
@@ -60,7 +62,7 @@ def test_an_expression_comes_to_these_weights(text, expected):
         ("inverse(zero)", "sample_weight must be 0 or more in every row, got inf in row 1 of 'inverse(zero)'."),
         ("inverse(a)", "sample_weight must be 0 or more in every row, got -0.5 in row 2 of 'inverse(a)'."),
         ("square(day)", "sample_weight must be made of numbers, got '2026-01-02' in 'day'."),
-        ("square(b)", "sample_weight must name a column of the data, got 'b'. Columns: a, day, zero, y."),
+        ("square(b)", "sample_weight must name a column of the data, got 'b'. Columns: a, day, zero, city, y."),
         ("above(a, 9, 0)", None),
         ("below(a, 9, 0)", "sample_weight must be above 0 in one row, got only 0 in 'below(a, 9, 0)'."),
         ("equal(a, 7, 2)", "sample_weight must hold 'a' against one of its values, got '7'."),

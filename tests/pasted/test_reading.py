@@ -5,6 +5,8 @@ import threading
 
 import pytest
 
+from fitdash.export.fitdash_code import fitdash_code
+from fitdash.export.r_code import r_code
 from fitdash.pasted.reading import LONGEST, read_pasted
 from fitdash.spec.callbacks import (
     EarlyStoppingArgs,
@@ -16,6 +18,7 @@ from fitdash.spec.callbacks import (
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs, HoldOut
 from tests.pasted.snippets_python import PYTHON
 from tests.pasted.snippets_r import R
@@ -216,6 +219,17 @@ def test_deep_texts_are_answered_in_a_thread_too():
 @pytest.mark.parametrize("line", ["x = = 1\n", "x <- <- 1\n", "m.fit(x, [\n", "f(a,\n"])
 def test_of_many_lines_that_cannot_be_read_a_few_are_told(line):
     assert 0 < len(read_pasted(line * 2000).not_understood) < 20
+
+
+@pytest.mark.parametrize("code", [fitdash_code, r_code])
+def test_a_weight_of_rows_whose_word_has_commas_and_quotes_is_read_from_what_is_written(code):
+    facts = Facts(rows=90, classes=("a", "b"), counts=(45, 45), features=("city",), inputs=3)
+    fit = FitArgs(sample_weight='equal(city, "Paris, ""Texas""", 2)')
+    before = Experiment(data=DatasetArgs(name="upload", filename="c.csv", content="0" * 64), fit=fit)
+
+    script = code(before, facts)
+
+    assert read_pasted(script).applied(Experiment()).fit == before.fit
 
 
 def test_a_file_of_weights_of_the_same_name_is_the_one_that_is_there():

@@ -29,6 +29,15 @@ SEQUENCES = Facts(rows=10, steps=30, step_weights=STEP_WEIGHTS)
         ("above(petal length (cm), 4, 3)", Weighing(form="above", column="petal length (cm)", value="4", factor=3.0)),
         ("below(price, in euro, 4.5, 0.5)", Weighing(form="below", column="price, in euro", value="4.5", factor=0.5)),
         ("equal(kind, red, 2)", Weighing(form="equal", column="kind", value="red", factor=2.0)),
+        ('equal(city, "Paris, Texas", 2)', Weighing(form="equal", column="city", value="Paris, Texas", factor=2.0)),
+        ('equal(a, b, "c, d", 2)', Weighing(form="equal", column="a, b", value="c, d", factor=2.0)),
+        ('equal(q, """so"", he said", 2)', Weighing(form="equal", column="q", value='"so", he said', factor=2.0)),
+        ('equal(q, 5" pipe, 2)', Weighing(form="equal", column="q", value='5" pipe', factor=2.0)),
+        ('equal(q, " a ", 2)', Weighing(form="equal", column="q", value=" a ", factor=2.0)),
+        ('equal(5" pipe, long, (a), 2)', Weighing(form="equal", column='5" pipe, long', value="(a)", factor=2.0)),
+        ('equal("""a"" b, c", d, 2)', Weighing(form="equal", column='"a" b, c', value="d", factor=2.0)),
+        ('inverse("""pipe""")', Weighing(form="inverse", column='"pipe"')),
+        ('upload("w", x.csv)', Weighing(form="upload", filename='"w", x.csv')),
         ("last_steps(7)", Weighing(form="last_steps", count=7)),
         (f"upload(a, b.csv, {HASH})", Weighing(form="upload", filename="a, b.csv", content=HASH)),
         ("upload(a, b.csv)", Weighing(form="upload", filename="a, b.csv")),
@@ -37,6 +46,20 @@ SEQUENCES = Facts(rows=10, steps=30, step_weights=STEP_WEIGHTS)
 def test_an_expression_is_read_and_written_alike(text, meant):
     assert read_weighing(text) == meant
     assert write_weighing(meant) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ('equal( kind ,"red",2)', Weighing(form="equal", column="kind", value="red", factor=2.0)),
+        ('equal(kind, "red, 2)', Weighing(form="equal", column="kind", value='"red', factor=2.0)),
+        ('inverse(5" pipe)', Weighing(form="inverse", column='5" pipe')),
+        ('equal(kind, "a, b")', Weighing(form="equal", column="kind", value="a, b")),
+    ],
+)
+def test_an_expression_is_also_read_as_people_type_it(text, meant):
+    assert read_weighing(text) == meant
+    assert read_weighing(write_weighing(meant)) == meant
 
 
 @pytest.mark.parametrize("text", ["age", "exp(age)", "inverse(age) + 1", "", None, "__import__('os').system('x')"])

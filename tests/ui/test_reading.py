@@ -65,6 +65,7 @@ def test_numbers_are_floats_where_the_field_takes_floats():
         "ramp",
         "recency()",
         "above(petal length (cm), 4, 2.5)",
+        'equal(a, b, "Paris, ""Texas""", 2.5)',
         "last_steps(7)",
         f"upload(a, b.csv, {'0' * 64})",
         f"upload_steps(w.csv, {'0' * 64})",
