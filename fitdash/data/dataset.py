@@ -143,7 +143,7 @@ class Dataset:
         from fitdash.data.weighing import weights_of
 
         rows = self._training_rows(validation_split, train)
-        weights = [] if sample_weight is None else [weights_of(self, sample_weight)]
+        weights = [] if sample_weight is None else [weights_of(self, sample_weight, train=rows)]
         columns = learn_columns(self, rows, without=sample_weight)
         y = targets_of(self, columns, self.table, "one_hot" if one_hot else "index")
         return inputs_of(self, columns, self.table), y, *weights

@@ -101,7 +101,7 @@ def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
     columns = learn_columns(dataset, train, without=fit.sample_weight)
     facts = with_validation(dataset.facts(inputs=len(columns.names)), dataset, fit, uploads)
     refuse(experiment, facts)
-    weights = None if fit.sample_weight is None else weights_of(dataset, fit.sample_weight, uploads)
+    weights = None if fit.sample_weight is None else weights_of(dataset, fit.sample_weight, uploads, train=train)
     held, held_weights = fit.validation_data, None if weights is None else weights[validation]
     if held is not None and held.kind == "upload":
         more = kept_validation(held, uploads)

@@ -17,13 +17,14 @@ from fitdash.spec.weighing import OF_FILES, Weighing
 Array = np.ndarray[Any, Any]
 
 
-def expressed(dataset: Dataset, meant: Weighing, uploads: Path | None = None) -> Array:
+def expressed(dataset: Dataset, meant: Weighing, uploads: Path | None = None, train: Array | None = None) -> Array:
     """The numbers that an expression comes to, (n,) or (n, steps) float64, whatever they are.
 
     Args:
         dataset: The data.
         meant: The expression.
         uploads: The folder where uploads are kept; without it a file is read where its name says.
+        train: Indices of the training rows, the only ones that what is rare or recent is told from; None: all.
 
     Raises:
         SettingError: the expression lacks something.
@@ -39,11 +40,14 @@ def expressed(dataset: Dataset, meant: Weighing, uploads: Path | None = None) ->
     if meant.form == "last_steps":
         steps = dataset.steps or 0
         return np.tile(np.arange(steps) >= steps - meant.count, (len(dataset), 1)).astype(np.float64)
+    rows = np.arange(len(dataset))
     if meant.column is None:
-        return np.arange(1, len(dataset) + 1) / len(dataset)
+        return _recency(pd.Series(rows), rows if train is None else train)
     if meant.column not in dataset.table.columns:
         known = ", ".join(map(str, list(dataset.table.columns)[:20]))
         raise DataError(f"sample_weight must name a column of the data, got {meant.column!r}. Columns: {known}.")
+    if meant.form in LEARNED:
+        return LEARNED[meant.form](dataset.table[meant.column], rows if train is None else train)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         return np.asarray(MADE[meant.form](dataset.table[meant.column], meant), dtype=np.float64)
 
@@ -59,21 +63,28 @@ def _numbers(column: pd.Series) -> Array:
     return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _rarity(column: pd.Series, meant: Weighing) -> Array:
-    """Rows / (values * rows of the value); a gap counts as a value.
+def _rarity(column: pd.Series, train: Array) -> Array:
+    """Rows / (values * rows of the value), of the training rows; a gap counts as a value.
+
+    A value that no training row has counts as one that a single row has.
 
     Source: scikit-learn `compute_class_weight`, as for the class_weight "balanced".
     """
     codes, values = pd.factorize(column, use_na_sentinel=False)
-    return np.asarray(len(column) / (len(values) * np.bincount(codes)[codes]))
+    counts = np.bincount(codes[train], minlength=len(values))
+    return np.asarray(len(train) / (np.count_nonzero(counts) * np.maximum(counts, 1)[codes]))
 
 
-def _recency(column: pd.Series, meant: Weighing) -> Array:
-    """Place of each row in the order of the column, from 1 / rows to 1; equal ones share theirs, gaps come first.
+def _recency(column: pd.Series, train: Array) -> Array:
+    """Place of each row among the training rows in the order of the column, from 1 / rows to 1; gaps come first.
 
-    Words are in the order of their signs, which is that of time for dates such as 2026-03-31.
+    Equal ones share their place. Words are in the order of their signs, which is that of time for dates such as
+    2026-03-31. A row that is held out stands between its neighbours, behind the last one at 1.
     """
-    return np.asarray(column.rank(method="average", na_option="top") / len(column))
+    places = column.rank(method="dense", na_option="top").to_numpy(dtype=np.int64)
+    counts = np.bincount(places[train], minlength=places.max() + 1)
+    before = np.cumsum(counts) - counts
+    return np.asarray(np.minimum((before + (counts + 1) / 2)[places] / len(train), 1.0))
 
 
 def _compared(column: pd.Series, meant: Weighing) -> Array:
@@ -131,9 +142,10 @@ MADE: dict[str, Callable[[pd.Series, Weighing], Array]] = {
     "absolute": lambda column, meant: np.abs(_numbers(column)),
     "square": lambda column, meant: _numbers(column) ** 2,
     "inverse": lambda column, meant: 1 / _numbers(column),
-    "rarity": _rarity,
-    "recency": _recency,
     "above": _compared,
     "below": _compared,
     "equal": _equal,
 }
+
+LEARNED: dict[str, Callable[[pd.Series, Array], Array]] = {"rarity": _rarity, "recency": _recency}
+"""Those that look at all rows to weigh one, and so at the training rows alone."""

@@ -14,7 +14,7 @@ from fitdash.spec.weighing import read_weighing, spoken
 Array = np.ndarray[Any, Any]
 
 
-def weights_of(dataset: Dataset, name: str, uploads: Path | None = None) -> Array:
+def weights_of(dataset: Dataset, name: str, uploads: Path | None = None, *, train: Any = None) -> Array:
     """How much each row counts, (n,) float32; or each step of it, (n, steps).
 
     Args:
@@ -22,6 +22,7 @@ def weights_of(dataset: Dataset, name: str, uploads: Path | None = None) -> Arra
         name: A column; else one of the expressions of `fitdash.spec.weighing`; else of sequences "ramp" (from little
             at the first step to 1 at the last) or "last_steps" (the last third of the steps alone).
         uploads: The folder where uploads are kept; without it a file is read where its name says.
+        train: Indices of the training rows, as `expressed` takes them.
 
     Raises:
         DataError: the column or the file is not there, or they come to anything but numbers from 0 up, one above it.
@@ -29,7 +30,7 @@ def weights_of(dataset: Dataset, name: str, uploads: Path | None = None) -> Arra
     if name in dataset.numeric_columns:
         return row_weights(dataset, name)
     if (meant := read_weighing(name)) is not None:
-        return _weights(expressed(dataset, meant, uploads), spoken(name))
+        return _weights(expressed(dataset, meant, uploads, None if train is None else np.asarray(train)), spoken(name))
     if not dataset.steps or name not in STEP_WEIGHTS:
         return row_weights(dataset, name)
     return np.tile(step_weights(name, dataset.steps), (len(dataset), 1))

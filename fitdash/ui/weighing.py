@@ -1,16 +1,18 @@
 """How rows are weighed: the expressions there are, and the weights that the choice comes to."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
 from fitdash.charts.sketch import bars_svg
 from fitdash.errors import FitdashError
 from fitdash.runs.home import home
-from fitdash.spec.arg import problems_in
+from fitdash.spec.arg import problems_in, sound
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FitArgs
 from fitdash.spec.weighing import FORMS, MEANINGS, OF_FILES, OF_STEPS, Weighing
 from fitdash.ui.reading import EXPRESSION, FILES
 from fitdash.ui.words import escaped
@@ -57,11 +59,15 @@ def weights_of(experiment: Experiment, facts: Facts | None) -> tuple[Weights | N
         return None, ()
     if any(problem.where == "fit.sample_weight" for problem in problems_in(experiment, facts)):
         return None, ()
-    return _weights(repr((experiment.data, said)), experiment.data, said)
+    fit = sound(experiment.fit)
+    split = (FitArgs(validation_split=fit.validation_split, validation_data=fit.validation_data), experiment.seed)
+    return _weights(repr((experiment.data, said, split)), experiment.data, said, split)
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _weights(key: str, _data: DatasetArgs, _said: str) -> tuple[Weights | None, tuple[str, ...]]:
+def _weights(
+    key: str, _data: DatasetArgs, _said: str, _split: tuple[FitArgs, int]
+) -> tuple[Weights | None, tuple[str, ...]]:
     import numpy as np
 
     from fitdash.data.catalogue import dataset_of
@@ -69,7 +75,8 @@ def _weights(key: str, _data: DatasetArgs, _said: str) -> tuple[Weights | None, 
 
     uploads = home() / "uploads"
     try:
-        weights = weights_of(dataset_of(_data, uploads), _said, uploads)
+        dataset = dataset_of(_data, uploads)
+        weights = weights_of(dataset, _said, uploads, train=_training_rows(dataset, *_split))
     except FitdashError as error:
         return None, tuple(str(error).splitlines())
     counts, _ = np.histogram(weights.astype(np.float64), bins=BARS)
@@ -79,3 +86,14 @@ def _weights(key: str, _data: DatasetArgs, _said: str) -> tuple[Weights | None, 
     zeros = int((weights == 0).sum())
     line += f", {zeros:,} of them 0" if zeros else ""
     return Weights(counts=tuple(int(count) for count in counts), line=line), ()
+
+
+def _training_rows(dataset: Any, fit: FitArgs, seed: int) -> Any:
+    """The rows that weights are learned from; None where the split cannot be, which is told at its own control."""
+    from fitdash.data.holdout import split_rows
+
+    try:
+        train, _ = split_rows(dataset, fit, seed)
+    except FitdashError:
+        return None
+    return train

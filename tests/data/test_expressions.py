@@ -10,7 +10,7 @@ from fitdash.data.weighing import weights_of
 from fitdash.errors import DataError, SettingError
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.spec.fit import FitArgs, HoldOut
 
 TABLE = pd.DataFrame(
     {
@@ -54,6 +54,44 @@ def test_an_expression_comes_to_these_weights(text, expected):
 
     assert weights.dtype == np.float32
     assert weights.tolist() == pytest.approx(expected)
+
+
+LEARNED = pd.DataFrame({"k": ["a", "a", "b", "a", "b", "c"], "v": [3.0, 1.0, 2.0, 2.0, 9.0, None], "y": [0, 1] * 3})
+
+
+@pytest.mark.parametrize(
+    ("text", "train", "expected"),
+    [
+        ("rarity(k)", [0, 1, 2, 3], [2 / 3, 2 / 3, 2, 2 / 3, 2, 2]),
+        ("recency()", [0, 1, 2, 3], [0.25, 0.5, 0.75, 1, 1, 1]),
+        ("recency()", [0, 2, 4, 5], [0.25, 0.375, 0.5, 0.625, 0.75, 1]),
+        ("recency(v)", [0, 1, 2, 3], [1, 0.25, 0.625, 0.625, 1, 0.125]),
+    ],
+)
+def test_rows_that_are_held_out_do_not_change_the_weights_of_the_others(text, train, expected):
+    changed = LEARNED.copy()
+    others = sorted(set(range(6)) - set(train))
+    changed.loc[others, ["k", "v"]] = ["z", -5.0]
+
+    weights = weights_of(data(LEARNED), text, train=train)
+    after = weights_of(data(changed), text, train=train)
+
+    assert weights.tolist() == pytest.approx(expected)
+    assert after[train].tolist() == weights[train].tolist()
+
+
+@pytest.mark.parametrize("held", [{"validation_split": 0.3}, {"validation_data": HoldOut(share=0.3)}])
+def test_a_run_and_its_script_weigh_by_what_the_training_rows_hold(held):
+    experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(sample_weight="rarity(species)", **held))
+
+    given = encoded(experiment)
+    *_, weight = given.dataset.arrays(train=given.train, sample_weight="rarity(species)")
+
+    rows = slice(None) if given.validation_data is None else given.train
+    assert given.sample_weight.tolist() == weight[rows].tolist()
+    counts = given.dataset.table["species"].iloc[given.train].value_counts()
+    share = given.dataset.table["species"].map(len(given.train) / (len(counts) * counts))
+    assert weight.tolist() == pytest.approx(share.tolist())
 
 
 @pytest.mark.parametrize(

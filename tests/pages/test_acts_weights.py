@@ -134,3 +134,16 @@ def test_a_link_brings_back_an_expression(open_page):
 
     assert "weights of 150 rows: from 1 to 2.5" in texts(page)
     assert by_key(page, "fit.sample_weight.form").value == "above"
+
+
+def test_the_weights_that_are_shown_are_told_from_the_rows_that_train(open_page):
+    page = open_page(**IRIS, fit__sample_weight="an expression …", fit__validation_split="0.5")
+
+    by_key(page, "fit.sample_weight.form").set_value("recency").run()
+
+    assert not page.exception
+    assert "weights of 150 rows: from 0.0133 to 1, 0.753 on average" in texts(page)
+    run, _ = trained(page)
+    given = encoded(Experiment.from_dict(run.experiment)).sample_weight
+    assert given[:75].tolist() == pytest.approx((np.arange(1, 76) / 75).tolist())
+    assert given[75:].tolist() == [1.0] * 75
