@@ -5,6 +5,7 @@ FitdashError
 ├── DataError (ValueError)       data that cannot be trained on
 ├── NotCompiledError (RuntimeError)
 └── StoreError                   the record of runs cannot be read or written
+    └── UnwritableError          not now: somebody holds it, the disk is full …
 """
 
 
@@ -26,3 +27,7 @@ class NotCompiledError(FitdashError, RuntimeError):
 
 class StoreError(FitdashError):
     """The record of runs cannot be read or written."""
+
+
+class UnwritableError(StoreError):
+    """The record of runs cannot be written now: somebody holds it, the disk is full …; nothing of it was written."""

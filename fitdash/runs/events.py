@@ -1,7 +1,7 @@
 """What can happen to a run. Small frozen facts that travel from training to the store."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,13 @@ class Judged(Event):
     """What its sweep thinks of the run: "pruned"."""
 
     verdict: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tagged(Event):
+    """The run has these tags in place of its own."""
+
+    tags: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

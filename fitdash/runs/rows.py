@@ -19,6 +19,7 @@ from fitdash.runs.events import (
     Measured,
     PartialEpoch,
     Printed,
+    Tagged,
     Told,
 )
 from fitdash.runs.summary import Summary, add_epoch, pack, unpack
@@ -45,6 +46,11 @@ def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
         # Once for all of them: going on from epoch 5,000 of 10,000 would otherwise read all rows 5,000 times.
         summary = _summary(db, run)
     db.execute("UPDATE runs SET seq = ?, summary = ? WHERE id = ?", [seq, pack(summary), run])
+
+
+def tags_text(tags: Sequence[str]) -> str:
+    """Tags as they are kept: each once, without empty ones."""
+    return encode(list(dict.fromkeys(tag.strip() for tag in tags if tag.strip())))
 
 
 def _create(db: sqlite3.Connection, event: Created) -> None:
@@ -92,6 +98,8 @@ def _add(db: sqlite3.Connection, run: int, seq: int, event: Event) -> None:
             _change(db, run, event)
         case Judged():
             db.execute("UPDATE runs SET verdict = ? WHERE id = ?", [event.verdict, run])
+        case Tagged():
+            db.execute("UPDATE runs SET tags = ? WHERE id = ?", [tags_text(event.tags), run])
         case Began():
             db.execute("UPDATE runs SET params = ? WHERE id = ?", [encode(event.params), run])
         case BatchEnded():

@@ -8,14 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from fitdash.errors import StoreError
+from fitdash.errors import StoreError, UnwritableError
 from fitdash.runs import alive, blocks, deletion, schema
 from fitdash.runs.backup import back_up
-from fitdash.runs.encoding import decode, decode_all, encode
+from fitdash.runs.encoding import decode, decode_all
 from fitdash.runs.events import ACTIVE, ENDED, Changed, Event
 from fitdash.runs.home import store_path
 from fitdash.runs.records import LINE_COLUMNS, RUN_COLUMNS, EpochRow, EventRow, RunLine, RunRecord
-from fitdash.runs.rows import append
+from fitdash.runs.rows import append, tags_text
 
 # A store that is busy longer than this makes the writer wait with its events in memory and try again.
 BUSY_SECONDS = 1.0
@@ -57,7 +57,7 @@ class Store:
         """Keep these events, all or none; a run's end also survives a power cut.
 
         Raises:
-            StoreError: not now: the file is locked, the disk is full, …
+            UnwritableError: not now: the file is locked, the disk is full, …
         """
         ends = any(isinstance(event, Changed) and event.state in ENDED for event in events)
         by_run: dict[str, list[Event]] = {}
@@ -93,29 +93,19 @@ class Store:
             self.lock_path(writer).unlink(missing_ok=True)
         return [row[0] for row in reaped]
 
-    def rename(self, uid: str, name: str) -> None:
-        """Give a run another name.
+    def annotate(
+        self, uid: str, *, name: str | None = None, tags: Sequence[str] | None = None, notes: str | None = None
+    ) -> None:
+        """Give a run another name, other tags, other notes, all at once; None leaves what it has.
+
+        Args:
+            tags: Each is kept once, without empty ones.
 
         Raises:
             StoreError: there is no such run.
         """
-        self._annotate(uid, "name", name)
-
-    def tag(self, uid: str, tags: Sequence[str]) -> None:
-        """Give a run these tags in place of its own; each once, without empty ones.
-
-        Raises:
-            StoreError: there is no such run.
-        """
-        self._annotate(uid, "tags", encode(list(dict.fromkeys(tag.strip() for tag in tags if tag.strip()))))
-
-    def note(self, uid: str, text: str) -> None:
-        """Write something to a run, in place of what was written.
-
-        Raises:
-            StoreError: there is no such run.
-        """
-        self._annotate(uid, "notes", text)
+        told = {"name": name, "tags": None if tags is None else tags_text(tags), "notes": notes}
+        self._annotate(uid, **{column: value for column, value in told.items() if value is not None})
 
     def share(self, uid: str, is_shared: bool) -> None:
         """Let others than its owner look at the run, or no longer.
@@ -123,7 +113,7 @@ class Store:
         Raises:
             StoreError: there is no such run.
         """
-        self._annotate(uid, "shared", int(is_shared))
+        self._annotate(uid, shared=int(is_shared))
 
     def lock_path(self, writer: str) -> Path:
         """The file that this writer's process keeps locked while it lives."""
@@ -231,9 +221,12 @@ class Store:
         """The lines that the run printed."""
         return [row.data for row in self.events(uid, "printed", since=since)]
 
-    def _annotate(self, uid: str, column: str, value: str | int) -> None:
+    def _annotate(self, uid: str, **values: str | int) -> None:
+        columns = "".join(f"{column} = ?, " for column in values)
         with self._transaction(durable=False) as db:
-            changed = db.execute(f"UPDATE runs SET {column} = ?, seq = seq + 1 WHERE uid = ?", [value, uid]).rowcount
+            changed = db.execute(
+                f"UPDATE runs SET {columns} seq = seq + 1 WHERE uid = ?", [*values.values(), uid]
+            ).rowcount
         if not changed:
             raise StoreError(f"{self.path} must know the run to change it, got {uid!r}.")
 
@@ -254,7 +247,7 @@ class Store:
                 yield self._writes
                 self._writes.execute("COMMIT")
             except sqlite3.OperationalError as error:
-                raise StoreError(f"{self.path} cannot be written: {error}.") from error
+                raise UnwritableError(f"{self.path} cannot be written: {error}.") from error
             finally:
                 if self._writes.in_transaction:
                     self._writes.execute("ROLLBACK")

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from fitdash.ui.asked import asked
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.steer import asked, train_again
+from fitdash.ui.steer import NOT_AGAIN, train_again
 
 
 def draw(desk: Desk, run: Snapshot) -> None:
@@ -25,5 +26,5 @@ def draw(desk: Desk, run: Snapshot) -> None:
             disabled=run.is_active or run.experiment is None,
             help="Trains the same settings from the same initial weights as a new run, by itself: its exact numbers.",
             on_click=asked,
-            args=[train_again, desk, run.uid],
+            args=["run", NOT_AGAIN, train_again, desk, run.uid],
         )

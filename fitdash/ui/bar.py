@@ -12,6 +12,7 @@ from fitdash.runs.steering import RATES
 from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
 from fitdash.ui import code, queue, several, start_from
+from fitdash.ui.asked import complain
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.estimate import eta_seconds
 from fitdash.ui.filling import pour
@@ -20,7 +21,7 @@ from fitdash.ui.planned import difference_line, plan_line, weights_line
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import begun_elsewhere, draw_again, show, shown_run, state
-from fitdash.ui.steer import WIDTH, Standing, buttons, complain, standing
+from fitdash.ui.steer import WIDTH, Standing, buttons, standing
 from fitdash.ui.together import note_group
 from fitdash.ui.visitor import is_own, visitor
 from fitdash.ui.words import duration, escaped
@@ -49,7 +50,7 @@ def draft(desk: Desk, code_place: Any) -> None:
         with st.container(key="plan", gap="xxsmall"):
             _plan(form, run)
             _beside(desk, form, run)
-    complain()
+    complain("run")
     queue.draw(desk)
     code.draw(form, code_place, continues=start_from.origin(desk)[0] is not None)
     # Resume and Reset run only this part of the page: what is below has to follow the run that they began.
@@ -170,8 +171,8 @@ def _start(desk: Desk, experiments: Sequence[Experiment]) -> None:
     except FitdashError as error:
         st.error(escaped(str(error)))
         return
-    desk.writer.flush(2.0)
     note_group(desk, runs)
+    desk.writer.flush(2.0)
     if not (shown.is_active and is_own(desk, shown.owner)):
         show(runs[0].uid)
     draw_again()

@@ -2,12 +2,14 @@
 
 import re
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from fitdash import options
+from fitdash.errors import StoreError
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
 from fitdash.ui import alone, arguments, charts, chips, downloads, sharing, understanding
@@ -46,7 +48,9 @@ def _view(desk: Desk) -> None:
     desk.viewers.here(time.monotonic())
     run = shown_run(desk)
     if run.is_active and desk.runner.find(run.uid) is None and desk.due("reap", REAP_SECONDS):
-        desk.store.reap()
+        # Later is soon enough where the store is locked.
+        with suppress(StoreError):
+            desk.store.reap()
         run = shown_run(desk)
     draw_run(desk, run)
     if standing(desk, run) != state().drawn:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from fitdash.errors import StoreError
 from fitdash.runs import dashboards
 from fitdash.runs.runner import Runner
 from fitdash.runs.settings import settings_in_force
@@ -72,7 +73,9 @@ def desk() -> Desk:
     keep_what_waits()
     settings = settings_in_force()
     store = Store()
-    store.reap()
+    # While it is locked they are not told yet; the page of such a run asks again.
+    with suppress(StoreError):
+        store.reap()
     writer = Writer(store)
     is_shared = st.get_option("server.address") not in LOOPBACK if settings.shared is None else settings.shared
     return Desk(store, writer, runner_of(writer, settings, is_shared=is_shared), settings, is_shared)

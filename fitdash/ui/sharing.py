@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from fitdash.ui.asked import complain, was_done
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.visitor import check_own, is_own
@@ -20,11 +21,20 @@ def draw(desk: Desk, run: Snapshot) -> None:
         value=run.shared,
         key=key,
         help="Whoever has the address of this page may then look at the run and download it. Nobody else can steer it.",
-        on_change=_share,
+        on_change=_switched,
         args=[desk, run.uid, key],
     )
+    complain(key)
 
 
-def _share(desk: Desk, uid: str, key: str) -> None:
+def _switched(desk: Desk, uid: str, key: str) -> None:
+    """Do what the switch says; where that cannot be, it goes back."""
+    wanted = bool(st.session_state[key])
+    undone = f"The run could not be {'shared' if wanted else 'hidden from others'}"
+    if not was_done(key, undone, _share, desk, uid, wanted):
+        st.session_state[key] = not wanted
+
+
+def _share(desk: Desk, uid: str, is_shared: bool) -> None:
     check_own(desk, uid)
-    desk.store.share(uid, bool(st.session_state[key]))
+    desk.store.share(uid, is_shared)

@@ -25,7 +25,7 @@ class PageState:
         refused: By run and control, why a change of a run that is on was not made.
         wrong: Addresses at which the form had a problem.
         unknown: A run that a link asked for and the store does not have, or not for this visitor.
-        complaint: Why what was last asked of a run was not done.
+        complaints: By place, why what was last asked there was not done.
         fit_is_wanted: Fit was pressed, and the form has not been drawn since.
         filling: Values that wait for the form's widgets, by key.
         ghost: The run that was shown before this one, or else came before it.
@@ -44,7 +44,7 @@ class PageState:
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)
     unknown: str | None = None
-    complaint: str | None = None
+    complaints: dict[str, str] = field(default_factory=dict)
     fit_is_wanted: bool = False
     filling: dict[str, Any] = field(default_factory=dict)
     ghost: Watch | None = None

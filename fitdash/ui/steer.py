@@ -1,24 +1,23 @@
 """Pause, Resume, Step, Stop run and Reset: what people want of the run that is shown."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from fitdash.begin import resume, start_over
-from fitdash.errors import FitdashError
 from fitdash.runs.claim import RESUMABLE
 from fitdash.runs.runner import Run
 from fitdash.runs.steering import REFUSED, SETTING
+from fitdash.ui.asked import asked
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.state import show, state
+from fitdash.ui.state import show
 from fitdash.ui.visitor import check_own, is_own, own_run, visitor
-from fitdash.ui.words import escaped
 
 WIDTH = 100
 STEPS = {"one batch": {"batches": 1}, "one epoch": {"epochs": 1}, "ten epochs": {"epochs": 10}}
+NOT_AGAIN = "The run could not be trained again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,21 +124,16 @@ def buttons(desk: Desk, now: Standing) -> None:
         help="Trains with the settings of this run again, from the same initial weights, as a new run; what is left of "
         "this one is stopped. Key: W.",
         on_click=asked,
-        args=[train_again, desk, now.uid],
+        args=["run", NOT_AGAIN, train_again, desk, now.uid],
         width=WIDTH,
     )
-
-
-def complain() -> None:
-    """Why what was last asked of a run was not done."""
-    if text := state().complaint:
-        st.error(escaped(text))
 
 
 def _first_button(desk: Desk, now: Standing) -> None:
     """Pause; Resume where the run stands still, or ended before its time."""
     goes_on = now.is_paused or now.can_go_on
     off = None if now.can_go_on else now.why_not
+    do = _go_on if now.can_go_on else _resume if now.is_paused else _pause
     help = "Stands still after the batch at hand."
     if goes_on:
         help = "Goes on with this run from its last checkpoint." if now.can_go_on else "Goes on."
@@ -150,18 +144,9 @@ def _first_button(desk: Desk, now: Standing) -> None:
         disabled=off is not None,
         help=off or f"{help} Key: P.",
         on_click=asked,
-        args=[_go_on if now.can_go_on else _resume if now.is_paused else _pause, desk, now.uid],
+        args=["run", "The run could not go on", do, desk, now.uid],
         width=WIDTH,
     )
-
-
-def asked(do: Callable[[Desk, str], None], desk: Desk, uid: str) -> None:
-    """Do it; what cannot be done is said."""
-    state().complaint = None
-    try:
-        do(desk, uid)
-    except FitdashError as error:
-        state().complaint = str(error)
 
 
 def _go_on(desk: Desk, uid: str) -> None:

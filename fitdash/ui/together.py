@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fitdash.errors import FitdashError, SettingError
+from fitdash.errors import SettingError
 from fitdash.runs.compare import Comparison
+from fitdash.runs.events import Tagged
 from fitdash.runs.records import RunRecord
 from fitdash.runs.runner import Run
 from fitdash.spec.experiment import Experiment
@@ -24,15 +25,10 @@ IN_A_ROW = 4
 
 
 def note_group(desk: Desk, runs: Sequence[Run]) -> None:
-    """Tag runs that belong together, so that they are found again after a reload; call it when they are written."""
-    if len(runs) < 2:
-        return
-    try:
-        for run in runs:
-            desk.store.tag(run.uid, [f"{TAG}{runs[0].uid[:6]}"])
-    except FitdashError:
-        # They train all the same.
-        return
+    """Tag runs that belong together, so that they are found again after a reload."""
+    for run in runs if len(runs) > 1 else ():
+        # By way of the writer: behind the run itself, which waits in memory while the store is locked.
+        desk.writer.put(Tagged(uid=run.uid, tags=[f"{TAG}{runs[0].uid[:6]}"]))
 
 
 def together_view(desk: Desk) -> None:

@@ -1,8 +1,10 @@
 """The page in a test: `AppTest` with a desk of its own."""
 
 import json
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,14 @@ def through_the_entry(monkeypatch):
         PagesManager.uses_pages_directory = False
 
     monkeypatch.setattr(PagesManager, "__init__", begun)
+
+
+@pytest.fixture
+def lock(home):
+    """Another program's connection to the store: what it begins holds everybody else up."""
+    desk()  # opens it
+    with closing(sqlite3.connect(home / "runs.db", isolation_level=None)) as other:
+        yield other
 
 
 @pytest.fixture

@@ -1,23 +1,10 @@
 """What the page says and does while the record cannot be written."""
 
-import sqlite3
-from contextlib import closing
-
-import pytest
-
 from fitdash.ui.resources import desk
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_steering import SLOW
 
 WAITS = "Runs cannot be written now, they wait in memory"
-
-
-@pytest.fixture
-def lock(home):
-    """Another program's hold on the store, from now until `release`."""
-    desk()  # opens it
-    with closing(sqlite3.connect(home / "runs.db", isolation_level=None)) as other:
-        yield other
 
 
 def test_the_page_says_that_the_store_is_locked_and_trains_on(open_page, lock):

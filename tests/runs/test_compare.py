@@ -70,8 +70,7 @@ def test_a_run_without_an_epoch_has_gaps_and_one_that_trains_lasts_until_now(sto
 def test_what_people_wrote_and_where_a_run_comes_from_is_told(store):
     add(store, "a")
     add(store, "b", parent="a", sweep="s", trial=4)
-    store.tag("b", ["good", "slow"])
-    store.note("b", "Look.")
+    store.annotate("b", tags=["good", "slow"], notes="Look.")
 
     frame = compare(store.runs(), now=200.0).frame.set_index("run")
 

@@ -92,15 +92,14 @@ def test_runs_have_a_name_tags_and_notes_that_people_change(store):
     add_trial(store, "a", 0)
     before = store.run("a").seq
 
-    store.rename("a", "wide one")
-    store.tag("a", ["good", " good ", "", "slow"])
-    store.note("a", "Look at the bend.")
+    store.annotate("a", name="wide one", tags=["good", " good ", "", "slow"])
+    store.annotate("a", notes="Look at the bend.")
 
     run = store.run("a")
     assert (run.name, run.tags, run.notes) == ("wide one", ("good", "slow"), "Look at the bend.")
     assert run.seq > before
     with pytest.raises(StoreError, match="must know the run to change it, got 'b'"):
-        store.tag("b", ["x"])
+        store.annotate("b", tags=["x"])
 
 
 def test_a_store_from_before_sweeps_is_brought_up_to_date(home):

@@ -1,23 +1,22 @@
 """What can be done with chosen runs: load, rename, tag, note, delete and bring back, take away."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import streamlit as st
 
-from fitdash.errors import FitdashError, SettingError
+from fitdash.errors import SettingError
 from fitdash.runs.records import RunRecord
 from fitdash.spec.experiment import Experiment
+from fitdash.ui.asked import asked, complain, was_done
 from fitdash.ui.comparing import seeds, takeaways
+from fitdash.ui.comparing.seeds import PLACE
 from fitdash.ui.filling import fill
 from fitdash.ui.planned import difference_line
 from fitdash.ui.resources import Desk
 from fitdash.ui.state import show
 from fitdash.ui.visitor import check_own
-from fitdash.ui.words import escaped
 
 TRAIN = "pages/train.py"
-REFUSED = "compare.refused"
 
 
 def differences(records: Sequence[RunRecord]) -> None:
@@ -54,12 +53,11 @@ def draw(desk: Desk, records: Sequence[RunRecord], metric: str | None) -> None:
             icon=":material/delete:",
             disabled=not records or any(record.is_active for record in records),
             help="Runs that are on are stopped on the Train page first. Undo brings back what was deleted.",
-            on_click=_try,
-            args=[partial(_delete, desk, [record.uid for record in records])],
+            on_click=asked,
+            args=[PLACE, "The runs could not be deleted", _delete, desk, [record.uid for record in records]],
         )
         offer_undo(desk)
-    for text in st.session_state.pop(REFUSED, ()):
-        st.error(escaped(text))
+    complain(PLACE)
 
 
 LOAD_HELP = "Its settings become the draft."
@@ -68,17 +66,26 @@ LOAD_HELP = "Its settings become the draft."
 def offer_undo(desk: Desk) -> None:
     """A button that brings back what was deleted last, where anything was; on a server of many, nobody's."""
     if not desk.is_shared and desk.store.lines(deleted=True, limit=1):
-        st.button("Undo delete", icon=":material/undo:", on_click=_try, args=[partial(_undo, desk)])
+        st.button(
+            "Undo delete",
+            icon=":material/undo:",
+            on_click=asked,
+            args=[PLACE, "The runs could not be brought back", _undo, desk],
+        )
 
 
 def _load(record: RunRecord) -> None:
     """Make the form say what this run was."""
+    if not was_done(PLACE, "The run could not be loaded", _fill, record):
+        st.rerun()
+    st.switch_page(TRAIN)
+
+
+def _fill(record: RunRecord) -> None:
     try:
         fill(Experiment.from_dict(record.experiment))
     except SettingError as error:
-        st.session_state[REFUSED] = (f"This run cannot be loaded: {error}",)
-        st.rerun()
-    st.switch_page(TRAIN)
+        raise SettingError(f"This run cannot be loaded: {error}") from error
 
 
 def _words(desk: Desk, record: RunRecord) -> None:
@@ -88,23 +95,13 @@ def _words(desk: Desk, record: RunRecord) -> None:
         tags = st.text_input("tags", ", ".join(record.tags), help="Words between commas.")
         notes = st.text_area("notes", record.notes)
         if st.form_submit_button("Keep", type="primary"):
-            _try(partial(_keep, desk, record.uid, name, tags, notes))
+            asked(PLACE, "What you wrote could not be kept", _keep, desk, record.uid, name, tags, notes)
             st.rerun()
-
-
-def _try(act: Callable[[], None]) -> None:
-    """Do it, or say why not."""
-    try:
-        act()
-    except FitdashError as error:
-        st.session_state[REFUSED] = tuple(str(error).splitlines())
 
 
 def _keep(desk: Desk, uid: str, name: str, tags: str, notes: str) -> None:
     check_own(desk, uid)
-    desk.store.rename(uid, name)
-    desk.store.tag(uid, tags.split(","))
-    desk.store.note(uid, notes)
+    desk.store.annotate(uid, name=name, tags=tags.split(","), notes=notes)
 
 
 def _delete(desk: Desk, uids: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ import time
 import streamlit as st
 
 from fitdash.runs.events import ACTIVE
+from fitdash.ui.asked import complain
 from fitdash.ui.comparing import actions, pictures, seeds, table
 from fitdash.ui.live import TICKS_PER_SECOND
 from fitdash.ui.resources import Desk
@@ -26,6 +27,7 @@ def _compare(desk: Desk) -> None:
     if not records:
         st.info("There is no run yet. Train one: it is kept, and can be compared with the next.")
         actions.offer_undo(desk)
+        complain(seeds.PLACE)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter"):
         shown = table.filtered(records)

@@ -6,12 +6,12 @@ import streamlit as st
 
 from fitdash.charts.band import Band, band_chart, told
 from fitdash.engine.callbacks.monitor import goes_up
-from fitdash.errors import FitdashError
 from fitdash.runs.records import RunRecord
 from fitdash.runs.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.sweeps.recipe import Budget, Objective
 from fitdash.sweeps.repeats import band_of, compare_groups, groups_of, repeats_of
+from fitdash.ui.asked import asked
 from fitdash.ui.comparing.pictures import names_of
 from fitdash.ui.comparing.table import compared
 from fitdash.ui.live_chart import live_chart
@@ -21,7 +21,8 @@ from fitdash.ui.visitor import visitor
 from fitdash.ui.words import escaped
 
 MOST_GROUPS = 4
-REFUSED = "compare.refused"
+PLACE = "compare"
+"""Where the page says what was not done."""
 
 
 def offer(desk: Desk, record: RunRecord | None) -> None:
@@ -31,15 +32,13 @@ def offer(desk: Desk, record: RunRecord | None) -> None:
             return
         st.caption("The same settings with other seeds tell how much of a difference is chance.")
         count = int(st.number_input("runs", 2, 100, 5, key="compare.repeats"))
-        st.button("Start", key="start_repeats", type="primary", on_click=_start, args=[desk, record, count])
+        args = [PLACE, "The repeats could not begin", _start, desk, record, count]
+        st.button("Start", key="start_repeats", type="primary", on_click=asked, args=args)
 
 
 def _start(desk: Desk, record: RunRecord, count: int) -> None:
-    try:
-        recipe = repeats_of(Experiment.from_dict(record.experiment), count)
-        sweeper().begin(recipe, Budget(), name=f"{record.name} × {count} seeds", owner=visitor(desk))
-    except FitdashError as error:
-        st.session_state[REFUSED] = tuple(str(error).splitlines())
+    recipe = repeats_of(Experiment.from_dict(record.experiment), count)
+    sweeper().begin(recipe, Budget(), name=f"{record.name} × {count} seeds", owner=visitor(desk))
 
 
 def draw(store: Store, shown: Sequence[RunRecord], chosen: Sequence[RunRecord], metric: str) -> None:

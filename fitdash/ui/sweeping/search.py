@@ -10,6 +10,7 @@ from fitdash.sweeps.background import Sweeper
 from fitdash.sweeps.grouping import together_in
 from fitdash.sweeps.recipe import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, recipe_of
 from fitdash.ui import several
+from fitdash.ui.asked import asked, complain
 from fitdash.ui.changes import Live
 from fitdash.ui.derived import monitors
 from fitdash.ui.filling import pour
@@ -51,11 +52,10 @@ def search(desk: Desk) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=recipe is None,
-        on_click=_begin,
-        args=[desk, recipe, settings],
+        on_click=asked,
+        args=["search", "The sweep could not begin", _begin, desk, recipe, settings],
     )
-    if complaint := st.session_state.pop("sweep.not_begun", ""):
-        st.error(escaped(complaint))
+    complain("search")
     if st.session_state.pop("sweep.begun", False):
         st.rerun()  # what is watched stands in another fragment
 
@@ -127,11 +127,7 @@ def _begin(desk: Desk, recipe: Recipe | None, settings: dict[str, Any]) -> None:
         return
     data = recipe.experiment.data
     names = ", ".join(label_of(address) for address in recipe.space.dimensions)
-    try:
-        budget = budget_of(settings["trials"], settings["seconds"], recipe=recipe)
-        record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor(desk))
-    except FitdashError as error:
-        st.session_state["sweep.not_begun"] = str(error)
-        return
+    budget = budget_of(settings["trials"], settings["seconds"], recipe=recipe)
+    record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor(desk))
     st.session_state["sweep.shown"] = record.uid
     st.session_state["sweep.begun"] = True

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from fitdash.errors import FitdashError
 from fitdash.runs.selection import exported
 from fitdash.sweeps.results import Sweep, frame_of
 from fitdash.sweeps.trial import Trial
+from fitdash.ui.asked import asked
 from fitdash.ui.filling import fill
 from fitdash.ui.resources import Desk
 from fitdash.ui.state import show
@@ -72,8 +72,8 @@ def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
         icon=":material/stop:",
         disabled=not on or coordinator is None,
         help=why or "Ends this trial; what it reached counts.",
-        on_click=_try,
-        args=[coordinator.stop_trial if coordinator else None, one],
+        on_click=asked,
+        args=["sweep", "The trial could not be stopped", _act, coordinator.stop_trial if coordinator else None, one],
     )
     st.button(
         "Retry trial",
@@ -81,17 +81,14 @@ def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
         icon=":material/replay:",
         disabled=one is None or on or coordinator is None or one.number is None,
         help=why or "Trains it again, while the sweep goes on.",
-        on_click=_try,
-        args=[coordinator.retry if coordinator else None, one],
+        on_click=asked,
+        args=["sweep", "The trial could not be retried", _act, coordinator.retry if coordinator else None, one],
     )
 
 
-def _try(act: Any, one: Trial | None) -> None:
-    try:
-        if act is not None and one is not None:
-            act(one.number)
-    except FitdashError as error:
-        st.session_state["sweep.refused"] = str(error)
+def _act(act: Any, one: Trial | None) -> None:
+    if act is not None and one is not None:
+        act(one.number)
 
 
 def _downloads(sweep: Sweep, frame: pd.DataFrame) -> None:

@@ -1,7 +1,6 @@
 """A sweep while it goes on and afterwards: state, best so far, pictures, trials."""
 
 import time
-from typing import Any
 
 import streamlit as st
 
@@ -10,6 +9,7 @@ from fitdash.runs import sweeps
 from fitdash.runs.sweeps import SweepRecord
 from fitdash.sweeps.results import Sweep, best_of
 from fitdash.sweeps.trial import Trial
+from fitdash.ui.asked import asked, complain
 from fitdash.ui.filling import fill
 from fitdash.ui.live import COLOURS, TICKS_PER_SECOND
 from fitdash.ui.resources import Desk
@@ -21,6 +21,9 @@ from fitdash.ui.words import duration, escaped, label_of, number, short
 EVERY_SECONDS = 1.0
 TRAIN = "pages/train.py"
 SHOWN = "sweep.shown"
+PLACE = "sweep"
+"""Where the page says what was not done."""
+NOT_ON = "The sweep could not go on"
 
 
 def watch(desk: Desk) -> None:
@@ -85,12 +88,15 @@ def _heading(record: SweepRecord, found: list[Trial]) -> None:
         st.markdown(" · ".join(told), width="content")
         if record.is_active:
             st.button(
-                "Stop sweep", key="stop_sweep", icon=":material/stop:", on_click=_try, args=[sweeper().stop, record.uid]
+                "Stop sweep",
+                key="stop_sweep",
+                icon=":material/stop:",
+                on_click=asked,
+                args=[PLACE, "The sweep could not be stopped", sweeper().stop, record.uid],
             )
         else:
             _offer_more(record, over)
-    if (complaint := st.session_state.pop("sweep.refused", None)) is not None:
-        st.error(escaped(complaint))
+    complain(PLACE)
     if budget.get("trials"):
         st.progress(min(1.0, over / budget["trials"]))
 
@@ -104,28 +110,21 @@ def _offer_more(record: SweepRecord, over: int) -> None:
             f"Go on: {left:,} left",
             key="go_on_sweep",
             icon=":material/resume:",
-            on_click=_go_on,
-            args=[record.uid, None],
+            on_click=asked,
+            args=[PLACE, NOT_ON, _go_on, record.uid, None],
         )
     total = max(planned, over) + more
     st.button(
-        f"{more:,} more trials", key="extend_sweep", icon=":material/add:", on_click=_go_on, args=[record.uid, total]
+        f"{more:,} more trials",
+        key="extend_sweep",
+        icon=":material/add:",
+        on_click=asked,
+        args=[PLACE, NOT_ON, _go_on, record.uid, total],
     )
 
 
 def _go_on(uid: str, trials_in_all: int | None) -> None:
-    def act(uid: str) -> Any:
-        return sweeper().go_on(uid, trials=trials_in_all)
-
-    _try(act, uid)
-
-
-def _try(act: Any, uid: str) -> None:
-    """Do it, or say why not."""
-    try:
-        act(uid)
-    except FitdashError as error:
-        st.session_state["sweep.refused"] = str(error)
+    sweeper().go_on(uid, trials=trials_in_all)
 
 
 def _best(sweep: Sweep, best: Trial) -> None:

@@ -1,0 +1,229 @@
+"""What is pressed while another program holds the store: said in words, nothing changed, and done when it is free."""
+
+import pytest
+import streamlit as st
+
+from fitdash.runs import sweeps
+from fitdash.runs.events import Changed, Created
+from fitdash.runs.store import Store
+from fitdash.ui.resources import desk
+from tests.pages.conftest import texts, until, wait_for
+from tests.pages.test_compare import FIRST, button, record
+from tests.pages.test_several import opened
+from tests.pages.test_steering import SLOW
+from tests.pages.test_sweep import VARIED
+
+LOCKED = "now: {path} cannot be written: database is locked. Nothing has changed; try again in a moment."
+
+
+@pytest.fixture
+def held(lock):
+    """The store is held until `ROLLBACK`."""
+
+    def hold():
+        lock.execute("BEGIN IMMEDIATE")
+        return lock
+
+    return hold
+
+
+def complaint(undone):
+    return f"{undone} {LOCKED.format(path=desk().store.path)}"
+
+
+def page_of(open_page, name, **values):
+    page = open_page(**values).switch_page(f"pages/{name}.py").run()
+    assert not page.exception
+    return page
+
+
+def asked_for(page, element):
+    element.run()
+    assert not page.exception
+    return texts(page)
+
+
+def test_a_run_that_cannot_be_shared_stays_hidden_and_its_switch_goes_back(open_page, held, monkeypatch):
+    monkeypatch.setenv("FITDASH_SHARED", "true")
+    st.cache_resource.clear()
+    page = open_page(**SLOW)
+    page.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    wait_for(lambda: desk().store.run(run.uid) is not None)
+    key = f"share-{run.uid}"
+    page.run()
+    other = held()
+
+    said = asked_for(page, page.toggle(key=key).set_value(True))
+
+    assert complaint("The run could not be shared") in said
+    assert page.toggle(key=key).value is False
+    other.execute("ROLLBACK")
+    assert not desk().store.run(run.uid).shared
+
+    said = asked_for(page, page.toggle(key=key).set_value(True))
+    assert "could not be shared" not in said
+    assert desk().store.run(run.uid).shared
+
+    held()
+    said = asked_for(page, page.toggle(key=key).set_value(False))
+    assert complaint("The run could not be hidden from others") in said
+    assert page.toggle(key=key).value is True
+
+
+def fields(page):
+    return [one for one in (*page.text_input, *page.text_area) if one.label in ("name", "tags", "notes")]
+
+
+def test_name_tags_and_notes_that_cannot_be_kept_stay_in_their_fields(open_page, held):
+    record("a" * 16, FIRST)
+    page = page_of(open_page, "compare")
+    before = desk().store.run("a" * 16)
+    other = held()
+    written = {"name": "mine", "tags": "good, slow", "notes": "Look."}
+    for field in fields(page):
+        field.set_value(written[field.label])
+
+    said = asked_for(page, button(page, "Keep").click())
+
+    assert complaint("What you wrote could not be kept") in said
+    assert {field.label: field.value for field in fields(page)} == written
+    assert desk().store.run("a" * 16) == before
+    other.execute("ROLLBACK")
+    asked_for(page, button(page, "Keep").click())
+    run = desk().store.run("a" * 16)
+    assert (run.name, run.tags, run.notes) == ("mine", ("good", "slow"), "Look.")
+
+
+def test_runs_that_cannot_be_deleted_or_brought_back_stay_as_they_are(open_page, held):
+    record("a" * 16, FIRST)
+    page = page_of(open_page, "compare")
+    other = held()
+
+    said = asked_for(page, button(page, "Delete 1").click())
+
+    assert complaint("The runs could not be deleted") in said
+    assert len(desk().store.lines()) == 1
+    other.execute("ROLLBACK")
+    assert "could not be deleted" not in asked_for(page, button(page, "Delete 1").click())
+    assert desk().store.lines() == []
+
+    other = held()
+    assert complaint("The runs could not be brought back") in asked_for(page, button(page, "Undo delete").click())
+    other.execute("ROLLBACK")
+    asked_for(page, button(page, "Undo delete").click())
+    assert len(desk().store.lines()) == 1
+
+
+def test_a_run_that_cannot_go_on_now_stays_interrupted(open_page, held):
+    page = open_page(**SLOW)
+    page.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 1)
+    page.button(key="stop").click().run()
+    until(page, "stopped")
+    other = held()
+
+    said = asked_for(page, page.button(key="pause").click())
+
+    assert complaint("The run could not go on") in said
+    assert desk().runner.active() == []
+    other.execute("ROLLBACK")
+    assert desk().store.run(run.uid).state == "stopped"
+    assert "could not go on" not in asked_for(page, page.button(key="pause").click())
+    assert [one.uid for one in desk().runner.active()] == [run.uid]
+
+
+@pytest.fixture
+def searched(open_page):
+    """The Sweep page over a sweep that another process carries out, in this state."""
+
+    def made(state):
+        sweeps.create_sweep(
+            desk().store,
+            "s",
+            name="other",
+            recipe=_recipe().to_dict(),
+            budget={"trials": 3, "seconds": None},
+            writer=desk().writer.uid,
+        )
+        if state != "running":
+            sweeps.end_sweep(desk().store, "s", state, seconds=1.0)
+        return page_of(open_page, "sweep", data__name="iris")
+
+    return made
+
+
+def _recipe():
+    from fitdash.sweeps.recipe import recipe_of
+
+    return recipe_of(FIRST, {"network.width": [4, 8]})
+
+
+@pytest.mark.parametrize(
+    ("state", "key", "undone"),
+    [
+        ("running", "stop_sweep", "The sweep could not be stopped"),
+        ("stopped", "go_on_sweep", "The sweep could not go on"),
+        ("stopped", "extend_sweep", "The sweep could not go on"),
+    ],
+)
+def test_what_cannot_be_done_with_a_sweep_now_is_said(searched, held, state, key, undone):
+    page = searched(state)
+    held()
+
+    said = asked_for(page, page.button(key=key).click())
+
+    assert complaint(undone) in said
+    assert sweeps.find_sweep(desk().store, "s").state == state
+
+
+def test_a_sweep_that_cannot_begin_now_is_not_there(open_page, held):
+    values = {"data.name": "iris", "fit.epochs": "2", "fit.validation_split": "0.2"} | VARIED
+    page = page_of(open_page, "sweep", **{name.replace(".", "__"): value for name, value in values.items()})
+    held()
+
+    assert complaint("The sweep could not begin") in asked_for(page, page.button(key="start_sweep").click())
+    assert sweeps.all_sweeps(desk().store) == []
+
+
+def test_repeats_that_cannot_begin_now_are_not_there(open_page, held):
+    record("a" * 16, FIRST)
+    page = page_of(open_page, "compare")
+    held()
+
+    said = asked_for(page, page.button(key="start_repeats").click())
+
+    assert complaint("The repeats could not begin") in said
+    assert sweeps.all_sweeps(desk().store) == []
+
+
+def test_runs_of_one_fit_are_still_together_after_the_store_was_locked(open_page, held):
+    page = opened(open_page, **{"several.compile.learning_rate": "0.1, 0.01"})
+    other = held()
+    page.button(key="fit").click().run()
+    assert not page.exception
+
+    other.execute("ROLLBACK")
+    for run in desk().runner.active():
+        run.join(60)
+    assert desk().writer.flush(60)
+
+    first, second = desk().store.runs()
+    assert first.tags == second.tags
+    assert len(first.tags) == 1
+
+
+def test_a_page_opens_on_a_store_that_is_held_though_a_process_died_with_its_run(open_page, held, home):
+    with Store() as store:
+        created = Created(uid="d" * 16, name="left", experiment=FIRST.to_dict(), writer="dead")
+        store.write([created, Changed(uid="d" * 16, state="running")])
+    other = held()
+    desk.clear()
+
+    page = open_page(run="d" * 16)
+
+    assert "running" in texts(page)
+    other.execute("ROLLBACK")
+    desk().done.clear()
+    until(page, "interrupted")
