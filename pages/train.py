@@ -5,6 +5,7 @@ import streamlit as st
 from fitdash.ui import style
 from fitdash.ui.bar import draft
 from fitdash.ui.live import live_view
+from fitdash.ui.live_chart import live_keys
 from fitdash.ui.resources import announced, desk, warm_up
 from fitdash.ui.together import together_view
 
@@ -15,5 +16,7 @@ with goes_in:
 with happens:
     live_view(desk())
     together_view(desk())
+    with st.container(key="keys"):
+        live_keys()
 warm_up()
 announced()

@@ -68,11 +68,17 @@ def at(epochs: Sequence[int], epoch: int | None) -> int | None:
     return earlier[-1] if earlier else epochs[0]
 
 
-def read(folder: Path, epoch: int) -> Look | None:
-    """The look after an epoch; None where it is gone or cannot be read."""
+def read(folder: Path, epoch: int, *, weights: bool = True) -> Look | None:
+    """The look after an epoch; None where it is gone or cannot be read.
+
+    Args:
+        folder: Of the run's looks.
+        epoch: Its index.
+        weights: Read those too: they are most of a file, and most of what reading it takes.
+    """
     try:
         with _path(folder, epoch).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            arrays = {name: file[name] for name in file.files if weights or not name.startswith(_WEIGHT)}
         return Look(
             epoch=epoch,
             rows=arrays["rows"],

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 from fitdash.errors import SettingError
@@ -144,6 +145,10 @@ class Experiment:
         Raises:
             SettingError: a number is not finite.
         """
+        return self._json
+
+    @cached_property
+    def _json(self) -> str:
         try:
             return json.dumps(self.to_dict(), allow_nan=False)
         except (ValueError, TypeError, AttributeError) as error:

@@ -14,7 +14,6 @@ from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
 from fitdash.ui import alone, arguments, charts, chips, downloads, sharing, understanding
 from fitdash.ui.happened import happened
-from fitdash.ui.live_chart import live_keys
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
@@ -31,6 +30,8 @@ COLOURS: dict[str, Any] = {
     "stopped": "orange",
 }
 LEAST_SECONDS = 0.4
+FULL_SECONDS = 0.5
+"""At full speed a drawing shows many epochs at once, and each costs training the time of several."""
 TICKS_PER_SECOND = 10
 IDLE_SECONDS = 2.0
 REAP_SECONDS = 5.0
@@ -38,10 +39,17 @@ REAP_SECONDS = 5.0
 
 def live_view(desk: Desk) -> None:
     """The run, followed as long as something may happen to it; else a look now and then whether another began."""
-    follow = shown_run(desk).is_active
-    every = max(LEAST_SECONDS, desk.viewers.count() / TICKS_PER_SECOND)
+    run = shown_run(desk)
+    follow = run.is_active
+    every = max(_tick(desk, run), desk.viewers.count() / TICKS_PER_SECOND)
     st.fragment(_view, run_every=every if follow else None, key="live")(desk)
     st.fragment(_look_out, run_every=None if follow else max(IDLE_SECONDS, every), key="lookout")(desk)
+
+
+def _tick(desk: Desk, run: Snapshot) -> float:
+    """Seconds between two drawings: at the watchable pace none shows more than three new epochs."""
+    trains = desk.runner.find(run.uid)
+    return FULL_SECONDS if trains is None or trains.control.pace == "full" else LEAST_SECONDS
 
 
 def _view(desk: Desk) -> None:
@@ -93,8 +101,6 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
         downloads.draw(desk.store, run)
     if run.lines:
         _log(run)
-    with st.container(key="keys"):
-        live_keys()
 
 
 def _beside(desk: Desk, run: Snapshot) -> None:

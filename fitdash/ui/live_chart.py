@@ -103,6 +103,11 @@ def _mark() -> str:
 
 def _served(name: str, folder: Path) -> str:
     """Where a folder is served."""
-    served = declare_component(name, path=folder)
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"{'/' + base if base else ''}/component/{served.name}"
+    return f"{'/' + base if base else ''}/component/{_declared(name, folder)}"
+
+
+@cache
+def _declared(name: str, folder: Path) -> str:
+    """Name under which this process serves a folder."""
+    return declare_component(name, path=folder).name

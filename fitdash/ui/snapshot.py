@@ -166,11 +166,13 @@ class Watch:
         self.running.append(new)
 
     def _snapshot(self, record: RunRecord, store: Store) -> Snapshot:
+        last = self.latest
+        known = last.experiment if last and last.recipe == record.experiment else _experiment(record.experiment)
         return Snapshot(
             uid=record.uid,
             name=record.name,
             state=record.state,
-            experiment=_experiment(record.experiment),
+            experiment=known,
             recipe=record.experiment,
             params=record.params,
             rows=list(self.rows.values()),

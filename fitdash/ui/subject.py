@@ -109,9 +109,7 @@ class Subject:
         """The columns that can be an axis of a plane: none where they belong together, as the pixels of an image do, or
         where the weights were not kept.
         """
-        dataset = self.data.dataset
-        together = dataset.image_shape or dataset.parts or dataset.steps
-        return axes_of(self.data.columns) if self.look.weights and not together else ()
+        return axes_of(self.data.columns) if self.look.weights and not _belong_together(self.data) else ()
 
 
 def epochs_looked(desk: Desk, run: Snapshot) -> list[int]:
@@ -129,10 +127,12 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
         return None
     folder = _folder(desk, run)
     epoch = looks.at(looks.epochs_of(folder), cursor_epoch(run))
-    look = None if epoch is None else looks.read(folder, epoch)
-    if look is None:
+    if epoch is None:
         return None
     data = _data(run.experiment.to_json(), run.experiment)
+    look = looks.read(folder, epoch, weights=not _belong_together(data))
+    if look is None:
+        return None
     if look.rows.size and look.rows.max() >= len(data.dataset):
         return None
     targets = data.dataset.targets or (data.dataset.target_name,)
@@ -170,7 +170,7 @@ def asked_lately(desk: Desk, run: Snapshot) -> tuple[list[Asked], Encoded | None
 
 @st.cache_resource(show_spinner=False, max_entries=1024)
 def _asked(mark: str, _folder: Path, _epoch: int, _data: Encoded) -> Asked | None:
-    look, classes = looks.read(_folder, _epoch), len(_data.dataset.classes or ())
+    look, classes = looks.read(_folder, _epoch, weights=False), len(_data.dataset.classes or ())
     if look is None or look.rows.max(initial=0) >= len(_data.dataset):
         return None
     given = (_data.dataset.labels[look.rows], look.answers)
@@ -206,6 +206,11 @@ def best_axes(subject: Subject) -> list[str]:
     if len(subject.axes) <= 2:
         return list(subject.axes)
     return _telling(subject.experiment.to_json(), subject.data)
+
+
+def _belong_together(data: Encoded) -> bool:
+    """Whether no two columns make a plane: they are the pixels of an image, a sequence or parts of a whole."""
+    return bool(data.dataset.image_shape or data.dataset.parts or data.dataset.steps)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

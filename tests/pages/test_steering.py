@@ -10,6 +10,7 @@ from fitdash.runs.writer import Writer
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
+from fitdash.ui import live
 from fitdash.ui.resources import desk
 from tests.pages.conftest import charts, texts, until, wait_for
 from tests.pages.test_form import by_key
@@ -31,6 +32,23 @@ def training(open_page):
 
 def disabled(page):
     return [page.button(key=key).disabled for key in STEERING] + [page.menu_button(key="step").proto.disabled]
+
+
+def test_the_view_is_drawn_less_often_at_full_speed_than_where_it_is_watched(training, monkeypatch):
+    page, run = training
+    ticks = []
+    fragment = live.st.fragment
+
+    def noted(function, *, run_every, key):
+        ticks.append(run_every)
+        return fragment(function, run_every=run_every, key=key)
+
+    monkeypatch.setattr(live.st, "fragment", noted)
+    for pace in ("watchable", "full"):
+        run.control.pace = pace
+        page.run()
+
+    assert [tick for tick in ticks if tick] == [live.LEAST_SECONDS, live.FULL_SECONDS]
 
 
 def test_nothing_can_be_steered_while_nothing_trains(open_page):

@@ -29,6 +29,14 @@ def test_what_is_written_is_read_back(tmp_path):
     assert {name: array.shape for name, array in look.weights.items()} == {"0.weight": (2, 3)}
 
 
+def test_a_look_can_be_read_without_its_weights(tmp_path):
+    looks.write(tmp_path, looked(3))
+
+    look = looks.read(tmp_path, 3, weights=False)
+
+    assert (look.rows.tolist(), look.answers.tolist(), look.weights) == ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4], {})
+
+
 def test_numbers_have_no_sureness(tmp_path):
     looks.write(tmp_path, looked(0, sureness=None, weights={}))
 

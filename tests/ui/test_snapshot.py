@@ -1,10 +1,13 @@
 """What a session keeps of a run while it grows."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fitdash.charts.axis import Axis
 from fitdash.runs.events import BatchEnded, Created, EpochEnded, Told
 from fitdash.runs.store import Store
+from fitdash.spec.experiment import Experiment
 from fitdash.ui.axes import axis
 from fitdash.ui.charts import Scene, drawn
 from fitdash.ui.marks import marks
@@ -37,6 +40,26 @@ def test_columns_grow_with_the_run_and_have_gaps_where_a_log_began_later(tmp_pat
     assert first.columns["loss"].tolist() == [1.0]
     assert second.columns["loss"].tolist() == [1.0, 0.5]
     assert np.isnan(second.columns["val_loss"]).tolist() == [True, False]
+
+
+def test_the_recipe_is_read_once_while_it_stays_the_same(tmp_path):
+    with Store(tmp_path / "runs.db") as store:
+        recipe = Experiment(seed=3)
+        store.write([Created(uid="r", name="r", experiment=recipe.to_dict(), writer="w", state="running")])
+        watch = Watch("r")
+        first = watch.read(store).experiment
+        store.write([epoch(0, loss=1.0)])
+        same = watch.read(store).experiment
+        changed = replace(watch.latest, recipe=Experiment(seed=4).to_dict())
+        store.write([epoch(1, loss=0.5)])
+        watch.latest = changed
+
+        again = watch.read(store).experiment
+
+    assert first == recipe
+    assert same is first
+    assert again == recipe
+    assert again is not first
 
 
 def test_an_epoch_trained_again_takes_the_place_of_the_earlier_one(tmp_path):
