@@ -12,6 +12,7 @@ from pathlib import Path
 from fitdash.errors import StoreError
 from fitdash.orders import order_of, order_to_resume
 from fitdash.runs.control import Control, Pace
+from fitdash.runs.disk import check_room
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.records import RunRecord
 from fitdash.runs.runner import FLUSH_SECONDS, Job, Run, Runner
@@ -51,6 +52,8 @@ def begin(
     is_late = late and not {"fitdash.build", "fitdash.limits"} <= sys.modules.keys()
     if not is_late:
         check()
+    elif settings is not None:
+        check_room(runner.writer.store, settings, owner)  # looks at files alone, so that it can be asked at once
     return runner.submit(
         partial(_late, check, make) if is_late else make(),
         experiment=experiment.to_dict(),
@@ -62,8 +65,18 @@ def begin(
     )
 
 
-def resume(runner: Runner, uid: str, *, pace: Pace = "full", uploads: Path | None = None) -> Run:
+def resume(
+    runner: Runner,
+    uid: str,
+    *,
+    pace: Pace = "full",
+    uploads: Path | None = None,
+    settings: ServerArgs | None = None,
+) -> Run:
     """Go on with a run that was stopped, interrupted or failed: the same run, from its last checkpoint.
+
+    Args:
+        settings: Of which the bounds on the disk are asked, for the run's owner; its rows and its network are known.
 
     Raises:
         StoreError, SettingError, DataError: it cannot go on; nothing is changed then.
@@ -73,6 +86,8 @@ def resume(runner: Runner, uid: str, *, pace: Pace = "full", uploads: Path | Non
     store = runner.writer.store
     runner.writer.flush(FLUSH_SECONDS)
     record = _recorded(store, uid)
+    if settings is not None:
+        check_room(store, settings, record.owner)
     told = [row.data for row in store.events(uid, "told")]
     train = resumed(record, told, uploads=uploads)
     return runner.resume(uid, train, pace=pace, owner=record.owner, order=order_to_resume(uid, uploads=uploads))

@@ -1,11 +1,12 @@
 """What goes beyond the bounds of a server is refused before it is recorded."""
 
 import re
+import sys
 from dataclasses import replace
 
 import pytest
 
-from fitdash.begin import begin
+from fitdash.begin import begin, resume, start_over
 from fitdash.data.upload import keep
 from fitdash.errors import SettingError, StoreError
 from fitdash.runs.runner import Runner
@@ -69,6 +70,55 @@ def test_a_disk_that_is_used_up(home, runner):
     with pytest.raises(StoreError, match=r"The runs and uploads of this server must take at most 1e-05 GB"):
         begin(runner, IRIS, settings=all_together, owner="you")
     assert begin(runner, IRIS, settings=each, owner="you").join(60)
+
+
+@pytest.fixture
+def stopped(runner):
+    """A run of my own that was stopped after its first epoch and has a checkpoint to go on from."""
+    run = begin(runner, replace(IRIS, fit=FitArgs(epochs=400, verbose=0)), owner="me", pace=1)
+    while not runner.writer.store.epochs(run.uid):
+        assert not run.join(0.01)
+    run.stop()
+    assert run.join(60)
+    runner.writer.flush(10)
+    return run.uid
+
+
+GOES_ON = {
+    "going on": lambda runner, uid, **more: resume(runner, uid, **more),
+    "a branch": lambda runner, uid, **more: begin(runner, IRIS, origin=uid, owner="me", **more),
+    "all over again": lambda runner, uid, **more: start_over(runner, uid, **more),
+    "at once after a start": lambda runner, uid, **more: begin(runner, IRIS, owner="me", late=True, **more),
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (ServerArgs(disk_gigabytes_per_visitor=1e-6), "Your runs and the uploads they use must take at most 1e-06 GB"),
+        (ServerArgs(disk_gigabytes=1e-5), "The runs and uploads of this server must take at most 1e-05 GB, got"),
+    ],
+    ids=["each", "all together"],
+)
+@pytest.mark.parametrize("way", GOES_ON)
+def test_what_goes_on_is_refused_too_where_the_disk_is_used_up(runner, stopped, monkeypatch, way, settings, message):
+    monkeypatch.delitem(sys.modules, "fitdash.limits", raising=False)
+    before = runner.writer.store.runs()
+
+    with pytest.raises(StoreError, match=message):
+        GOES_ON[way](runner, stopped, settings=settings)
+
+    runner.writer.flush(10)
+    assert runner.writer.store.runs() == before
+    assert runner.active() == []
+
+
+def test_a_run_goes_on_where_there_is_room_whatever_the_disk_of_others(runner, stopped):
+    settings = ServerArgs(disk_gigabytes=1.0, disk_gigabytes_per_visitor=0.5, rows=1)
+
+    resume(runner, stopped, settings=settings).stop()
+
+    assert runner.writer.store.run(stopped).owner == "me"
 
 
 def test_uploads_count_to_the_disk_of_those_who_use_them(home, runner):

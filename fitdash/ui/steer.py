@@ -151,7 +151,7 @@ def _first_button(desk: Desk, now: Standing) -> None:
 
 def _go_on(desk: Desk, uid: str) -> None:
     check_own(desk, uid)
-    resume(desk.runner, uid, pace=_pace())
+    resume(desk.runner, uid, pace=_pace(), settings=desk.settings)
     desk.writer.flush(2.0)
 
 

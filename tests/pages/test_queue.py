@@ -1,5 +1,7 @@
 """Runs that wait for their turn, and what can be done with a run that is over."""
 
+from dataclasses import replace
+
 import pytest
 
 from fitdash.runs.records import RunRecord
@@ -96,6 +98,19 @@ def test_a_run_that_was_stopped_goes_on_by_resume(training):
 
     assert record(page).uid == run.uid
     assert desk().runner.find(run.uid) is not None
+
+
+def test_a_run_without_room_does_not_go_on(training):
+    page, run = training
+    page.button(key="stop").click().run()
+    wait_for(lambda: page.run().button(key="pause").label == "Resume")
+    object.__setattr__(desk(), "settings", replace(desk().settings, disk_gigabytes=1e-6))
+
+    page.button(key="pause").click().run()
+
+    assert not page.exception
+    assert "The runs and uploads of this server must take at most 1e-06 GB" in texts(page)
+    assert desk().store.run(run.uid).state == "stopped"
 
 
 def test_what_cannot_go_on_is_said(training):
