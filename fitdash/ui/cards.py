@@ -23,7 +23,7 @@ class Deck:
     Attributes:
         key: Where their order stands, in the session and in the link; first part of the keys of their controls.
         address: Of what they set, in the experiment.
-        adder: Key of the list to add one from.
+        adder: First part of the key of the list to add one from.
         kinds: Settings by the name of each kind.
     """
 
@@ -36,6 +36,15 @@ class Deck:
     def slots(self) -> list[str]:
         """Name of each card, in their order."""
         return read_slots(st.session_state.get, self.key)
+
+    @property
+    def adding(self) -> str:
+        """Key of the list now: another one after each card, so that no card is added twice.
+
+        A list that were emptied would still be full in a browser that has not drawn it again, and what is moved there
+        meanwhile would choose from it once more.
+        """
+        return f"{self.adder}.{st.session_state.get(self.adder, 0)}"
 
 
 CALLED = Deck(key="callbacks", address="callbacks", adder="add_callback", kinds=CALLBACKS)
@@ -78,12 +87,12 @@ def draw_adder(deck: Deck, label: str, kinds: Sequence[str], placeholder: str, t
         label,
         kinds,
         index=None,
-        key=deck.adder,
+        key=deck.adding,
         placeholder=placeholder,
         format_func=lambda kind: f"{kind}: {deck.kinds[kind].summary}",
         help=text,
         on_change=_add,
-        args=[deck],
+        args=[deck, deck.adding],
     )
 
 
@@ -117,11 +126,11 @@ def _name(slot: str) -> str:
     return f"{kind} {count}" if count else kind
 
 
-def _add(deck: Deck) -> None:
+def _add(deck: Deck, adding: str) -> None:
     values: Any = st.session_state
-    kind = values[deck.adder]
-    values[deck.adder] = None
-    if kind is not None:
+    kind = values.get(adding)
+    if kind is not None and adding == deck.adding:
+        values[deck.adder] = values.get(deck.adder, 0) + 1
         _set(deck, [*deck.slots, free_slot(kind, deck.slots)])
 
 

@@ -150,6 +150,11 @@ def texts(page):
     return "\n".join(str(element.value) for kind in kinds for element in page.get(kind)).replace("\\", "")
 
 
+def adder(page, label):
+    """The list to add a card from."""
+    return next(widget for widget in page.selectbox if widget.label == label)
+
+
 def charts(page):
     """The metrics of the charts that are drawn, in their order."""
     names = [json.loads(element.proto.json).get("name", "") for element in page.get("bidi_component")]

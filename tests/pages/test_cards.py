@@ -3,7 +3,7 @@
 from fitdash.spec.callbacks import EarlyStoppingArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.reading import written
-from tests.pages.conftest import texts
+from tests.pages.conftest import adder, texts
 from tests.pages.test_form import by_key, fit_button
 
 
@@ -12,7 +12,7 @@ def slots(page):
 
 
 def add(page, kind):
-    page.selectbox(key="add_callback").set_value(kind).run()
+    adder(page, "callbacks").set_value(kind).run()
     assert not page.exception
 
 
@@ -26,7 +26,7 @@ def test_a_card_is_added_and_stands_in_the_link(open_page):
     assert by_key(page, "callbacks.EarlyStopping.patience").value == 0
     assert by_key(page, "callbacks.EarlyStopping~2.patience").value == 0
     assert "EarlyStopping is there already" in texts(page)
-    assert page.selectbox(key="add_callback").value is None
+    assert adder(page, "callbacks").value is None
 
 
 def test_cards_change_places_and_keep_what_is_set_in_them(open_page):

@@ -4,7 +4,7 @@ from fitdash.spec.experiment import Experiment
 from fitdash.spec.layers import DenseArgs, DropoutArgs
 from fitdash.spec.network import NetworkArgs
 from fitdash.ui.reading import written
-from tests.pages.conftest import texts, trained
+from tests.pages.conftest import adder, texts, trained
 from tests.pages.test_form import by_key, fit_button
 
 
@@ -13,7 +13,7 @@ def slots(page):
 
 
 def add(page, kind):
-    page.selectbox(key="add_layer").set_value(kind).run()
+    adder(page, "layers").set_value(kind).run()
     assert not page.exception
 
 
@@ -61,6 +61,19 @@ def test_cards_are_added_ordered_and_removed_and_what_they_say_trains(open_page,
     layers = run.experiment["network"]["layers"]
     assert [(layer["kind"], layer["units"]) for layer in layers] == [("Dense", 6), ("Dense", 64)]
     assert [tuple(one.shape) for one in seen.modules[-1].parameters()] == [(6, 4), (6,), (64, 6), (64,), (3, 64), (3,)]
+
+
+def test_a_browser_that_has_not_drawn_the_new_card_yet_adds_no_second_one(open_page):
+    page = open_page(data__name="iris", network__kind="layers", layers=["Dense"], layers__Dense__units="6")
+    adder(page, "layers").set_value("Dropout")
+    chosen = page._tree.get_widget_states()
+
+    page._run(chosen)
+    page._run(chosen)
+
+    assert not page.exception
+    assert slots(page) == ["Dense", "Dropout"]
+    assert adder(page, "layers").value is None
 
 
 def test_a_wrong_order_is_told_at_its_card_and_stops_fit(open_page):
