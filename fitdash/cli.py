@@ -1,4 +1,4 @@
-"""The command line: `fitdash` opens the dashboard, `fitdash runs` looks at the record, `fitdash sweep` searches."""
+"""The command line: `fitdash` opens the dashboard, `runs` and `sweeps` look at the record, `sweep` searches."""
 
 import os
 import subprocess
@@ -12,6 +12,7 @@ from fitdash.cli_group import CommandFirst
 from fitdash.cli_runs import runs
 from fitdash.cli_settings import settings, told
 from fitdash.cli_sweep import sweep
+from fitdash.cli_sweeps import sweeps
 
 
 @click.group(cls=CommandFirst, first="dashboard")
@@ -27,6 +28,7 @@ def main() -> None:
 main.add_command(runs)
 main.add_command(settings)
 main.add_command(sweep)
+main.add_command(sweeps)
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

@@ -10,11 +10,13 @@ import click
 
 from fitdash.cli_group import CommandFirst
 from fitdash.errors import FitdashError, StoreError
+from fitdash.runs.deletion import Deleted
 from fitdash.runs.disk import size_of_runs
 from fitdash.runs.events import ACTIVE, ENDED
 from fitdash.runs.history import history_of
 from fitdash.runs.records import RunRecord
 from fitdash.runs.store import Store
+from fitdash.runs.sweeps import all_sweeps
 from fitdash.runs.uploads import remove_unused, unused
 from fitdash.runs.words import as_json, details, distinct, line_facts, table
 
@@ -37,9 +39,9 @@ def runs() -> None:
 @click.option("--all", "is_all", is_flag=True, help="All of them.")
 @click.option("--deleted", is_flag=True, help="Those that `undo` can bring back.")
 @as_json_flag
-def list_runs(states: tuple[str, ...], limit: int | None, is_all: bool, deleted: bool, is_json: bool) -> None:
+def listcounted(states: tuple[str, ...], limit: int | None, is_all: bool, deleted: bool, is_json: bool) -> None:
     """The runs, the newest first."""
-    with _opened() as store:
+    with opened() as store:
         everything = store.lines(states=states or None, deleted=deleted)
         shown = everything if is_all else everything[: limit or (None if is_json else SHOWN)]
         if is_json:
@@ -57,7 +59,7 @@ def list_runs(states: tuple[str, ...], limit: int | None, is_all: bool, deleted:
 @as_json_flag
 def show(uid: str, is_json: bool) -> None:
     """Tell all about a run but its epochs."""
-    with _opened() as store:
+    with opened() as store:
         run = _found(store, uid)
         told = [row.data for row in store.events(run.uid, "told")]
     if is_json:
@@ -81,7 +83,7 @@ def export(uid: str, form: str | None, output: Path | None, is_json: bool) -> No
         raise click.UsageError("--json must not be combined with --format csv. Leave one of them out.")
     ending = output.suffix.lower().removeprefix(".") if output else ""
     form = "json" if is_json else form or (ending if ending in ("csv", "json") else "csv")
-    with _opened() as store:
+    with opened() as store:
         history = history_of(store, _found(store, uid).uid)
         text = (history.to_json if form == "json" else history.to_csv)(output)
     if text is not None:
@@ -94,7 +96,7 @@ def export(uid: str, form: str | None, output: Path | None, is_json: bool) -> No
 @as_json_flag
 def delete(uids: tuple[str, ...], is_json: bool) -> None:
     """Hide runs that have ended; `fitdash runs undo` brings them back."""
-    with _opened() as store:
+    with opened() as store:
         chosen, problems = [], []
         for uid in uids:
             try:
@@ -105,7 +107,7 @@ def delete(uids: tuple[str, ...], is_json: bool) -> None:
             raise StoreError("\n".join(problems))
         chosen = list(dict.fromkeys(chosen))
         store.delete(chosen)
-    _tell("deleted", chosen, is_json, "`fitdash runs undo` brings {them} back.")
+    tell("deleted", Deleted(chosen, []), is_json, "`fitdash runs undo` brings {them} back.")
 
 
 @runs.command()
@@ -118,7 +120,7 @@ def clean(days: float, keep: int, dry_run: bool, is_json: bool) -> None:
 
     Their uploads go with `purge`, too, where no other run uses them. Nothing is ever cleaned unasked.
     """
-    with _opened() as store:
+    with opened() as store:
         ended = store.lines(states=ENDED)[keep:]
         old = [run.uid for run in ended if time.time() - (run.ended or run.created) > days * 86_400]
         size = size_of_runs(store.path.parent, old)
@@ -127,7 +129,9 @@ def clean(days: float, keep: int, dry_run: bool, is_json: bool) -> None:
     if is_json:
         click.echo(as_json({"would_delete" if dry_run else "deleted": old, "bytes": size}))
         return
-    click.echo(f"{'Would delete' if dry_run else 'Deleted'} {_runs(len(old))}; their files take {size / 1e6:,.1f} MB.")
+    click.echo(
+        f"{'Would delete' if dry_run else 'Deleted'} {counted(len(old))}; their files take {size / 1e6:,.1f} MB."
+    )
     if old and not dry_run:
         click.echo("`fitdash runs purge` gives that room back, `fitdash runs undo` brings the runs back.")
 
@@ -136,11 +140,11 @@ def clean(days: float, keep: int, dry_run: bool, is_json: bool) -> None:
 @as_json_flag
 def undo(is_json: bool) -> None:
     """Bring back what the last delete took; again, what the one before took."""
-    with _opened() as store:
+    with opened() as store:
         back = store.undelete()
-    if not back:
+    if not back.runs:
         raise click.ClickException("A run must be deleted to be brought back, and none is. Purged runs are gone.")
-    _tell("restored", back, is_json)
+    tell("restored", back, is_json)
 
 
 @runs.command()
@@ -150,25 +154,26 @@ def undo(is_json: bool) -> None:
 )
 @as_json_flag
 def purge(yes: bool, days: float, is_json: bool) -> None:
-    """Remove deleted runs for good, and uploads that no run uses; gives their room back.
+    """Remove deleted runs and sweeps for good, and uploads that none of them uses; gives their room back.
 
     An upload stays as long as a run or a sweep is made with it, and where somebody asked for it within the last hour.
     Asks first where it is called from a terminal.
     """
-    with _opened() as store:
-        count = len(store.beginning("", deleted=True))
-        if not yes and _is_asked() and (count or unused(store, days=days)):
-            which = _runs(count) if count else "uploads that no run uses"
+    with opened() as store:
+        old = Deleted(store.beginning("", deleted=True), [one.uid for one in all_sweeps(store, deleted=True)])
+        if not yes and _is_asked() and (any(old) or unused(store, days=days)):
+            which = _counts(old) if any(old) else "uploads that no run uses"
             click.confirm(f"Remove {which} for good?", abort=True, err=True)
         purged, uploads = store.purge(), remove_unused(store, days=days)
     size = sum(upload.size_bytes for upload in uploads)
     if is_json:
         contents = [upload.content for upload in uploads]
-        click.echo(as_json({"purged": purged, "uploads": contents, "upload_bytes": size}))
+        facts = {"purged": purged.runs, "sweeps": purged.sweeps}
+        click.echo(as_json({**facts, "uploads": contents, "upload_bytes": size}))
         return
-    _tell("purged", purged, is_json)
+    tell("purged", purged, is_json)
     if uploads:
-        click.echo(f"Removed {len(uploads):,} upload{'' if len(uploads) == 1 else 's'}, {size / 1e6:,.1f} MB.")
+        click.echo(f"Removed {counted(len(uploads), 'upload')}, {size / 1e6:,.1f} MB.")
 
 
 @runs.command()
@@ -180,7 +185,7 @@ def backup(file: Path, force: bool, is_json: bool) -> None:
 
     Put in place of `runs.db` it is the record again. Uploaded data and checkpoints are not in it.
     """
-    with _opened() as store:
+    with opened() as store:
         if file.exists() and not force:
             raise StoreError(f"FILE must not be there yet, got {file}. Name another one, or overwrite it with --force.")
         store.backup(file, replace=force)
@@ -189,7 +194,7 @@ def backup(file: Path, force: bool, is_json: bool) -> None:
 
 
 @contextmanager
-def _opened() -> Iterator[Store]:
+def opened() -> Iterator[Store]:
     """The store; what it refuses ends the command in words."""
     try:
         with Store() as store:
@@ -224,19 +229,27 @@ def _is_asked() -> bool:
     return sys.stdin.isatty()
 
 
-def _tell(done: str, uids: list[str], is_json: bool, more: str = "") -> None:
-    """What was done to which runs."""
+def tell(done: str, which: Deleted, is_json: bool, more: str = "") -> None:
+    """What was done to which runs and sweeps."""
     if is_json:
-        click.echo(as_json({done: uids}))
+        # Of runs alone it is what it was before there were sweeps.
+        click.echo(as_json({done: which.runs} | ({"sweeps": which.sweeps} if which.sweeps else {})))
         return
-    which = f": {', '.join(uids)}" if uids else ""
-    click.echo(f"{done.capitalize()} {_runs(len(uids))}{which}.")
+    uids = [*which.sweeps, *which.runs]
+    click.echo(f"{done.capitalize()} {_counts(which)}{': ' if uids else ''}{', '.join(uids)}.")
     if more:
         click.echo(more.format(them="it" if len(uids) == 1 else "them"))
 
 
-def _runs(count: int) -> str:
-    return f"{count:,} run{'' if count == 1 else 's'}"
+def _counts(which: Deleted) -> str:
+    sweeps = [counted(len(which.sweeps), "sweep")] if which.sweeps else []
+    runs = [counted(len(which.runs))] if which.runs or not which.sweeps else []
+    return " and ".join([*sweeps, *runs])
+
+
+def counted(count: int, what: str = "run") -> str:
+    """So many of them."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _nothing(states: tuple[str, ...], deleted: bool) -> str:

@@ -229,8 +229,8 @@ def test_deleting_undoing_and_purging_tell_the_uids_as_json(store):
     assert given("delete", "aa11", "aa11") == {"deleted": ["aa11"]}
     assert given("undo") == {"restored": ["aa11"]}
     assert given("delete", "bb") == {"deleted": ["bb33"]}
-    assert given("purge") == {"purged": ["bb33"], "uploads": [], "upload_bytes": 0}
-    assert given("purge") == {"purged": [], "uploads": [], "upload_bytes": 0}
+    assert given("purge") == {"purged": ["bb33"], "sweeps": [], "uploads": [], "upload_bytes": 0}
+    assert given("purge") == {"purged": [], "sweeps": [], "uploads": [], "upload_bytes": 0}
 
 
 def test_nothing_is_deleted_where_one_cannot_be_and_all_reasons_are_told(store):
@@ -271,7 +271,7 @@ def test_purging_removes_uploads_that_nothing_uses(store, home):
         os.utime(uploads / content, (0, 0))
     store.delete(["up"])
 
-    assert given("purge", "--days", "30000") == {"purged": ["up"], "uploads": [], "upload_bytes": 0}
+    assert given("purge", "--days", "30000") == {"purged": ["up"], "sweeps": [], "uploads": [], "upload_bytes": 0}
     assert given("purge")["uploads"] == sorted([used, loose])
     assert list(uploads.iterdir()) == []
 

@@ -30,7 +30,7 @@ FLOORS = [
         "export",
         "viewer",
     },
-    {"ui", "cli", "cli_group", "cli_runs", "cli_settings", "cli_sweep", "__main__"},
+    {"ui", "cli", "cli_group", "cli_runs", "cli_settings", "cli_sweep", "cli_sweeps", "__main__"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}
 FILES = sorted((ROOT / "fitdash").rglob("*.py"))

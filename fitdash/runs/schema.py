@@ -63,6 +63,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # Summaries as numbers, see summary.py.
         "UPDATE runs SET summary = packed_summary(summary)",
     ),
+    (
+        # As of runs: the same moment where its runs were deleted with it.
+        "ALTER TABLE sweeps ADD COLUMN deleted REAL",
+    ),
 )
 
 

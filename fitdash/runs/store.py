@@ -11,6 +11,7 @@ from typing import Any, Self
 from fitdash.errors import StoreError, UnwritableError
 from fitdash.runs import alive, blocks, deletion, schema
 from fitdash.runs.backup import back_up
+from fitdash.runs.deletion import Deleted, Kind
 from fitdash.runs.encoding import decode, decode_all
 from fitdash.runs.events import ACTIVE, ENDED, Changed, Event
 from fitdash.runs.home import store_path
@@ -132,17 +133,21 @@ class Store:
         with self._transaction(durable=True) as db:
             deletion.delete(db, uids)
 
-    def undelete(self) -> list[str]:
-        """Bring back what the last deletion took, then what the one before took, …; gives the uids."""
-        with self._transaction(durable=True) as db:
-            return deletion.undelete(db)
+    def undelete(self, of: Kind = "runs") -> Deleted:
+        """Bring back what the last deletion took, then what the one before took, …; gives what is back.
 
-    def purge(self) -> list[str]:
-        """Remove what is deleted for good, its files too, and give the room back; gives the uids."""
+        Args:
+            of: Deletions that took none of these are passed over.
+        """
+        with self._transaction(durable=True) as db:
+            return deletion.undelete(db, of)
+
+    def purge(self) -> Deleted:
+        """Remove what is deleted for good, its files too, and give the room back; gives what is gone."""
         with self._transaction(durable=True) as db:
             purged = deletion.purge(db)
-        deletion.remove_files(self.path.parent, purged)
-        if purged:
+        deletion.remove_files(self.path.parent, purged.runs)
+        if any(purged):
             # Somebody may be reading just now: the room is then used by later runs.
             with self._write_lock, suppress(sqlite3.OperationalError):
                 self._writes.execute("VACUUM")

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from fitdash.errors import StoreError
+from fitdash.runs import deletion
+from fitdash.runs.deletion import Deleted
 from fitdash.runs.encoding import decode, encode
 from fitdash.runs.events import ACTIVE
 from fitdash.runs.store import Store
@@ -52,10 +54,39 @@ class SweepRecord:
         return dict(decode(self.budget_text))
 
 
-def all_sweeps(store: Store, *, owner: str | None = None) -> list[SweepRecord]:
-    """The sweeps, the newest first; only one owner's if asked."""
-    where, values = ("WHERE owner = ?", [owner]) if owner is not None else ("", [])
-    return [SweepRecord(*row) for row in store._read(f"SELECT {COLUMNS} FROM sweeps {where} ORDER BY id DESC", values)]
+def all_sweeps(store: Store, *, owner: str | None = None, deleted: bool = False) -> list[SweepRecord]:
+    """The sweeps, the newest first; only one owner's if asked.
+
+    Args:
+        deleted: Those that `Store.undelete` can bring back, the last deletion first.
+    """
+    where, order = ("deleted IS NOT NULL", "deleted DESC, id DESC") if deleted else ("deleted IS NULL", "id DESC")
+    where, values = (f"{where} AND owner = ?", [owner]) if owner is not None else (where, [])
+    rows = store._read(f"SELECT {COLUMNS} FROM sweeps WHERE {where} ORDER BY {order}", values)
+    return [SweepRecord(*row) for row in rows]
+
+
+def run_counts(store: Store) -> dict[str, int]:
+    """How many runs each sweep has, by its uid; of a deleted one, those that were deleted with it."""
+    return dict(
+        store._read(
+            "SELECT sweeps.uid, count(runs.id) FROM sweeps"
+            " LEFT JOIN runs ON runs.sweep = sweeps.uid AND runs.deleted IS sweeps.deleted GROUP BY sweeps.uid"
+        )
+    )
+
+
+def delete_sweeps(store: Store, uids: Sequence[str], *, with_runs: bool = True) -> Deleted:
+    """Hide sweeps and their runs from everybody, all or none, until `Store.undelete` or `Store.purge`.
+
+    Args:
+        with_runs: Else their runs stay.
+
+    Raises:
+        StoreError: one is unknown, or it or one of its runs has not ended.
+    """
+    with store._transaction(durable=True) as db:
+        return deletion.delete_sweeps(db, uids, with_runs=with_runs)
 
 
 def find_sweep(store: Store, uid: str) -> SweepRecord:
@@ -64,7 +95,7 @@ def find_sweep(store: Store, uid: str) -> SweepRecord:
     Raises:
         StoreError: there is no such sweep.
     """
-    rows = store._read(f"SELECT {COLUMNS} FROM sweeps WHERE uid = ?", [uid])
+    rows = store._read(f"SELECT {COLUMNS} FROM sweeps WHERE uid = ? AND deleted IS NULL", [uid])
     if not rows:
         raise StoreError(f"{store.path} must know the sweep, got {uid!r}.")
     return SweepRecord(*rows[0])
@@ -100,7 +131,7 @@ def claim_sweep(store: Store, uid: str, writer: str, budget: Mapping[str, Any]) 
     with store._transaction(durable=True) as db:
         taken = db.execute(
             f"UPDATE sweeps SET state='running', writer=?, budget=?, ended=NULL, error=NULL"
-            f" WHERE uid=? AND state NOT IN {ACTIVE}",
+            f" WHERE uid=? AND deleted IS NULL AND state NOT IN {ACTIVE}",
             [writer, encode(budget), uid],
         ).rowcount
     if not taken:

@@ -24,9 +24,9 @@ def line_facts(run: RunLine | RunRecord) -> dict[str, Any]:
         "uid": run.uid,
         "name": run.name,
         "state": run.state,
-        "created": _iso(run.created),
-        "started": _iso(run.started),
-        "ended": _iso(run.ended),
+        "created": iso(run.created),
+        "started": iso(run.started),
+        "ended": iso(run.ended),
         "parent": run.parent,
         "error": run.error,
         "summary": run.summary,
@@ -53,7 +53,7 @@ def table(runs: Sequence[RunLine], uids: Sequence[str], *, now: float) -> list[s
                 last.get("val_loss", ""),
                 moment(run.created),
                 took(run, now),
-                _one_line(run.name),
+                one_line(run.name),
             )
         )
     return aligned(rows, right=(2, 3, 4, 6))
@@ -64,7 +64,7 @@ def details(run: RunRecord, *, now: float) -> list[str]:
     summary = run.summary
     facts = {
         "run": run.uid,
-        "name": _one_line(run.name),
+        "name": one_line(run.name),
         "state": run.state,
         "created": moment(run.created),
         "started": moment(run.started),
@@ -134,7 +134,7 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, (int, float)) else "" if value is None else str(value)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """The text without line ends and other signs that would steer a terminal."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
@@ -145,7 +145,8 @@ def _shared(one: str, other: str) -> int:
     return next((place for place, is_same in enumerate(same) if not is_same), min(len(one), len(other)))
 
 
-def _iso(seconds: float | None) -> str | None:
+def iso(seconds: float | None) -> str | None:
+    """A moment as ISO 8601 in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 

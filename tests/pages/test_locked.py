@@ -166,6 +166,7 @@ def _recipe():
         ("running", "stop_sweep", "The sweep could not be stopped"),
         ("stopped", "go_on_sweep", "The sweep could not go on"),
         ("stopped", "extend_sweep", "The sweep could not go on"),
+        ("stopped", "delete_sweep", "The sweep could not be deleted"),
     ],
 )
 def test_what_cannot_be_done_with_a_sweep_now_is_said(searched, held, state, key, undone):

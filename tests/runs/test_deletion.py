@@ -44,13 +44,13 @@ def test_undoing_brings_the_last_deletion_back_as_it_was(runs):
     runs.delete(["a"])
     runs.delete(["b", "c"])
 
-    assert sorted(runs.undelete()) == ["b", "c"]
+    assert sorted(runs.undelete().runs) == ["b", "c"]
 
     assert uids(runs) == ["live", "c", "b"]
     assert (runs.epochs("b"), runs.events("b")) == before[1:]
     assert (runs.run("b").summary, runs.run("b").state) == (before[0].summary, "finished")
-    assert runs.undelete() == ["a"]
-    assert runs.undelete() == []
+    assert runs.undelete().runs == ["a"]
+    assert runs.undelete().runs == []
 
 
 def test_undoing_knows_the_last_deletion_also_where_the_clock_went_back(runs, monkeypatch):
@@ -59,7 +59,7 @@ def test_undoing_knows_the_last_deletion_also_where_the_clock_went_back(runs, mo
     runs.delete(["a"])
     runs.delete(["b"])
 
-    assert runs.undelete() == ["b"]
+    assert runs.undelete().runs == ["b"]
 
 
 def test_those_deleted_can_be_listed_the_last_deletion_first(runs):
@@ -98,19 +98,19 @@ def test_a_deleted_run_that_goes_on_elsewhere_is_seen_again(runs):
     runs.write([Changed(uid="a", state="running")])
 
     assert "a" in uids(runs)
-    assert (runs.undelete(), runs.purge()) == ([], [])
+    assert (runs.undelete(), runs.purge()) == (([], []), ([], []))
 
 
 def test_purging_removes_what_is_deleted_and_nothing_else(runs):
     runs.delete(["a", "b"])
 
-    assert sorted(runs.purge()) == ["a", "b"]
+    assert sorted(runs.purge().runs) == ["a", "b"]
 
-    assert runs.undelete() == []
+    assert runs.undelete().runs == []
     assert uids(runs) == ["live", "c"]
     assert runs._read("SELECT count(*) FROM epochs") == [(1,)]
     assert runs._read("SELECT count(*) FROM events") == [(1,)]
-    assert runs.purge() == []
+    assert runs.purge().runs == []
 
 
 def test_purging_gives_room_back_also_where_another_reads(runs):
@@ -143,7 +143,7 @@ def test_a_uid_that_is_a_path_removes_nothing(runs, home, uid):
     runs.write([Created(uid=uid, name="", experiment={}, writer="w"), Changed(uid=uid, state="finished")])
     runs.delete([uid])
 
-    assert runs.purge() == [uid]
+    assert runs.purge().runs == [uid]
 
     assert (home / "uploads").exists()
     assert (home / "runs" / "b" / "checkpoints").exists()

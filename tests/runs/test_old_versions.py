@@ -79,7 +79,7 @@ def test_its_run_is_deleted_and_brought_back(old):
     with Store(old) as store:
         store.delete(["a"])
         assert store.lines() == []
-        assert store.undelete() == ["a"]
+        assert store.undelete().runs == ["a"]
         assert store.run("a").name == "old"
 
 

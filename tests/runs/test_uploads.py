@@ -55,6 +55,24 @@ def test_what_a_run_or_a_sweep_is_made_with_stays(home, store, kept):
     assert names(uploads_of(home)) == {data, validation, searched}
 
 
+def test_what_a_sweep_searched_goes_when_the_sweep_and_its_runs_are_gone_for_good(store, kept):
+    data = kept(0)
+    recipe = {"experiment": made_with(data), "space": {}}
+    sweeps.create_sweep(store, "s", name="", recipe=recipe, budget={}, writer="w")
+    created = Created(uid="a", name="", experiment=made_with(data), writer="w", sweep="s", trial=0)
+    store.write([created, Changed(uid="a", state="finished")])
+    sweeps.end_sweep(store, "s", "finished", seconds=1.0)
+    sweeps.delete_sweeps(store, ["s"], with_runs=False)
+    store.purge()
+    assert remove_unused(store, days=1) == []  # a run of it stays
+
+    store.delete(["a"])
+    assert remove_unused(store, days=1) == []
+    store.purge()
+
+    assert names(remove_unused(store, days=1)) == {data}
+
+
 def test_a_file_of_weights_stays_with_its_run(home, store, kept):
     weights, loose = kept(0), kept(1)
     experiment = Experiment(fit=FitArgs(sample_weight=f"upload(w.csv, {weights})"))

@@ -112,4 +112,4 @@ def _delete(desk: Desk, uids: Sequence[str]) -> None:
 
 
 def _undo(desk: Desk) -> None:
-    st.session_state["compare.chosen"] = desk.store.undelete()
+    st.session_state["compare.chosen"] = desk.store.undelete().runs

@@ -17,6 +17,7 @@ from fitdash.ui.asked import asked
 from fitdash.ui.filling import fill
 from fitdash.ui.resources import Desk
 from fitdash.ui.state import show
+from fitdash.ui.sweeping.removal import PLACE
 from fitdash.ui.sweeping.search import sweeper
 from fitdash.ui.words import label_of
 
@@ -73,7 +74,7 @@ def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
         disabled=not on or coordinator is None,
         help=why or "Ends this trial; what it reached counts.",
         on_click=asked,
-        args=["sweep", "The trial could not be stopped", _act, coordinator.stop_trial if coordinator else None, one],
+        args=[PLACE, "The trial could not be stopped", _act, coordinator.stop_trial if coordinator else None, one],
     )
     st.button(
         "Retry trial",
@@ -82,7 +83,7 @@ def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
         disabled=one is None or on or coordinator is None or one.number is None,
         help=why or "Trains it again, while the sweep goes on.",
         on_click=asked,
-        args=["sweep", "The trial could not be retried", _act, coordinator.retry if coordinator else None, one],
+        args=[PLACE, "The trial could not be retried", _act, coordinator.retry if coordinator else None, one],
     )
 
 

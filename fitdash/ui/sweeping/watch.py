@@ -13,7 +13,8 @@ from fitdash.ui.asked import asked, complain
 from fitdash.ui.filling import fill
 from fitdash.ui.live import COLOURS, TICKS_PER_SECOND
 from fitdash.ui.resources import Desk
-from fitdash.ui.sweeping import pictures, trials
+from fitdash.ui.sweeping import pictures, removal, trials
+from fitdash.ui.sweeping.removal import PLACE
 from fitdash.ui.sweeping.search import sweeper
 from fitdash.ui.visitor import visitor
 from fitdash.ui.words import duration, escaped, label_of, number, short
@@ -21,8 +22,6 @@ from fitdash.ui.words import duration, escaped, label_of, number, short
 EVERY_SECONDS = 1.0
 TRAIN = "pages/train.py"
 SHOWN = "sweep.shown"
-PLACE = "sweep"
-"""Where the page says what was not done."""
 NOT_ON = "The sweep could not go on"
 
 
@@ -45,6 +44,8 @@ def _watch(desk: Desk) -> None:
     known = sweeps.all_sweeps(desk.store, owner=visitor(desk))
     if not known:
         st.info("No sweep yet. Let a setting vary on the left, and start one: all its trials are kept as runs.")
+        removal.offer_undo(desk)
+        complain(PLACE)
         return
     names = {one.uid: f"{one.name} · {time.strftime('%d %b %H:%M', time.localtime(one.created))}" for one in known}
     if st.session_state.get(SHOWN) not in names:
@@ -63,9 +64,11 @@ def _show(desk: Desk, record: SweepRecord) -> None:
         sweep = Sweep(desk.store, record.uid)
     except FitdashError as error:
         st.error(f"This sweep cannot be read: {escaped(str(error))}")
+        removal.offer(desk, record)
+        complain(PLACE)
         return
     found = sweep.trials()
-    _heading(record, found)
+    _heading(desk, record, found)
     if record.error:
         (st.warning if record.is_active else st.error)(escaped(record.error))
     best = best_of(found, sweep.recipe)
@@ -76,7 +79,7 @@ def _show(desk: Desk, record: SweepRecord) -> None:
         trials.draw(desk, sweep, found)
 
 
-def _heading(record: SweepRecord, found: list[Trial]) -> None:
+def _heading(desk: Desk, record: SweepRecord, found: list[Trial]) -> None:
     """State, how far, and what can be done with the whole."""
     over = sum(trial.state not in ("running", "queued") for trial in found if trial.number is not None)
     budget = record.budget
@@ -96,6 +99,8 @@ def _heading(record: SweepRecord, found: list[Trial]) -> None:
             )
         else:
             _offer_more(record, over)
+        removal.offer(desk, record)
+        removal.offer_undo(desk)
     complain(PLACE)
     if budget.get("trials"):
         st.progress(min(1.0, over / budget["trials"]))
