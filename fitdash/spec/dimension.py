@@ -10,8 +10,10 @@ from fitdash.errors import SettingError
 from fitdash.spec.arg import Setting, fault, unknown
 from fitdash.spec.kinds import shown
 from fitdash.spec.plain import to_plain
+from fitdash.spec.quoting import is_quoted, quoted, unquoted, words_in
 
 MOST_POINTS = 1000
+UNSET = ("none", "not set")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,8 +164,7 @@ def _from_text(text: str, setting: Setting, where: str) -> Dimension:
     """A span of numbers, or values with commas between them."""
     span = _SPAN.fullmatch(text.strip())
     if span is None:
-        words = [word.strip() for word in text.split(",")]
-        return Choices(values=tuple(_value(word, setting) for word in words if word))
+        return Choices(values=tuple(_value(word, setting) for word in words_in(text) if word))
     found: dict[str, Any] = {"low": float(span[1]), "high": float(span[2])}
     rest = span[3]
     while rest.strip():
@@ -181,8 +182,10 @@ def _from_text(text: str, setting: Setting, where: str) -> Dimension:
 
 def _value(word: str, setting: Setting) -> Any:
     """The value that a word means for this setting; a word that means none stays, for the check to tell."""
-    bare = word.strip("\"'")
-    if bare.lower() in ("none", "not set") and setting.optional:
+    if setting.base == "str" and is_quoted(word):
+        return unquoted(word)
+    bare = word if setting.base == "str" else word.strip("\"'")
+    if bare.lower() in UNSET and setting.optional:
         return None
     for one in setting.choices:
         if bare.lower() == str(one).lower():
@@ -203,9 +206,8 @@ def _typed(value: Any, setting: Setting) -> Any:
 
 def _wrong_range(given: Range, setting: Setting, where: str) -> str | None:
     if setting.base not in ("int", "float"):
-        return (
-            f"{where} must be varied by a list of values, got a range. Known: {', '.join(map(str, setting.choices))}."
-        )
+        known = f" Known: {', '.join(map(str, setting.choices))}." if setting.choices else ""
+        return f"{where} must be varied by a list of values, got a range.{known}"
     for name in ("low", "high", "step"):
         number = getattr(given, name)
         if not isinstance(number, int | float) or isinstance(number, bool) or not math.isfinite(number):
@@ -253,4 +255,6 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, str) and (words_in(value) != [value] or value[:1] == '"' or value.lower() in UNSET):
+        return quoted(value)
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

@@ -150,6 +150,7 @@ class FitArgs(Settings):
             plain="weight of each row",
             group=WEIGHTING,
             needs=("arrays",),
+            vary=True,
             unset="every row counts 1",
             rare=True,
         ),

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 from fitdash.spec.arg import Arg, Settings, problems_in, unknown
 from fitdash.spec.facts import Facts
 from fitdash.spec.kinds import shown
+from fitdash.spec.quoting import QUOTED, quoted, unquoted
 
 FORMS: dict[str, tuple[str, ...]] = {
     "absolute": ("column",),
@@ -134,7 +135,7 @@ def read_weighing(text: object) -> Weighing | None:
         is_whole = re.fullmatch("[0-9a-f]{64}", content) is not None
         given = [name, content] if is_whole else [inside]  # a name has whatever commas and quotes it has
     else:
-        given = [_unquoted(part) for part in _parts(inside, len(asked))]
+        given = [unquoted(part) for part in _parts(inside, len(asked))]
     values = {name: _typed(name, part) for name, part in zip(asked, given, strict=False) if part}
     return Weighing(form=found[1], **values)
 
@@ -185,9 +186,6 @@ def weighing_faults(text: str, facts: Facts | None) -> Iterator[str]:
         yield f"{rule}, got {shown(text)}. Known: {', '.join(known[:20]) or 'none'}."
 
 
-QUOTED = r'"(?:[^"]|"")*"'
-
-
 def _parts(text: str, most: int) -> list[str]:
     """What stands between commas that are not within quotes; of more parts than asked for the first keeps its own."""
     found = list(re.finditer(rf"(?:^|,)(\s*{QUOTED}\s*(?=,|$)|[^,]*)", text)) if text else []
@@ -199,11 +197,7 @@ def _parts(text: str, most: int) -> list[str]:
 def _quoted(text: str, *, alone: bool) -> str:
     """In quotes, where it would not be read as it is; what stands alone holds no comma without them."""
     bare = text == text.strip() and '"' not in text[:1] and not (alone and "," in text)
-    return text if bare else '"' + text.replace('"', '""') + '"'
-
-
-def _unquoted(text: str) -> str:
-    return text[1:-1].replace('""', '"') if re.fullmatch(QUOTED, text) else text
+    return text if bare else quoted(text)
 
 
 def _typed(name: str, text: str) -> Any:

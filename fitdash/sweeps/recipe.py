@@ -114,6 +114,15 @@ class Recipe:
         )
 
 
+def uneven(recipe: Recipe) -> str | None:
+    """Why trials cannot be compared by the objective, where it is another sum in each of them."""
+    name, held = recipe.objective.name, recipe.experiment.fit.validation_data
+    of_file = name.startswith("val_") and held is not None and held.kind == "upload"  # its rows have their own weights
+    if "fit.sample_weight" not in recipe.space.dimensions or not name.endswith("loss") or of_file:
+        return None
+    return f"sample_weight weighs {name} too, so trials are not alike in it: compare by a metric, such as accuracy."
+
+
 def recipe_of(
     experiment: Experiment,
     space: Any,

@@ -92,6 +92,8 @@ def _judged(experiment: Experiment, live: Live, continues: bool, searches: bool)
     variants, wrong = ((experiment,), []) if found or searches else several.variants(experiment, facts)
     found += wrong
     weights, unfit = weights_of(experiment, facts)
+    others = {one.fit.sample_weight: one for one in variants if one.fit.sample_weight != experiment.fit.sample_weight}
+    unfit += tuple(text for one in others.values() for text in weights_of(one, facts)[1])
     found += [("fit.sample_weight", text) for text in unfit]
     notes = notes_in(experiment, facts, continues=continues) if facts else []
     noted = [(note.where, note.text) for note in notes]

@@ -16,7 +16,7 @@ from fitdash.ui.words import label_of
 
 SWITCH = "several"
 MOST_RUNS = 50
-EXAMPLES = {"float": "0.1, 0.01, 3e-4", "int": "8, 32, 128", "bool": "True, False"}
+EXAMPLES = {"float": "0.1, 0.01, 3e-4", "int": "8, 32, 128", "bool": "True, False", "str": "not set, recency()"}
 
 
 def switch() -> None:
@@ -66,6 +66,8 @@ def suggestion(setting: Setting) -> str:
         return ", ".join(["not set", *setting.words])
     if setting.choices:
         return ", ".join(map(str, setting.choices))
+    if setting.base == "str":
+        return EXAMPLES["str"]
     handy, (low, high) = setting.arg.handy, setting.arg.soft or (0, 1)
     if setting.base == "int":
         return ", ".join(map(str, handy)) if handy else f"{max(1, int(low))}..{int(min(high, max(1, low) + 9))}"

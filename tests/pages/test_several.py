@@ -69,6 +69,33 @@ def test_a_list_of_a_callback_is_read_from_its_card(open_page):
     assert "**6 runs**" in texts(page)
 
 
+def test_rows_are_weighed_in_each_listed_way(open_page):
+    said = "not set, petal width (cm), above(petal length (cm), 4, 3)"
+    page = open_page(
+        data__name="iris", fit__epochs="1", pace="full speed", several="true", several__fit__sample_weight=said
+    )
+    assert "**3 runs**" in texts(page)
+
+    fit_button(page).click().run()
+    until(page, "finished")
+    for run in desk().runner.active():
+        run.join(60)
+    desk().writer.flush()
+
+    found = runs(desk().store)
+    assert [run.fit.sample_weight for run in found] == [None, "petal width (cm)", "above(petal length (cm), 4, 3)"]
+    assert {run.state for run in desk().store.runs()} == {"finished"}
+    losses = [desk().store.epochs(run.uid)[0].logs["loss"] for run in desk().store.runs()]
+    assert len(set(losses)) == 3
+
+
+def test_a_listed_weight_that_cannot_be_is_told_before_anything_trains(open_page):
+    page = opened(open_page, **{"several.fit.sample_weight": "not set, equal(species, tulip, 2)"})
+
+    assert "sample_weight must hold 'species' against one of its values, got 'tulip'." in texts(page)
+    assert fit_button(page).disabled
+
+
 def test_what_cannot_be_a_value_stands_at_its_control_and_blocks_fit(open_page):
     page = opened(open_page, **{"several.fit.batch_size": "8, many"})
 

@@ -89,6 +89,24 @@ def test_every_suggestion_is_within_the_declaration(cls):
             dimension_from(several.suggestion(setting), setting, f"{cls.section}.{name}")
 
 
+def test_weights_of_rows_are_searched_and_the_loss_that_they_weigh_is_told(sweep_page):
+    page = sweep_page(**{"several.fit.sample_weight": "not set, recency()", "sweep.sampler": "grid"})
+    assert "sample_weight weighs loss too" in texts(page)
+
+    by_key(page.run(), "sweep.objective").set_value("val_accuracy").run()
+    assert "sample_weight weighs" not in texts(page)
+    start(page).click().run()
+    uid = page.session_state["sweep.shown"]
+    wait_for(lambda: sweeper().join(uid, SECONDS))
+    page.run()
+
+    assert not page.exception
+    runs = desk().store.runs(sweep=uid)
+    assert {run.state for run in runs} == {"finished"}
+    assert {run.experiment["fit"].get("sample_weight") for run in runs} == {None, "recency()"}
+    assert {"sweep-parallel", "sweep-slice"} <= set(drawn(page))
+
+
 def test_what_cannot_be_searched_is_said_and_nothing_starts(sweep_page):
     page = sweep_page(**VARIED | {"several.network.width": "4, wide"})
 

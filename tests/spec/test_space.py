@@ -29,6 +29,13 @@ BASE = Experiment(callbacks=(EarlyStoppingArgs(),), fit=FitArgs(validation_data=
         ("network.width", "1..512 log, 4 points", Range(low=1, high=512, log=True, points=4)),
         ("network.activation", "relu, tanh", Choices(values=("relu", "tanh"))),
         ("fit.shuffle", "true, false, batch", Choices(values=(True, False, "batch"))),
+        ("fit.sample_weight", "not set, age, recency()", Choices(values=(None, "age", "recency()"))),
+        ("fit.sample_weight", "above(length (cm), 4, 3), age", Choices(values=("above(length (cm), 4, 3)", "age"))),
+        (
+            "fit.sample_weight",
+            '"a, b", equal(city, "Paris), Texas", 2), "not set", 5" pipe',
+            Choices(values=("a, b", 'equal(city, "Paris), Texas", 2)', "not set", '5" pipe')),
+        ),
         ("fit.validation_data.share", "0.1..0.3", Range(low=0.1, high=0.3)),
         ("callbacks.0.patience", "0..9", Range(low=0, high=9)),
         ("seed", "0..4", Range(low=0, high=4)),
@@ -39,6 +46,13 @@ def test_a_line_of_text_says_what_a_setting_may_be(address, text, dimension):
 
     assert space.dimensions == {address: dimension}
     assert space_of(space.to_text(), BASE) == space
+
+
+def test_weights_of_rows_are_no_range():
+    with pytest.raises(SettingError) as caught:
+        space_of({"fit.sample_weight": "0..1"}, BASE)
+
+    assert str(caught.value) == "fit.sample_weight must be varied by a list of values, got a range."
 
 
 def test_tables_lists_and_ranges_mean_the_same_as_text():

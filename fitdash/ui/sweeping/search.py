@@ -8,7 +8,7 @@ from fitdash.errors import FitdashError
 from fitdash.spec.facts import Facts
 from fitdash.sweeps.background import Sweeper
 from fitdash.sweeps.grouping import together_in
-from fitdash.sweeps.recipe import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, recipe_of
+from fitdash.sweeps.recipe import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, recipe_of, uneven
 from fitdash.ui import several
 from fitdash.ui.asked import asked, complain
 from fitdash.ui.changes import Live
@@ -120,6 +120,8 @@ def _plan(recipe: Recipe | None, facts: Facts | None, settings: dict[str, Any], 
     if (count := together_in(recipe, facts)) > 1:
         trials += f", up to {count} together in one program"
     st.markdown(f"Plan: {' · '.join(varied)} · for the {goal} **{escaped(recipe.objective.name)}** · {trials}.")
+    if text := uneven(recipe):
+        st.caption(f":orange[{escaped(text)}]")
 
 
 def _begin(desk: Desk, recipe: Recipe | None, settings: dict[str, Any]) -> None:

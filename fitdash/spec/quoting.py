@@ -1,0 +1,36 @@
+"""Words in quotes, as CSV has them: a quote within is written twice."""
+
+import re
+
+QUOTED = r'"(?:[^"]|"")*"'
+
+
+def quoted(text: str) -> str:
+    """The text in quotes."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def unquoted(text: str) -> str:
+    """The text that stands in quotes; any other as it is."""
+    return text[1:-1].replace('""', '"') if is_quoted(text) else text
+
+
+def is_quoted(text: str) -> bool:
+    """Whether it stands in quotes as a whole."""
+    return re.fullmatch(QUOTED, text) is not None
+
+
+def words_in(text: str) -> list[str]:
+    """What stands between commas that are neither in quotes nor in parentheses, without the spaces around."""
+    words, word, depth, is_open = [], "", 0, False
+    for sign in text:
+        if sign == '"' and (is_open or word.rstrip()[-1:] in ("", ",", "(")):
+            is_open = not is_open
+        elif not is_open:
+            depth = max(0, depth + {"(": 1, ")": -1}.get(sign, 0))
+        if sign == "," and not (is_open or depth):
+            words.append(word.strip())
+            word = ""
+        else:
+            word += sign
+    return [*words, word.strip()]
