@@ -94,6 +94,11 @@ def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | No
 
 def _grid(scene: Scene, found: Sequence[Panel], across: int) -> None:
     """The charts, so many in a row."""
+    if across == 1:  # no columns: each thing that is drawn costs the run that is on
+        for panel in found:
+            with st.container(border=True):
+                _chart(scene, panel)
+        return
     for first in range(0, len(found), across):
         row = found[first : first + across]
         for place, panel in zip(st.columns(min(across, len(found))), row, strict=False):

@@ -33,6 +33,8 @@ LEAST_SECONDS = 0.4
 FULL_SECONDS = 0.5
 """At full speed a drawing shows many epochs at once, and each costs training the time of several."""
 TICKS_PER_SECOND = 10
+LINES_WHILE_ON = 100
+"""Lines of the log that are sent and laid out with every drawing of a run that is on."""
 IDLE_SECONDS = 2.0
 REAP_SECONDS = 5.0
 
@@ -161,6 +163,7 @@ def _hidden(run: Snapshot, reasons: list[str]) -> None:
 
 
 def _log(run: Snapshot) -> None:
-    """What a console would show, the newest line in sight."""
+    """What a console would show, the newest line in sight; the earlier ones once it is over."""
+    lines = run.lines[-LINES_WHILE_ON:] if run.is_active else run.lines
     with st.container(border=True, height=220, autoscroll=True, key="log"):
-        st.code("\n".join(run.lines), language=None)
+        st.code("\n".join(lines), language=None)

@@ -3,10 +3,11 @@
 import json
 import re
 
+from fitdash.ui import live
 from fitdash.ui.resources import desk
 from fitdash.ui.snapshot import example
 from fitdash.ui.state import PageState, cursor_epoch
-from tests.pages.conftest import charts, texts, until
+from tests.pages.conftest import charts, texts, until, wait_for
 
 
 def spec(page, metric="loss"):
@@ -36,6 +37,26 @@ def test_the_projector_makes_lines_thick(open_page):
     widths = [next(t["line"]["width"] for t in spec(page)["data"] if t["uid"] == "train") for page in (plain, large)]
     assert widths[1] > 1.5 * widths[0]
     assert charts(large) == ["loss", "accuracy"]
+
+
+def test_the_log_of_a_run_that_is_on_is_its_end_and_afterwards_all_that_is_kept(open_page, monkeypatch):
+    monkeypatch.setattr(live, "LINES_WHILE_ON", 3)
+    page = open_page(data__name="iris", fit__epochs="400", pace="20 epochs per second", fit__verbose="2")
+    page.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 6)
+    on = log(page.run())
+    page.button(key="stop").click().run()
+    until(page, "stopped")
+
+    assert len(on) == 3
+    assert len(log(page)) > len(on)
+    assert set(on) < set(log(page))
+
+
+def log(page):
+    """The lines that it shows."""
+    return next(code.value for code in page.code if re.search(r"^(Epoch \d|.*loss: )", code.value, re.M)).splitlines()
 
 
 def test_the_cursor_follows_the_newest_epoch_until_it_is_put_elsewhere(monkeypatch):
