@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from fitdash.cli import main
 from fitdash.data.upload import keep
 from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created
+from fitdash.runs.events import Changed, Created, SweepEnded
 from fitdash.runs.store import Store
 from fitdash.runs.writer import Writer
 
@@ -26,7 +26,7 @@ def store(home):
             created = Created(uid=uid, name="", experiment={}, writer=writer.uid, sweep="aa11", trial=number)
             store.write([created, Changed(uid=uid, state="finished")])
         for uid in ("aa11", "aa22"):
-            sweeps.end_sweep(store, uid, "finished", seconds=75.0)
+            store.write([SweepEnded(uid=uid, state="finished", seconds=75.0)])
         yield store
         writer.close()
 
@@ -142,7 +142,7 @@ def test_the_upload_of_a_deleted_sweep_goes_with_purge(store, home, monkeypatch)
     os.utime(home / "uploads" / content, (0, 0))
     recipe = {"experiment": {"data": {"content": content}}}
     sweeps.create_sweep(store, "up", name="", recipe=recipe, budget={}, writer="w")
-    sweeps.end_sweep(store, "up", "finished", seconds=1.0)
+    store.write([SweepEnded(uid="up", state="finished", seconds=1.0)])
     assert given("purge", group="runs")["uploads"] == []
     told("delete", "up")
     monkeypatch.setattr("fitdash.cli_runs._is_asked", lambda: True)

@@ -53,6 +53,15 @@ class Judged(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SweepEnded(Event):
+    """Nobody searches any longer; `uid` is the sweep's, `seconds` it has searched over all its starts."""
+
+    state: str
+    seconds: float
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Tagged(Event):
     """The run has these tags in place of its own."""
 

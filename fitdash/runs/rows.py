@@ -19,6 +19,7 @@ from fitdash.runs.events import (
     Measured,
     PartialEpoch,
     Printed,
+    SweepEnded,
     Tagged,
     Told,
 )
@@ -46,6 +47,14 @@ def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
         # Once for all of them: going on from epoch 5,000 of 10,000 would otherwise read all rows 5,000 times.
         summary = _summary(db, run)
     db.execute("UPDATE runs SET seq = ?, summary = ? WHERE id = ?", [seq, pack(summary), run])
+
+
+def end_sweep(db: sqlite3.Connection, event: SweepEnded) -> None:
+    """Write the end of a sweep."""
+    db.execute(
+        "UPDATE sweeps SET state = ?, ended = ?, seconds = ?, error = ? WHERE uid = ?",
+        [event.state, event.at, event.seconds, event.error, event.uid],
+    )
 
 
 def tags_text(tags: Sequence[str]) -> str:

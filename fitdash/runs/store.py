@@ -13,10 +13,10 @@ from fitdash.runs import alive, blocks, deletion, schema
 from fitdash.runs.backup import back_up
 from fitdash.runs.deletion import Deleted, Kind
 from fitdash.runs.encoding import decode, decode_all
-from fitdash.runs.events import ACTIVE, ENDED, Changed, Event
+from fitdash.runs.events import ACTIVE, ENDED, Changed, Event, SweepEnded
 from fitdash.runs.home import store_path
 from fitdash.runs.records import LINE_COLUMNS, RUN_COLUMNS, EpochRow, EventRow, RunLine, RunRecord
-from fitdash.runs.rows import append, tags_text
+from fitdash.runs.rows import append, end_sweep, tags_text
 
 # A store that is busy longer than this makes the writer wait with its events in memory and try again.
 BUSY_SECONDS = 1.0
@@ -55,18 +55,22 @@ class Store:
         self.close()
 
     def write(self, events: Sequence[Event]) -> None:
-        """Keep these events, all or none; a run's end also survives a power cut.
+        """Keep these events, all or none; the end of a run or a sweep also survives a power cut.
 
         Raises:
             UnwritableError: not now: the file is locked, the disk is full, …
         """
-        ends = any(isinstance(event, Changed) and event.state in ENDED for event in events)
+        over = [event for event in events if isinstance(event, SweepEnded)]
+        ends = bool(over) or any(isinstance(event, Changed) and event.state in ENDED for event in events)
         by_run: dict[str, list[Event]] = {}
         for event in events:
-            by_run.setdefault(event.uid, []).append(event)
+            if not isinstance(event, SweepEnded):
+                by_run.setdefault(event.uid, []).append(event)
         with self._transaction(durable=ends) as db:
             for uid, its_events in by_run.items():
                 append(db, uid, its_events)
+            for end in over:
+                end_sweep(db, end)
 
     def reap(self) -> list[str]:
         """Mark the runs and sweeps of dead processes interrupted; gives the uids of the runs."""

@@ -139,15 +139,6 @@ def claim_sweep(store: Store, uid: str, writer: str, budget: Mapping[str, Any]) 
     return find_sweep(store, uid)
 
 
-def end_sweep(store: Store, uid: str, state: str, *, seconds: float, error: str | None = None) -> None:
-    """Note that nobody searches any longer."""
-    with store._transaction(durable=True) as db:
-        db.execute(
-            "UPDATE sweeps SET state=?, ended=?, seconds=?, error=? WHERE uid=?",
-            [state, time.time(), seconds, error, uid],
-        )
-
-
 def tell_pause(store: Store, uid: str, why: str | None) -> None:
     """Note why no trial begins for now, or with None that they begin again; one that is to stop still is."""
     with store._transaction(durable=False) as db:

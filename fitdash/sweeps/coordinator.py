@@ -1,5 +1,6 @@
 """Carries out a sweep: asks what to try, has it trained, gives up what is no good, and keeps the record."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from fitdash.orders import order_of, order_together
 from fitdash.runs import sweeps
 from fitdash.runs.control import Control
 from fitdash.runs.endings import failure
-from fitdash.runs.events import ENDED, Changed, Created, EpochEnded, Event, Judged
+from fitdash.runs.events import ENDED, Changed, Created, EpochEnded, Event, Judged, SweepEnded
 from fitdash.runs.one_of import OneOf
 from fitdash.runs.runner import FLUSH_SECONDS
 from fitdash.runs.sweeps import SweepRecord
@@ -29,8 +30,6 @@ from fitdash.sweeps.trial import Trial, included, seen_of
 
 LOOK_SECONDS = 0.5
 """The record is looked at this often for what others want of the sweep."""
-LOCKED_SECONDS = 600.0
-"""So long it is tried to tell the record of the end, while that cannot be written."""
 MOST_ATTEMPTS = 3
 """Times that a trial is begun whose process was lost."""
 MOST_FAILURES = 5
@@ -103,22 +102,22 @@ class Coordinator:
             state = "failed"
         elif self._stopped or broken is not None:
             state = "stopped"
-        self._writer.flush(FLUSH_SECONDS)
         self._tell_end(state)
         if broken is not None:
             raise broken
         return state
 
     def _tell_end(self, state: str) -> None:
-        """Note that nobody searches any longer, as soon as that can be noted."""
-        until = time.monotonic() + (FLUSH_SECONDS if state == "stopped" else LOCKED_SECONDS)
-        while True:
-            try:
-                return sweeps.end_sweep(self._writer.store, self.uid, state, seconds=self._seconds(), error=self._error)
-            except StoreError:
-                if time.monotonic() > until:
-                    raise
-                time.sleep(LOOK_SECONDS)
+        """Have it noted that nobody searches any longer, after what happened to the trials.
+
+        While the record cannot be written that waits in memory with them, however long. Who stopped the sweep may be
+        about to leave and is not held up.
+        """
+        self._writer.put(SweepEnded(uid=self.uid, state=state, seconds=self._seconds(), error=self._error))
+        if not self._writer.flush(FLUSH_SECONDS) and state != "stopped":
+            why = self._writer.trouble
+            logging.getLogger(__name__).warning("The end of the sweep %s waits in memory: %s", self.uid, why)
+            self._writer.flush()
 
     def stop(self) -> None:
         """End the search; what trains is interrupted, and trained again when the sweep goes on."""

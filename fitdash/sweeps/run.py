@@ -2,13 +2,13 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from fitdash.errors import StoreError
 from fitdash.runs import sweeps
 from fitdash.runs.encoding import decode, encode
+from fitdash.runs.events import SweepEnded
+from fitdash.runs.runner import FLUSH_SECONDS
 from fitdash.runs.store import Store
 from fitdash.runs.sweeps import SweepRecord
 from fitdash.runs.writer import Writer
@@ -159,8 +159,8 @@ def carry_out(
         chosen = place_of(workers) if place is None else place
         coordinator = Coordinator(record, writer, chosen, listener=listener, together=together, refuse=refuse)
     except BaseException as error:
-        with suppress(StoreError):
-            sweeps.end_sweep(writer.store, record.uid, "failed", seconds=record.seconds, error=str(error))
+        writer.put(SweepEnded(uid=record.uid, state="failed", seconds=record.seconds, error=str(error)))
+        writer.flush(FLUSH_SECONDS)
         raise
     try:
         if started is not None:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError, UnwritableError
+from fitdash.ui.resources import Desk
 from fitdash.ui.state import state
 from fitdash.ui.words import escaped
 
@@ -34,6 +35,12 @@ def was_done(place: str, undone: str, do: Callable[..., Any], *args: Any) -> boo
     except FitdashError as error:
         complaints[place] = str(error)
     return place not in complaints
+
+
+def tell_trouble(desk: Desk) -> None:
+    """Why what happens waits in memory rather than in the record; nothing while all is well."""
+    if desk.writer.trouble:
+        st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
 
 
 def complain(place: str) -> None:

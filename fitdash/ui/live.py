@@ -13,6 +13,7 @@ from fitdash.errors import StoreError
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
 from fitdash.ui import alone, arguments, charts, chips, downloads, sharing, understanding
+from fitdash.ui.asked import tell_trouble
 from fitdash.ui.happened import happened
 from fitdash.ui.progress import progress_of, progress_words
 from fitdash.ui.resources import Desk
@@ -81,8 +82,7 @@ def _look_out(desk: Desk) -> None:
 def draw_run(desk: Desk, run: Snapshot) -> None:
     """One run from top to bottom; what comes and goes has a place of its own, so that nothing else is made anew."""
     with st.container(key="trouble"):
-        if desk.writer.trouble:
-            st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
+        tell_trouble(desk)
         if state().unknown:
             st.warning(f"There is no run {escaped(state().unknown or '')} here.")
     _heading(run)

@@ -4,11 +4,12 @@ import pytest
 import streamlit as st
 
 from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created
+from fitdash.runs.events import Changed, Created, SweepEnded
 from fitdash.runs.store import Store
 from fitdash.ui.resources import desk
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_compare import FIRST, button, record
+from tests.pages.test_mishaps import WAITS
 from tests.pages.test_several import opened
 from tests.pages.test_steering import SLOW
 from tests.pages.test_sweep import VARIED
@@ -148,7 +149,7 @@ def searched(open_page):
             writer=desk().writer.uid,
         )
         if state != "running":
-            sweeps.end_sweep(desk().store, "s", state, seconds=1.0)
+            desk().store.write([SweepEnded(uid="s", state=state, seconds=1.0)])
         return page_of(open_page, "sweep", data__name="iris")
 
     return made
@@ -177,6 +178,24 @@ def test_what_cannot_be_done_with_a_sweep_now_is_said(searched, held, state, key
 
     assert complaint(undone) in said
     assert sweeps.find_sweep(desk().store, "s").state == state
+
+
+def test_a_sweep_whose_end_waits_is_told_with_the_reason_and_ends_when_the_store_is_free(searched, held):
+    page = searched("running")
+    assert WAITS not in texts(page)
+    other = held()
+    desk().writer.put(SweepEnded(uid="s", state="finished", seconds=1.0))
+    wait_for(lambda: desk().writer.trouble is not None)
+
+    page.run()
+
+    assert not page.exception
+    assert f"{WAITS}: {desk().store.path} cannot be written: database is locked" in texts(page)
+    assert "running" in texts(page)
+    other.execute("ROLLBACK")
+    assert desk().writer.flush(60)
+    assert "finished" in texts(page.run())
+    assert WAITS not in texts(page)
 
 
 def test_a_sweep_that_cannot_begin_now_is_not_there(open_page, held):

@@ -4,7 +4,7 @@ import pytest
 import streamlit as st
 
 from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created
+from fitdash.runs.events import Changed, Created, SweepEnded
 from fitdash.sweeps.recipe import recipe_of
 from fitdash.ui import visitor
 from fitdash.ui.resources import desk
@@ -28,7 +28,7 @@ def sweep_of(open_page):
             )
             store.write([created, Changed(uid=uid, state="finished")])
         if state != "running":
-            sweeps.end_sweep(store, "s", state, seconds=1.0)
+            store.write([SweepEnded(uid="s", state=state, seconds=1.0)])
         page = open_page(data__name="iris").switch_page("pages/sweep.py").run()
         assert not page.exception
         return page

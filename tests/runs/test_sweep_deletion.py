@@ -4,7 +4,7 @@ import pytest
 
 from fitdash.errors import StoreError
 from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created
+from fitdash.runs.events import Changed, Created, SweepEnded
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def searched(store):
         sweeps.create_sweep(store, uid, name=uid, recipe={}, budget={}, writer="w", owner="me")
         for number, run in enumerate(runs):
             add(store, run, sweep=uid, trial=number)
-        sweeps.end_sweep(store, uid, "finished", seconds=1.0)
+        store.write([SweepEnded(uid=uid, state="finished", seconds=1.0)])
     add(store, "alone")
     return store
 

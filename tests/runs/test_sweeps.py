@@ -4,7 +4,7 @@ import pytest
 
 from fitdash.errors import StoreError
 from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created, Judged
+from fitdash.runs.events import Changed, Created, Judged, SweepEnded
 from fitdash.runs.store import Store
 
 RECIPE = {"space": {"network.width": {"choices": [8, 16]}}}
@@ -76,7 +76,7 @@ def test_anybody_may_ask_a_sweep_to_stop_and_give_it_more(store):
 
     found = sweeps.find_sweep(store, "s")
     assert (found.state, found.budget) == ("stopping", {"trials": 9})
-    sweeps.end_sweep(store, "s", "stopped", seconds=2.5)
+    store.write([SweepEnded(uid="s", state="stopped", seconds=2.5)])
     sweeps.ask_to_stop(store, "s")
     assert sweeps.find_sweep(store, "s").state == "stopped"
     assert sweeps.find_sweep(store, "s").seconds == 2.5

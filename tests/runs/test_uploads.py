@@ -8,7 +8,7 @@ import pytest
 from fitdash.data.upload import keep, kept_table
 from fitdash.runs import sweeps
 from fitdash.runs.disk import size_of_visitor
-from fitdash.runs.events import Changed, Created
+from fitdash.runs.events import Changed, Created, SweepEnded
 from fitdash.runs.uploads import remove_unused, unused, uploads_of, used_by
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
@@ -61,7 +61,7 @@ def test_what_a_sweep_searched_goes_when_the_sweep_and_its_runs_are_gone_for_goo
     sweeps.create_sweep(store, "s", name="", recipe=recipe, budget={}, writer="w")
     created = Created(uid="a", name="", experiment=made_with(data), writer="w", sweep="s", trial=0)
     store.write([created, Changed(uid="a", state="finished")])
-    sweeps.end_sweep(store, "s", "finished", seconds=1.0)
+    store.write([SweepEnded(uid="s", state="finished", seconds=1.0)])
     sweeps.delete_sweeps(store, ["s"], with_runs=False)
     store.purge()
     assert remove_unused(store, days=1) == []  # a run of it stays

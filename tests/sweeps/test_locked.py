@@ -1,16 +1,19 @@
 """A sweep while the record cannot be written."""
 
+import logging
 import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
+from fitdash.errors import SettingError
 from fitdash.runs import sweeps
 from fitdash.runs.store import Store
 from fitdash.runs.writer import Writer
 from fitdash.sweeps.coordinator import Coordinator
 from fitdash.sweeps.recipe import Budget, recipe_of
-from fitdash.sweeps.run import begin
+from fitdash.sweeps.run import begin, carry_out
 from tests.sweeps.conftest import BASE, SPACE, Invented, falling
 from tests.sweeps.test_coordinator import states
 
@@ -50,3 +53,95 @@ def test_a_sweep_goes_on_while_the_store_is_locked_and_nothing_is_lost(impatient
     assert sweeps.find_sweep(store, record.uid).state == "finished"
     assert states(store, record.uid) == ["finished"] * 4
     other.close()
+
+
+@pytest.fixture
+def other(impatient):
+    """Another program's connection; nobody waits for it long."""
+    with closing(sqlite3.connect(impatient.store.path, isolation_level=None, check_same_thread=False)) as db:
+        yield db
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Nobody waits for the record: the longest wait is over at once."""
+    monkeypatch.setattr("fitdash.sweeps.coordinator.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("fitdash.sweeps.run.FLUSH_SECONDS", 0.0)
+
+
+def begun(writer):
+    return begin(writer.store, recipe_of(BASE, SPACE, pruner="none"), Budget(trials=2), writer=writer)
+
+
+class Heard(logging.Handler):
+    """What was logged first, and that something was."""
+
+    def __init__(self):
+        super().__init__()
+        self.text, self.something = "", threading.Event()
+
+    def emit(self, record):
+        self.text = self.text or record.getMessage()
+        self.something.set()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_sweep_whose_end_cannot_be_told_in_time_ends_when_the_store_is_free(impatient, other):
+    record, heard = begun(impatient), Heard()
+
+    def before(number, epoch, control):
+        if (number, epoch) == (1, 3):
+            other.execute("BEGIN IMMEDIATE")
+
+    searching = threading.Thread(target=Coordinator(record, impatient, Invented(falling, before=before)).run)
+    logging.getLogger("fitdash.sweeps.coordinator").addHandler(heard)
+    searching.start()
+    try:
+        assert heard.something.wait(60)
+    finally:
+        logging.getLogger("fitdash.sweeps.coordinator").removeHandler(heard)
+    assert f"The end of the sweep {record.uid} waits in memory" in heard.text
+    assert sweeps.find_sweep(impatient.store, record.uid).state == "running"
+
+    other.execute("ROLLBACK")
+    searching.join(60)
+
+    found = sweeps.find_sweep(impatient.store, record.uid)
+    assert (found.state, found.error) == ("finished", None)
+    assert found.ended is not None
+    assert states(impatient.store, record.uid) == ["finished"] * 2
+
+
+@pytest.mark.usefixtures("hasty")
+def test_who_stops_a_sweep_is_not_held_up_and_it_is_stopped_when_the_store_is_free(impatient, other):
+    record = begun(impatient)
+
+    def before(number, epoch, control):
+        if (number, epoch) == (1, 1):
+            other.execute("BEGIN IMMEDIATE")
+            coordinator.stop()
+
+    coordinator = Coordinator(record, impatient, Invented(falling, before=before), together=False)
+    assert coordinator.run() == "stopped"
+    assert sweeps.find_sweep(impatient.store, record.uid).state == "running"
+
+    other.execute("ROLLBACK")
+    assert impatient.flush(60)
+
+    assert sweeps.find_sweep(impatient.store, record.uid).state == "stopped"
+    assert states(impatient.store, record.uid) == ["finished", "interrupted"]
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_sweep_that_cannot_begin_to_train_has_failed_when_the_store_is_free(impatient, other):
+    record = begun(impatient)
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(SettingError, match="workers"):
+        carry_out(record, impatient, workers=-1)
+
+    other.execute("ROLLBACK")
+    assert impatient.flush(60)
+    found = sweeps.find_sweep(impatient.store, record.uid)
+    assert found.state == "failed"
+    assert "workers" in found.error

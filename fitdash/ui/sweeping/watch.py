@@ -9,7 +9,7 @@ from fitdash.runs import sweeps
 from fitdash.runs.sweeps import SweepRecord
 from fitdash.sweeps.results import Sweep, best_of
 from fitdash.sweeps.trial import Trial
-from fitdash.ui.asked import asked, complain
+from fitdash.ui.asked import asked, complain, tell_trouble
 from fitdash.ui.filling import fill
 from fitdash.ui.live import COLOURS, TICKS_PER_SECOND
 from fitdash.ui.resources import Desk
@@ -41,6 +41,7 @@ def _chosen(desk: Desk) -> SweepRecord | None:
 
 def _watch(desk: Desk) -> None:
     desk.viewers.here(time.monotonic())
+    tell_trouble(desk)
     known = sweeps.all_sweeps(desk.store, owner=visitor(desk))
     if not known:
         st.info("No sweep yet. Let a setting vary on the left, and start one: all its trials are kept as runs.")
