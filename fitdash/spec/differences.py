@@ -1,6 +1,7 @@
 """In which settings experiments differ: by address, and as a sentence. They are taken as plain data, as the record has
 them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from fitdash.spec.weighing import spoken
 
 MOST_NAMED = 4
+CARD = re.compile(r"(?:network\.layers|callbacks)\.\d+\.kind")
 UNSAID = ("data.content", "version")
 """Differences that say nothing to a reader: a hash, the form of the file."""
 
@@ -27,14 +29,16 @@ def flat(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """The settings in which two experiments differ, in their order.
+    """The settings in which two experiments differ, in their order; of a card that is another one only its kind.
 
     Args:
         before, now: As `Experiment.to_dict` gives them.
     """
     old, new = flat(before), flat(now)
     names = [name for name in dict.fromkeys([*old, *new]) if not same(old.get(name), new.get(name))]
-    return [Difference(address=name, before=old.get(name), now=new.get(name)) for name in names if name not in UNSAID]
+    others = {name.removesuffix("kind") for name in names if CARD.fullmatch(name)}
+    said = [name for name in names if name not in UNSAID and (CARD.fullmatch(name) or _card(name) not in others)]
+    return [Difference(address=name, before=old.get(name), now=new.get(name)) for name in said]
 
 
 def difference_sentence(before: Mapping[str, Any], now: Mapping[str, Any], *, most: int = MOST_NAMED) -> str:
@@ -98,6 +102,11 @@ def _flat(plain: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
                     yield from _flat(one, f"{address}.{place}.")
         else:
             yield address, value
+
+
+def _card(address: str) -> str:
+    """What the addresses of a callback's settings, or a layer's, begin with."""
+    return address.rpartition(".")[0] + "."
 
 
 def _names(addresses: list[str]) -> list[str]:

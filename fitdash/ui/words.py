@@ -8,6 +8,7 @@ from fitdash.spec.weighing import spoken
 
 VALUES = {True: "on", False: "off", None: "not set"}
 LABELS = {"data.name": "data", "data.features": "x", "data.target": "y", "network.kind": "object"}
+LABELS |= {"fit.validation_data.kind": "validation_data"}
 LABELS |= {f"fit.validation_data.{name}": f"validation_data {name}" for name in ("share", "rows", "sample_weight")}
 LABELS |= {f"fit.sample_weight.{name}": f"sample_weight {name}" for name in ("column", "value", "factor", "count")}
 """Controls that are an argument of `fit` under another name in the declaration, or need a name to stand alone."""
@@ -21,7 +22,9 @@ def escaped(text: str) -> str:
 
 
 def label_of(key: str) -> str:
-    """Name of a control: the argument's."""
+    """Name of a control: the argument's; of the kind of a card which one it is, from 1."""
+    if card := re.fullmatch(r"(?:network\.)?(layer|callback)s\.(\d+)\.kind", key):
+        return f"{card[1]} {int(card[2]) + 1}"
     return LABELS.get(key, key.rpartition(".")[2])
 
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from fitdash.spec.callbacks import EarlyStoppingArgs
+from fitdash.spec.callbacks import EarlyStoppingArgs, ModelCheckpointArgs
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.differences import Difference, difference_sentence, differences, differing, flat, word
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
+from fitdash.spec.layers import DenseArgs, DropoutArgs
 from fitdash.spec.network import NetworkArgs
 
 BASE = Experiment()
@@ -32,6 +33,18 @@ def test_only_what_differs_is_told_in_order():
     assert found == [
         Difference(address="network.width", before=64, now=32),
         Difference(address="fit.shuffle", before=True, now=False),
+    ]
+
+
+def test_of_a_callback_or_a_layer_that_is_another_one_only_its_kind_is_told():
+    stops, saves = EarlyStoppingArgs(patience=3), ModelCheckpointArgs(filepath="a.pt")
+    before = replace(BASE, network=NetworkArgs(kind="layers", layers=(DenseArgs(units=9),)), callbacks=(stops,))
+    now = replace(BASE, network=NetworkArgs(kind="layers", layers=(DropoutArgs(rate=0.1),)), callbacks=(saves, stops))
+
+    assert differences(before.to_dict(), now.to_dict()) == [
+        Difference(address="network.layers.0.kind", before="Dense", now="Dropout"),
+        Difference(address="callbacks.0.kind", before="EarlyStopping", now="ModelCheckpoint"),
+        Difference(address="callbacks.1.kind", before=None, now="EarlyStopping"),
     ]
 
 

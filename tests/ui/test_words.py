@@ -64,6 +64,16 @@ def test_the_difference_names_what_was_changed_and_counts_the_rest():
     assert difference_line(run, draft).endswith("more")
 
 
+def test_rows_that_are_held_out_and_callbacks_that_are_others_are_told_by_their_name():
+    held = Experiment(fit=FitArgs(validation_data=HoldOut(kind="random")), callbacks=(EarlyStoppingArgs(patience=3),))
+
+    line = difference_line(Experiment(), held)
+
+    assert line.replace("\\", "") == (
+        "validation_data not set → random · validation_data share not set → 0.2 · callback 1 not set → EarlyStopping"
+    )
+
+
 def rows(count, seconds=0.5):
     return [EpochRow(i, i, 100.0 + i, seconds, {"loss": 1.0}) for i in range(count)]
 
