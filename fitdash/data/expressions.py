@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fitdash.data.dataset import Dataset
+from fitdash.data.dates import in_time
 from fitdash.data.table import Table, read_table
 from fitdash.data.upload import check_size, kept_table
 from fitdash.errors import DataError, SettingError
@@ -78,10 +79,11 @@ def _rarity(column: pd.Series, train: Array) -> Array:
 def _recency(column: pd.Series, train: Array) -> Array:
     """Place of each row among the training rows in the order of the column, from 1 / rows to 1; gaps come first.
 
-    Equal ones share their place. Words are in the order of their signs, which is that of time for dates such as
-    2026-03-31. A row that is held out stands between its neighbours, behind the last one at 1.
+    Equal ones share their place. Dates are in the order of time, other words in that of their signs. A row that is held
+    out stands between its neighbours, behind the last one at 1.
     """
-    places = column.rank(method="dense", na_option="top").to_numpy(dtype=np.int64)
+    dates = in_time(column)
+    places = (column if dates is None else dates).rank(method="dense", na_option="top").to_numpy(dtype=np.int64)
     counts = np.bincount(places[train], minlength=places.max() + 1)
     before = np.cumsum(counts) - counts
     return np.asarray(np.minimum((before + (counts + 1) / 2)[places] / len(train), 1.0))

@@ -6,13 +6,12 @@ import numpy as np
 import pandas as pd
 
 from fitdash.data.dataset import Dataset
+from fitdash.data.dates import LOOKED_AT, in_time
 
 DATE = r"\d{4}-\d{2}(-\d{2})?([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{4}( .*)?"
-DATE_IN_ORDER = r"\d{4}-\d{2}.*"
 FEWEST_ROWS = 20
 FAR = 20.0
 """Standard deviations. What is shipped here stays below 13, and no normal column of a trillion rows comes near it."""
-LOOKED_AT = 100
 
 
 def signs_of(dataset: Dataset) -> dict[str, Any]:
@@ -32,9 +31,10 @@ def signs_of(dataset: Dataset) -> dict[str, Any]:
 def _rises(column: pd.Series, *, is_date: bool, of_rows: float = 0.5) -> bool:
     """Whether it only goes up, or only down, with the rows, and has a value of its own in such a share of them."""
     if is_date:
-        values = column.dropna().astype("str")
-        if not values.head(LOOKED_AT).str.fullmatch(DATE_IN_ORDER).all():
+        dates = in_time(column)
+        if dates is None:
             return False
+        values = dates.dropna()
     elif pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
         values = column.dropna()
     else:

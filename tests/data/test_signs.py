@@ -28,6 +28,8 @@ NOTHING = {"rising": None, "dates": None, "sorted_target": False, "far": ()}
         ({"left": -np.sqrt(np.arange(ROWS))}, {"rising": "left"}),
         ({"day": DAYS}, {"rising": "day", "dates": "day"}),
         ({"day": DAYS[::-1]}, {"rising": "day", "dates": "day"}),
+        ({"day": pd.to_datetime(DAYS).strftime("%d.%m.%Y")}, {"rising": "day", "dates": "day"}),
+        ({"day": pd.to_datetime(DAYS).strftime("%m/%d/%Y 12:00")}, {"rising": "day", "dates": "day"}),
         ({"day": CHANCE.permutation(DAYS)}, {"dates": "day"}),
         ({"day": ["31.12.2025", "01.01.2026"] * (ROWS // 2)}, {"dates": "day"}),
         ({"y": np.arange(ROWS) / 3}, {"sorted_target": True}),
