@@ -55,7 +55,8 @@ def _weights(values: Array, told: str) -> Array:
     bad = np.argwhere(~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
         value, row = values[tuple(bad[0])], bad[0][0] + 1
-        raise DataError(f"sample_weight must be 0 or more in every row, got {value:g} in row {row} of {told!r}.")
+        came, remedy = ("a gap", " Fill it.") if np.isnan(value) else (f"{value:g}", "")
+        raise DataError(f"sample_weight must be 0 or more in every row, got {came} in row {row} of {told!r}.{remedy}")
     if not weights.any():
         raise DataError(f"sample_weight must be above 0 in one row, got only 0 in {told!r}.")
     return np.asarray(weights)

@@ -28,7 +28,7 @@ def weights_line(experiment: Experiment, facts: Facts) -> str:
 def _training(plan: Plan) -> str:
     last = "" if plan.last_batch == plan.batch_size or plan.batches < 2 else f", the last of {plan.last_batch}"
     if plan.batches == 1:
-        return f"trains on **{plan.train_rows:,}** rows in 1 batch"
+        return f"trains on **{plan.train_rows:,}** {_rows(plan.train_rows)} in 1 batch"
     return f"trains on **{plan.train_rows:,}** rows in {plan.batches:,} batches of {plan.batch_size:,}{last}"
 
 
@@ -36,9 +36,13 @@ def _validation(plan: Plan) -> str:
     if not plan.val_rows:
         return "**nothing is held out**"
     if not plan.validations:
-        return f"holds out **{plan.val_rows:,}** rows, but never validates"
+        return f"holds out **{plan.val_rows:,}** {_rows(plan.val_rows)}, but never validates"
     share = "" if plan.val_share >= 1 else f", looking at {plan.val_share:.0%} of them"
-    return f"validates on **{plan.val_rows:,}** rows{share}"
+    return f"validates on **{plan.val_rows:,}** {_rows(plan.val_rows)}{share}"
+
+
+def _rows(count: int) -> str:
+    return "row" if count == 1 else "rows"
 
 
 def _running(plan: Plan) -> str:

@@ -24,7 +24,7 @@ def test_a_column_weighs_the_rows():
     [
         ([1.0, 2.0], "v", "sample_weight must name a column of numbers, got 'v'. Columns: w."),
         ([1.0, -2.0], "w", "sample_weight must be 0 or more in every row, got -2 in row 2 of 'w'."),
-        ([np.nan, 2.0], "w", "sample_weight must be 0 or more in every row, got nan in row 1 of 'w'."),
+        ([np.nan, 2.0], "w", "sample_weight must be 0 or more in every row, got a gap in row 1 of 'w'. Fill it."),
         ([0.0, 0.0], "w", "sample_weight must be above 0 in one row, got only 0 in 'w'."),
     ],
 )

@@ -42,6 +42,14 @@ from fitdash.ui.words import duration, escaped, short, summary
             "**10 epochs**, 20 updates",
         ),
         (
+            FitArgs(validation_data=HoldOut(kind="last", rows=99), epochs=1),
+            "trains on **1** row in 1 batch · validates on **99** rows · **1 epoch**, 1 update",
+        ),
+        (
+            FitArgs(validation_data=HoldOut(kind="last", rows=1), epochs=1),
+            "trains on **99** rows in 4 batches of 32, the last of 3 · validates on **1** row · **1 epoch**, 4 updates",
+        ),
+        (
             FitArgs(epochs=2, initial_epoch=2),
             "**0 epochs would run**: epochs is the index to stop at.",
         ),
