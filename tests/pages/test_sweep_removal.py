@@ -82,7 +82,8 @@ def test_a_sweep_that_goes_on_elsewhere_meanwhile_stays(sweep_of):
 
     press(page, "delete_sweep")
 
-    assert "A sweep must have ended to be deleted, got s, which is running. Stop it first." in texts(page)
+    said = [error.value.replace("\\", "") for opened in page.get("popover") for error in opened.get("error")]
+    assert said == ["A sweep must have ended to be deleted, got s, which is running. Stop it first."]
     assert left() == (["s"], ["b", "a"])
 
 

@@ -9,7 +9,6 @@ from fitdash.runs.records import RunRecord
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.asked import asked, complain, was_done
 from fitdash.ui.comparing import seeds, takeaways
-from fitdash.ui.comparing.seeds import PLACE
 from fitdash.ui.filling import fill
 from fitdash.ui.planned import difference_line
 from fitdash.ui.resources import Desk
@@ -17,6 +16,8 @@ from fitdash.ui.state import show
 from fitdash.ui.visitor import check_own
 
 TRAIN = "pages/train.py"
+PLACE = "compare"
+"""Where the page says what was not done."""
 
 
 def differences(records: Sequence[RunRecord]) -> None:
@@ -52,7 +53,8 @@ def draw(desk: Desk, records: Sequence[RunRecord], metric: str | None) -> None:
             f"Delete {len(records)}" if records else "Delete",
             icon=":material/delete:",
             disabled=not records or any(record.is_active for record in records),
-            help="Runs that are on are stopped on the Train page first. Undo brings back what was deleted.",
+            help="Runs that are on are stopped on the Train page first."
+            + ("" if desk.is_shared else " Undo brings back what was deleted."),
             on_click=asked,
             args=[PLACE, "The runs could not be deleted", _delete, desk, [record.uid for record in records]],
         )
@@ -90,13 +92,15 @@ def _fill(record: RunRecord) -> None:
 
 def _words(desk: Desk, record: RunRecord) -> None:
     """What somebody calls it, and writes to it."""
-    with st.form(f"words-{record.uid}", border=False):
+    place = f"words-{record.uid}"
+    with st.form(place, border=False):
         name = st.text_input("name", record.name)
         tags = st.text_input("tags", ", ".join(record.tags), help="Words between commas.")
         notes = st.text_area("notes", record.notes)
         if st.form_submit_button("Keep", type="primary"):
-            asked(PLACE, "What you wrote could not be kept", _keep, desk, record.uid, name, tags, notes)
+            asked(place, "What you wrote could not be kept", _keep, desk, record.uid, name, tags, notes)
             st.rerun()
+    complain(place)  # here: what opens over the page would hide it there
 
 
 def _keep(desk: Desk, uid: str, name: str, tags: str, notes: str) -> None:

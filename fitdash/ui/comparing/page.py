@@ -27,7 +27,7 @@ def _compare(desk: Desk) -> None:
     if not records:
         st.info("There is no run yet. Train one: it is kept, and can be compared with the next.")
         actions.offer_undo(desk)
-        complain(seeds.PLACE)
+        complain(actions.PLACE)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter"):
         shown = table.filtered(records)

@@ -11,7 +11,7 @@ from fitdash.runs.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.sweeps.recipe import Budget, Objective
 from fitdash.sweeps.repeats import band_of, compare_groups, groups_of, repeats_of
-from fitdash.ui.asked import asked
+from fitdash.ui.asked import asked, complain
 from fitdash.ui.comparing.pictures import names_of
 from fitdash.ui.comparing.table import compared
 from fitdash.ui.live_chart import live_chart
@@ -21,8 +21,6 @@ from fitdash.ui.visitor import visitor
 from fitdash.ui.words import escaped
 
 MOST_GROUPS = 4
-PLACE = "compare"
-"""Where the page says what was not done."""
 
 
 def offer(desk: Desk, record: RunRecord | None) -> None:
@@ -32,8 +30,9 @@ def offer(desk: Desk, record: RunRecord | None) -> None:
             return
         st.caption("The same settings with other seeds tell how much of a difference is chance.")
         count = int(st.number_input("runs", 2, 100, 5, key="compare.repeats"))
-        args = [PLACE, "The repeats could not begin", _start, desk, record, count]
+        args = [f"repeats-{record.uid}", "The repeats could not begin", _start, desk, record, count]
         st.button("Start", key="start_repeats", type="primary", on_click=asked, args=args)
+        complain(f"repeats-{record.uid}")  # here: what opens over the page would hide it there
 
 
 def _start(desk: Desk, record: RunRecord, count: int) -> None:

@@ -5,7 +5,7 @@ import streamlit as st
 from fitdash.errors import StoreError
 from fitdash.runs import sweeps
 from fitdash.runs.sweeps import SweepRecord
-from fitdash.ui.asked import asked
+from fitdash.ui.asked import asked, complain
 from fitdash.ui.resources import Desk
 from fitdash.ui.visitor import is_own
 
@@ -16,7 +16,8 @@ PLACE = "sweep"
 def offer(desk: Desk, record: SweepRecord) -> None:
     """Its way out: what goes with it is chosen, and said on the button."""
     on = record.is_active
-    why = "Stop it first." if on else "Undo brings back what was deleted."
+    why = "Stop it first." if on else None if desk.is_shared else "Undo brings back what was deleted."
+    place = f"delete-{record.uid}"
     with st.popover("Delete", icon=":material/delete:", disabled=on, help=why):
         count = sweeps.run_counts(desk.store).get(record.uid, 0)
         runs = f"{count:,} run{'' if count == 1 else 's'}"
@@ -30,8 +31,9 @@ def offer(desk: Desk, record: SweepRecord) -> None:
             type="primary",
             disabled=on,
             on_click=asked,
-            args=[PLACE, "The sweep could not be deleted", _delete, desk, record.uid, with_runs],
+            args=[place, "The sweep could not be deleted", _delete, desk, record.uid, with_runs],
         )
+        complain(place)  # here: what opens over the page would hide it there
 
 
 def offer_undo(desk: Desk) -> None:
