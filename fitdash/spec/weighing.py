@@ -97,11 +97,7 @@ class Weighing(Settings):
     @property
     def threshold(self) -> float | None:
         """The value as a number; None where it is none."""
-        try:
-            number = float(self.value or "")
-        except ValueError:
-            return None
-        return number if math.isfinite(number) else None
+        return _number(self.value or "")
 
     def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
         """What the expression asks for and has not got."""
@@ -111,7 +107,9 @@ class Weighing(Settings):
             if name in asked and not getattr(self, name) and name not in MAY_LACK.get(self.form, ()):
                 yield name, f"sample_weight must name a {name} for {signs}, got none."
         if self.form in ("above", "below") and self.value and self.threshold is None:
-            yield "value", f"sample_weight must hold {self.column} against a number, got {shown(self.value)}."
+            pointed = self.value.replace(",", ".")
+            remedy = "" if _number(pointed) is None else f" Write it with a point: {pointed}."
+            yield "value", f"sample_weight must hold {self.column} against a number, got {shown(self.value)}.{remedy}"
         if self.form in OF_FILES and (self.content is None or re.fullmatch("[0-9a-f]{64}", self.content) is None):
             yield "content", f"sample_weight is {self.form} but there is no file. Choose a CSV file, or other weights."
         if self.form in OF_STEPS and facts is not None and not facts.steps:
@@ -198,6 +196,14 @@ def _quoted(text: str, *, alone: bool) -> str:
     """In quotes, where it would not be read as it is; what stands alone holds no comma without them."""
     bare = text == text.strip() and '"' not in text[:1] and not (alone and "," in text)
     return text if bare else quoted(text)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _typed(name: str, text: str) -> Any:

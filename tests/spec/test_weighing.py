@@ -77,6 +77,12 @@ def test_every_expression_has_a_meaning():
         ("inverse()", ROWS, "sample_weight must name a column for inverse(column), got none."),
         ("above(w)", ROWS, "sample_weight must name a value for above(column, value, factor), got none."),
         ("above(w, tall, 2)", ROWS, "sample_weight must hold w against a number, got 'tall'."),
+        (
+            'above(w, "1000,5", 2)',
+            ROWS,
+            "sample_weight must hold w against a number, got '1000,5'. Write it with a point: 1000.5.",
+        ),
+        ('above(w, "1,000,5", 2)', ROWS, "sample_weight must hold w against a number, got '1,000,5'."),
         ("above(w, 1, -2)", ROWS, "sample_weight factor must be at least 0, got -2.0."),
         ("above(w, 1, x)", ROWS, "sample_weight factor must be a number, got 'x'."),
         ("upload(w.csv)", ROWS, "sample_weight is upload but there is no file. Choose a CSV file, or other weights."),
