@@ -101,7 +101,9 @@ function layout(box, figure, root, bold) {
     const {scale, markers, edge} = trace.meta ?? {}, color = colours[trace.meta?.color];
     if (box.away.has(trace.meta?.hides)) trace.visible = 'legendonly';
     if (color) { trace.line = {...trace.line, color}; trace.marker = {...trace.marker, color}; }
-    if (scale) trace.colorscale = scale.map(tone);
+    // Plotly writes in white or dark grey: on dark paper a full colour is too bright for the one, too dark for the other.
+    const full = trace.texttemplate && isDark(paper) ? 0.65 : 1;
+    if (scale) trace.colorscale = scale.map(([at, color, share]) => tone([at, color, Math.min(share, full)]));
     if (markers) trace.marker.colorscale = markers.map(tone);
     if (edge) trace.marker.line = {...trace.marker.line, color: edge === 'ink' ? ink : paper};
   }
@@ -130,6 +132,7 @@ function layout(box, figure, root, bold) {
 
 const channels = color => color.trim().startsWith('#')
   ? [1, 3, 5].map(i => parseInt(color.trim().slice(i, i + 2), 16)) : color.match(/[\d.]+/g).slice(0, 3).map(Number);
+const isDark = color => channels(color).reduce((sum, value) => sum + value) < 384;
 function mixed(paper, color, share) {                              // so much of the colour, the rest as the paper is
   const from = channels(paper), to = channels(color);
   return `rgb(${from.map((value, i) => Math.round(value + (to[i] - value) * share))})`;
