@@ -33,6 +33,8 @@ COLOURS: dict[str, Any] = {
 LEAST_SECONDS = 0.4
 FULL_SECONDS = 0.5
 """At full speed a drawing shows many epochs at once, and each costs training the time of several."""
+WATCHED_EPOCHS = 75
+"""Of longer runs the watchable pace lets more than five a second pass."""
 TICKS_PER_SECOND = 10
 LINES_WHILE_ON = 100
 """Lines of the log that are sent and laid out with every drawing of a run that is on."""
@@ -50,9 +52,11 @@ def live_view(desk: Desk) -> None:
 
 
 def _tick(desk: Desk, run: Snapshot) -> float:
-    """Seconds between two drawings: at the watchable pace none shows more than three new epochs."""
-    trains = desk.runner.find(run.uid)
-    return FULL_SECONDS if trains is None or trains.control.pace == "full" else LEAST_SECONDS
+    """Seconds between two drawings: where epochs wait to be watched, none shows more than three new ones."""
+    trains, (first, last) = desk.runner.find(run.uid), run.planned
+    pace = "full" if trains is None else trains.control.pace
+    is_fast = pace == "full" or (pace == "watchable" and last - first >= WATCHED_EPOCHS)
+    return FULL_SECONDS if is_fast else LEAST_SECONDS
 
 
 def _view(desk: Desk) -> None:

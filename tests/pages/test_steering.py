@@ -44,11 +44,13 @@ def test_the_view_is_drawn_less_often_at_full_speed_than_where_it_is_watched(tra
         return fragment(function, run_every=run_every, key=key)
 
     monkeypatch.setattr(live.st, "fragment", noted)
-    for pace in ("watchable", "full"):
+    for pace, watched in ((20, 0), ("watchable", 400), ("watchable", 399), ("full", 400)):
+        monkeypatch.setattr(live, "WATCHED_EPOCHS", watched)
         run.control.pace = pace
         page.run()
 
-    assert [tick for tick in ticks if tick] == [live.LEAST_SECONDS, live.FULL_SECONDS]
+    slow, full = live.LEAST_SECONDS, live.FULL_SECONDS
+    assert [tick for tick in ticks if tick] == [slow, slow, full, full]
 
 
 def test_nothing_can_be_steered_while_nothing_trains(open_page):
