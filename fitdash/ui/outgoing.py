@@ -5,16 +5,27 @@ time: where the whole page was drawn just before, its end is sent all the same, 
 fragment for gone, forgets its fields, and tells their defaults with the next click as if somebody had typed them; with
 ten visitors this set the epochs of a run that was on from 400 to 10. And a value that a button gave to a field is told
 once: dropped, the browser goes on telling the old one.
+
+Nor does a thread that has just ended lose what it sent last. Streamlit passes over whatever comes from any thread but
+the newest, and starts a new one for a fragment that is due while the end of a whole page still waits to be handled: the
+browser, which stops all clocks when a page begins, then never hears that the live view is to be drawn again, and the
+run stands still on that page for good (Streamlit issue 9921; one of ten busy pages showed "queued" for two minutes).
 """
 
+import asyncio
+from typing import Any
+
+from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 _clear = ForwardMsgQueue.clear
+_begin = AppSession._create_scriptrunner
 
 
 def keep_what_waits() -> None:
-    """From now on, let no fragment take anything out of a queue; more than once is fine."""
+    """From now on, let no fragment and no new thread take anything from what was sent; more than once is fine."""
     ForwardMsgQueue.clear = _clear_less  # type: ignore[method-assign, assignment]
+    AppSession._create_scriptrunner = _begin_behind  # type: ignore[method-assign, assignment]
 
 
 def _clear_less(
@@ -24,3 +35,29 @@ def _clear_less(
         _clear(queue, retain_lifecycle_msgs)
     # What comes now stays behind how the drawing before ended, rather than taking the place of what is in it.
     queue._delta_index_map = {}
+
+
+def _begin_behind(session: AppSession, asked: Any) -> None:
+    """Begin a thread behind what the one that ended by itself has sent: that was queued before it refused to go on."""
+    ended = session._scriptrunner
+    if ended is None or not _is_on(session._event_loop):
+        _begin(session, asked)
+        return
+
+    def begin() -> None:
+        now = session._scriptrunner
+        if session._state == AppSessionState.SHUTDOWN_REQUESTED:
+            return
+        if now is None or now is ended:
+            _begin(session, asked)
+        elif not now.request_rerun(asked):
+            _begin_behind(session, asked)
+
+    session._event_loop.call_soon(begin)
+
+
+def _is_on(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

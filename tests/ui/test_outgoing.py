@@ -1,7 +1,11 @@
 """Messages that wait for a slow browser while parts of the page are drawn again."""
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 from fitdash.ui import outgoing
@@ -84,3 +88,75 @@ def test_without_that_the_end_of_a_whole_drawing_is_told_without_its_fields():
     outgoing._clear(queue, retain_lifecycle_msgs=True, fragment_ids_this_run=["form"])
 
     assert [message.script_finished for message in queue._queue] == [WHOLE]
+
+
+class Thread:
+    """Draws, as long as it goes on."""
+
+    def __init__(self, name, goes_on):
+        self.name, self.goes_on, self.asked = name, goes_on, []
+
+    def request_rerun(self, asked):
+        self.asked += [asked] if self.goes_on else []
+        return self.goes_on
+
+
+@pytest.fixture
+def session(monkeypatch):
+    """One whose thread has ended by itself; what it sent is taken where it is the session's own."""
+    monkeypatch.setattr(AppSession, "_create_scriptrunner", outgoing._begin)
+    told = []
+    made = SimpleNamespace(_scriptrunner=Thread("first", goes_on=False), _state=AppSessionState.APP_NOT_RUNNING)
+
+    def begin(session, asked):
+        session._scriptrunner = Thread(asked, goes_on=True)
+        told.append(f"{asked} begins")
+
+    monkeypatch.setattr(outgoing, "_begin", begin)
+    keep_what_waits()
+    made.told = told
+    made.send = lambda text: told.append(text) if made._scriptrunner.name == "first" else None
+    return made
+
+
+def after(session, *steps):
+    """What was told once a loop has done these."""
+
+    async def all_of_them():
+        session._event_loop = asyncio.get_running_loop()
+        session._event_loop.call_soon(session.send, "draw me again")
+        for step in steps:
+            step()
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    asyncio.run(all_of_them())
+    return session.told
+
+
+def test_a_thread_begins_behind_what_the_one_before_has_sent(session):
+    assert after(session, lambda: AppSession._create_scriptrunner(session, "tick")) == ["draw me again", "tick begins"]
+
+
+def test_who_asks_meanwhile_asks_the_thread_that_begins(session):
+    ask = [lambda name=name: AppSession._create_scriptrunner(session, name) for name in ("tick", "click")]
+
+    assert after(session, *ask) == ["draw me again", "tick begins"]
+    assert session._scriptrunner.asked == ["click"]
+
+
+def test_no_thread_begins_in_a_session_that_has_ended_meanwhile(session):
+    def end():
+        session._state = AppSessionState.SHUTDOWN_REQUESTED
+
+    assert after(session, lambda: AppSession._create_scriptrunner(session, "tick"), end) == ["draw me again"]
+
+
+def test_a_thread_that_was_told_to_stop_is_not_waited_for(session):
+    session._scriptrunner = None
+
+    def ask():
+        AppSession._create_scriptrunner(session, "click")
+        assert session.told == ["click begins"]
+
+    assert after(session, ask) == ["click begins"]
