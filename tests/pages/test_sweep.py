@@ -35,6 +35,16 @@ def start(page):
     return page.button(key="start_sweep")
 
 
+def searched(page):
+    """Press the button, draw the page once the search is over, and give the runs of the trials."""
+    start(page).click().run()
+    uid = page.session_state["sweep.shown"]
+    wait_for(lambda: sweeper().join(uid, SECONDS))
+    page.run()
+    assert not page.exception
+    return desk().store.runs(sweep=uid)
+
+
 def drawn(page):
     return [json.loads(one.proto.json).get("name") for one in page.get("bidi_component")]
 
@@ -95,13 +105,7 @@ def test_weights_of_rows_are_searched_and_the_loss_that_they_weigh_is_told(sweep
 
     by_key(page.run(), "sweep.objective").set_value("val_accuracy").run()
     assert "sample_weight weighs" not in texts(page)
-    start(page).click().run()
-    uid = page.session_state["sweep.shown"]
-    wait_for(lambda: sweeper().join(uid, SECONDS))
-    page.run()
-
-    assert not page.exception
-    runs = desk().store.runs(sweep=uid)
+    runs = searched(page)
     assert {run.state for run in runs} == {"finished"}
     assert {run.experiment["fit"].get("sample_weight") for run in runs} == {None, "recency()"}
     assert {"sweep-parallel", "sweep-slice"} <= set(drawn(page))
@@ -118,13 +122,7 @@ def test_a_grid_is_searched_to_its_end_and_the_best_can_be_used(sweep_page):
     page = sweep_page(**VARIED | {"sweep.sampler": "grid", "sweep.pruner": "none"})
     by_key(page.run(), "sweep.objective").set_value("val_loss").run()
 
-    start(page).click().run()
-    uid = page.session_state["sweep.shown"]
-    wait_for(lambda: sweeper().join(uid, SECONDS))
-    page.run()
-
-    assert not page.exception
-    runs = desk().store.runs(sweep=uid)
+    runs = searched(page)
     assert {run.state for run in runs} == {"finished"}
     tried = {(run.experiment["compile"]["learning_rate"], run.experiment["network"]["width"]) for run in runs}
     assert tried == {(0.001, 4), (0.001, 8), (0.1, 4), (0.1, 8)}
