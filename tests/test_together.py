@@ -1,15 +1,17 @@
 """Trials that train together in one program: the record, the ends of each, and one of them alone."""
 
 import numpy as np
+import pytest
 
 import fitdash
 from fitdash.engine import ensemble
 from fitdash.orders import job_of, order_together
 from fitdash.runs.control import Control
-from fitdash.runs.events import Changed, EpochEnded, Told
+from fitdash.runs.events import Began, Changed, EpochEnded, Told
 from fitdash.runs.one_of import OneOf
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.workers import Workers
+from fitdash.spec.compile import OPTIMIZERS
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.space import with_value
 
@@ -73,6 +75,15 @@ def test_a_run_says_that_it_was_one_of_several_and_alone_it_is_exact():
     experiment = found.experiment(3)
     exact = fitdash.sweep(experiment.to_dict(), {"seed": [experiment.seed]}, trials=1, workers=0, sampler="grid")
     assert again.history == exact.history(0).history
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_trials_of_every_optimizer_train_together(optimizer):
+    events = train(several(3, compile__optimizer=optimizer))
+
+    assert ends(events) == {f"run{place}": "finished" for place in range(3)}
+    said = {event.uid: event.params.get("stepper", "") for event in events if isinstance(event, Began)}
+    assert all(one.endswith("together with 2 others") for one in said.values())
 
 
 def test_what_one_has_learned_is_kept_as_if_it_had_been_alone():

@@ -86,7 +86,7 @@ def why_alone(fit: Fit) -> str:
 
 def signature(fit: Fit) -> str:
     """What fits have to have in common to be trained together, beside losses and metrics."""
-    rule = replace(fit.step.optimizer().rule, learning_rate=0.0, weight_decay=None)
+    rule = replace(fit.step.optimizer().rule, learning_rate=0.0, weight_decay=0.0)
     kinds = [type(part).__name__ for part in fit.step.module.modules()]
     parameters = [(name, *parameter.shape) for name, parameter in fit.step.module.named_parameters()]
     held = None if fit.validation is None else (_rows(fit.validation.window.source), fit.validation.window.asked)
