@@ -13,7 +13,7 @@ import torch
 from fitdash.data.adapter import Batch, leaves_of
 from fitdash.engine.recorded_ground import Ground
 from fitdash.engine.recorded_notes import Notes, Refused, identity, place_in_memory
-from fitdash.engine.recorded_program import Program
+from fitdash.engine.recorded_program import Program, program_of
 from fitdash.engine.recorded_tidy import tidied
 from fitdash.engine.recorded_update import Update
 
@@ -160,7 +160,7 @@ class Recording:
             lines += update.note(names, {id(p): name for p, name in zip(trained, gradients, strict=True)})
             per_step = update.per_step
         self._tensors = [tensor.detach() for tensor in kept]
-        self._program = Program(lines, gradients, self._parts, per_step)
+        self._program = program_of(tuple(lines), tuple(gradients), self._parts, per_step)
         self._saved = [torch.empty_like(tensor) for tensor in self._tensors]
 
     def _checked(self, batch: Batch) -> str | None:

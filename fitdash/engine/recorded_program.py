@@ -4,7 +4,9 @@ The program is text for `torch.jit.CompilationUnit`: tracing would drop in-place
 under the simple executor, since the default one rewrites addmm and gives other last bits.
 """
 
+import functools
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +22,11 @@ _LIST = re.compile(r"(\w+) = \[((?:t\d+(?:, )?)+)\]")
 _VIEW = re.compile(r"(\w+) = torch\.ops\.aten\.(?:t|transpose|permute|view|unsqueeze|squeeze|select|slice)\((.*)\)")
 _CALLED = re.compile(r"\btorch\.ops\.aten\.(\w+)")
 _NAME = re.compile(r"\b[a-z]+\d+\b")
+_DECIDING = threading.Lock()
+"""Held while torch is told which executor to take, which it is told for all threads at once."""
+
+KEPT = 32
+"""Programs that a process keeps."""
 
 
 def is_possible() -> bool:
@@ -34,6 +41,16 @@ def is_possible() -> bool:
             (torch._C._autograd, "_top_saved_tensors_default_hooks"),
         )
     )
+
+
+@functools.lru_cache(maxsize=KEPT)
+def program_of(lines: tuple[str, ...], gradients: tuple[str, ...], parts: int, numbers: int) -> "Program":
+    """Such a program; fits of equal networks share one, since it knows nothing but its text.
+
+    Raises:
+        Refused: TorchScript does not take it.
+    """
+    return Program(lines, gradients, parts, numbers)
 
 
 class Program:
@@ -144,11 +161,12 @@ def _steady(lines: Sequence[str]) -> tuple[list[str], list[str]]:
 
 @contextmanager
 def _simple_executor() -> Iterator[None]:
-    before = torch._C._jit_set_profiling_mode(False)
-    try:
-        yield
-    finally:
-        torch._C._jit_set_profiling_mode(before)
+    with _DECIDING:
+        before = torch._C._jit_set_profiling_mode(False)
+        try:
+            yield
+        finally:
+            torch._C._jit_set_profiling_mode(before)
 
 
 def _last_line(error: Any) -> str:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from fitdash import optimizers as opt
+from fitdash.engine.recorded_program import program_of
 from tests.engine.recorded_fits import assert_recorded
 from tests.engine.recorded_modules import IDS, IMAGES, SERIES, WORDS, N, X, Y, dropout, mlp, softmax
 from tests.names import named
@@ -228,3 +229,15 @@ def groups(parameters):
 
 def test_groups_of_parameters_have_the_same_bits():
     assert_recorded(mlp, X, Y, optimizer=groups)
+
+
+def test_equal_networks_share_one_program():
+    program_of.cache_clear()
+
+    assert_recorded(mlp, X, Y)
+    made = program_of.cache_info().misses
+    assert_recorded(mlp, X, Y)
+
+    assert made
+    assert program_of.cache_info().misses == made
+    assert program_of.cache_info().hits
