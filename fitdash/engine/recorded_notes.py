@@ -56,7 +56,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._numbers = numbers or {}
         self._prefix = prefix
         self._lists: dict[str, str] = {}
-        self._random: Tensor = torch.default_generator.get_state()
+        self._random = _random_state()
         for name, tensor in known:
             self.know(name, tensor)
         self._batch = {place_in_memory(tensor) for tensor in batch if tensor.numel()}
@@ -121,7 +121,8 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._refuse_for(error, func)
         out = func(*args, **kwargs)
         if call is not None:
-            self._random = torch.default_generator.get_state()
+            if operation.draws:
+                self._random = _random_state()
             try:
                 self._note(func, operation, args, out, call)
             except Exception as error:
@@ -214,7 +215,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     raise Refused(f"writes into the batch by {func}")
 
     def _check_random(self) -> None:
-        if not torch.equal(self._random, torch.default_generator.get_state()):
+        if self._random != _random_state():
             raise Refused("sets the random state")
 
     def _text(self, value: Any, kind: Any) -> str:
@@ -259,13 +260,17 @@ def identity(tensor: Tensor) -> tuple[Any, ...]:
     Raises:
         Refused: it has no plain place.
     """
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested:
         raise Refused(f"uses a tensor of the layout {tensor.layout}")
-    if tensor.device.type != "cpu":
+    if not tensor.is_cpu:
         raise Refused(f"uses a tensor on {tensor.device}")
     if tensor.is_conj() or tensor.is_neg():
         raise Refused("uses a tensor that is conjugated or negated when it is read")
     return place_in_memory(tensor), tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), tensor.dtype
+
+
+def _random_state() -> bytes:
+    return torch.default_generator.get_state().numpy().tobytes()  # comparing tensors takes three times as long
 
 
 def place_in_memory(tensor: Tensor) -> int:

@@ -26,6 +26,7 @@ class Operation:
         changes: Whether there are any.
         is_otherwise: Whether it takes another way while somebody looks on.
         shaped_by_data: Whether the shape of its result depends on values.
+        draws: Whether it may draw random numbers.
         why_not: What speaks against repeating it, whatever it is given; None: nothing.
     """
 
@@ -36,6 +37,7 @@ class Operation:
     changes: bool
     is_otherwise: bool
     shaped_by_data: bool
+    draws: bool
     why_not: str | None
 
 
@@ -60,5 +62,6 @@ def operation_of(func: Any) -> Operation:
         changes=schema.is_mutable,
         is_otherwise=func.namespace == "aten" and name in OTHERWISE_UNWATCHED,
         shaped_by_data=name in SHAPED_BY_DATA or torch.Tag.dynamic_output_shape in tags,
+        draws=torch.Tag.nondeterministic_seeded in tags,
         why_not=why,
     )
