@@ -4,24 +4,35 @@ Only what cannot change a bit is written otherwise. What is written is checked l
 the step itself; where it differs, or cannot be carried out, the notes stand as they were.
 """
 
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from fitdash.engine.recorded_products import adds_alike
+
 Place = tuple[Any, ...]
 """Of a tensor, as `identity` in `recorded_notes` has it: memory, offset, shape, strides, dtype."""
 
-LARGE = 64 * 1024
+LARGE = 4 * 1024
 """Bytes from which a result is written over what nobody needs any more; smaller ones come from the cache anyway."""
+NEAR = 16
+"""Lines between a product and its sum, at most."""
 
 _NAME = re.compile(r"\b[a-z]+\d+\b(?:\[\d+\])?")
 _CALL = re.compile(r"(\w+) = torch\.ops\.aten\.(\w+)\((.*)\)")
 _PAIR = re.compile(r"([\w\[\]]+), ([\w\[\]]+)")
+_TRIPLE = re.compile(r"([\w\[\]]+), ([\w\[\]]+), ([\w\[\]]+)")
+_UNCHANGING = ("t", "transpose", "permute", "view", "unsqueeze", "squeeze", "select", "slice", "expand", "neg")
+"""Operations that may be left out where nobody reads what they give."""
 _SPLITS = ("unsafe_split", "split", "unbind", "unsafe_chunk")
 _ARITHMETIC = ("add", "sub", "mul")
 _EACH_BY_ITSELF = (*_ARITHMETIC, "sigmoid_backward", "tanh_backward", "threshold_backward")
 """Operations on elements, which take them however they lie."""
+_BACKWARD = ("sigmoid_backward", "tanh_backward", "threshold_backward")
+_IN_PLACE = (*_ARITHMETIC, *_BACKWARD, "relu")
+"""Operations that can write their result over what they are given first."""
 
 
 def tidied(lines: Sequence[str], places: Mapping[str, Place], kept: Collection[str]) -> list[str]:
@@ -39,7 +50,7 @@ class _Tidy:
     """One pass over the lines; what is asked of later ones is asked of the notes as they were."""
 
     def __init__(self, lines: Sequence[str], places: Mapping[str, Place], kept: Collection[str]) -> None:
-        self.lines, self.places = lines, places
+        self.lines, self.places = lines, places = _needed(lines, kept), places
         self.calls = [_CALL.fullmatch(line) for line in lines]
         self.makers = {call[1]: call[2] for call in self.calls if call is not None}
         self.read = [_NAME.findall(line.partition(" = ")[2] or line) for line in lines]
@@ -54,20 +65,24 @@ class _Tidy:
             for name in names:
                 self.later[self._memory(name)].append((index, name))
         self.lasting = {place[0] for name, place in places.items() if name[0] in "tx"}
+        self.made = {call[1]: index for index, call in enumerate(self.calls) if call is not None}
         self.renamed: dict[str, str] = {}
+        self.over: dict[Any, int] = {}
+        self.joined: set[int] = set()
 
     def written(self) -> list[str]:
-        found: list[str] = []
+        found: list[tuple[int, list[str]]] = []
         index = 0
         while index < len(self.lines):
             line = self._copied(index)
             if line is not None:
-                found.append(line)
+                found.append((index, [line]))
                 index += 2
                 continue
-            found.append(self._subtracted(index) or self._over(index) or self._said(self.lines[index]))
+            line = self._subtracted(index) or self._product(index) or self._over(index)
+            found.append((index, [line] if line else self._apart(index) or [self._said(self.lines[index])]))
             index += 1
-        return found
+        return [line for index, lines in found if index not in self.joined for line in lines]
 
     def _copied(self, index: int) -> str | None:
         """`a = clone(s)` and `s *= b` as `s2 = s * b`, where `a` is `s` from then on."""
@@ -95,8 +110,8 @@ class _Tidy:
         base = name.partition("[")[0]
         is_part = base != name and self.makers.get(base) in _SPLITS
         found = self.later[self._memory(name)]
-        if any(at == len(self.lines) or self.calls[at] is None for at, _ in found):  # kept, or in a list
-            return False
+        if any(at == len(self.lines) or (at <= index and self.calls[at] is None) for at, _ in found):
+            return False  # kept, or in a list as it was
         others = {other for at, other in found if at > index and other != name}
         return all(is_part and other != base and other.partition("[")[0] == base for other in others)
 
@@ -118,24 +133,75 @@ class _Tidy:
                 return None
             if made is not None and made[1] == pair[2]:
                 is_plain = made[2] == "neg" and _NAME.fullmatch(made[3]) and made[3] not in self.renamed
+                is_plain = is_plain and self.over.get(self._memory(made[3]), -1) < at
                 return f"{call[1]} = torch.ops.aten.sub({self._said(pair[1])}, {made[3]})" if is_plain else None
         return None
 
     def _over(self, index: int) -> str | None:
-        """A large sum, written over what is added to where nobody needs that any more."""
+        """A large result, written over what it is made of first where nobody needs that any more."""
         call = self.calls[index]
-        pair = _PAIR.fullmatch(call[3]) if call is not None and call[2] in _ARITHMETIC else None
-        if call is None or pair is None or pair[1] in self.renamed or not {pair[1], call[1]} <= self.places.keys():
+        if call is None or call[2] not in _IN_PLACE:
             return None
-        before, after, memory = self.places[pair[1]], self.places[call[1]], self._memory(pair[1])
-        if before[2:] != after[2:] or memory in self.lasting or memory == self._memory(pair[2]):
+        first, _, rest = call[3].partition(", ")
+        if not self._is_free(index, call[1], first) or self._memory(first) in map(self._memory, _NAME.findall(rest)):
             return None
-        size = after[4].itemsize
-        for length in after[2]:
-            size *= length
-        if size < LARGE or any(at > index for at, _ in self.later[memory]):
+        _, _, shape, _, dtype = self.places[first]
+        if math.prod(shape) * dtype.itemsize < LARGE:
             return None
-        return f"{call[1]} = torch.ops.aten.{call[2]}_({self._said(call[3])})"
+        self.over[self._memory(first)] = index
+        said = self._said(call[3])
+        if call[2] in _BACKWARD:
+            return f"{call[1]} = torch.ops.aten.{call[2]}({said}, grad_input={first})"
+        return f"{call[1]} = torch.ops.aten.{call[2]}_({said})"
+
+    def _is_free(self, index: int, result: str, name: str) -> bool:
+        """Whether a result may lie where this tensor does: it is laid alike, and nobody reads it after this line."""
+        if name in self.renamed or not {name, result} <= self.places.keys():
+            return False
+        memory = self._memory(name)
+        is_over = memory in self.lasting or any(at > index for at, _ in self.later[memory])
+        return not is_over and self.places[name][2:] == self.places[result][2:]
+
+    def _product(self, index: int) -> str | None:
+        """`p = mm(a, b)` and `c + p` as one product that adds to `c`."""
+        call = self.calls[index]
+        pair = _PAIR.fullmatch(call[3]) if call is not None and call[2] == "add" else None
+        at = self.made.get(pair[2], -NEAR) if pair else -NEAR
+        made = self.calls[at] if at >= max(0, index - NEAR) else None
+        factors = _PAIR.fullmatch(made[3]) if made is not None and made[2] == "mm" else None
+        if call is None or pair is None or made is None or factors is None or self.uses[pair[2]] != 1:
+            return None
+        between = [one[2] for one in self.calls[at + 1 : index] if one is not None]
+        memories = {self._memory(factors[1]), self._memory(factors[2])}
+        if any(name.endswith("_") for name in between) or any(self.over.get(one, -1) > at for one in memories):
+            return None  # a factor may be another one by now
+        if self._memory(pair[1]) in memories or not self._is_free(index, call[1], pair[1]):
+            return None
+        if not self._adds_alike(pair[1], factors[1], factors[2]):
+            return None
+        self.over[self._memory(pair[1])] = index
+        self.joined.add(at)
+        return f"{call[1]} = torch.ops.aten.addmm_({self._said(f'{pair[1]}, {made[3]}')})"
+
+    def _apart(self, index: int) -> list[str] | None:
+        """A product that adds one row, as a product and a sum in place, which begins without copying the row."""
+        call = self.calls[index]
+        parts = _TRIPLE.fullmatch(call[3]) if call is not None and call[2] == "addmm" else None
+        if call is None or parts is None or not {call[1], parts[1]} <= self.places.keys():
+            return None
+        (_, _, row, *_), (_, _, shape, strides, _) = self.places[parts[1]], self.places[call[1]]
+        if row != shape[1:] or strides != (shape[1], 1) or not self._adds_alike(parts[1], parts[2], parts[3]):
+            return None
+        return [
+            f"{call[1]} = torch.ops.aten.mm({self._said(f'{parts[2]}, {parts[3]}')})",
+            f"torch.ops.aten.add_({call[1]}, {self._said(parts[1])})",
+        ]
+
+    def _adds_alike(self, added: str, left: str, right: str) -> bool:
+        """Whether a product of two of these that is added to the third has the same bits in one go and in two."""
+        if not {added, left, right} <= self.places.keys():
+            return False
+        return adds_alike(*(self.places[name][2:] for name in (added, left, right)))
 
     def _memory(self, name: str) -> Any:
         place = self.places.get(name) or self.places.get(f"{name}[0]")
@@ -147,3 +213,15 @@ class _Tidy:
         if not equals:
             made, rest = "", text
         return made + equals + _NAME.sub(lambda found: self.renamed.get(found[0], found[0]), rest)
+
+
+def _needed(lines: Sequence[str], kept: Collection[str]) -> list[str]:
+    """The lines without those that only look at something, for nobody."""
+    read, found = set(kept), []
+    for line in reversed(lines):
+        call = _CALL.fullmatch(line)
+        if call is not None and call[1] not in read and call[2] in _UNCHANGING:
+            continue
+        read |= {name.partition("[")[0] for name in _NAME.findall(line.partition(" = ")[2] or line)}
+        found.append(line)
+    return found[::-1]

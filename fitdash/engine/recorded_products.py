@@ -1,0 +1,62 @@
+"""Whether a product that is added has one sum or another: tried, since the library's kernels decide it and nobody says.
+
+`addmm(c, a, b)` and the sum of `c` and `mm(a, b)` are the same numbers on paper. Kernels that begin with `c` and those
+that end with it differ in last bits, and which one runs depends on shapes and strides, not on values.
+"""
+
+import functools
+from typing import Any
+
+import torch
+
+Tensor = torch.Tensor
+
+LEAST_NUMBERS = 32
+"""Of a result: fewer could agree by chance."""
+MOST_PRODUCTS = 2**21
+"""Of numbers in one matrix product: in larger ones the addition is nothing, and trying takes its time."""
+DRAWS = (1.0, 1e-3, 1e3)
+"""How large what is added is beside the factors."""
+
+Laid = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
+"""Shape, strides and dtype."""
+
+
+def adds_alike(added: Laid, left: Laid, right: Laid) -> bool:
+    """Whether `addmm(c, a, b)`, in place where `c` is as large as the result, has the bits of `mm(a, b)` and a sum.
+
+    Args:
+        added: `c`, one row or as large as the result.
+        left, right: `a` and `b`, two matrices.
+    """
+    (rows, inner), (_, columns) = left[0], right[0]
+    if rows * columns < LEAST_NUMBERS or rows * inner * columns > MOST_PRODUCTS:
+        return False
+    if any(dtype not in (torch.float32, torch.float64) or 0 in strides for _, strides, dtype in (added, left, right)):
+        return False
+    return _tried(added, left, right, torch.get_num_threads())
+
+
+@functools.lru_cache(maxsize=512)
+def _tried(added: Laid, left: Laid, right: Laid, threads: int) -> bool:
+    """The same, asked once for such matrices and so many threads."""
+    dice = torch.Generator().manual_seed(threads)
+    with torch.inference_mode():
+        for size in DRAWS:
+            c, a, b = (_drawn(laid, dice) for laid in (added, left, right))
+            c *= size
+            product = torch.mm(a, b)
+            if c.dim() == 1:
+                same = torch.equal(torch.addmm(c, a, b), product.add_(c))
+            else:
+                summed = c + product
+                same = torch.equal(c.addmm_(a, b), summed)
+            if not same:
+                return False
+    return True
+
+
+def _drawn(laid: Laid, dice: torch.Generator) -> Tensor:
+    shape, strides, dtype = laid
+    drawn: Any = torch.empty_strided(shape, strides, dtype=dtype)
+    return drawn.normal_(generator=dice)  # type: ignore[no-any-return]
