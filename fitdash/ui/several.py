@@ -43,7 +43,7 @@ def field(setting: Setting, key: str) -> None:
 def vary(setting: Setting, key: str) -> None:
     """Beneath a control that a search may vary: a switch, and while it is on what the setting may be."""
     listed = f"{SWITCH}.{key}"
-    text = st.session_state.get(listed) or st.query_params.get(listed, "")
+    text = _text(listed)
     st.session_state[f"vary.{key}"] = bool(text)
     st.toggle(f"vary {label_of(key)}", key=f"vary.{key}", on_change=_switch, args=[key, suggestion(setting)])
     if text:
@@ -106,7 +106,7 @@ def told(given: tuple[Experiment, ...]) -> str:
 
 
 def listed(experiment: Experiment) -> Mapping[str, str]:
-    """What the fields say, or the link before they were ever drawn, by the address of the setting."""
+    """What the fields say, by the address of the setting."""
     values: Any = st.session_state
     slots = {key: read_slots(values.get, key) for key in ("callbacks", "layers")}
     found = {}
@@ -115,8 +115,12 @@ def listed(experiment: Experiment) -> Mapping[str, str]:
         place, _, name = rest.partition(".")
         known = part in slots and place.isdigit() and int(place) < len(slots[part])
         key = f"{part}.{slots[part][int(place)]}.{name}" if known else address
-        field_key = f"{SWITCH}.{key}"
-        text = values[field_key] if field_key in values else st.query_params.get(field_key, "")
-        if text.strip():
+        if (text := _text(f"{SWITCH}.{key}")).strip():
             found[address] = text
     return found
+
+
+def _text(key: str) -> str:
+    """What a field says, or the link before it was ever drawn."""
+    state: Any = st.session_state
+    return str(state[key] if key in state else st.query_params.get(key, ""))

@@ -1,0 +1,71 @@
+"""A link says what it says on every page, however early its reader goes to another one."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Server
+from tests.browser.test_journey import open_page
+
+pytestmark = pytest.mark.browser
+
+LINK = "?data.name=iris&fit.epochs=7&fit.validation_split=0.25&sweep.trials=12&several.network.width=4,+8"
+WAITS = """
+import importlib.abc, os, sys, time
+
+class Waits(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        while name == "fitdash.ui.bar" and not os.path.exists({free!r}):
+            time.sleep(0.01)
+
+sys.meta_path.insert(0, Waits())
+"""
+
+
+def expect_settings(page):
+    expect(page.get_by_label("trials", exact=True)).to_have_value("12")
+    expect(page.get_by_label("epochs", exact=True)).to_have_value("7")
+    expect(page.get_by_label("validation_split", exact=True)).to_have_value("0.25")
+    expect(page.get_by_label("width values", exact=True)).to_have_value("4, 8")
+    expect(page.get_by_role("button", name="Start sweep")).to_be_enabled()
+
+
+def test_what_a_link_says_for_another_page_is_there_when_its_reader_comes_to_it(context, server):
+    page = open_page(context, server, LINK)
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_text("There is no run yet").wait_for()
+
+    page.get_by_role("link", name="Sweep").click()
+
+    expect_settings(page)
+    page.get_by_text("Network", exact=True).click()
+    page.get_by_text("vary width", exact=True).click()
+    expect(page.get_by_label("width values", exact=True)).to_have_count(0)
+    page.get_by_role("link", name="Train").click()
+    expect(page.get_by_role("button", name="Fit", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Sweep").click()
+    expect(page.get_by_label("trials", exact=True)).to_have_value("12")
+    expect(page.get_by_label("width values", exact=True)).to_have_count(0)
+
+
+def test_a_link_is_read_although_its_reader_leaves_before_the_page_is_drawn(context, tmp_path):
+    free = tmp_path / "free"
+    (tmp_path / "sitecustomize.py").write_text(WAITS.format(free=str(free)))
+    root = str(Path(__file__).parents[2])
+    server = Server(tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), root, os.environ.get("PYTHONPATH", "")]))
+    try:
+        page = context.new_page()
+        with page.expect_websocket() as made:
+            page.goto(f"{server.url}/{LINK}", wait_until="commit")
+
+        sweep = page.get_by_role("link", name="Sweep")
+        sweep.wait_for()
+        with made.value.expect_event("framesent"):
+            sweep.click()
+        free.touch()
+
+        expect_settings(page)
+    finally:
+        server.stop()
