@@ -1,5 +1,6 @@
 """One array as rows that can be sliced and gathered, whatever library it came from; copied only where it must be."""
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,7 +46,7 @@ class TensorRows:
 
     @property
     def row_bytes(self) -> int:
-        return max(1, self.tensor[0].numel() * self.dtype.itemsize) if len(self.tensor) else 1
+        return max(1, math.prod(self.tensor.shape[1:]) * self.dtype.itemsize)
 
     def slice(self, start: int, stop: int) -> torch.Tensor:
         return self.tensor[start:stop].to(self.dtype)

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import operator
 import random
 import types
 import weakref
@@ -105,11 +106,11 @@ def attributes_of(modules: Iterable[nn.Module]) -> State | None:
 
 def is_alike(one: State | None, other: State) -> bool:
     """Whether two lists of attributes are the same: objects by identity, plain values by what they are."""
-    return (
-        one is not None
-        and len(one) == len(other)
-        and all(a is b or (type(a) is type(b) and type(a) in FLAT and a == b) for a, b in zip(one, other, strict=True))
-    )
+    if one is None or len(one) != len(other):
+        return False
+    if all(map(operator.is_, one, other)):  # most of the time, and a fifth of the price
+        return True
+    return all(a is b or (type(a) is type(b) and type(a) in FLAT and a == b) for a, b in zip(one, other, strict=True))
 
 
 def _spread(value: Any, found: State) -> bool:
