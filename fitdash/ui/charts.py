@@ -1,47 +1,22 @@
 """The curves of a run: one chart for the loss and each metric, one cursor for all of them."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import streamlit as st
 
-from fitdash.charts.axis import Axis
-from fitdash.charts.curves import Answer, Curve, Panel, panels, told
-from fitdash.charts.marks import Mark
-from fitdash.charts.picture import Look, curve_chart
-from fitdash.ui import style
-from fitdash.ui.axes import axis
-from fitdash.ui.derived import monitors
+from fitdash.charts.curves import Panel
+from fitdash.ui import between, style
 from fitdash.ui.ghost import comparison, previous_run
-from fitdash.ui.live_chart import HEIGHT, TALL, live_chart, live_cursor
-from fitdash.ui.marks import marks
+from fitdash.ui.live_chart import HEIGHT, TALL, live_cursor, live_picture
 from fitdash.ui.resources import Desk
+from fitdash.ui.scene import Scene, cursor, drawn, key_of, picture, scene_of
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.state import cursor_epoch, state
+from fitdash.ui.state import held_epoch, state
 from fitdash.ui.view import View, options, view
 from fitdash.ui.visitor import own_run
 from fitdash.ui.words import duration
 
 CURSOR = "cursor"
-FEW_RUNNING = 3
-"""Running values that an epoch has to have before any are drawn: a short one told one or two because it had to wait."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """What all charts of one drawing have in common.
-
-    Attributes:
-        ghost: The run before, with its own axis.
-    """
-
-    run: Snapshot
-    view: View
-    axis: Axis
-    marks: Sequence[Mark]
-    ghost: tuple[Snapshot, Axis] | None = None
 
 
 def draw(desk: Desk, run: Snapshot, beside: Callable[[], None] | None = None) -> None:
@@ -79,8 +54,7 @@ def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | No
     if view.projector:
         style.projector()
     previous = previous_run(desk, run) if view.previous else None
-    ghost = None if previous is None else (previous, axis(previous, view.x))
-    scene = Scene(run=run, view=view, axis=axis(run, view.x), marks=marks(run), ghost=ghost)
+    scene = scene_of(run, view, previous, held_epoch(run))
     st.caption(comparison(previous, run) if previous is not None else "&nbsp;")
     found = drawn(scene)
     left, right = st.columns(2) if beside else (st.container(), None)
@@ -89,7 +63,8 @@ def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | No
     if beside and right:
         with right:
             beside()
-    _cursor(scene)
+    feed = {"feed": between.offered(desk, scene), "seconds": between.seconds(desk, run)}
+    live_cursor({**cursor(scene), **feed}, key=CURSOR, on_change=lambda: _moved(run.uid))
 
 
 def _grid(scene: Scene, found: Sequence[Panel], across: int) -> None:
@@ -106,111 +81,11 @@ def _grid(scene: Scene, found: Sequence[Panel], across: int) -> None:
                 _chart(scene, panel)
 
 
-def drawn(scene: Scene) -> list[Panel]:
-    """The panels of a run with everything that is drawn beside its curves."""
-    run = scene.run
-    history: Mapping[str, Any] = run.columns or run.history or {name: [] for name in _expected(run)}
-    ghosts = {panel.metric: panel.curves for panel in _ghost_panels(scene)}
-    return [
-        replace(
-            panel,
-            curves=(*panel.curves, *_fair(scene, panel)),
-            within=_within(scene, panel.metric),
-            ghost=ghosts.get(panel.metric, ()),
-            answer=_answer(run, panel.metric),
-        )
-        for panel in panels(run.epochs, history, scene.axis)
-    ]
-
-
-def _fair(scene: Scene, panel: Panel) -> list[Curve]:
-    """Training rows measured as validation rows are; a place for them from the start, where they are wished."""
-    run = scene.run
-    if not scene.view.fair or not (run.measured or run.is_active):
-        return []
-    values = [run.measured.get(epoch, {}).get(panel.metric, np.nan) for epoch in run.epochs]
-    first = panel.curves[0]
-    return [Curve(split="fair", epochs=first.epochs, x=first.x, values=np.asarray(values, dtype=float))]
-
-
-def _ghost_panels(scene: Scene) -> list[Panel]:
-    if scene.ghost is None:
-        return []
-    run, its_axis = scene.ghost
-    return panels(run.epochs, run.columns, its_axis)
-
-
-def _answer(run: Snapshot, metric: str) -> Answer | None:
-    """The trivial answer, as the run told it when it began."""
-    told_answers: Mapping[str, Any] = next(
-        (facts["answers"] for facts in run.told if facts.get("kind") == "trivial"), {}
-    )
-    known = told_answers.get(metric)
-    return None if known is None else Answer(text=known["text"], value=known["value"])
-
-
-def _within(scene: Scene, metric: str) -> Curve | None:
-    """Running values, each epoch's by itself."""
-    found = [(one.over, one.logs[metric]) for one in scene.run.running if metric in one.logs]
-    if not found:
-        return None
-    over, values = np.asarray(found, dtype=float).T
-    if np.unique(np.ceil(over), return_counts=True)[1].max() < FEW_RUNNING:
-        return None
-    # What is over at the end of an epoch belongs to it, not to the next one.
-    news = np.flatnonzero(np.diff(np.ceil(over))) + 1
-    over, values = np.insert(over, news, over[news]), np.insert(values, news, np.nan)
-    return Curve(split="train", epochs=over, x=scene.axis.places(over), values=values)
-
-
 def _chart(scene: Scene, panel: Panel) -> None:
-    view, run = scene.view, scene.run
-    look = Look(smoothing=view.smoothing, log=view.log, bold=view.bold)
-    spec = curve_chart(panel, run=run.uid, planned=run.planned, axis=scene.axis, marks=scene.marks, look=look)
-    live_chart(
-        spec,
-        key=f"chart-{panel.metric}",
-        alt=told(panel, scene.marks),
-        height=TALL if view.projector else HEIGHT,
-        rev=len(run.rows),
-        metric=panel.metric,
-        bold=view.bold,
-    )
-
-
-def _cursor(scene: Scene) -> None:
-    """One slider for all charts; what draws a moment of the run asks `cursor_epoch`."""
-    run, (first, last) = scene.run, scene.run.planned
-    over, x = scene.axis.knots()
-    ahead = scene.axis.place(last)
-    places = {"over": [*over.tolist(), last + 1.0], "x": [*x.tolist(), ahead + scene.axis.ahead]}
-    data = {
-        "run": run.uid,
-        "start": first - 1,
-        "done": run.epochs[-1] + 1 if run.rows else first - 1,
-        "planned": last,
-        "places": None if scene.axis.kind == "epoch" else places,
-        "exact": _exact(run),
-    }
-    live_cursor(data, key=CURSOR, on_change=lambda: _moved(run.uid))
-
-
-def _exact(run: Snapshot) -> dict[str, Any] | None:
-    """The values at the cursor, where it was put: charts of long runs do not hold all of them."""
-    at = cursor_epoch(run)
-    if at is None or state().epoch_at is None:
-        return None
-    place = run.epochs.index(at) if at in run.epochs else None
-    logs = dict(run.rows[place].logs) if place is not None else {}
-    logs |= {f"fair_{name}": value for name, value in run.measured.get(at, {}).items()}
-    return {"over": at + 1, "values": {name: value if np.isfinite(value) else None for name, value in logs.items()}}
+    height = TALL if scene.view.projector else HEIGHT
+    live_picture(picture(scene, panel), key=key_of(panel), height=height, metric=panel.metric, bold=scene.view.bold)
 
 
 def _moved(uid: str) -> None:
     over = st.session_state[CURSOR]["epoch"]
     state().epoch_at = None if over is None else (uid, int(over) - 1)
-
-
-def _expected(run: Snapshot) -> list[str]:
-    """Names that the history will have."""
-    return ["loss"] if run.experiment is None else monitors(run.experiment, None)

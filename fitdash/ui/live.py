@@ -12,10 +12,11 @@ from fitdash import options
 from fitdash.errors import StoreError
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
-from fitdash.ui import alone, arguments, charts, chips, downloads, sharing, understanding
+from fitdash.ui import alone, arguments, between, charts, chips, downloads, sharing, understanding
 from fitdash.ui.asked import tell_trouble
 from fitdash.ui.happened import happened
-from fitdash.ui.progress import progress_of, progress_words
+from fitdash.ui.live_chart import live_progress
+from fitdash.ui.progress import told_progress
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import begun_elsewhere, draw_again, shown_run, state
@@ -30,12 +31,8 @@ COLOURS: dict[str, Any] = {
     "interrupted": "violet",
     "stopped": "orange",
 }
-LEAST_SECONDS = 0.4
-FULL_SECONDS = 0.5
-"""At full speed a drawing shows many epochs at once, and each costs training the time of several."""
-WATCHED_EPOCHS = 75
-"""Of longer runs the watchable pace lets more than five a second pass."""
-TICKS_PER_SECOND = 10
+DRAWN_SECONDS = 2.0
+"""Between two drawings of a page that is told the curves of a run at full speed: each costs training some epochs."""
 LINES_WHILE_ON = 100
 """Lines of the log that are sent and laid out with every drawing of a run that is on."""
 IDLE_SECONDS = 2.0
@@ -45,18 +42,15 @@ REAP_SECONDS = 5.0
 def live_view(desk: Desk) -> None:
     """The run, followed as long as something may happen to it; else a look now and then whether another began."""
     run = shown_run(desk)
-    follow = run.is_active
-    every = max(_tick(desk, run), desk.viewers.count() / TICKS_PER_SECOND)
-    st.fragment(_view, run_every=every if follow else None, key="live")(desk)
+    follow, every = run.is_active, between.seconds(desk, run)
+    drawn = max(DRAWN_SECONDS, 4 * every) if _is_told(desk, run) else every
+    st.fragment(_view, run_every=drawn if follow else None, key="live")(desk)
     st.fragment(_look_out, run_every=None if follow else max(IDLE_SECONDS, every), key="lookout")(desk)
 
 
-def _tick(desk: Desk, run: Snapshot) -> float:
-    """Seconds between two drawings: where epochs wait to be watched, none shows more than three new ones."""
-    trains, (first, last) = desk.runner.find(run.uid), run.planned
-    pace = "full" if trains is None else trains.control.pace
-    is_fast = pace == "full" or (pace == "watchable" and last - first >= WATCHED_EPOCHS)
-    return FULL_SECONDS if is_fast else LEAST_SECONDS
+def _is_told(desk: Desk, run: Snapshot) -> bool:
+    """Whether the page is told the curves between two drawings."""
+    return between.is_fast(desk, run) and desk.feeds.is_served and not _hidden_because(run)
 
 
 def _view(desk: Desk) -> None:
@@ -95,8 +89,7 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
         alone.draw(desk, run)
         if run.error:
             _failure(run)
-    hidden = [] if run.uid in state().anyway else reasons_to_hide(run)
-    if hidden:
+    if hidden := _hidden_because(run):
         _hidden(run, hidden)
     else:
         has_panel = understanding.is_there(desk, run)
@@ -126,7 +119,7 @@ def _heading(run: Snapshot) -> None:
         if run.recipe or run.experiment is not None:
             arguments.draw(run)
         with st.container(key="progress"):
-            st.progress(progress_of(run).share, text=progress_words(run))
+            live_progress(told_progress(run), key="share")
             st.caption(escaped(" ".join(happened(run.told)) or " "))
 
 
@@ -155,6 +148,11 @@ def reasons_to_hide(run: Snapshot) -> list[str]:
         epochs=fit.epochs,
         verbose=options.fit_verbose if fit.verbose is None else fit.verbose,
     )
+
+
+def _hidden_because(run: Snapshot) -> list[str]:
+    """The same for this session, whose reader may have asked for them."""
+    return [] if run.uid in state().anyway else reasons_to_hide(run)
 
 
 def _hidden(run: Snapshot, reasons: list[str]) -> None:

@@ -8,6 +8,7 @@ from outside. Streamlit sends a component's script again with every change of it
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,59 +32,100 @@ export default function (sent) {
 
 _chart = st.components.v2.component("fitdash_chart", js=CALL.replace("NAME", "chart"), isolate_styles=False)
 _cursor = st.components.v2.component("fitdash_cursor", js=CALL.replace("NAME", "cursor"), isolate_styles=False)
-
+_progress = st.components.v2.component("fitdash_progress", js=CALL.replace("NAME", "progress"), isolate_styles=False)
 _keys = st.components.v2.component("fitdash_keys", js=CALL.replace("NAME", "keys"), isolate_styles=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What a chart shows at one moment.
+
+    Attributes:
+        spec: In plotly's schema; a number at a trace's `meta.color` is a place in the theme's list of colours. Its
+            `meta.scale` (of a map) and `meta.markers` are scales of [place, colour or "ink", share of it on paper];
+            `meta.edge` is "ink" or "paper" around markers.
+        alt: The chart in words.
+        rev: Count of points drawn; a browser test waits for it.
+        of: What it is of, where it grows: of two pictures of the same the later one is shown.
+        seq: The later one has the larger number.
+    """
+
+    spec: Chart
+    alt: str
+    rev: int = 0
+    of: str = ""
+    seq: int = 0
+
+
+def told(picture: Picture) -> dict[str, Any]:
+    """The same for the browser."""
+    of = {"of": picture.of, "seq": picture.seq}
+    return {"spec": json.dumps(picture.spec), "alt": picture.alt, "rev": str(picture.rev), **of}
 
 
 def live_keys() -> None:
     """Lets keys press the buttons that steer a run: F, P, E, S, W."""
-    _keys(key="key-presses", data={"module": _module()})
+    _keys(key="key-presses", data={"module": _module("keys.js")})
 
 
-def live_chart(
-    spec: Chart,
+def live_chart(spec: Chart, *, key: str, alt: str, rev: int = 0, **more: Any) -> None:
+    """Draw a chart that nothing is told of between two drawings; see `Picture` and `live_picture`."""
+    live_picture(Picture(spec=spec, alt=alt, rev=rev), key=key, **more)
+
+
+def live_picture(
+    picture: Picture,
     *,
     key: str,
-    alt: str,
     height: str = HEIGHT,
-    rev: int = 0,
     metric: str = "",
     bold: float = 1.0,
     on_pick: Callable[[], None] | None = None,
 ) -> None:
-    """Draw `spec`, whole each time: Streamlit may drop what was sent in between.
+    """Draw a picture, whole each time: Streamlit may drop what was sent in between.
 
     Args:
-        spec: In plotly's schema; a number at a trace's `meta.color` is a place in the theme's list of colours. Its
-            `meta.scale` (of a map) and `meta.markers` are scales of [place, colour or "ink", share of it on paper];
-            `meta.edge` is "ink" or "paper" around markers.
         key: Which chart of the page: the same key is the same DOM node.
-        alt: The chart in words.
         height: As CSS says it.
-        rev: Count of points drawn; a browser test waits for it.
         metric: Its name in the values at the cursor; without one it has none there.
         bold: Factor of the signs.
         on_pick: Called when something was clicked; `st.session_state[key]["picked"]` is its place in its trace: an
             index, or row and column of a map.
     """
-    data: dict[str, Any] = {"spec": json.dumps(spec), "src": _plotly_js(), "alt": alt, "name": key, "bold": bold}
-    data |= {"height": height, "rev": str(rev), "metric": metric, "module": _module()}
+    data = told(picture) | {"src": _plotly_js(), "name": key, "bold": bold, "height": height, "metric": metric}
+    data["module"] = _module()
     if on_pick is None:
         _chart(key=key, data=data)
     else:
         _chart(key=key, data={**data, "picks": True}, on_picked_change=on_pick)
 
 
+def live_progress(data: Mapping[str, Any], *, key: str) -> None:
+    """How far a run is.
+
+    Args:
+        data: "share" (0 to 1), "text" (the same in words), "of" and "seq" as a picture has them.
+    """
+    _progress(key=key, data={**data, "module": _module()})
+
+
 def live_cursor(data: Mapping[str, Any], *, key: str, on_change: Callable[[], None]) -> None:
     """The slider of the epoch cursor, with play and pause.
 
     Args:
-        data: "run", "start" and "done" and "planned" (numbers of epochs that are over), "places" (where they are on
-            the axis, None where that is the number itself), "exact" (values at the cursor where charts are thinned).
+        data: "run", "seq", "start" and "done" and "planned" (numbers of epochs that are over), "places" (where they are
+            on the axis, None where that is the number itself), "exact" (values at the cursor where charts are thinned);
+            "feed" is where to ask for news of all charts, every so many "seconds", None where there are none. Where
+            they tell that more has changed, the fragment that this belongs to is drawn.
         key: Of the component; `st.session_state[key]["epoch"]` is the number of epochs that are over at the cursor.
         on_change: Called when it was moved.
     """
-    _cursor(key=key, data={**data, "module": _module()}, default={"epoch": None}, on_epoch_change=on_change)
+    data = {**data, "module": _module()}
+    _cursor(key=key, data=data, default={"epoch": None}, on_epoch_change=on_change, on_due_change=_nothing)
+
+
+def _nothing() -> None:
+    """What is due is done by the drawing itself."""
 
 
 def _plotly_js() -> str:
@@ -91,14 +133,14 @@ def _plotly_js() -> str:
     return f"{_served('plotly', Path(plotly.__file__).parent / 'package_data')}/plotly.min.js?v={plotly.__version__}"
 
 
-def _module() -> str:
-    """URL of the script that draws; another one for other content, so that no browser keeps an old one."""
-    return f"{_served('fitdash', BROWSER)}/live.js?v={_mark()}"
+def _module(name: str = "live.js") -> str:
+    """URL of a script; another one for other content, so that no browser keeps an old one."""
+    return f"{_served('fitdash', BROWSER)}/{name}?v={_mark(name)}"
 
 
 @cache
-def _mark() -> str:
-    return hashlib.sha256((BROWSER / "live.js").read_bytes()).hexdigest()[:12]
+def _mark(name: str) -> str:
+    return hashlib.sha256((BROWSER / name).read_bytes()).hexdigest()[:12]
 
 
 def _served(name: str, folder: Path) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
+from typing import Any
 
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.words import duration
@@ -64,6 +65,11 @@ def progress_words(run: Snapshot) -> str:
     if now.samples_per_second:
         parts.append(f"{_rounded(now.samples_per_second):,} samples per second")
     return " · ".join(parts)
+
+
+def told_progress(run: Snapshot) -> dict[str, Any]:
+    """The same for the browser."""
+    return {"share": round(progress_of(run).share, 5), "text": progress_words(run), "of": run.uid, "seq": run.seq}
 
 
 def _within(run: Snapshot) -> tuple[int | None, int | None]:

@@ -17,9 +17,11 @@ from fitdash.runs.store import Store
 from fitdash.runs.workers import Workers, cores
 from fitdash.runs.writer import Writer
 from fitdash.spec.server import ServerArgs
+from fitdash.ui.feeds import Feeds
 from fitdash.ui.outgoing import keep_what_waits
 
 GONE_SECONDS = 15.0
+TICKS_PER_SECOND = 10
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -34,6 +36,10 @@ class Viewers:
         context = get_script_run_ctx()
         self.seen = {name: at for name, at in self.seen.items() if now - at < GONE_SECONDS}
         self.seen[context.session_id if context else ""] = now
+
+    def every(self, seconds: float) -> float:
+        """Seconds between two refreshes of one page, so many at least: together they ask for about ten a second."""
+        return max(seconds, self.count() / TICKS_PER_SECOND)
 
     def count(self) -> int:
         """Sessions that looked lately, this one at least."""
@@ -55,6 +61,7 @@ class Desk:
     settings: ServerArgs = field(default_factory=ServerArgs)
     is_shared: bool = False
     viewers: Viewers = field(default_factory=Viewers)
+    feeds: Feeds = field(default_factory=Feeds)
     done: dict[str, float] = field(default_factory=dict)
 
     def due(self, what: str, seconds: float) -> bool:

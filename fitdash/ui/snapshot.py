@@ -1,6 +1,7 @@
 """What is known of one run at one moment, ready to be drawn; read from the store piece by piece."""
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -45,6 +46,7 @@ class Snapshot:
         experiment: The recipe; None where it came without one, or from another version.
         owner: Whose it is, where runs have owners.
         shared: Others may look at it.
+        seq: Grows with everything that happens to it.
         recipe: The same as it was written down, or what a script told of its compile and fit.
         params: What callbacks were told of the fit.
         rows: The finished epochs in order.
@@ -75,6 +77,7 @@ class Snapshot:
     traceback: str | None = None
     owner: str | None = None
     shared: bool = False
+    seq: int = 0
 
     @property
     def is_active(self) -> bool:
@@ -121,16 +124,18 @@ class Watch:
     told: list[Mapping[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     latest: Snapshot | None = None
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def read(self, store: Store) -> Snapshot | None:
-        """The run as it is now; None if the store does not know it."""
-        record = store.run(self.uid)
-        if record is None:
-            return None
-        if self.latest is None or record.seq != self.seq or record.state != self.latest.state:
-            self._add(store, record.seq)
-            self.seq, self.latest = record.seq, self._snapshot(record, store)
-        return self.latest
+        """The run as it is now; None if the store does not know it. From any thread."""
+        with self.turn:
+            record = store.run(self.uid)
+            if record is None:
+                return None
+            if self.latest is None or record.seq != self.seq or record.state != self.latest.state:
+                self._add(store, record.seq)
+                self.seq, self.latest = record.seq, self._snapshot(record, store)
+            return self.latest
 
     def _add(self, store: Store, until: int) -> None:
         """What was written since, up to what the run's record knows; the rest comes next time, and only once."""
@@ -187,6 +192,7 @@ class Watch:
             traceback=record.traceback,
             owner=record.owner,
             shared=bool(record.shared),
+            seq=record.seq,
         )
 
 

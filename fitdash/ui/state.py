@@ -1,5 +1,6 @@
 """What one session remembers beside its widgets, under one key."""
 
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,7 @@ class PageState:
         epoch_at: Uid of a run and the index of its epoch at which the cursor was put; None follows the newest epoch.
         listed: The layers that the form listed last.
         preset: Those of the preset that it shows, None while it lists layers.
+        secret: Names this session where its page asks for news.
     """
 
     watch: Watch | None = None
@@ -53,6 +55,7 @@ class PageState:
     epoch_at: tuple[str, int] | None = None
     listed: NetworkArgs | None = None
     preset: NetworkArgs | None = None
+    secret: str = field(default_factory=secrets.token_urlsafe, repr=False)
 
 
 def state() -> PageState:
@@ -108,6 +111,11 @@ def cursor_epoch(run: Snapshot) -> int | None:
     if newest is None or at is None or at[0] != run.uid:
         return newest
     return max(run.rows[0].epoch, min(at[1], newest))
+
+
+def held_epoch(run: Snapshot) -> int | None:
+    """Index of the epoch at which the reader put the cursor; None where it follows the newest."""
+    return None if state().epoch_at is None else cursor_epoch(run)
 
 
 def begun_elsewhere(desk: Desk) -> str | None:

@@ -14,7 +14,6 @@ from fitdash.spec.experiment import Experiment
 from fitdash.ui.comparing.pictures import names_of, overlay
 from fitdash.ui.comparing.table import compared, metric_of
 from fitdash.ui.filling import fill
-from fitdash.ui.live import TICKS_PER_SECOND
 from fitdash.ui.resources import Desk
 from fitdash.ui.state import show, shown_run
 from fitdash.ui.visitor import visitor
@@ -34,7 +33,7 @@ def note_group(desk: Desk, runs: Sequence[Run]) -> None:
 def together_view(desk: Desk) -> None:
     """The runs that were started with the one that is shown; drawn again while one of them goes on."""
     group = group_of(desk, shown_run(desk).uid)
-    every = max(EVERY_SECONDS, desk.viewers.count() / TICKS_PER_SECOND)
+    every = desk.viewers.every(EVERY_SECONDS)
     is_live = any(record.is_active for record in group)
     st.fragment(_view, run_every=every if is_live else None, key="together")(desk)
 

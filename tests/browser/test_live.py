@@ -157,3 +157,55 @@ def test_reset_shows_the_run_that_it_began(context, server):
     expect_state(page, "running")
     page.keyboard.press("s")
     expect_state(page, "stopped")
+
+
+SEEN = """() => {
+  const box = document.querySelector('.st-key-chart-loss .fitdash-chart');
+  window.seen = [];
+  new MutationObserver(() => window.seen.push(+box.dataset.rev)).observe(box, {attributeFilter: ['data-rev']});
+}"""
+
+
+def test_curves_cursor_and_progress_go_on_between_two_drawings(context, server):
+    page = open_page(context, server, "?data.name=iris&fit.epochs=9000&fit.validation_split=0.2&pace=full+speed")
+    ready(page)
+    fit(page)
+    expect_state(page, "running")
+    page.evaluate(SEEN)
+    page.evaluate(f"() => window.boxes = ({CHARTS})()")
+
+    with page.expect_response("**/_fitdash/live/*") as response:
+        pass
+    told = int(response.value.json()["charts"]["chart-loss"]["rev"])
+
+    page.wait_for_function("told => window.seen.includes(told)", arg=told)
+    page.wait_for_function(
+        "told => parseInt(document.querySelector('.fitdash-where').textContent.slice(6)) >= told", arg=told
+    )
+    shown = page.get_by_role("progressbar").get_attribute("aria-valuetext")
+    assert int(shown.split()[1]) >= told
+    page.keyboard.press("s")
+    expect_state(page, "stopped")
+    done = page.locator(".fitdash-where").inner_text()
+    page.wait_for_function("() => window.seen.every((rev, place) => !place || rev >= window.seen[place - 1])")
+    assert page.evaluate("() => window.boxes.every(box => box.isConnected)")
+    assert f"epoch {page.evaluate('() => window.seen.at(-1)')} of" in done
+
+
+def test_news_that_say_so_let_the_page_be_drawn_once(context, server):
+    page = context.new_page()
+    frames = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: frames.append(frame)))
+    page.route("**/_fitdash/live/*", lambda route: route.fulfill(json={"due": "mark-of-a-test"}))
+    page.goto(f"{server.url}/?data.name=iris&fit.epochs=9000&fit.validation_split=0.2&pace=full+speed")
+    ready(page)
+    fit(page)
+    expect_state(page, "running")
+
+    for _ in range(3):
+        with page.expect_response("**/_fitdash/live/*"):
+            pass
+
+    assert len([frame for frame in frames if b"mark-of-a-test" in frame]) == 1
+    page.keyboard.press("s")
+    expect_state(page, "stopped")

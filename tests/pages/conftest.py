@@ -155,7 +155,12 @@ def adder(page, label):
     return next(widget for widget in page.selectbox if widget.label == label)
 
 
+def sent(page):
+    """What the components of the page were given, in their order."""
+    return [json.loads(element.proto.json) for element in page.get("bidi_component")]
+
+
 def charts(page):
     """The metrics of the charts that are drawn, in their order."""
-    names = [json.loads(element.proto.json).get("name", "") for element in page.get("bidi_component")]
+    names = [one.get("name", "") for one in sent(page)]
     return [name.removeprefix("chart-") for name in names if name.startswith("chart-")]

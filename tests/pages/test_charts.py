@@ -7,13 +7,12 @@ from fitdash.ui import live
 from fitdash.ui.resources import desk
 from fitdash.ui.snapshot import example
 from fitdash.ui.state import PageState, cursor_epoch
-from tests.pages.conftest import charts, texts, until, wait_for
+from tests.pages.conftest import charts, sent, texts, until, wait_for
 
 
 def spec(page, metric="loss"):
     """What the chart of a metric was given."""
-    sent = [json.loads(element.proto.json) for element in page.get("bidi_component")]
-    return json.loads(next(one["spec"] for one in sent if one.get("name") == f"chart-{metric}"))
+    return json.loads(next(one["spec"] for one in sent(page) if one.get("name") == f"chart-{metric}"))
 
 
 def test_the_options_of_the_charts_can_be_set_by_a_link(open_page):

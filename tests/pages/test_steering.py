@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from starlette.applications import Starlette
 
 from fitdash.runs.events import Changed, Created, EpochEnded
 from fitdash.runs.store import Store
@@ -10,9 +11,9 @@ from fitdash.runs.writer import Writer
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.ui import live
+from fitdash.ui import between, feeds, live
 from fitdash.ui.resources import desk
-from tests.pages.conftest import charts, texts, until, wait_for
+from tests.pages.conftest import charts, sent, texts, until, wait_for
 from tests.pages.test_form import by_key
 
 STEERING = ("pause", "stop")
@@ -45,12 +46,20 @@ def test_the_view_is_drawn_less_often_at_full_speed_than_where_it_is_watched(tra
 
     monkeypatch.setattr(live.st, "fragment", noted)
     for pace, watched in ((20, 0), ("watchable", 400), ("watchable", 399), ("full", 400)):
-        monkeypatch.setattr(live, "WATCHED_EPOCHS", watched)
+        monkeypatch.setattr(between, "WATCHED_EPOCHS", watched)
         run.control.pace = pace
         page.run()
 
-    slow, full = live.LEAST_SECONDS, live.FULL_SECONDS
+    slow, full = between.LEAST_SECONDS, between.FULL_SECONDS
     assert [tick for tick in ticks if tick] == [slow, slow, full, full]
+
+    monkeypatch.setattr(feeds, "_application", Starlette)
+    ticks.clear()
+    page.run()
+    run.control.pace = 20
+    page.run()
+
+    assert [tick for tick in ticks if tick] == [live.DRAWN_SECONDS, slow]
 
 
 def test_nothing_can_be_steered_while_nothing_trains(open_page):
@@ -92,7 +101,7 @@ def test_a_live_setting_changes_the_run_and_is_marked_on_the_curve(training):
     assert not page.exception
     assert "learning_rate is 0.25 since epoch" in texts(page)
     assert len([caption for caption in page.caption if "applies now" in str(caption.value)]) == len(APPLYING)
-    told = json.loads(page.get("bidi_component")[0].proto.json)
+    told = next(one for one in sent(page) if one.get("name") == "chart-loss")
     assert "learning_rate 0.001 → 0.25 in epoch" in told["alt"]
     (sign,) = json.loads(told["spec"])["layout"]["annotations"]
     assert sign["hovertext"] in told["alt"]

@@ -11,7 +11,7 @@ from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
 from fitdash.ui.downloads import history_csv, history_json
 from fitdash.ui.resources import desk
-from tests.pages.conftest import charts, texts, until, wait_for
+from tests.pages.conftest import charts, sent, texts, until, wait_for
 
 
 def downloads(page):
@@ -163,4 +163,4 @@ def test_going_on_starts_where_the_last_run_ended(open_page):
 
 
 def texts_of_progress(page):
-    return "\n".join(element.proto.text for element in page.get("progress"))
+    return "\n".join(one["text"] for one in sent(page) if "share" in one)

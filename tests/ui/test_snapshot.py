@@ -9,8 +9,8 @@ from fitdash.runs.events import BatchEnded, Created, EpochEnded, Told
 from fitdash.runs.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.axes import axis
-from fitdash.ui.charts import Scene, drawn
 from fitdash.ui.marks import marks
+from fitdash.ui.scene import Scene, drawn
 from fitdash.ui.snapshot import Snapshot, Watch
 from fitdash.ui.view import View
 

@@ -1,7 +1,7 @@
 // All charts of the page: one cursor, one range of x, one turn at drawing. What Streamlit sends is drawn in place.
 
 const page = {
-  boxes: new Set(), bar: null, run: null, places: null, range: null,
+  boxes: new Set(), bar: null, run: null, places: null, range: null, progress: null, feed: null, asks: false,
   at: null, held: false, veil: 0, turn: Promise.resolve(),
 };
 let library;
@@ -29,13 +29,22 @@ const breath = () => new Promise(resolve => {
 
 export function chart({data, parentElement: root, setTriggerValue}) {   // called anew for new data and for a new theme
   const box = root.querySelector('.fitdash-chart') ?? placed(root);
+  box.root = root;
   box.style.height = data.height;
   box.setAttribute('role', 'img');
-  box.setAttribute('aria-label', data.alt);
-  box.wanted = data;
   box.pick = place => setTriggerValue('picked', place);
   if (data.metric) page.boxes.add(box);
-  page.turn = page.turn.then(breath).then(() => box.wanted === data && draw(box, root, data)).catch(error => {
+  want(box, isOlder(data, box.wanted) ? {...data, ...told(box.wanted)} : data);
+}
+
+// What was told between two drawings can be later than what the next one was made of.
+const isOlder = (data, shown) => data.of && data.of === shown?.of && data.seq < shown.seq;
+const told = ({spec, alt, rev, of, seq}) => ({spec, alt, rev, of, seq});
+
+function want(box, data) {
+  box.setAttribute('aria-label', data.alt);
+  box.wanted = data;
+  page.turn = page.turn.then(breath).then(() => box.wanted === data && draw(box, box.root, data)).catch(error => {
     box.dataset.failed = error.message;
     if (!box.dataset.ready) box.textContent = 'The chart cannot be drawn: ' + error.message;
   });
@@ -179,32 +188,53 @@ function listen(box, Plotly) {
   box.on('plotly_unhover', event => { if (event.event?.target) others(one => Plotly.Fx.unhover(one)); });
 }
 
-// keys for what steers a run: streamlit's own shortcuts would be part of the buttons' names, and its menus take none -----
+// how far the run is ---------------------------------------------------------------------------------------------------
 
-const KEYS = {f: 'fit', p: 'pause', e: 'step', s: 'stop', w: 'reset'};
-let keysAreOn = false;
+export function progress({data, parentElement: root}) {
+  let bar = root.querySelector('.fitdash-progress');
+  if (!bar) {
+    bar = element('div', {className: 'fitdash-progress', role: 'progressbar', ariaValueMin: 0, ariaValueMax: 100},
+      element('span'), element('div', {}, element('i')));
+    root.append(bar);
+  }
+  page.progress = bar;
+  if (!isOlder(data, bar.shown)) advance(bar, data);
+}
 
-const enterMenu = tries => requestAnimationFrame(() => {
-  const first = document.querySelector('[role=menu] [role=menuitem]');
-  if (first) first.focus(); else if (tries) enterMenu(tries - 1);
-});
+function advance(bar, data) {
+  bar.shown = data;
+  bar.firstChild.textContent = bar.ariaValueText = data.text;
+  bar.ariaValueNow = Math.round(100 * data.share);
+  bar.lastChild.firstChild.style.width = `${100 * data.share}%`;
+}
 
-export function keys() {
-  if (keysAreOn) return;
-  keysAreOn = true;
-  document.addEventListener('keydown', event => {
-    const name = KEYS[event.key.toLowerCase()], on = event.target;
-    const isTyping = on.isContentEditable || on.closest?.('textarea, select, [role=menu], [role=listbox]')
-      || on.matches?.('input:not([type=range]):not([type=checkbox]):not([type=radio])');
-    if (!name || isTyping || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (document.querySelector('[role=dialog]')) return;
-    const button = document.querySelector(`.st-key-${name} button`);
-    if (!button || button.disabled) return;
-    event.preventDefault();
-    button.focus();
-    button.click();
-    if (name === 'step') enterMenu(20);
-  });
+// news between two drawings --------------------------------------------------------------------------------------------
+
+function later(began) {
+  page.asks = true;
+  setTimeout(ask, Math.max(50, 1000 * page.feed.seconds - (performance.now() - began)));
+}
+
+async function ask() {
+  const began = performance.now(), {feed, bar} = page;
+  page.asks = false;
+  if (!feed || !bar.root.isConnected) return;
+  const answer = await fetch(feed.feed).catch(() => null);         // where it fails, the next drawing asks again
+  if (!answer?.ok || page.feed?.run !== feed.run) return;
+  hear(await answer.json(), bar);
+  await page.turn;
+  if (page.feed && !page.asks) later(began);
+}
+
+function hear({due, progress: far, charts, cursor: where}, bar) {
+  if (due && due !== bar.due) bar.tellDue(bar.due = due);
+  if (!charts) return;
+  for (const box of page.boxes) {
+    const news = charts[box.wanted.name];
+    if (news && !isOlder(news, box.wanted)) want(box, {...box.wanted, ...news});
+  }
+  if (page.progress && !isOlder(far, page.progress.shown)) advance(page.progress, far);
+  if (where.seq >= bar.data.seq) stand(bar, {...bar.data, ...where});
 }
 
 // the range of x -----------------------------------------------------------------------------------------------------
@@ -275,9 +305,18 @@ function hold(over) {                                              // by hand: t
   bar.tell(at);
 }
 
-export function cursor({data, parentElement: root, setStateValue}) {
+export function cursor({data, parentElement: root, setStateValue, setTriggerValue}) {
   const bar = page.bar?.root === root ? page.bar : (page.bar = made(root));
-  Object.assign(bar, {data, send: epoch => setStateValue('epoch', epoch)});
+  bar.send = epoch => setStateValue('epoch', epoch);
+  bar.tellDue = mark => setTriggerValue('due', mark);
+  page.feed = data.feed ? data : null;
+  if (page.feed && !page.asks) later(performance.now());
+  stand(bar, data.run === bar.data.run && data.seq < bar.data.seq ? bar.data : data);
+  root.querySelector('.fitdash-cursor').dataset.ready = '1';
+}
+
+function stand(bar, data) {                                        // where it can be put, and what is told there
+  bar.data = data;
   page.places = data.places;
   if (bar.run !== data.run) {
     bar.run = data.run;
@@ -286,7 +325,6 @@ export function cursor({data, parentElement: root, setStateValue}) {
     if (bar.told !== null) bar.tell(null, 0);                      // else the same number would be no news to the server
   }
   put(page.held ? Math.min(page.at, data.done) : data.done, page.held);
-  root.querySelector('.fitdash-cursor').dataset.ready = '1';
 }
 
 function made(root) {
@@ -338,12 +376,12 @@ function made(root) {
     where.textContent = done > start ? `epoch ${Math.max(at, start)} of ${planned}` : 'no epoch yet';
     const boxes = [...page.boxes].filter(box => box.isConnected);
     boxes.sort((a, b) => a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1);
-    values.replaceChildren(...boxes.map(box => told(box, at, bar.data)));
+    values.replaceChildren(...boxes.map(box => valuesOf(box, at, bar.data)));
   };
   return bar;
 }
 
-function told(box, at, data) {                                     // the values of one chart at the cursor
+function valuesOf(box, at, data) {                                     // the values of one chart at the cursor
   const x = xAt(at), exact = data.exact?.over === at ? data.exact.values : null;
   const parts = (box._fullData ?? []).filter(trace => trace.meta?.told).map(trace => {
     const known = exact?.[trace.meta.key];

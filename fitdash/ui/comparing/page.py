@@ -7,7 +7,6 @@ import streamlit as st
 from fitdash.runs.events import ACTIVE
 from fitdash.ui.asked import complain
 from fitdash.ui.comparing import actions, pictures, seeds, table
-from fitdash.ui.live import TICKS_PER_SECOND
 from fitdash.ui.resources import Desk
 from fitdash.ui.visitor import visitor
 
@@ -17,7 +16,7 @@ EVERY_SECONDS = 1.0
 def compare(desk: Desk) -> None:
     """The table and what is made of the chosen runs."""
     is_live = bool(desk.store.lines(owner=visitor(desk), states=ACTIVE, limit=1))
-    every = max(EVERY_SECONDS, desk.viewers.count() / TICKS_PER_SECOND)
+    every = desk.viewers.every(EVERY_SECONDS)
     st.fragment(_compare, run_every=every if is_live else None, key="compare")(desk)
 
 

@@ -11,7 +11,7 @@ from fitdash.sweeps.results import Sweep, best_of
 from fitdash.sweeps.trial import Trial
 from fitdash.ui.asked import asked, complain, tell_trouble
 from fitdash.ui.filling import fill
-from fitdash.ui.live import COLOURS, TICKS_PER_SECOND
+from fitdash.ui.live import COLOURS
 from fitdash.ui.resources import Desk
 from fitdash.ui.sweeping import pictures, removal, trials
 from fitdash.ui.sweeping.removal import PLACE
@@ -29,7 +29,7 @@ def watch(desk: Desk) -> None:
     """The sweep that is shown, drawn again while it goes on."""
     record = _chosen(desk)
     follows = record is not None and record.is_active
-    every = max(EVERY_SECONDS, desk.viewers.count() / TICKS_PER_SECOND)
+    every = desk.viewers.every(EVERY_SECONDS)
     st.fragment(_watch, run_every=every if follows else None, key="watch")(desk)
 
 

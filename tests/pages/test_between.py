@@ -1,0 +1,91 @@
+"""What a page is told between two drawings, against what the next drawing shows."""
+
+import json
+
+import pytest
+from starlette.applications import Starlette
+
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs
+from fitdash.ui import feeds
+from fitdash.ui.resources import desk
+from tests.pages.conftest import sent, until, wait_for
+
+SLOW = {"data__name": "iris", "fit__epochs": "400", "pace": "20 epochs per second"}
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """A server that answers; it has no sessions of its own."""
+    app = Starlette()
+    monkeypatch.setattr(feeds, "_application", lambda: app)
+
+
+def asked(page):
+    """The news."""
+    secret = page.session_state["page"].secret
+    return json.loads(desk().feeds.told(secret))
+
+
+def test_the_news_are_what_the_next_drawing_shows(open_page, held_run, served):
+    held_run(Experiment(fit=FitArgs(epochs=10)))
+    page = open_page(view__x="by update", view__log="true")
+
+    news = asked(page)
+
+    marks = {"spec": news["charts"]["chart-loss"], "places": news["cursor"], "share": news["progress"]}
+    assert list(news["charts"]) == ["chart-loss"]
+    for mark, told in marks.items():
+        (drawn,) = [one for one in sent(page) if mark in one]
+        assert told.items() <= drawn.items()
+    (feed,) = [one["feed"] for one in sent(page) if "feed" in one]
+    assert feed.endswith(page.session_state["page"].secret)
+    assert news["due"] is None
+
+
+def test_the_news_go_on_with_the_run_while_nothing_is_drawn(open_page, served):
+    page = open_page(**SLOW)
+    page.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    page.run()
+    shown = int(asked(page)["charts"]["chart-loss"]["rev"])
+    wait_for(lambda: len(desk().store.epochs(run.uid)) > shown + 2)
+
+    news = asked(page)
+
+    assert int(news["charts"]["chart-loss"]["rev"]) > shown + 2
+    assert news["cursor"]["done"] == int(news["charts"]["chart-loss"]["rev"])
+    assert f"epoch {news['cursor']['done'] + 1} of 400" in news["progress"]["text"]
+
+
+def test_a_run_that_stands_otherwise_than_the_buttons_say_is_due_to_be_drawn(open_page, served):
+    page = open_page(**SLOW)
+    page.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    until(page, "running")
+    before = asked(page)["due"]
+
+    run.pause()
+    wait_for(lambda: asked(page)["due"])
+    wait_for(lambda: run.state == "paused")
+    until(page, "paused")
+
+    assert before is None
+    assert asked(page)["due"] is None
+
+
+def test_a_run_that_is_over_has_no_news(open_page, served):
+    page = open_page(data__name="iris", fit__epochs="2", pace="full speed")
+    page.button(key="fit").click().run()
+    until(page, "finished")
+
+    assert [one["feed"] for one in sent(page) if "feed" in one] == [None]
+    assert desk().feeds.told(page.session_state["page"].secret) is None
+
+
+def test_what_is_no_longer_shared_is_no_longer_told(open_page, held_run, served, monkeypatch):
+    held_run(Experiment(fit=FitArgs(epochs=10)))
+    page = open_page()
+    monkeypatch.setattr("fitdash.ui.between.may_see", lambda desk, run: False)
+
+    assert asked(page) == {"due": "gone"}
