@@ -3,9 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fitdash.errors import SettingError, StoreError
@@ -18,8 +18,6 @@ from fitdash.runs.one_of import OneOf
 from fitdash.runs.runner import FLUSH_SECONDS
 from fitdash.runs.sweeps import SweepRecord
 from fitdash.runs.writer import Writer
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.together import groups_in, shared_part
 from fitdash.sweeps.grouping import ahead_of
 from fitdash.sweeps.live import Live
 from fitdash.sweeps.places import Place
@@ -27,6 +25,7 @@ from fitdash.sweeps.recipe import Budget, Recipe
 from fitdash.sweeps.room import Room
 from fitdash.sweeps.study import Seen, Study
 from fitdash.sweeps.trial import Trial, included, seen_of
+from fitdash.sweeps.upcoming import Upcoming
 
 LOOK_SECONDS = 0.5
 """The record is looked at this often for what others want of the sweep."""
@@ -36,6 +35,19 @@ MOST_FAILURES = 5
 """Trials that fail before any succeeds: the sweep ends then."""
 
 PRUNED, INTERRUPTED = "pruned", "interrupted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Only:
+    """One trial that is trained again, of a sweep that has ended.
+
+    Attributes:
+        number: Of the trial.
+        leaves: The state that the sweep is in afterwards.
+    """
+
+    number: int
+    leaves: str
 
 
 class Coordinator:
@@ -48,6 +60,7 @@ class Coordinator:
         listener: Told of every trial that begins and ends, and after each of its epochs.
         together: Trials that differ in numbers alone may train in one program, where that is faster.
         refuse: As `Room` takes it: asked before trials begin; the sweep waits where there is no room.
+        only: Nothing but this trial is trained, again and whatever the budget.
         clock: Seconds that only grow.
     """
 
@@ -60,6 +73,7 @@ class Coordinator:
         listener: Callable[[Trial], None] | None = None,
         together: bool = True,
         refuse: Callable[[], None] | None = None,
+        only: Only | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.uid, self.name, self.owner = record.uid, record.name, record.owner
@@ -70,17 +84,15 @@ class Coordinator:
         self._room = Room(writer.store, self.uid, refuse, clock=clock)
         self._changed = threading.Condition(threading.RLock())
         self._live: dict[str, Live] = {}
-        self._planned: list[list[Live]] = []
         self._busy = 0
-        self._again: list[tuple[int, Mapping[str, Any], int]] = []
-        self._next = 0
-        self._free: list[int] = []
         self._began, self._spent, self._looked = clock(), record.seconds, clock()
-        self._stopped, self._waited = False, 0.0
+        self._stopped: str | None = None
+        self._waited = 0.0
         self._failures: int | None = 0
         self._error: str | None = None
+        self._only = only
         self._study = self._rebuilt()
-        self._ahead = ahead_of(self.recipe) if together else 1
+        self._upcoming = self._taken_up(ahead_of(self.recipe) if together and only is None else 1)
 
     def run(self) -> str:
         """Search until the budget is used, somebody stops it, or nothing is left; gives the state it ended in.
@@ -100,8 +112,10 @@ class Coordinator:
             state, self._error = "failed", "".join(f"{type(broken).__name__}: {broken}".splitlines()[:1])
         elif self._error is not None:
             state = "failed"
-        elif self._stopped or broken is not None:
-            state = "stopped"
+        elif self._stopped is not None:
+            state = self._stopped
+        elif self._only is not None:
+            state = self._only.leaves
         self._tell_end(state)
         if broken is not None:
             raise broken
@@ -114,15 +128,22 @@ class Coordinator:
         about to leave and is not held up.
         """
         self._writer.put(SweepEnded(uid=self.uid, state=state, seconds=self._seconds(), error=self._error))
-        if not self._writer.flush(FLUSH_SECONDS) and state != "stopped":
+        if not self._writer.flush(FLUSH_SECONDS) and state not in ("stopped", INTERRUPTED):
             why = self._writer.trouble
             logging.getLogger(__name__).warning("The end of the sweep %s waits in memory: %s", self.uid, why)
             self._writer.flush()
 
     def stop(self) -> None:
         """End the search; what trains is interrupted, and trained again when the sweep goes on."""
+        self._end("stopped")
+
+    def leave(self) -> None:
+        """As `stop`, because the process ends and not because anybody wants the search to: it may go on by itself."""
+        self._end(INTERRUPTED)
+
+    def _end(self, state: str) -> None:
         with self._changed:
-            self._stopped = True
+            self._stopped = self._stopped or state
             self._interrupt()
 
     def stop_trial(self, number: int) -> None:
@@ -149,29 +170,36 @@ class Coordinator:
             run = next((run for run in runs if run.trial == number), None)
             if run is None or run.is_active:
                 raise StoreError(f"A trial must be there and be over to be retried, got {number}.")
-            self._again.append((number, seen_of(self._writer.store, run, self.recipe).values, 1))
+            self._upcoming.again(number, seen_of(self._writer.store, run, self.recipe).values)
             self._changed.notify_all()
 
     # searching --------------------------------------------------------------------------------------------------------
 
     def _rebuilt(self) -> Study:
-        """The search as the record has it; what did not end is to be trained again."""
+        """The search as the record has it."""
         store = self._writer.store
         seen = [seen_of(store, run, self.recipe) for run in included(store, self.recipe)]
-        runs = sweeps.newest_of_each(store.runs(sweep=self.uid))
-        known = {run.trial for run in runs}
-        for run in runs:
-            one = seen_of(store, run, self.recipe)
-            self._next = max(self._next, run.trial + 1)
-            if run.state == INTERRUPTED:
-                self._again.append((run.trial, one.values, 1))
-                continue
-            seen.append(one)
-            if one.ended != "failed":
-                self._failures = None
-        # Those that were asked for ahead, and never began.
-        self._free = [number for number in range(self._next) if number not in known]
+        for run in self._begun_before():
+            if run.state != INTERRUPTED:
+                seen.append(seen_of(store, run, self.recipe))
+                if run.state != "failed":
+                    self._failures = None
         return Study(self.recipe, seen)
+
+    def _taken_up(self, ahead: int) -> Upcoming:
+        """What comes next: first what did not end, or nothing but the one that is asked for."""
+        upcoming = Upcoming(self.recipe, self._study, ahead=ahead, places=self._place.most)
+        upcoming.is_closed = self._only is not None
+        runs = self._begun_before()
+        upcoming.begin_after({run.trial for run in runs})
+        for run in runs:
+            if run.trial == self._only.number if self._only is not None else run.state == INTERRUPTED:
+                upcoming.again(run.trial, seen_of(self._writer.store, run, self.recipe).values)
+        return upcoming
+
+    def _begun_before(self) -> list[Any]:
+        """The newest run of each trial."""
+        return sweeps.newest_of_each(self._writer.store.runs(sweep=self.uid))
 
     def _search(self) -> None:
         while True:
@@ -180,7 +208,7 @@ class Coordinator:
                 if self._is_over() and not self._is_busy():
                     return
                 group = self._begun() if self._has_place() else []
-                if not group and not self._is_busy() and not self._planned:
+                if not group and not self._is_busy() and not self._upcoming:
                     return
                 if not group:
                     self._wait()
@@ -211,11 +239,11 @@ class Coordinator:
 
     def _begun(self) -> list[Live]:
         """The next trials that train as one, told to the record; none where there are none to begin now."""
-        if not self._planned:
-            self._plan()
-        if not self._planned or not self._room.is_there():
+        if not self._upcoming:
+            self._upcoming.plan(self.budget.trials, self._seconds_left())
+        if not self._upcoming or not self._room.is_there():
             return []
-        group = self._planned.pop(0)
+        group = self._upcoming.pop()
         self._busy += 1
         if len(group) > 1:
             control = Control()
@@ -225,35 +253,6 @@ class Coordinator:
             self._tell_begin(live)
         return group
 
-    def _plan(self) -> None:
-        """Ask for what comes next, and put together what trains as one."""
-        asked: list[Live] = []
-        while len(asked) < self._ahead and (live := self._asked()) is not None:
-            asked.append(live)
-        if self._ahead == 1:
-            self._planned = [[live] for live in asked]
-            return
-        shared = [shared_part(self._experiment(live)) for live in asked]
-        groups = groups_in(shared, places=self._place.most)
-        self._planned = [[asked[place] for place in group] for group in groups]
-
-    def _asked(self) -> Live | None:
-        """The next trial: one that did not end, or a new one; None where there is none."""
-        if self._again:
-            number, values, attempt = self._again.pop(0)
-            return Live(number=number, asked=self._study.again(values), attempt=attempt)
-        if self.budget.trials is not None and self._next - len(self._free) >= self.budget.trials:
-            return None
-        number = self._free[0] if self._free else self._next
-        asked = self._study.ask(number)
-        if asked is None:
-            return None
-        if self._free:
-            self._free.pop(0)
-        else:
-            self._next += 1
-        return Live(number=number, asked=asked)
-
     def _tell_begin(self, live: Live) -> None:
         self._live[live.uid] = live
         live.began = self._clock()
@@ -261,7 +260,7 @@ class Coordinator:
             Created(
                 uid=live.uid,
                 name=f"{self.name} {live.number + 1}",
-                experiment=self._experiment(live).to_dict(),
+                experiment=self._upcoming.experiment(live).to_dict(),
                 writer=self._writer.uid,
                 owner=self.owner,
                 sweep=self.uid,
@@ -271,18 +270,15 @@ class Coordinator:
         self._writer.put(Changed(uid=live.uid, state="running"))
         self._listener(self._told(live, "running"))
 
-    def _experiment(self, live: Live) -> Experiment:
-        return self.recipe.space.apply(self.recipe.experiment, live.asked.values)
-
     def _train(self, group: list[Live]) -> None:
         """Have trials trained as one, in the calling thread; those of several end by themselves."""
         first, many = group[0], len(group) > 1
         end: Changed | None = None
         try:
             # Of thousands of trials, looks at every epoch would fill the disk.
-            order = order_of(self._experiment(first), looks_often=False)
+            order = order_of(self._upcoming.experiment(first), looks_often=False)
             if many:
-                order = order_together({live.uid: self._experiment(live) for live in group})
+                order = order_together({live.uid: self._upcoming.experiment(live) for live in group})
             control = first.control.group if isinstance(first.control, OneOf) else first.control
             self._place.train(order, first.uid, self._take, control)
         except KeyboardInterrupt:
@@ -293,6 +289,7 @@ class Coordinator:
         finally:
             with self._changed:
                 self._busy -= 1
+                self._upcoming.note(self._clock() - first.began, len(group))
                 for live in group:
                     if live.uid in self._live:
                         self._ended(live, end and replace(end, uid=live.uid))
@@ -336,7 +333,7 @@ class Coordinator:
             if end.state == INTERRUPTED:
                 self._study.forget(live.asked)
                 if why != INTERRUPTED and live.attempt < MOST_ATTEMPTS:
-                    self._again.append((live.number, live.asked.values, live.attempt + 1))
+                    self._upcoming.again(live.number, live.asked.values, live.attempt + 1)
             else:
                 ended: Any = {"finished": "complete", "failed": "failed"}.get(end.state, PRUNED)
                 self._study.tell(live.asked, Seen(values=live.asked.values, curve=live.curve, ended=ended))
@@ -362,7 +359,7 @@ class Coordinator:
             record = sweeps.find_sweep(self._writer.store, self.uid)
             self.budget = Budget(**record.budget)
             if record.state == "stopping":
-                self._stopped = True
+                self._stopped = self._stopped or "stopped"
             with suppress(StoreError):  # not now: somebody holds the store, or the disk is full
                 sweeps.note_seconds(self._writer.store, self.uid, self._seconds())
         if self._is_over():
@@ -375,12 +372,18 @@ class Coordinator:
 
     def _is_over(self) -> bool:
         """Nothing more is to be begun, and what trains is to end."""
-        is_late = self.budget.seconds is not None and self._seconds() >= self.budget.seconds
-        return self._stopped or is_late or self._error is not None
+        left = self._seconds_left()
+        return self._stopped is not None or (left is not None and left <= 0) or self._error is not None
 
     def _seconds(self) -> float:
         """How long the sweep has searched, over all its starts."""
         return self._spent + self._clock() - self._began - self._waited
+
+    def _seconds_left(self) -> float | None:
+        """Of the budget; None where it has no such bound."""
+        if self.budget.seconds is None or self._only is not None:
+            return None
+        return self.budget.seconds - self._seconds()
 
     def _told(self, live: Live, state: str, error: str | None = None) -> Trial:
         return live.told(state, self.recipe.objective, now=self._clock(), error=error)

@@ -153,6 +153,28 @@ def test_seconds_end_a_sweep_and_what_trains_then_is_interrupted(store, searched
     assert sweeps.find_sweep(store, uid).seconds == pytest.approx(10)
 
 
+@pytest.mark.parametrize(("seconds", "sizes"), [(30, [1, 1]), (100, [1, 17, 1, 1])])
+def test_no_more_train_together_than_the_seconds_have_room_for(store, searched, monkeypatch, seconds, sizes):
+    now, groups = [0.0], []
+
+    class Slow(Invented):
+        def train(self, order, uid, put, control):
+            runs = order.get("together") or [{"uid": uid, "experiment": order["experiment"]}]
+            groups.append(len(runs))
+            now[0] += 5.0 * len(runs)
+            for run in runs:
+                put(EpochEnded(uid=run["uid"], epoch=0, logs={"val_loss": 1.0}, seconds=0.1))
+
+    space = {"compile.learning_rate": "1e-4..1e-1 log"}
+    settings = {"seconds": seconds, "space": space, "together": True, "sampler": "random", "pruner": "none"}
+    monkeypatch.setattr("fitdash.sweeps.coordinator.ahead_of", lambda recipe: 17)
+
+    searched(Slow(falling), clock=lambda: now[0], **settings)
+
+    assert groups[: len(sizes)] == sizes
+    assert now[0] <= seconds + 5
+
+
 def test_seconds_of_earlier_starts_count(store, searched):
     now = [0.0]
 
