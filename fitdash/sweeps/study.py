@@ -70,7 +70,8 @@ class Study:
         return Asked(values=_decoded(self.recipe, trial.params), trial=trial)
 
     def again(self, values: Mapping[str, Any]) -> Asked:
-        """Try these values."""
+        """Try these values; a grid does so once."""
+        self._cells = [cell for cell in self._cells if cell != values]
         self.optuna.enqueue_trial(_encoded(self.recipe, values))
         return Asked(values=dict(values), trial=self.optuna.ask(self._distributions))
 

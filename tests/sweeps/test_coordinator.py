@@ -113,6 +113,22 @@ def test_trials_cut_by_a_dead_process_are_trained_again_with_the_same_values(sto
     assert store.run("cut").state == "interrupted"
 
 
+def test_a_grid_that_was_cut_tries_each_combination_once(store, searched):
+    def before(number, epoch, control):
+        if number == 1 and epoch == 1:
+            raise KeyboardInterrupt
+
+    space = {"network.width": [8, 16, 32], "compile.learning_rate": [0.1]}
+    with pytest.raises(KeyboardInterrupt):
+        searched(Invented(falling, before=before), space=space, sampler="grid", pruner="none")
+    (uid,) = [one.uid for one in sweeps.all_sweeps(store)]
+
+    place = Invented(falling)
+    searched(place, uid=uid)
+
+    assert [plain["network"]["width"] for plain in place.orders] == [16, 32]
+
+
 @pytest.mark.parametrize("sampler", ["random", "quasi-random"])
 def test_trials_asked_for_ahead_that_never_began_are_begun_when_it_goes_on(sampler, store, searched):
     whole, place = Invented(falling), Invented(falling)
