@@ -16,7 +16,7 @@ from fitdash.runs.workers import Workers, cores
 from fitdash.runs.writer import Writer
 from fitdash.spec.server import ServerArgs
 from fitdash.spec.space import corners
-from fitdash.sweeps.coordinator import Coordinator
+from fitdash.sweeps.coordinator import Coordinator, Only
 from fitdash.sweeps.recipe import Budget, Recipe
 from fitdash.sweeps.run import begin, carry_out, go_on
 
@@ -67,6 +67,28 @@ class Sweeper:
         self._refuse_beyond_bounds(Recipe.from_dict(record.recipe), record.owner)
         return self._carry_out(go_on(self.writer.store, uid, writer=self.writer, trials=trials, seconds=seconds))
 
+    def retry(self, uid: str, number: int) -> None:
+        """Train a trial again; of a sweep that has ended, this one and no other.
+
+        Raises:
+            StoreError: there is none, it trains, the disk is used up, or this process ends.
+            SettingError: it would go beyond the bounds of this server.
+        """
+        coordinator = self.find(uid)
+        if coordinator is not None:
+            coordinator.retry(number)
+            return
+        self._refuse_when_closed()
+        store = self.writer.store
+        record = sweeps.find_sweep(store, uid)
+        runs = sweeps.newest_of_each(store.runs(sweep=uid))
+        if not any(run.trial == number for run in runs):
+            raise StoreError(f"A trial must be there to be retried, got {number}.")
+        self._refuse_beyond_bounds(Recipe.from_dict(record.recipe), record.owner)
+        # What was cut off is left to whoever goes on with the whole.
+        only = Only(number=number, leaves="finished" if record.state == "finished" else "stopped")
+        self._carry_out(go_on(store, uid, writer=self.writer), only)
+
     def stop(self, uid: str) -> None:
         """Stop a sweep, whoever carries it out; what trains is trained again when it goes on."""
         coordinator = self.find(uid)
@@ -91,13 +113,13 @@ class Sweeper:
         return thread is None or not thread.is_alive()
 
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
-        """Stop all of them; more than once is fine."""
+        """Cut all of them off: they may go on by themselves on the next server. More than once is fine."""
         with self._lock:
             self._is_closed = True
             on = list(self._coordinators.values())
             threads = list(self._threads.values())
         for coordinator in on:
-            coordinator.stop()
+            coordinator.leave()
         end = time.monotonic() + timeout
         for thread in threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -120,20 +142,21 @@ class Sweeper:
         """What asks before each trial whether the disk is used up."""
         return None if self._settings is None else partial(check_room, self.writer.store, self._settings, owner)
 
-    def _carry_out(self, record: SweepRecord) -> SweepRecord:
+    def _carry_out(self, record: SweepRecord, only: Only | None = None) -> SweepRecord:
         with self._lock:
             thread = threading.Thread(
-                target=self._search, args=[record], name=f"fitdash-sweep-{record.uid}", daemon=True
+                target=self._search, args=[record, only], name=f"fitdash-sweep-{record.uid}", daemon=True
             )
             self._threads[record.uid] = thread
         thread.start()
         return record
 
-    def _search(self, record: SweepRecord) -> None:
+    def _search(self, record: SweepRecord, only: Only | None) -> None:
         try:
             with suppress(Exception):  # kept with the sweep, whose page tells it
                 refuse = self._refuse_without_room(record.owner)
-                carry_out(record, self.writer, place=self._workers, refuse=refuse, started=self._note(record.uid))
+                note = self._note(record.uid)
+                carry_out(record, self.writer, place=self._workers, refuse=refuse, only=only, started=note)
         finally:
             with self._lock:
                 self._coordinators.pop(record.uid, None)
@@ -143,6 +166,6 @@ class Sweeper:
             with self._lock:
                 self._coordinators[uid] = coordinator
                 if self._is_closed:
-                    coordinator.stop()
+                    coordinator.leave()
 
         return note

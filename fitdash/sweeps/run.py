@@ -13,7 +13,7 @@ from fitdash.runs.store import Store
 from fitdash.runs.sweeps import SweepRecord
 from fitdash.runs.writer import Writer
 from fitdash.spec.experiment import Experiment
-from fitdash.sweeps.coordinator import Coordinator
+from fitdash.sweeps.coordinator import Coordinator, Only
 from fitdash.sweeps.places import Place, place_of
 from fitdash.sweeps.recipe import Budget, Recipe, budget_of, recipe_of
 from fitdash.sweeps.results import Sweep
@@ -142,6 +142,7 @@ def carry_out(
     listener: Callable[[Trial], None] | None = None,
     together: bool = True,
     refuse: Callable[[], None] | None = None,
+    only: Only | None = None,
     started: Callable[[Coordinator], None] | None = None,
 ) -> str:
     """Search until it is over; gives the state it ended in.
@@ -152,12 +153,15 @@ def carry_out(
         place: Where trials train, in place of `workers`; it stays open.
         together: As `sweep` takes it.
         refuse: Raises StoreError where there is no room for another trial; the sweep pauses until there is.
+        only: Nothing but this trial is trained, again.
         started: Given what carries it out, to stop it or a trial from another thread.
     """
     own = place is None
     try:
         chosen = place_of(workers) if place is None else place
-        coordinator = Coordinator(record, writer, chosen, listener=listener, together=together, refuse=refuse)
+        coordinator = Coordinator(
+            record, writer, chosen, listener=listener, together=together, refuse=refuse, only=only
+        )
     except BaseException as error:
         writer.put(SweepEnded(uid=record.uid, state="failed", seconds=record.seconds, error=str(error)))
         writer.flush(FLUSH_SECONDS)

@@ -52,12 +52,12 @@ def test_a_stopped_sweep_goes_on_where_it_was(sweeper, store):
     assert len(store.runs(sweep=record.uid, states=("finished",))) == before + 2
 
 
-def test_a_server_that_ends_stops_its_sweeps_and_begins_no_other(sweeper, store):
+def test_a_server_that_ends_cuts_its_sweeps_off_and_begins_no_other(sweeper, store):
     record = sweeper.begin(recipe_of(IRIS, {"seed": list(range(500))}, sampler="grid", pruner="none"), Budget())
 
     sweeper.shutdown(SECONDS)
 
-    assert sweeps.find_sweep(store, record.uid).state == "stopped"
+    assert sweeps.find_sweep(store, record.uid).state == "interrupted"
     with pytest.raises(StoreError, match="must be on to search"):
         sweeper.begin(grid(), Budget())
     assert len(sweeps.all_sweeps(store)) == 1
@@ -94,3 +94,34 @@ def test_going_on_is_held_to_the_bounds_as_well(sweeper, writer, store):
 
     assert sweeps.find_sweep(store, record.uid).state == "finished"
     bounded.shutdown(10)
+
+
+@pytest.mark.parametrize("state", ["finished", "stopped"])
+def test_one_trial_of_a_sweep_that_has_ended_is_trained_again_and_no_other(sweeper, store, state):
+    record = sweeper.begin(grid(), Budget(trials=1 if state == "stopped" else None))
+    assert sweeper.join(record.uid, SECONDS)
+    if state == "stopped":
+        sweeps.change_budget(store, record.uid, {"trials": 2, "seconds": None})
+        with store._transaction(durable=True) as db:
+            db.execute("UPDATE sweeps SET state='stopped'")
+    before = {run.uid for run in store.runs(sweep=record.uid)}
+
+    sweeper.retry(record.uid, 0)
+    assert sweeper.join(record.uid, SECONDS)
+
+    (again,) = [run for run in store.runs(sweep=record.uid) if run.uid not in before]
+    assert (again.trial, again.state) == (0, "finished")
+    assert sweeps.find_sweep(store, record.uid).state == state
+    with pytest.raises(StoreError, match="must be there to be retried, got 7"):
+        sweeper.retry(record.uid, 7)
+
+
+def test_seconds_that_are_used_up_are_no_bound_for_a_trial_that_is_asked_for(sweeper, store):
+    record = sweeper.begin(grid(), Budget())
+    assert sweeper.join(record.uid, SECONDS)
+    sweeps.change_budget(store, record.uid, {"trials": None, "seconds": 0.001})
+
+    sweeper.retry(record.uid, 1)
+    assert sweeper.join(record.uid, SECONDS)
+
+    assert [run.state for run in store.runs(sweep=record.uid)] == ["finished"] * 3

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from fitdash.runs.events import ACTIVE
 from fitdash.runs.selection import exported
 from fitdash.sweeps.results import Sweep, frame_of
 from fitdash.sweeps.trial import Trial
@@ -67,6 +68,7 @@ def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
         show(one.run)
         st.switch_page(TRAIN)
     coordinator = sweeper().find(sweep.uid)
+    is_elsewhere = coordinator is None and sweep.state in ACTIVE
     st.button(
         "Stop trial",
         key="stop_trial",
@@ -74,22 +76,28 @@ def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
         disabled=not on or coordinator is None,
         help=why or "Ends this trial; what it reached counts.",
         on_click=asked,
-        args=[PLACE, "The trial could not be stopped", _act, coordinator.stop_trial if coordinator else None, one],
+        args=[PLACE, "The trial could not be stopped", _stop, sweep.uid, one],
     )
     st.button(
         "Retry trial",
         key="retry_trial",
         icon=":material/replay:",
-        disabled=one is None or on or coordinator is None or one.number is None,
-        help=why or "Trains it again, while the sweep goes on.",
+        disabled=one is None or on or one.number is None or is_elsewhere,
+        help=why or ("Another process carries the sweep out." if is_elsewhere else "Trains it again."),
         on_click=asked,
-        args=[PLACE, "The trial could not be retried", _act, coordinator.retry if coordinator else None, one],
+        args=[PLACE, "The trial could not be retried", _retry, sweep.uid, one],
     )
 
 
-def _act(act: Any, one: Trial | None) -> None:
-    if act is not None and one is not None:
-        act(one.number)
+def _stop(uid: str, one: Trial | None) -> None:
+    coordinator = sweeper().find(uid)
+    if coordinator is not None and one is not None and one.number is not None:
+        coordinator.stop_trial(one.number)
+
+
+def _retry(uid: str, one: Trial | None) -> None:
+    if one is not None and one.number is not None:
+        sweeper().retry(uid, one.number)
 
 
 def _downloads(sweep: Sweep, frame: pd.DataFrame) -> None:
