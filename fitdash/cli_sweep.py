@@ -122,9 +122,11 @@ def _known(store: Store, recipe: "Recipe") -> "SweepRecord | None":
 
 def _is_done(store: Store, record: "SweepRecord", budget: Any) -> bool:
     """Nothing would be trained if it went on."""
+    from fitdash.runs import sweeps
+
     if record.state != "finished":
         return False
-    trials = len({run.trial for run in store.runs(sweep=record.uid)})
+    trials = sum(run.state != "interrupted" for run in sweeps.newest_of_each(store.runs(sweep=record.uid)))
     in_trials = budget.trials is not None and trials >= budget.trials
     in_seconds = budget.seconds is not None and record.seconds >= budget.seconds
     return in_trials or in_seconds or (budget.trials is None and budget.seconds is None)

@@ -1,6 +1,7 @@
 """Sweeps in the record: what is searched, how, and whether it goes on. Their trials are ordinary runs."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from fitdash.runs.deletion import Deleted
 from fitdash.runs.encoding import decode, encode
 from fitdash.runs.events import ACTIVE
 from fitdash.runs.store import Store
+from fitdash.runs.writer import DASHBOARD
 
 COLUMNS = "uid, name, state, created, ended, seconds, writer, owner, recipe, budget, error"
 
@@ -42,6 +44,11 @@ class SweepRecord:
     def is_active(self) -> bool:
         """Somebody searches."""
         return self.state in ACTIVE
+
+    @property
+    def was_cut_off(self) -> bool:
+        """A server carried it out and ended meanwhile; nobody wanted the sweep to end."""
+        return self.state == "interrupted" and self.writer.startswith(DASHBOARD)
 
     @cached_property
     def recipe(self) -> Mapping[str, Any]:
@@ -198,3 +205,14 @@ def newest_of_each(runs: Sequence[Any]) -> list[Any]:
         if run.trial is not None:
             newest.setdefault(run.trial, run)
     return [newest[number] for number in sorted(newest)]
+
+
+def times_in_vain(runs: Sequence[Any]) -> int:
+    """How often a trial of a sweep was begun whose run was cut off each time, the one with which that was most often.
+
+    Args:
+        runs: As `newest_of_each` takes them.
+    """
+    cut = {run.trial for run in newest_of_each(runs) if run.state == "interrupted"}
+    times = Counter(run.trial for run in runs if run.trial in cut and run.state == "interrupted")
+    return max(times.values(), default=0)

@@ -21,6 +21,8 @@ RETRY_SECONDS = 0.5
 # Beyond so many waiting events the running values within epochs are let go of; epochs never are.
 MOST_WAITING = 100_000
 CLOSE_SECONDS = 2.0
+DASHBOARD = "dashboard-"
+"""Role of a process that serves pages."""
 
 
 class _Flush:
@@ -40,12 +42,13 @@ class Writer:
 
     Args:
         store: Where events go.
+        role: What this process is, kept with all that it writes as the beginning of the writer's name.
         clock: Seconds that only grow.
     """
 
-    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Store, *, role: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self.store = store
-        self.uid = secrets.token_hex(8)
+        self.uid = role + secrets.token_hex(8)
         self._troubles: dict[str, str] = {}
         self._copies = Copies(store.path.parent, clock=clock)
         self._clock = clock

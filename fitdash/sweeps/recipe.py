@@ -198,6 +198,14 @@ def budget_of(trials: Any, seconds: Any, *, recipe: Recipe) -> Budget:
     return Budget(trials=trials, seconds=seconds)
 
 
+def most_trials(recipe: Recipe, trials: int | None) -> int | None:
+    """How many trials there are at most: by a bound, and by the grid; None where neither ends the search."""
+    if recipe.sampler != "grid":
+        return trials
+    cells = len(recipe.space.grid(recipe.experiment))
+    return cells if trials is None else min(trials, cells)
+
+
 def config_of(text: str) -> tuple[Experiment, dict[str, Any]]:
     """The experiment and the other arguments of `fitdash.sweep` that a TOML file gives.
 

@@ -15,7 +15,7 @@ from fitdash.runs.runner import Runner
 from fitdash.runs.settings import settings_in_force
 from fitdash.runs.store import Store
 from fitdash.runs.workers import Workers, cores
-from fitdash.runs.writer import Writer
+from fitdash.runs.writer import DASHBOARD, Writer
 from fitdash.spec.server import ServerArgs
 from fitdash.ui.feeds import Feeds
 from fitdash.ui.outgoing import keep_what_waits
@@ -83,7 +83,7 @@ def desk() -> Desk:
     # While it is locked they are not told yet; the page of such a run asks again.
     with suppress(StoreError):
         store.reap()
-    writer = Writer(store)
+    writer = Writer(store, role=DASHBOARD)
     is_shared = st.get_option("server.address") not in LOOPBACK if settings.shared is None else settings.shared
     return Desk(store, writer, runner_of(writer, settings, is_shared=is_shared), settings, is_shared)
 

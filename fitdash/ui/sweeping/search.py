@@ -8,7 +8,7 @@ from fitdash.errors import FitdashError
 from fitdash.spec.facts import Facts
 from fitdash.sweeps.background import Sweeper
 from fitdash.sweeps.grouping import together_in
-from fitdash.sweeps.recipe import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, recipe_of, uneven
+from fitdash.sweeps.recipe import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, most_trials, recipe_of, uneven
 from fitdash.ui import several
 from fitdash.ui.asked import asked, complain
 from fitdash.ui.changes import Live
@@ -17,7 +17,7 @@ from fitdash.ui.filling import pour
 from fitdash.ui.form import Draft, draw_form
 from fitdash.ui.resources import Desk, desk
 from fitdash.ui.visitor import visitor
-from fitdash.ui.words import escaped, label_of
+from fitdash.ui.words import duration, escaped, label_of
 
 SAMPLER_HELP = (
     "How the next trial is chosen: tpe learns from the trials so far, random does not, grid takes every combination, "
@@ -65,23 +65,45 @@ def _settings(draft: Draft) -> dict[str, Any]:
     names = monitors(draft.experiment, draft.facts)
     first = "val_loss" if "val_loss" in names else "loss"
     bound: dict[str, Any] = {"bind": "query-params"}
-    return {
+    found = {
         "objective": st.selectbox(
             "objective", names, index=names.index(first), key="sweep.objective", width=190, help=OBJECTIVE_HELP, **bound
         ),
         "which": st.selectbox("which epoch", WHICH, key="sweep.which", width=110, help=WHICH_HELP, **bound),
-        "trials": st.number_input("trials", 1, 100_000, 30, key="sweep.trials", width=120, help=TRIALS_HELP, **bound),
+    }
+    place = st.container(width=150)
+    found |= {
         "seconds": st.number_input(
             "seconds", 1, None, None, key="sweep.seconds", placeholder="no limit", width=130, help=SECONDS_HELP, **bound
         ),
         "sampler": st.selectbox("sampler", SAMPLERS, key="sweep.sampler", width=140, help=SAMPLER_HELP, **bound),
         "pruner": st.selectbox("pruner", PRUNERS, key="sweep.pruner", width=120, help=PRUNER_HELP, **bound),
     }
+    with place:
+        found["trials"] = _trials(is_bound=found["seconds"] is not None or found["sampler"] == "grid")
+    return found
 
 
+def _trials(*, is_bound: bool) -> int | None:
+    """How many; where nothing is said a few, or any number of a search that ends otherwise."""
+    few = None if is_bound else FEW_TRIALS
+    given = st.number_input(
+        "trials",
+        1,
+        100_000,
+        None,
+        key="sweep.trials",
+        placeholder="no limit" if is_bound else f"not set → {few}",
+        help=TRIALS_HELP,
+        bind="query-params",
+    )
+    return few if given is None else int(given)
+
+
+FEW_TRIALS = 30
 OBJECTIVE_HELP = "The number by which trials are compared, by its name in the history."
 WHICH_HELP = "The best epoch of a trial counts, or its last one."
-TRIALS_HELP = "At most so many. A grid ends by itself, too."
+TRIALS_HELP = "At most so many, over all starts. A grid ends by itself, and so does a search for so many seconds."
 SECONDS_HELP = "At most so long, over all starts."
 
 
@@ -116,12 +138,20 @@ def _plan(recipe: Recipe | None, facts: Facts | None, settings: dict[str, Any], 
         return
     varied = [f"**{label_of(address)}** {escaped(text)}" for address, text in recipe.space.to_text().items()]
     goal = "largest" if recipe.objective.rises else "smallest"
-    trials = f"up to {settings['trials']:,} trials, {sweeper().most} at once"
+    most = _most(recipe, settings)
+    trials = f"{most}, {sweeper().most} at once"
     if (count := together_in(recipe, facts)) > 1:
         trials += f", up to {count} together in one program"
     st.markdown(f"Plan: {' · '.join(varied)} · for the {goal} **{escaped(recipe.objective.name)}** · {trials}.")
     if text := uneven(recipe):
         st.caption(f":orange[{escaped(text)}]")
+
+
+def _most(recipe: Recipe, settings: dict[str, Any]) -> str:
+    """How many trials there may be, and how long it may take, in words."""
+    trials, seconds = most_trials(recipe, settings["trials"]), settings["seconds"]
+    parts = [f"up to {trials:,} trial{'' if trials == 1 else 's'}"] if trials is not None else ["as many trials as fit"]
+    return " ".join([*parts, *([f"in {duration(seconds)}"] if seconds else [])])
 
 
 def _begin(desk: Desk, recipe: Recipe | None, settings: dict[str, Any]) -> None:

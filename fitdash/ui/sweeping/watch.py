@@ -7,13 +7,15 @@ import streamlit as st
 from fitdash.errors import FitdashError
 from fitdash.runs import sweeps
 from fitdash.runs.sweeps import SweepRecord
+from fitdash.sweeps.recipe import most_trials
 from fitdash.sweeps.results import Sweep, best_of
 from fitdash.sweeps.trial import Trial
 from fitdash.ui.asked import asked, complain, tell_trouble
 from fitdash.ui.filling import fill
 from fitdash.ui.live import COLOURS
 from fitdash.ui.resources import Desk
-from fitdash.ui.sweeping import pictures, removal, trials
+from fitdash.ui.sweeping import again, pictures, removal, trials
+from fitdash.ui.sweeping.again import NOT_ON
 from fitdash.ui.sweeping.removal import PLACE
 from fitdash.ui.sweeping.search import sweeper
 from fitdash.ui.visitor import visitor
@@ -22,11 +24,13 @@ from fitdash.ui.words import duration, escaped, label_of, number, short
 EVERY_SECONDS = 1.0
 TRAIN = "pages/train.py"
 SHOWN = "sweep.shown"
-NOT_ON = "The sweep could not go on"
+NOT_OVER = ("running", "queued", "interrupted")
+"""States of trials that train, or will again."""
 
 
 def watch(desk: Desk) -> None:
     """The sweep that is shown, drawn again while it goes on."""
+    again.take_up(desk)
     record = _chosen(desk)
     follows = record is not None and record.is_active
     every = desk.viewers.every(EVERY_SECONDS)
@@ -69,7 +73,7 @@ def _show(desk: Desk, record: SweepRecord) -> None:
         complain(PLACE)
         return
     found = sweep.trials()
-    _heading(desk, record, found)
+    _heading(desk, sweep, record, found)
     if record.error:
         (st.warning if record.is_active else st.error)(escaped(record.error))
     best = best_of(found, sweep.recipe)
@@ -80,13 +84,13 @@ def _show(desk: Desk, record: SweepRecord) -> None:
         trials.draw(desk, sweep, found)
 
 
-def _heading(desk: Desk, record: SweepRecord, found: list[Trial]) -> None:
+def _heading(desk: Desk, sweep: Sweep, record: SweepRecord, found: list[Trial]) -> None:
     """State, how far, and what can be done with the whole."""
-    over = sum(trial.state not in ("running", "queued") for trial in found if trial.number is not None)
-    budget = record.budget
-    of = f" of {budget['trials']:,}" if budget.get("trials") else ""
+    over = sum(trial.state not in NOT_OVER for trial in found if trial.number is not None)
+    trials, seconds = most_trials(sweep.recipe, record.budget.get("trials")), record.budget.get("seconds")
     pruned = sum(trial.state == "pruned" for trial in found)
-    told = [f"{over:,}{of} trials", *([f"{pruned} pruned"] if pruned else []), duration(record.seconds or 0.001)]
+    told = [f"{over:,}{f' of {trials:,}' if trials else ''} trials", *([f"{pruned} pruned"] if pruned else [])]
+    told.append(duration(record.seconds or 0.001) + (f" of {duration(seconds)}" if seconds else ""))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sweep-state"):
         st.badge(record.state, color=COLOURS.get(record.state, "gray"))
         st.markdown(" · ".join(told), width="content")
@@ -99,38 +103,41 @@ def _heading(desk: Desk, record: SweepRecord, found: list[Trial]) -> None:
                 args=[PLACE, "The sweep could not be stopped", sweeper().stop, record.uid],
             )
         else:
-            _offer_more(record, over)
+            _offer_more(sweep, record, over)
         removal.offer(desk, record)
         removal.offer_undo(desk)
     complain(PLACE)
-    if budget.get("trials"):
-        st.progress(min(1.0, over / budget["trials"]))
+    again.tell(desk, record)
+    shares = [done / most for done, most in ((over, trials), (record.seconds, seconds)) if most]
+    if shares:
+        st.progress(min(1.0, max(shares)))
 
 
-def _offer_more(record: SweepRecord, over: int) -> None:
+def _offer_more(sweep: Sweep, record: SweepRecord, over: int) -> None:
+    """To go on to the end of its budget, and beyond it: by trials, and by as many seconds as it had."""
+    trials, seconds = most_trials(sweep.recipe, record.budget.get("trials")), record.budget.get("seconds")
+    is_left = (trials is None or over < trials) and (seconds is None or record.seconds < seconds)
+    if record.state in ("stopped", "interrupted", "failed") and is_left:
+        left = "" if trials is None else f": {trials - over:,} left"
+        _offer(f"Go on{left}", "go_on_sweep", ":material/resume:", record.uid, None, None)
+    every = most_trials(sweep.recipe, None)
+    if every is not None and over >= every:
+        return  # a grid that is done
     more = int(st.number_input("more", 1, 100_000, 20, key="sweep.more", width=130, label_visibility="collapsed"))
-    planned = record.budget.get("trials") or 0
-    left = planned - over if record.state in ("stopped", "interrupted", "failed") else 0
-    if left > 0:
-        st.button(
-            f"Go on: {left:,} left",
-            key="go_on_sweep",
-            icon=":material/resume:",
-            on_click=asked,
-            args=[PLACE, NOT_ON, _go_on, record.uid, None],
-        )
-    total = max(planned, over) + more
-    st.button(
-        f"{more:,} more trials",
-        key="extend_sweep",
-        icon=":material/add:",
-        on_click=asked,
-        args=[PLACE, NOT_ON, _go_on, record.uid, total],
-    )
+    _offer(f"{more:,} more trials", "extend_sweep", ":material/add:", record.uid, max(trials or 0, over) + more, None)
+    if seconds is not None:
+        asked_for = record.budget.get("trials")
+        bound = None if asked_for is None or over >= asked_for else asked_for
+        label = f"{duration(seconds)} more"
+        _offer(label, "extend_seconds", ":material/more_time:", record.uid, bound, record.seconds + seconds)
 
 
-def _go_on(uid: str, trials_in_all: int | None) -> None:
-    sweeper().go_on(uid, trials=trials_in_all)
+def _offer(label: str, key: str, icon: str, uid: str, trials: int | None, seconds: float | None) -> None:
+    st.button(label, key=key, icon=icon, on_click=asked, args=[PLACE, NOT_ON, _go_on, uid, trials, seconds])
+
+
+def _go_on(uid: str, trials: int | None, seconds: float | None) -> None:
+    sweeper().go_on(uid, trials=trials, seconds=seconds)
 
 
 def _best(sweep: Sweep, best: Trial) -> None:
