@@ -1,9 +1,13 @@
 """What a page is told of its run between two drawings: how far it is, its charts and their cursor."""
 
+import time
 import zlib
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from fitdash.errors import FitdashError
+from fitdash.ui import understanding
 from fitdash.ui.live_chart import told
 from fitdash.ui.progress import told_progress
 from fitdash.ui.resources import Desk
@@ -14,6 +18,7 @@ from fitdash.ui.steer import standing
 from fitdash.ui.visitor import may_see
 
 LEAST_SECONDS = 0.4
+LEARNED_SECONDS = 0.9
 FULL_SECONDS = 0.5
 """At full speed it shows many epochs at once, and each time costs training that of some."""
 WATCHED_EPOCHS = 75
@@ -49,12 +54,27 @@ def news(desk: Desk, scene: Scene) -> News:
         return {"due": "gone"}
     ghost = None if scene.ghost is None else scene.ghost[0]
     now = scene_of(run, scene.view, ghost, scene.held)
+    learned = _learned(desk, run)
+    charts = {key_of(panel): told(picture(now, panel)) for panel in drawn(now)}
     return {
         "due": _due(desk, run),
         "progress": told_progress(run),
-        "charts": {key_of(panel): told(picture(now, panel)) for panel in drawn(now)},
+        "charts": charts | learned.get("charts", {}),
+        "words": learned.get("words", {}),
         "cursor": cursor(now),
     }
+
+
+def _learned(desk: Desk, run: Snapshot) -> News:
+    """What the network has learned, less often: it takes longer to draw than all curves."""
+    page, now = state(), time.monotonic()
+    if now < page.learned_at + LEARNED_SECONDS or not understanding.is_there(desk, run):
+        return {}
+    page.learned_at = now
+    # What keeps it from being shown is said by the drawing.
+    with suppress(FitdashError):
+        return understanding.news(desk, run)
+    return {}
 
 
 def _due(desk: Desk, run: Snapshot) -> str | None:

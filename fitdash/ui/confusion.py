@@ -7,28 +7,22 @@ import numpy as np
 import streamlit as st
 
 from fitdash.charts.answers import Array, counted, most_mistaken
-from fitdash.charts.confusion import confusion_chart, told_confusion
 from fitdash.ui import samples
-from fitdash.ui.live_chart import HEIGHT, TALL, live_chart
+from fitdash.ui.live_chart import HEIGHT, TALL, live_picture
+from fitdash.ui.pictures import KEYS, confusion
 from fitdash.ui.subject import Subject
 from fitdash.ui.view import view
 from fitdash.ui.words import escaped
 
-CHART = "panel-confusion"
+CHART = KEYS["Confusion"][0]
 MOST_LISTED = 14
 
 
 def draw_confusion(subject: Subject) -> None:
     """The matrix, and under it the samples of the cell that was clicked, else of the most common mistake."""
     counts = counted(subject.truth, subject.answers, len(subject.classes))
-    live_chart(
-        confusion_chart(counts, subject.classes, run=subject.run),
-        key=CHART,
-        alt=told_confusion(counts, subject.classes),
-        height=TALL if view().projector else HEIGHT,
-        rev=subject.look.epoch + 1,
-        on_pick=partial(_picked, len(subject.classes)),
-    )
+    height = TALL if view().projector else HEIGHT
+    live_picture(confusion(subject), key=CHART, height=height, on_pick=partial(_picked, len(subject.classes)))
     cell = _choice(subject.classes, counts) or most_mistaken(counts)
     if cell is None:
         st.markdown("No class is taken for another.")

@@ -33,6 +33,7 @@ export default function (sent) {
 _chart = st.components.v2.component("fitdash_chart", js=CALL.replace("NAME", "chart"), isolate_styles=False)
 _cursor = st.components.v2.component("fitdash_cursor", js=CALL.replace("NAME", "cursor"), isolate_styles=False)
 _progress = st.components.v2.component("fitdash_progress", js=CALL.replace("NAME", "progress"), isolate_styles=False)
+_words = st.components.v2.component("fitdash_words", js=CALL.replace("NAME", "words"), isolate_styles=False)
 _keys = st.components.v2.component("fitdash_keys", js=CALL.replace("NAME", "keys"), isolate_styles=False)
 
 
@@ -57,10 +58,27 @@ class Picture:
     seq: int = 0
 
 
-def told(picture: Picture) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A line that goes on with what is shown.
+
+    Attributes:
+        bold: What it begins with.
+        of, seq: As a picture has them.
+    """
+
+    text: str
+    bold: str = ""
+    of: str = ""
+    seq: int = 0
+
+
+def told(shown: Picture | Words) -> dict[str, Any]:
     """The same for the browser."""
-    of = {"of": picture.of, "seq": picture.seq}
-    return {"spec": json.dumps(picture.spec), "alt": picture.alt, "rev": str(picture.rev), **of}
+    of = {"of": shown.of, "seq": shown.seq}
+    if isinstance(shown, Words):
+        return {"bold": shown.bold, "words": shown.text, **of}
+    return {"spec": json.dumps(shown.spec), "alt": shown.alt, "rev": str(shown.rev), **of}
 
 
 def live_keys() -> None:
@@ -100,6 +118,11 @@ def live_picture(
         _chart(key=key, data={**data, "picks": True}, on_picked_change=on_pick)
 
 
+def live_words(words: Words, *, key: str) -> None:
+    """Draw a line of words."""
+    _words(key=key, data=told(words) | {"name": key, "module": _module()})
+
+
 def live_progress(data: Mapping[str, Any], *, key: str) -> None:
     """How far a run is.
 
@@ -135,12 +158,12 @@ def _plotly_js() -> str:
 
 def _module(name: str = "live.js") -> str:
     """URL of a script; another one for other content, so that no browser keeps an old one."""
-    return f"{_served('fitdash', BROWSER)}/{name}?v={_mark(name)}"
+    return f"{_served('fitdash', BROWSER)}/{name}?v={_mark()}"
 
 
 @cache
-def _mark(name: str) -> str:
-    return hashlib.sha256((BROWSER / name).read_bytes()).hexdigest()[:12]
+def _mark() -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(BROWSER.glob("*.js")))).hexdigest()[:12]
 
 
 def _served(name: str, folder: Path) -> str:

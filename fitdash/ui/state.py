@@ -35,6 +35,7 @@ class PageState:
         epoch_at: Uid of a run and the index of its epoch at which the cursor was put; None follows the newest epoch.
         listed: The layers that the form listed last.
         preset: Those of the preset that it shows, None while it lists layers.
+        learned_at: When the page was told last what its network has learned, by a clock that only grows.
         secret: Names this session where its page asks for news.
     """
 
@@ -55,6 +56,7 @@ class PageState:
     epoch_at: tuple[str, int] | None = None
     listed: NetworkArgs | None = None
     preset: NetworkArgs | None = None
+    learned_at: float = 0.0
     secret: str = field(default_factory=secrets.token_urlsafe, repr=False)
 
 

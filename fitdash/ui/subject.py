@@ -35,6 +35,7 @@ class Subject:
 
     Attributes:
         run: Its uid.
+        seq: How far the run was.
         experiment: What it trains.
         look: What was answered.
         data: The arrays, and how they were made.
@@ -43,6 +44,7 @@ class Subject:
     """
 
     run: str
+    seq: int
     experiment: Experiment
     look: looks.Look
     data: Encoded
@@ -139,6 +141,7 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
     chosen = st.session_state.get(TARGET)
     return Subject(
         run=run.uid,
+        seq=run.seq,
         experiment=run.experiment,
         look=look,
         data=data,

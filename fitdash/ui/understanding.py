@@ -7,21 +7,19 @@ import numpy as np
 import streamlit as st
 
 from fitdash.charts.answers import accuracy, confident_mistakes, counted, worst
-from fitdash.charts.boundary import Points, boundary_chart, surface_chart, told_boundary, told_surface
-from fitdash.charts.residuals import predicted_chart, residual_chart, told_numbers
-from fitdash.charts.strips import strips_chart, told_strips
+from fitdash.charts.residuals import told_numbers
 from fitdash.errors import FitdashError
 from fitdash.ui import samples
 from fitdash.ui.confusion import draw_confusion
-from fitdash.ui.live_chart import TALL, live_chart
+from fitdash.ui.live_chart import TALL, Words, live_picture, live_words, told
+from fitdash.ui.pictures import KEYS, MOST_STRIPS, axes_of, keys_of_axes
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.subject import TARGET, Subject, best_axes, epochs_looked, map_of, subject_of
+from fitdash.ui.subject import TARGET, Subject, best_axes, epochs_looked, subject_of
 from fitdash.ui.view import view
 from fitdash.ui.words import escaped, number
 
 Draw = Callable[[Subject], None]
-MOST_STRIPS = 8
 WIDE = "clamp(300px, 44vh, 700px)"
 
 
@@ -44,13 +42,13 @@ def draw(desk: Desk, run: Snapshot) -> None:
     views = views_of(subject)
     with st.container(border=True, key="panel", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="panel-head"):
-            st.markdown(f"**Learned** after epoch {subject.look.epoch + 1}", width="content")
+            live_words(_when(subject), key="panel-when")
             chosen = st.segmented_control(
                 "View",
                 list(views),
                 default=_first(subject, views),
                 required=True,
-                key=f"panel.view.{'-'.join(views)}",
+                key=_key_of(views),
                 label_visibility="collapsed",
             )
             if len(subject.targets) > 1:
@@ -63,7 +61,21 @@ def draw(desk: Desk, run: Snapshot) -> None:
                     label_visibility="collapsed",
                 )
         views[chosen or _first(subject, views)](subject)
-        st.caption(_told(subject))
+        live_words(_how_good(subject), key="panel-words")
+
+
+def news(desk: Desk, run: Snapshot) -> dict[str, Any]:
+    """The same for a page that has it: "charts" and "words" by key; nothing where it shows what has no news."""
+    subject = subject_of(desk, run)
+    if subject is None:
+        return {}
+    views = views_of(subject)
+    shown = KEYS.get(st.session_state.get(_key_of(views)) or _first(subject, views))
+    if shown is None:
+        return {}
+    key, picture = shown
+    words = {"panel-when": told(_when(subject)), "panel-words": told(_how_good(subject))}
+    return {"charts": {key: told(picture(subject))}, "words": words}
 
 
 def views_of(subject: Subject) -> dict[str, Draw]:
@@ -76,10 +88,23 @@ def views_of(subject: Subject) -> dict[str, Draw]:
     return {name: view for name, view in views.items() if name not in ("Boundary", "Map") or len(subject.axes) >= 2}
 
 
+def _key_of(views: dict[str, Draw]) -> str:
+    """Of the choice between them."""
+    return f"panel.view.{'-'.join(views)}"
+
+
 def _first(subject: Subject, views: dict[str, Draw]) -> str:
     """The boundary where the inputs are the plane itself, else what shows all inputs at once."""
     names = [name for name in views if name != "Boundary" or len(subject.data.columns.names) == 2]
     return names[0]
+
+
+def _when(subject: Subject) -> Words:
+    return Words(bold="Learned", text=f"after epoch {subject.look.epoch + 1}", of=subject.run, seq=subject.seq)
+
+
+def _how_good(subject: Subject) -> Words:
+    return Words(text=_told(subject), of=subject.run, seq=subject.seq)
 
 
 def _told(subject: Subject) -> str:
@@ -96,87 +121,48 @@ def _told(subject: Subject) -> str:
     return f"{rows}: {what}; always answering the most common class: {most:.1%}.{lost}"
 
 
-def _height() -> str:
-    return TALL if view().projector else WIDE
+def _draw(subject: Subject, name: str) -> None:
+    key, picture = KEYS[name]
+    live_picture(picture(subject), key=key, height=TALL if view().projector else WIDE)
 
 
 def _boundary(subject: Subject) -> None:
-    axes = _axes(subject)
-    made, answers, sureness = map_of(subject.mark, *axes, subject.target, subject)
-    spec = boundary_chart(
-        ((axes[0], made.xs), (axes[1], made.ys)),
-        answers,
-        sureness,
-        subject.classes,
-        _points(subject, *axes),
-        run=subject.run,
-    )
-    told = told_boundary(answers, subject.classes, *axes)
-    live_chart(spec, key="panel-boundary", alt=told, height=_height(), rev=subject.look.epoch + 1)
+    _choose_axes(subject)
+    _draw(subject, "Boundary")
     if subject.is_held:
         st.caption("Deeper where it is surer. Strongly outlined samples are held out.")
 
 
 def _surface(subject: Subject) -> None:
-    axes = _axes(subject)
-    made, values, _ = map_of(subject.mark, *axes, subject.target, subject)
-    name = subject.target
-    spec = surface_chart(
-        ((axes[0], made.xs), (axes[1], made.ys)), values, name, _points(subject, *axes), run=subject.run
-    )
-    told = told_surface(values, name, *axes)
-    live_chart(spec, key="panel-map", alt=told, height=_height(), rev=subject.look.epoch + 1)
+    _choose_axes(subject)
+    _draw(subject, "Map")
 
 
-def _axes(subject: Subject) -> tuple[str, str]:
+def _choose_axes(subject: Subject) -> None:
     """The two columns, a choice where there are more; the others stay at their middle."""
     names = best_axes(subject)
     if len(names) == 2 and len(subject.data.columns.inputs) == 2:
-        return names[0], names[1]
+        return
+    keys, (now, _) = keys_of_axes(names), axes_of(subject)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="panel-axes"):
         shared: dict[str, Any] = {"width": 220, "label_visibility": "collapsed"}
-        across = st.selectbox("across", names, key=f"panel.across.{names[:2]}", help="Column across.", **shared)
-        others = [name for name in names if name != across]
-        up = st.selectbox("up", others, key=f"panel.up.{names[:2]}", help="Column up.", **shared)
+        st.selectbox("across", names, key=keys[0], help="Column across.", **shared)
+        others = [name for name in names if name != now]
+        st.selectbox("up", others, key=keys[1], help="Column up.", **shared)
         st.caption("across and up; all other columns stay at their median", width="content")
-    return across or names[0], up or others[0]
-
-
-def _points(subject: Subject, across: str, up: str) -> list[Points]:
-    """The samples, those that are held out last, so that they lie on top."""
-    dataset, found = subject.data.dataset, []
-    for split, rows in (("train", subject.data.train), ("val", subject.data.validation)):
-        if len(rows):
-            x, y = (dataset.table[name].to_numpy(dtype=np.float64, na_value=np.nan)[rows] for name in (across, up))
-            whole = dataset.codes if subject.classes else dataset.table[subject.target].to_numpy(dtype=np.float64)
-            found.append(Points(split=split, x=x, y=y, truth=whole[rows]))
-    return found
 
 
 def _sequences(subject: Subject) -> None:
-    """The rows with most wrong steps, true classes above predicted ones."""
-    truth, answers = (one.reshape(-1, subject.steps) for one in (subject.truth, subject.answers))
-    most = np.argsort(-(truth != answers).sum(axis=1), kind="stable")[:MOST_STRIPS]
-    names = [f"row {row + 1}" for row in subject.look.rows[most]]
-    spec = strips_chart(truth[most], answers[most], names, subject.classes, run=subject.run)
-    told = told_strips(truth, answers)
-    live_chart(spec, key="panel-sequences", alt=told, height=_height(), rev=subject.look.epoch + 1)
-    st.caption(f"The {len(most)} rows with most wrong steps.")
+    _draw(subject, "Sequences")
+    st.caption(f"The {min(MOST_STRIPS, len(subject.look.rows))} rows with most wrong steps.")
 
 
 def _predicted(subject: Subject) -> None:
-    _numbers(subject, "panel-predicted", predicted_chart)
+    _draw(subject, "Predictions")
 
 
 def _residuals(subject: Subject) -> None:
-    _numbers(subject, "panel-residuals", residual_chart)
-
-
-def _numbers(subject: Subject, key: str, chart: Callable[..., Any]) -> None:
-    name = subject.target
-    spec = chart(subject.truth, subject.answers, name, run=subject.run, split=subject.split)
-    told = f"Predicted against true {name}, or their difference: {told_numbers(subject.truth, subject.answers)}."
-    live_chart(spec, key=key, alt=told, height=_height(), rev=subject.look.epoch + 1)
+    _draw(subject, "Residuals")
 
 
 def _mistakes(subject: Subject) -> None:

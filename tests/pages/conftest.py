@@ -147,7 +147,9 @@ def trained(page):
 def texts(page):
     """Everything that the page says, without the escapes of markdown."""
     kinds = ("markdown", "caption", "error", "warning", "code")
-    return "\n".join(str(element.value) for kind in kinds for element in page.get(kind)).replace("\\", "")
+    found = [str(element.value) for kind in kinds for element in page.get(kind)]
+    found += [f"**{one['bold']}** {one['words']}" for one in sent(page) if "words" in one]
+    return "\n".join(found).replace("\\", "")
 
 
 def adder(page, label):

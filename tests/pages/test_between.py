@@ -58,6 +58,34 @@ def test_the_news_go_on_with_the_run_while_nothing_is_drawn(open_page, served):
     assert f"epoch {news['cursor']['done'] + 1} of 400" in news["progress"]["text"]
 
 
+def test_what_it_has_learned_goes_on_too_but_not_with_every_asking(open_page, served):
+    page = open_page(**SLOW | {"data__name": "moons"})
+    page.button(key="fit").click().run()
+    until(page, "after epoch 2")
+    (run,) = desk().runner.active()
+    run.pause()
+    until(page, "paused")
+    desk().writer.flush(10)
+    asked(page)
+
+    none = asked(page)
+    page.session_state["page"].learned_at = 0.0
+    news = asked(page)
+    page.run()
+
+    assert list(none["charts"]) == ["chart-loss", "chart-accuracy"]
+    assert not none["words"]
+    lines = {one["name"]: one for one in sent(page) if "words" in one}
+    (drawn,) = [one for one in sent(page) if one.get("name") == "panel-boundary"]
+    assert news["charts"]["panel-boundary"].items() <= drawn.items()
+    assert all(news["words"][name].items() <= lines[name].items() for name in ("panel-when", "panel-words"))
+
+    (control,) = [one for one in page.get("button_group") if one.key and one.key.startswith("panel.view")]
+    control.set_value("Mistakes").run()
+    page.session_state["page"].learned_at = 0.0
+    assert not asked(page)["words"]
+
+
 def test_a_run_that_stands_otherwise_than_the_buttons_say_is_due_to_be_drawn(open_page, served):
     page = open_page(**SLOW)
     page.button(key="fit").click().run()

@@ -7,15 +7,14 @@ import pytest
 from fitdash.runs import looks
 from fitdash.runs.events import Looked
 from fitdash.runs.home import home
-from tests.pages.conftest import texts, until
+from tests.pages.conftest import sent, texts, until
 
 FAST = {"pace": "full speed", "fit__epochs": "3"}
 
 
 def panels(page):
     """The charts of the panel by their names, as sent to the browser."""
-    sent = [json.loads(element.proto.json) for element in page.get("bidi_component")]
-    return {one["name"]: one for one in sent if one.get("name", "").startswith("panel-")}
+    return {one["name"]: one for one in sent(page) if "spec" in one and one["name"].startswith("panel-")}
 
 
 def finished(open_page, **values):

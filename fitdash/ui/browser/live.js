@@ -1,7 +1,9 @@
 // All charts of the page: one cursor, one range of x, one turn at drawing. What Streamlit sends is drawn in place.
 
+const here = new URL(import.meta.url);                             // with the mark of what all these files hold
+const {layout} = await import(new URL('look.js' + here.search, here).href);
 const page = {
-  boxes: new Set(), bar: null, run: null, places: null, range: null, progress: null, feed: null, asks: false,
+  charts: new Set(), boxes: new Set(), bar: null, run: null, places: null, range: null, progress: null, lines: new Map(), feed: null, asks: false,
   at: null, held: false, veil: 0, turn: Promise.resolve(),
 };
 let library;
@@ -33,6 +35,7 @@ export function chart({data, parentElement: root, setTriggerValue}) {   // calle
   box.style.height = data.height;
   box.setAttribute('role', 'img');
   box.pick = place => setTriggerValue('picked', place);
+  page.charts.add(box);
   if (data.metric) page.boxes.add(box);
   want(box, isOlder(data, box.wanted) ? {...data, ...told(box.wanted)} : data);
 }
@@ -54,6 +57,7 @@ export function leave(root) {                                      // on unmount
   const box = root.querySelector('.fitdash-chart');
   if (!box) return;
   page.boxes.delete(box);
+  page.charts.delete(box);
   box.watcher.disconnect();
   window.Plotly?.purge(box);
 }
@@ -82,7 +86,7 @@ async function draw(box, root, data) {
   if (isShared && of !== page.run) [page.run, page.range] = [of, null];
   box.planned = isShared ? figure.layout.xaxis.range.slice() : null;   // plotly writes into its own
   box.metric = data.metric;
-  await Plotly.react(box, figure.data, layout(box, figure, root, data.bold), {
+  await Plotly.react(box, figure.data, layout(box, figure, root, data.bold, page.range), {
     displaylogo: false, showSendToCloud: false, doubleClick: false,
     modeBarButtonsToRemove: ['lasso2d', 'select2d', 'zoomIn2d', 'zoomOut2d', 'autoScale2d'],
     toImageButtonOptions: {format: 'svg', filename: data.name}});
@@ -96,65 +100,6 @@ async function draw(box, root, data) {
     place(box);
     page.bar?.show();
   }
-}
-
-function layout(box, figure, root, bold) {
-  const style = getComputedStyle(root), css = name => style.getPropertyValue('--st-' + name).trim();
-  const ink = css('text-color'), line = css('border-color'), none = 'rgba(0,0,0,0)';
-  const colours = css('chart-categorical-colors').split(',');
-  const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const font = {color: ink, family: css('font'), size};
-  const paper = css('background-color');
-  const tone = ([at, color, share]) => [at, mixed(paper, color === 'ink' ? ink : colours[color], share)];
-  for (const trace of figure.data) {
-    const {scale, markers, edge} = trace.meta ?? {}, color = colours[trace.meta?.color];
-    if (box.away.has(trace.meta?.hides)) trace.visible = 'legendonly';
-    if (color) { trace.line = {...trace.line, color}; trace.marker = {...trace.marker, color}; }
-    // Plotly writes in white or dark grey: on dark paper a full colour is too bright for the one, too dark for the other.
-    const full = trace.texttemplate && isDark(paper) ? 0.65 : 1;
-    if (scale) trace.colorscale = scale.map(([at, color, share]) => tone([at, color, Math.min(share, full)]));
-    if (markers) trace.marker.colorscale = markers.map(tone);
-    if (edge) trace.marker.line = {...trace.marker.line, color: edge === 'ink' ? ink : paper};
-  }
-  const made = {...figure.layout, autosize: true, paper_bgcolor: none, plot_bgcolor: none, font,
-    dragmode: matchMedia('(pointer: coarse)').matches ? false : 'zoom', colorway: colours,
-    modebar: {bgcolor: none, color: ink, activecolor: ink, orientation: 'h'},
-    hoverlabel: {bgcolor: css('secondary-background-color'), bordercolor: line, font: {color: ink, family: css('font')}}};
-  if (made.title) made.title = {...made.title, font: {...font, size: 1.05 * size}};
-  const axis = {gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true};
-  for (const name of Object.keys(made).filter(key => /^[xy]axis/.test(key))) {
-    made[name] = {...axis, ...made[name], title: {...made[name].title, font, standoff: 8}};
-  }
-  // The reader's range of x is the page's own, so that all charts show the same; plotly need not remember it.
-  if (box.planned) {
-    const range = (page.range ?? box.planned).slice();
-    made.xaxis = {...made.xaxis, range, autorange: false, uirevision: String(range)};
-    made.yaxis.uirevision = `${made.yaxis.uirevision} ${box.follows}`;
-    Object.assign(made, entries(box, figure, made, size));
-  }
-  for (const shape of made.shapes ?? []) shape.line = {...shape.line, color: ink};
-  for (const note of made.annotations ?? []) {
-    Object.assign(note, {hoverlabel: made.hoverlabel, font: {size: size * (bold ?? 1), color: ink}});
-  }
-  return made;
-}
-
-const channels = color => color.trim().startsWith('#')
-  ? [1, 3, 5].map(i => parseInt(color.trim().slice(i, i + 2), 16)) : color.match(/[\d.]+/g).slice(0, 3).map(Number);
-const isDark = color => channels(color).reduce((sum, value) => sum + value) < 384;
-function mixed(paper, color, share) {                              // so much of the colour, the rest as the paper is
-  const from = channels(paper), to = channels(color);
-  return `rgb(${from.map((value, i) => Math.round(value + (to[i] - value) * share))})`;
-}
-
-function entries(box, figure, made, size) {                        // the legend in columns, under the mode bar: it never moves
-  const names = new Set(figure.data.filter(t => t.showlegend !== false).map(t => t.legendgroup ?? t.uid));
-  const columns = Math.max(1, Math.floor((box.offsetWidth - 50) / (11.5 * size)));
-  const rows = Math.ceil(names.size / columns);
-  return {
-    legend: {...made.legend, entrywidth: 0.995 / columns, entrywidthmode: 'fraction', font: {size: 0.82 * size}},
-    margin: {...made.margin, t: (1.9 + rows * 1.3) * size},
-  };
 }
 
 function listen(box, Plotly) {
@@ -208,6 +153,20 @@ function advance(bar, data) {
   bar.lastChild.firstChild.style.width = `${100 * data.share}%`;
 }
 
+export function words({data, parentElement: root}) {
+  const line = root.querySelector('.fitdash-words') ?? root.appendChild(
+    element('div', {className: 'fitdash-words'}, element('b'), element('span')));
+  page.lines.set(data.name, line);
+  say(line, data);
+}
+
+function say(line, data) {
+  if (isOlder(data, line.shown)) return;
+  line.shown = data;
+  line.firstChild.textContent = data.bold ? data.bold + ' ' : '';
+  line.lastChild.textContent = data.words;
+}
+
 // news between two drawings --------------------------------------------------------------------------------------------
 
 function later(began) {
@@ -226,13 +185,14 @@ async function ask() {
   if (page.feed && !page.asks) later(began);
 }
 
-function hear({due, progress: far, charts, cursor: where}, bar) {
+function hear({due, progress: far, charts, words, cursor: where}, bar) {
   if (due && due !== bar.due) bar.tellDue(bar.due = due);
   if (!charts) return;
-  for (const box of page.boxes) {
-    const news = charts[box.wanted.name];
-    if (news && !isOlder(news, box.wanted)) want(box, {...box.wanted, ...news});
+  for (const box of page.charts) {
+    const news = charts[box.wanted.name], {seq, rev} = box.wanted;
+    if (news && !isOlder(news, box.wanted) && (news.seq !== seq || news.rev !== rev)) want(box, {...box.wanted, ...news});
   }
+  for (const [name, line] of page.lines) if (words[name]) say(line, words[name]);
   if (page.progress && !isOlder(far, page.progress.shown)) advance(page.progress, far);
   if (where.seq >= bar.data.seq) stand(bar, {...bar.data, ...where});
 }
