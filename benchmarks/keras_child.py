@@ -20,6 +20,8 @@ if hasattr(os, "sched_setaffinity"):
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
+from benchmarks.keras_networks import channels_last, network  # noqa: E402
+
 
 def main() -> None:
     answer(f"keras {keras.__version__}, jax {importlib.metadata.version('jax')}")
@@ -52,8 +54,7 @@ def trained(data: str, kind: str, layers: list[int], classes: int, batch: int, e
 @functools.lru_cache(maxsize=1)
 def rows(data: str) -> tuple[Any, Any]:
     arrays = np.load(data)
-    x, y = arrays["x"], arrays["y"]
-    return (np.ascontiguousarray(np.moveaxis(x, 1, -1)) if x.ndim == 4 else x), y
+    return channels_last(arrays["x"]), arrays["y"]
 
 
 def warm(data: str, kind: str, layers: tuple[int, ...], classes: int, batch: int, at_once: int) -> Any:
@@ -72,28 +73,6 @@ def _kept(data: str, kind: str, layers: tuple[int, ...], classes: int, batch: in
     begin, state = model.get_weights(), [keras.ops.convert_to_numpy(variable) for variable in model.optimizer.variables]
     model.fit(x, y, batch_size=batch, epochs=1, validation_split=0.2, verbose=0)
     return model, begin, state
-
-
-def network(shape: tuple[int, ...], kind: str, widths: tuple[int, ...], classes: int, at_once: int) -> Any:
-    """A compiled network: "mlp", "cnn" or "gru", as `benchmarks.workloads` has them."""
-    layer = keras.layers
-    hidden = {
-        "mlp": [layer.Dense(width, activation="relu") for width in widths],
-        "gru": [layer.GRU(64)],
-        "cnn": [
-            layer.Conv2D(16, 3, padding="same", activation="relu"),
-            layer.MaxPooling2D(2),
-            layer.Conv2D(32, 3, padding="same", activation="relu"),
-            layer.MaxPooling2D(2),
-            layer.Flatten(),
-            layer.Dense(64, activation="relu"),
-        ],
-    }[kind]
-    model = keras.Sequential([keras.Input(shape), *hidden, layer.Dense(classes)])
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, metrics=["accuracy"], steps_per_execution=at_once)
-    model.optimizer.build(model.trainable_variables)
-    return model
 
 
 if __name__ == "__main__":

@@ -78,8 +78,13 @@ def _python() -> str:
 
 @functools.cache
 def _child() -> tuple[subprocess.Popen[str], str]:
-    program = Path(__file__).with_name("keras_child.py")
-    process = subprocess.Popen([_python(), str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [_python(), "-m", "benchmarks.keras_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
     atexit.register(process.kill)
     assert process.stdout is not None
     return process, json.loads(process.stdout.readline())
