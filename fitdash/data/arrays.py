@@ -8,7 +8,7 @@ import torch
 
 from fitdash.data.adapter import Batch, Target, alone, leaves_of, rebuilt
 from fitdash.data.hdf5 import for_shuffling
-from fitdash.data.rows import Rows, TensorRows, rows_of
+from fitdash.data.rows import Rows, TensorRows, has_room, rows_of
 from fitdash.errors import DataError
 
 Order = Literal["given", "rows", "batch"]
@@ -61,6 +61,7 @@ class ArraySource:
 
     def chunks(self) -> Iterator[list[torch.Tensor]]:
         """One pass in pieces of whole batches: a tensor for each array."""
+        self._stay()
         if self.order == "batch":
             yield from self._whole_batches()
             return
@@ -86,6 +87,13 @@ class ArraySource:
         parts = iter([part.narrow(start, stop) for part in leaves_of(self.structure)])
         x, y, weight = rebuilt(self.structure, parts)
         return ArraySource(x, y, weight, batch_size=batch_size, order=order, target=self.target)
+
+    def _stay(self) -> None:
+        """Let arrays in memory stay on a device that has room for all of them, so that later passes move none."""
+        device = self.target.device
+        moved = [part for part in self.parts if isinstance(part, TensorRows) and part.tensor.device != device]
+        if moved and has_room(device, sum(self.rows * part.row_bytes for part in moved)):
+            self.parts = [part.on(device) if part in moved else part for part in self.parts]
 
     def _whole_batches(self) -> Iterator[list[torch.Tensor]]:
         full, size = self.rows // self.batch_size, self.batch_size

@@ -57,9 +57,21 @@ class TensorRows:
     def narrow(self, start: int, stop: int) -> "TensorRows":
         return TensorRows(self.tensor[start:stop], self.dtype)
 
+    def on(self, device: torch.device) -> "TensorRows":
+        """The same rows on a device, cast."""
+        return TensorRows(self.tensor.to(device, self.dtype), self.dtype)
+
     def shares(self, piece: torch.Tensor) -> bool:
         """Whether writing into `piece` would write into these rows."""
         return piece.untyped_storage().data_ptr() == self.tensor.untyped_storage().data_ptr()
+
+
+def has_room(device: torch.device, size_bytes: int) -> bool:
+    """Whether data may stay on a device: a GPU that has twice as much memory free."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return 2 * size_bytes <= free
 
 
 def rows_of(value: Any, name: str, floating: torch.dtype) -> Rows:

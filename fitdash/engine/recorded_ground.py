@@ -1,7 +1,7 @@
 """What recorded steps stand on: tensors that outlive a step, and what must stay as it is while they are replayed."""
 
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -40,12 +40,14 @@ class Ground:
     """
 
     optimizer: Any = None
+    anywhere = False
+    """Whether it may lie on another device than the CPU."""
 
     def __init__(self, step: Step, book: Book, given: Iterable[Tensor] = ()) -> None:
         self.step, self.book = step, book
         try:
             refuse_modes()
-            self.watch = Watch(step.module, list(_called(book.parts())))
+            self.watch = Watch(step.module, list(_called(book.parts())), anywhere=self.anywhere)
             self.is_ours, leaves_no_trace = self.watch.judged()
         except Unwatchable as error:
             raise Refused(str(error)) from error
@@ -54,7 +56,8 @@ class Ground:
         self.trained: list[Tensor] = []
         self.states = book.states()
         found = [*self.watch.tensors, *self.states, *given]
-        self.tensors = list({identity(tensor): tensor for tensor in reversed(found)}.values())[::-1]
+        known_by: Callable[[Tensor], Any] = id if self.anywhere else identity
+        self.tensors = list({known_by(tensor): tensor for tensor in reversed(found)}.values())[::-1]
 
     def snapshot(self) -> "Snapshot":
         """All that a step changes, to undo one."""
@@ -140,13 +143,17 @@ class TrainingGround(Ground):
         for parameter in self.step.cleared:
             parameter.grad = None
         with notes, NoReads(notes.refuse):
-            slopes = torch.autograd.grad(loss, self.trained, allow_unused=True)
-            laid = [None if g is None else _laid_out(g, p) for g, p in zip(slopes, self.trained, strict=True)]
+            laid = self.slopes(loss)
         for trained, slope in zip(self.trained, laid, strict=True):
             trained.grad = slope
         if self.step.update is not None:
             self.step.update()
         return {place: notes.called(slope) for place, slope in enumerate(laid) if slope is not None}
+
+    def slopes(self, loss: Tensor) -> list[Tensor | None]:
+        """The gradients of the trained parameters, laid out as `backward` does; None of those that are not used."""
+        slopes = torch.autograd.grad(loss, self.trained, allow_unused=True)
+        return [None if g is None else _laid_out(g, p) for g, p in zip(slopes, self.trained, strict=True)]
 
     def holds(self, *, entirely: bool) -> bool:
         if self.step.optimizer() is not self.optimizer:

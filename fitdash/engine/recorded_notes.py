@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fitdash.engine.recorded_operations import VIEWS_IN_PLACE, Operation, operation_of
+from fitdash.engine.recorded_operations import VIEWS_IN_PLACE, Operation, objection, operation_of
 
 Tensor = torch.Tensor
 
@@ -199,12 +199,8 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _check(self, func: Any, operation: Operation, args: Any) -> None:
         """Refuse what depends on values, changes places, or writes into the batch."""
         self.is_otherwise = self.is_otherwise or operation.is_otherwise
-        if operation.why_not is not None:
-            raise Refused(operation.why_not)
-        if operation.shaped_by_data:
-            masks = [i for i in (args[1] if operation.name == "index" else ()) if i is not None and i.dtype in _MASKS]
-            if operation.name != "index" or masks:
-                raise Refused(f"calls {func}, whose shape depends on the data")
+        if why := objection(func, args):
+            raise Refused(why)
 
     def _check_writes(self, func: Any, operation: Operation, args: Any, kwargs: Any) -> None:
         """Refuse what writes into the batch: the next chunk's rows, or the caller's own."""
@@ -249,9 +245,6 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if -value in self._numbers:
             return f"-{self._numbers[-value]}"
         return f'float("{value}")' if value != value or abs(value) == float("inf") else repr(value)
-
-
-_MASKS = (torch.bool, torch.uint8)
 
 
 def identity(tensor: Tensor) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
 """What is known of a kind of tensor operation, whatever it is called with; asked once, since asking takes its time."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,21 @@ class Operation:
     shaped_by_data: bool
     draws: bool
     why_not: str | None
+
+
+def objection(func: Any, args: Sequence[Any]) -> str | None:
+    """What speaks against repeating a call, whatever comes of it: it reads a value, or its shape depends on one."""
+    operation = operation_of(func)
+    if operation.why_not is not None:
+        return operation.why_not
+    if operation.shaped_by_data:
+        masks = [i for i in (args[1] if operation.name == "index" else ()) if i is not None and i.dtype in _MASKS]
+        if operation.name != "index" or masks:
+            return f"calls {func}, whose shape depends on the data"
+    return None
+
+
+_MASKS = (torch.bool, torch.uint8)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
 from fitdash.data.adapter import Batch
@@ -15,6 +16,8 @@ from fitdash.data.arrays import ArraySource
 from fitdash.data.loader import LoaderSource
 from fitdash.data.weights import ClassWeights
 from fitdash.engine.callbacks.list import CallbackList
+from fitdash.engine.captured import Captured, CapturedGround, device_for
+from fitdash.engine.devices import target_of
 from fitdash.engine.objective_book import Book
 from fitdash.engine.recorded import Recording, kind_of
 from fitdash.engine.recorded_ground import Ground, TestingGround, TrainingGround
@@ -93,6 +96,8 @@ class Recorded:
     Args:
         run: The step itself.
         ground: What is recorded, once a step has run; None before.
+        recording: Begins to record on such a ground.
+        said: What it is.
         most: How many steps may run before somebody looks; None: any number.
         draws_ahead: Whether batches may be drawn that a stop would leave unused, and drawing runs nobody's code.
         is_watched: Whether somebody's code runs between steps.
@@ -104,18 +109,21 @@ class Recorded:
         self,
         run: Callable[[Batch], None],
         ground: Callable[[], Ground | None],
+        recording: Callable[[Any], Recording | Captured] = Recording,
         *,
+        said: str = "recorded",
         most: Callable[[], int | None],
         draws_ahead: bool,
         is_watched: bool,
         is_alone: bool,
         tell: Callable[..., None],
     ) -> None:
-        self.said = "recorded"
+        self.said = said
         self._run, self._look_around, self._due, self._tell = run, ground, most, tell
+        self._made = recording
         self._draws_ahead, self._is_watched, self._is_alone = draws_ahead, is_watched, is_alone
         self._ground: Ground | None = None
-        self._recordings: dict[Any, Recording] = {}
+        self._recordings: dict[Any, Recording | Captured] = {}
         self._seen: dict[Any, int] = {}
         self._beginnings = 0
         self._seconds = MOST_SECONDS / 16
@@ -142,7 +150,7 @@ class Recorded:
             if why:
                 self._refuse(why, failed=True)
 
-    def _recording(self, batch: Batch, *, is_sure: bool) -> Recording | None:
+    def _recording(self, batch: Batch, *, is_sure: bool) -> Recording | Captured | None:
         """What was recorded for such batches, or begins to be; None for a step that is trained as it is."""
         if self._ground is not None and not self._ground.holds(entirely=not is_sure):
             self._ground = None
@@ -159,7 +167,7 @@ class Recorded:
         if recording is None or not recording.holds():
             if recording is None and not self._pays(kind):
                 return None
-            recording = self._recordings[kind] = Recording(self._ground)
+            recording = self._recordings[kind] = self._made(self._ground)
         return recording
 
     def _pays(self, kind: Any) -> bool:
@@ -178,7 +186,7 @@ class Recorded:
         if self._beginnings > MOST_BEGINNINGS:
             raise Refused("is changed from outside again and again")
 
-    def _one(self, batch: Batch, recording: Recording | None) -> None:
+    def _one(self, batch: Batch, recording: Recording | Captured | None) -> None:
         """Run one step in Python; learn from it if there is a recording."""
         if recording is None:
             self._run(batch)
@@ -206,7 +214,7 @@ class Recorded:
         due = self._due() if self._draws_ahead else 1
         return max(1, min(MOST_STEPS, int(MOST_SECONDS / self._seconds), MOST_STEPS if due is None else due))
 
-    def _replay(self, recording: Recording, chunk: list[Batch]) -> str | None:
+    def _replay(self, recording: Recording | Captured, chunk: list[Batch]) -> str | None:
         """Train a chunk in one call; otherwise nothing has happened, and the text says what failed, if anything did."""
         began = time.perf_counter()
         try:
@@ -239,12 +247,17 @@ def stepper_of(fit: Any) -> Stepper:
     if why := _must_be_eager(fit, fit.passes.steps):
         return Eager(f"eager: {why}", step, book, class_weight)
 
+    device = device_for(target_of(step.module).device)
+    kind = TrainingGround if device is None else CapturedGround
+
     def ground() -> Ground | None:
-        return TrainingGround(step, book, class_weight) if book.rows and step.example is not None else None
+        return kind(step, book, class_weight) if book.rows and step.example is not None else None
 
     return Recorded(
         lambda batch: step.train(batch, book, class_weight),
         ground,
+        Recording if device is None else partial(Captured, device=device),
+        said="recorded" if device is None else "captured",
         most=lambda: 1 if fit.flags.stop_training else callbacks.steps_until_due(),
         draws_ahead=isinstance(fit.passes.source, OURS),
         is_watched=any(not _is_known(one) for one in callbacks.between),

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from fitdash import options
+from fitdash.data import arrays
 from fitdash.data.adapter import Target
 from fitdash.data.arrays import ArraySource, arrays_of
+from fitdash.data.rows import has_room
 from fitdash.errors import DataError
 
 CPU = Target(torch.device("cpu"), torch.float32)
@@ -200,3 +202,43 @@ def test_11_5_hdf5_is_split_by_ranges_of_rows(dataset):
     part = whole.narrow(15, 20, batch_size=4, order="given")
 
     assert torch.cat([batch.x for batch in part.batches()])[:, 0].tolist() == [30, 32, 34, 36, 38]
+
+
+def on_meta(monkeypatch, *, room, order="rows"):
+    monkeypatch.setattr(arrays, "has_room", lambda device, size_bytes: size_bytes <= room)
+    x, y = np.ones((10, 3)), torch.ones(10, dtype=torch.float64)
+    meta = Target(torch.device("meta"), torch.float32)
+    return ArraySource(*arrays_of(x, y, None, meta), batch_size=4, order=order, target=meta)
+
+
+@pytest.mark.parametrize("order", ["given", "rows", "batch"])
+def test_arrays_stay_on_a_device_that_has_room(monkeypatch, order):
+    found = on_meta(monkeypatch, room=10 * 4 * 4, order=order)
+
+    passes = [list(found.batches())]
+    here = [part.tensor for part in found.parts]
+    passes.append(list(found.batches()))
+
+    assert {part.device.type for part in here} == {"meta"}
+    assert {part.dtype for part in here} == {torch.float32}
+    assert all(part.tensor is before for part, before in zip(found.parts, here, strict=True))
+    assert [[batch.rows for batch in one] for one in passes] == [[4, 4, 2]] * 2
+    assert {batch.x.device.type for one in passes for batch in one} == {"meta"}
+
+
+def test_arrays_without_room_come_in_pieces(monkeypatch):
+    found = on_meta(monkeypatch, room=10 * 4 * 4 - 1)
+
+    batches = list(found.batches())
+
+    assert {part.tensor.device.type for part in found.parts} == {"cpu"}
+    assert {batch.x.device.type for batch in batches} == {"meta"}
+
+
+def test_room_is_asked_of_a_gpu_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 400))
+
+    assert has_room(torch.device("cuda"), 50)
+    assert not has_room(torch.device("cuda"), 51)
+    assert not has_room(torch.device("cpu"), 1)
+    assert not has_room(torch.device("meta"), 1)
