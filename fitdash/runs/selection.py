@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError
@@ -16,6 +17,10 @@ _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
     **{sign: "\\" + sign for sign in "&%$#_{}"},
 }
 
@@ -53,6 +58,8 @@ def _tex(value: Any) -> str:
         return "--"
     if isinstance(value, float):
         return f"{value:.4g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
     return "".join(_LATEX.get(sign, sign) for sign in " ".join(str(value).split()))
 
 

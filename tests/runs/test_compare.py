@@ -129,15 +129,17 @@ def test_a_selection_is_exported_and_read_again(store, kind):
 
 
 def test_latex_escapes_names_and_aligns_numbers():
-    frame = pd.DataFrame({"name_1": ["50 % & more", None], "val_loss": [0.123456, float("nan")]})
+    at = pd.to_datetime([0.5, 90.0], unit="s", utc=True)
+    texts = ['50 % & more < "a"', None]
+    frame = pd.DataFrame({"name_1": texts, "val_loss": [0.123456, float("nan")], "created": at})
 
     assert latex(frame).splitlines() == [
-        r"\begin{tabular}{lr}",
+        r"\begin{tabular}{lrl}",
         r"\toprule",
-        r"name\_1 & val\_loss \\",
+        r"name\_1 & val\_loss & created \\",
         r"\midrule",
-        r"50 \% \& more & 0.1235 \\",
-        r"-- & -- \\",
+        r"50 \% \& more \textless{} \textquotedbl{}a\textquotedbl{} & 0.1235 & 1970-01-01 00:00 \\",
+        r"-- & -- & 1970-01-01 00:01 \\",
         r"\bottomrule",
         r"\end{tabular}",
     ]
