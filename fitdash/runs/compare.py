@@ -83,6 +83,12 @@ def visible(comparison: Comparison) -> list[str]:
     return [name for name in frame if name in kept or (len(frame) > 1 and frame[name].nunique(dropna=False) > 1)]
 
 
+def data_of(run: RunRecord) -> str:
+    """What a run was trained on, as people call it; its name where that is not known, such as of a script's run."""
+    settings = _flat(run.experiment_text)
+    return str(settings.get("data.filename") or settings.get("data.name") or run.name)
+
+
 @lru_cache(4096)
 def _flat(text: str) -> dict[str, Any]:
     """The settings of an experiment by address; kept by its text: a page compares the same runs every second."""

@@ -1,15 +1,19 @@
 """The table of runs: filtered, sorted by its heads, chosen by its boxes."""
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from fitdash.runs.compare import Comparison, compare, visible
+from fitdash.runs.compare import Comparison, compare, data_of, visible
 from fitdash.runs.events import ACTIVE, ENDED
 from fitdash.runs.records import RunRecord
 from fitdash.ui.words import label_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIRST = 5
 """So many of the newest runs are chosen where nobody chose yet."""
@@ -20,14 +24,14 @@ SELDOM = ("sweep", "trial")
 def filtered(records: Sequence[RunRecord]) -> list[RunRecord]:
     """The runs that the fields above the table ask for."""
     words = st.text_input("find", key="compare.find", placeholder="name, tag, note or uid", width=240)
-    names = list(dict.fromkeys(record.name for record in records))
-    data = st.multiselect("data", names, key="compare.data", placeholder="all", width=220)
+    known = [data_of(record) for record in records]
+    data = st.multiselect("data", list(dict.fromkeys(known)), key="compare.data", placeholder="all", width=220)
     states = st.multiselect("state", [*ACTIVE, *ENDED], key="compare.state", placeholder="all", width=220)
     wanted = words.lower().split()
     return [
         record
-        for record in records
-        if (not data or record.name in data)
+        for record, name in zip(records, known, strict=True)
+        if (not data or name in data)
         and (not states or record.state in states)
         and all(word in _searched(record) for word in wanted)
     ]
@@ -105,12 +109,21 @@ def _columns(comparison: Comparison) -> dict[str, Any]:
         "run": st.column_config.TextColumn("uid"),
         "name": st.column_config.TextColumn("run", pinned=True),
         "created": st.column_config.DatetimeColumn("asked for", format="YYYY-MM-DD HH:mm"),
+        "epochs": st.column_config.NumberColumn("epochs done"),
         "seconds": st.column_config.NumberColumn("seconds", format="%.3g", help="Of training, without pauses."),
         "samples_per_second": st.column_config.NumberColumn("samples / s", format="compact"),
     }
     for name in comparison.results:
         last = not name.endswith((" best", " min"))
         config[name] = st.column_config.NumberColumn(f"{name} last" if last else name, format="%.4g")
-    for name in comparison.settings:
-        config[name] = st.column_config.Column(label_of(name), help=name)
+    return config | settings_columns(comparison.frame, comparison.settings)
+
+
+def settings_columns(frame: "pd.DataFrame", addresses: Iterable[str]) -> dict[str, Any]:
+    """Columns of settings; of numbers with as many digits as tell a small one from 0."""
+    config: dict[str, Any] = {}
+    for name in addresses:
+        is_number = frame[name].dtype.kind in "iuf"
+        made = partial(st.column_config.NumberColumn, format="%.6g") if is_number else st.column_config.Column
+        config[name] = made(label_of(name), help=name)
     return config

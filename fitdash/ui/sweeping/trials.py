@@ -15,12 +15,12 @@ from fitdash.runs.selection import exported
 from fitdash.sweeps.results import Sweep, frame_of
 from fitdash.sweeps.trial import Trial
 from fitdash.ui.asked import asked
+from fitdash.ui.comparing.table import settings_columns
 from fitdash.ui.filling import fill
 from fitdash.ui.resources import Desk
 from fitdash.ui.state import show
 from fitdash.ui.sweeping.removal import PLACE
 from fitdash.ui.sweeping.search import sweeper
-from fitdash.ui.words import label_of
 
 TRAIN = "pages/train.py"
 
@@ -36,7 +36,7 @@ def draw(desk: Desk, sweep: Sweep, trials: Sequence[Trial]) -> None:
         height=min(38 + 35 * max(1, len(frame)), 38 + 35 * 8),
         on_select="rerun",
         selection_mode="single-row",
-        column_config=_columns(sweep),
+        column_config=_columns(sweep, frame),
         column_order=[name for name in frame.columns if name not in ("run", "best")],
         placeholder="",
         alt=f"{len(frame)} trials with their values and results",
@@ -49,8 +49,8 @@ def draw(desk: Desk, sweep: Sweep, trials: Sequence[Trial]) -> None:
             _downloads(sweep, frame)
 
 
-def _columns(sweep: Sweep) -> dict[str, Any]:
-    config: dict[str, Any] = {a: st.column_config.Column(label_of(a), help=a) for a in sweep.recipe.space.dimensions}
+def _columns(sweep: Sweep, frame: pd.DataFrame) -> dict[str, Any]:
+    config = settings_columns(frame, sweep.recipe.space.dimensions)
     config[sweep.recipe.objective.name] = st.column_config.NumberColumn(sweep.recipe.objective.name, format="%.5g")
     return config | {
         "words": st.column_config.TextColumn("how it ended", width="medium"),
