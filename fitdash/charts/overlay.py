@@ -16,6 +16,7 @@ MOST_POINTS = 500
 MOST_NAMED = 6
 """Of more lines the legend would take the room of the picture: each says its name when it is pointed at."""
 FEW = 6
+PRINTED = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#7f7f7f")
 HEX = "#{:02x}{:02x}{:02x}"
 
 
@@ -53,12 +54,24 @@ def overlay_chart(lines: Sequence[Line], *, title: str, key: str, log: bool = Fa
     room = max(0.02 * last, 0.2)
     layout = frame(key, "epoch", (1 - room, last + room), title, log=log)
     # The names of the runs take the place above the picture.
-    layout["yaxis"]["title"] = {"text": layout.pop("title")["text"]}
+    layout["yaxis"] |= {"title": {"text": layout.pop("title")["text"]}, "uirevision": f"{key} {title} {log}"}
+    # A cursor also where lines are so many that the hover names one of them.
+    layout["xaxis"] |= {"showspikes": True, "spikemode": "across", "spikethickness": 1, "spikedash": "dot"}
     layout["hovermode"] = "x unified" if len(lines) <= MOST_NAMED else "closest"
     layout["showlegend"] = len(lines) <= MOST_NAMED
     looks = looks_of([line.by for line in lines])
     drawn = [_trace(line, look) for line, look in zip(lines, looks, strict=True)]
     return {"data": drawn, "layout": layout}
+
+
+def printed(chart: Chart) -> Chart:
+    """The picture for paper: every line in the legend beside it, in colours that need no page around them."""
+    lines = [
+        {**line, "line": {"color": PRINTED[line["meta"].get("color", 0)], **line["line"]}} for line in chart["data"]
+    ]
+    legend = {"orientation": "v", "x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"}
+    margin = {"l": 70, "r": 20, "t": 30, "b": 50}
+    return {"data": lines, "layout": {**chart["layout"], "showlegend": True, "legend": legend, "margin": margin}}
 
 
 def looks_of(values: Sequence[Any]) -> list[dict[str, Any]]:
@@ -122,7 +135,7 @@ def parallel_chart(columns: Mapping[str, Sequence[Any]], *, result: str, key: st
     line = {"color": dimensions[list(columns).index(result)]["values"], "colorscale": [[0, mixed(0)], [1, mixed(1)]]}
     return {
         "data": [{"type": "parcoords", "uid": "parallel", "dimensions": dimensions, "line": line}],
-        "layout": {"uirevision": key, "margin": {"l": 60, "r": 30, "t": 50, "b": 20}},
+        "layout": {"uirevision": key, "margin": {"l": 60, "r": 60, "t": 50, "b": 20}},
     }
 
 

@@ -84,10 +84,19 @@ def charts_image(store: Store, uid: str, kind: str) -> bytes:
     Raises:
         StoreError: kaleido is not installed, or finds no browser.
     """
+    return drawn(figure(store, uid), kind)
+
+
+def drawn(made: "go.Figure", kind: str) -> bytes:
+    """A picture as "svg" or "png".
+
+    Raises:
+        StoreError: kaleido is not installed, or finds no browser.
+    """
     if not can_draw_images():
         raise StoreError("kaleido must be installed to draw images, got none. Install it: pip install kaleido.")
     try:
-        return bytes(figure(store, uid).to_image(format=kind, width=900, scale=2))
+        return bytes(made.to_image(format=kind, width=900, scale=2))
     except (RuntimeError, ValueError, OSError) as error:
         raise StoreError(f"kaleido must find a browser to draw images, got: {error}") from error
 

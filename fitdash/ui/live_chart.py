@@ -97,6 +97,7 @@ def live_picture(
     key: str,
     height: str = HEIGHT,
     metric: str = "",
+    shares: bool = False,
     bold: float = 1.0,
     on_pick: Callable[[], None] | None = None,
 ) -> None:
@@ -106,12 +107,13 @@ def live_picture(
         key: Which chart of the page: the same key is the same DOM node.
         height: As CSS says it.
         metric: Its name in the values at the cursor; without one it has none there.
+        shares: Zoom and hover are those of all such charts of the page; with a metric they always are.
         bold: Factor of the signs.
         on_pick: Called when something was clicked; `st.session_state[key]["picked"]` is its place in its trace: an
             index, or row and column of a map.
     """
     data = told(picture) | {"src": _plotly_js(), "name": key, "bold": bold, "height": height, "metric": metric}
-    data["module"] = _module()
+    data |= {"shares": shares, "module": _module()}
     if on_pick is None:
         _chart(key=key, data=data)
     else:

@@ -33,6 +33,9 @@ def test_listed_values_are_trained_compared_and_loaded(context, server):
     chart.wait_for()
     expect(page.get_by_text("Only learning_rate 0.1 → 0.01 changed.")).to_be_visible()
     assert chart.evaluate("box => box._fullData.map(line => line.y.length)") == [5, 5]
+    other = page.locator(".st-key-compare-accuracy .fitdash-chart[data-ready='1']")
+    chart.locator(".nsewdrag").first.hover()
+    expect(other.locator(".hoverlayer text").first).to_be_visible()  # one cursor for both
 
     page.get_by_label("find", exact=True).fill(newest.uid)
     page.get_by_label("find", exact=True).press("Enter")

@@ -4,7 +4,16 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from fitdash.charts.overlay import MOST_NAMED, Line, looks_of, overlay_chart, parallel_chart, scatter_chart, told
+from fitdash.charts.overlay import (
+    MOST_NAMED,
+    Line,
+    looks_of,
+    overlay_chart,
+    parallel_chart,
+    printed,
+    scatter_chart,
+    told,
+)
 
 
 def line(name="a", values=(1.0, 0.5), **more):
@@ -75,3 +84,29 @@ def test_a_setting_stands_on_the_axis_that_fits_it(x, kind):
 
 def test_the_picture_is_told_in_words():
     assert told([line("a"), line("b", ())], "loss") == "loss of 2 runs: a ends at 0.5000; b has no value yet."
+
+
+def test_on_paper_every_line_has_its_colour_and_its_name_in_the_legend():
+    count = MOST_NAMED + 3
+    spec = printed(overlay_chart([line(str(n)) for n in range(count)], title="loss", key="k"))
+
+    drawn = go.Figure(spec)
+
+    assert drawn.layout.showlegend
+    assert [trace.name.split()[0] for trace in drawn.data] == [str(n) for n in range(count)]
+    assert len({(trace.line.color, trace.line.dash) for trace in drawn.data}) == count
+
+
+def test_colours_of_a_setting_stay_on_paper():
+    lines = [line(str(n), by=n) for n in (1, 2)]
+
+    spec = printed(overlay_chart(lines, title="loss", key="k"))
+
+    assert [trace["line"]["color"] for trace in spec["data"]] == [look["color"] for look in looks_of([1, 2])]
+
+
+def test_zoom_of_one_metric_is_not_that_of_another():
+    one, other = (overlay_chart([line()], title=name, key="k") for name in ("loss", "accuracy"))
+
+    assert one["layout"]["uirevision"] == other["layout"]["uirevision"]
+    assert one["layout"]["yaxis"]["uirevision"] != other["layout"]["yaxis"]["uirevision"]

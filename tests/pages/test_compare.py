@@ -8,9 +8,10 @@ import pytest
 
 from fitdash.runs.events import Changed, Created, EpochEnded
 from fitdash.spec.compile import CompileArgs
+from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.ui.comparing import takeaways
+from fitdash.ui.comparing import pictures, takeaways
 from fitdash.ui.resources import desk
 from tests.pages.conftest import charts, texts
 
@@ -18,9 +19,9 @@ FIRST = Experiment(fit=FitArgs(validation_split=0.2, epochs=7))
 SECOND = replace(FIRST, compile=CompileArgs(learning_rate=0.1))
 
 
-def record(uid, experiment, losses=(1.0, 0.5, 0.75)):
+def record(uid, experiment, losses=(1.0, 0.5, 0.75), name="iris"):
     """A finished run with these losses."""
-    events = [Created(uid=uid, name="iris", experiment=experiment.to_dict(), writer="w", at=10.0)]
+    events = [Created(uid=uid, name=name, experiment=experiment.to_dict(), writer="w", at=10.0)]
     events += [Changed(uid=uid, state="running", at=11.0)]
     events += [
         EpochEnded(uid=uid, epoch=e, logs={"loss": v, "val_accuracy": 1 - v}, seconds=0.5) for e, v in enumerate(losses)
@@ -64,6 +65,43 @@ def test_filters_leave_the_others_out(compared):
 
     assert not compared.exception
     assert len(compared.dataframe[0].value) == 1
+
+
+def test_runs_are_found_by_their_data_whatever_they_are_called(open_page):
+    page = open_page()
+    for number in range(3):
+        record(f"trial {number}", replace(FIRST, seed=number), name=f"sweep {number}")
+    record("c" * 16, replace(FIRST, data=DatasetArgs(name="wine")))
+    page.switch_page("pages/compare.py").run()
+
+    assert page.multiselect(key="compare.data").options == ["wine", "digits"]
+    page.multiselect(key="compare.data").set_value(["digits"]).run()
+
+    assert page.dataframe[0].value["run"].str.startswith("trial").tolist() == [True] * 3
+
+
+def test_small_settings_are_not_shown_as_0(open_page):
+    page = open_page()
+    record("a" * 16, FIRST)
+    record("b" * 16, replace(FIRST, compile=CompileArgs(learning_rate=3.6e-5)))
+    page.switch_page("pages/compare.py").run()
+
+    columns = json.loads(page.dataframe[0].proto.columns)
+
+    assert columns["compile.learning_rate"]["type_config"]["format"] == "%.6g"
+
+
+def test_a_figure_names_every_run_in_its_legend(compared):
+    for number in range(7):
+        record(f"{number}" * 16, replace(FIRST, seed=number + 1))
+    records = desk().store.runs()
+
+    drawn = pictures.figure(desk().store, records, "loss")
+    page = takeaways.figure_file(desk().store, records, "loss", "html")
+
+    assert drawn.layout.showlegend
+    assert len({trace.name for trace in drawn.data}) == len(records) == 9
+    assert "<script" in page
 
 
 def test_deleted_runs_come_back(compared):

@@ -36,7 +36,7 @@ export function chart({data, parentElement: root, setTriggerValue}) {   // calle
   box.setAttribute('role', 'img');
   box.pick = place => setTriggerValue('picked', place);
   page.charts.add(box);
-  if (data.metric) page.boxes.add(box);
+  if (data.metric || data.shares) page.boxes.add(box);
   want(box, isOlder(data, box.wanted) ? {...data, ...told(box.wanted)} : data);
 }
 
@@ -238,13 +238,14 @@ function place(box) {                                              // line, veil
   if (!xaxis?._length) return;
   const curves = box.querySelector('.main-svg');
   if (curves.nextSibling !== box.veil) curves.after(box.veil, box.line);   // under legend, signs and hover
-  const x = page.at === null ? NaN : xaxis.l2p(xAt(page.at));
+  const hasBar = page.bar?.root.isConnected;                       // the page before this one had one
+  const x = page.at === null || !hasBar ? NaN : xaxis.l2p(xAt(page.at));
   const isSeen = x >= -1 && x <= xaxis._length + 1;
   const left = Math.min(Math.max(x, 0), xaxis._length);
   const height = `${yaxis._length}px`, top = `${yaxis._offset}px`;
   Object.assign(box.line.style, {display: isSeen ? '' : 'none', left: `${xaxis._offset + x}px`, top, height});
   box.line.classList.toggle('is-held', page.held);
-  Object.assign(box.veil.style, {display: page.held ? '' : 'none', top, height, opacity: page.veil,
+  Object.assign(box.veil.style, {display: page.held && hasBar ? '' : 'none', top, height, opacity: page.veil,
     left: `${xaxis._offset + left + 1}px`, width: `${Math.max(0, xaxis._length - left - 1)}px`});
   const isZoomed = box.planned && (!same(xaxis.range, box.planned) || yaxis.autorange === false);
   box.follow.hidden = !isZoomed;
@@ -259,7 +260,7 @@ function put(at, held, veil = page.veil) {
 
 function hold(over) {                                              // by hand: the epochs after it pale
   const bar = page.bar;
-  if (!bar) return;
+  if (!bar?.root.isConnected) return;
   const at = Math.min(Math.max(over, bar.data.start + 1), bar.data.done);
   put(at, true, page.veil || 0.65);
   bar.tell(at);

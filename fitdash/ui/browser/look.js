@@ -32,7 +32,7 @@ export function layout(box, figure, root, bold, range) {
     const seen = (range ?? box.planned).slice();
     made.xaxis = {...made.xaxis, range: seen, autorange: false, uirevision: String(seen)};
     made.yaxis.uirevision = `${made.yaxis.uirevision} ${box.follows}`;
-    Object.assign(made, entries(box, figure, made, size));
+    if (box.metric) Object.assign(made, entries(box, figure, made, size));
   }
   for (const shape of made.shapes ?? []) shape.line = {...shape.line, color: ink};
   for (const note of made.annotations ?? []) {

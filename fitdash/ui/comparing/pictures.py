@@ -1,12 +1,12 @@
 """Curves of the chosen runs over each other; settings against results."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.overlay import Line, overlay_chart, parallel_chart, scatter_chart, told
+from fitdash.charts.overlay import Line, overlay_chart, parallel_chart, printed, scatter_chart, told
 from fitdash.runs.compare import Comparison
 from fitdash.runs.records import RunRecord
 from fitdash.runs.store import Store
@@ -14,7 +14,11 @@ from fitdash.ui.comparing.table import compared
 from fitdash.ui.live_chart import live_chart
 from fitdash.ui.words import escaped, label_of, number, short
 
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
 OWN = "each run"
+COLOUR, LOG = "compare.colour", "compare.log"
 MOST_LINES = 100
 MOST_AXES = 8
 MOST_TOLD = 3
@@ -26,8 +30,8 @@ def curves(store: Store, records: Sequence[RunRecord], metric: str) -> None:
     comparison = compared(records)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         colours = [OWN, *settings_of_interest(comparison)]
-        colour = st.selectbox("colour by", colours, format_func=label_of, key="compare.colour", width=220)
-        log = st.toggle("log y", key="compare.log")
+        colour = st.selectbox("colour by", colours, format_func=label_of, key=COLOUR, width=220)
+        log = st.toggle("log y", key=LOG)
     by = None if colour == OWN else colour
     if by is not None:
         st.caption(_colours(comparison, by))
@@ -35,22 +39,35 @@ def curves(store: Store, records: Sequence[RunRecord], metric: str) -> None:
     names = [metric, *([twin] if twin in comparison.results else [])]
     for place, name in zip(st.columns(len(names)), names, strict=True):
         with place, st.container(border=True):
-            overlay(store, records, name, by=by, log=log, key=f"compare-{name}")
+            lines = _lines(store, records, name, by)
+            spec = overlay_chart(lines, title=name, key="compare-curves", log=log)
+            points = sum(len(line.epochs) for line in lines)
+            live_chart(spec, key=f"compare-{name}", alt=told(lines, name), rev=points, shares=True)
 
 
-def overlay(
-    store: Store, records: Sequence[RunRecord], metric: str, *, key: str, by: str | None = None, log: bool = False
-) -> None:
+def overlay(store: Store, records: Sequence[RunRecord], metric: str, *, key: str) -> None:
     """The curves of one metric over each other."""
+    lines = _lines(store, records, metric, None)
+    spec = overlay_chart(lines, title=metric, key=key)
+    live_chart(spec, key=key, alt=told(lines, metric), rev=sum(len(line.epochs) for line in lines))
+
+
+def figure(store: Store, records: Sequence[RunRecord], metric: str) -> "go.Figure":
+    """The curves of one metric as they are seen, with a legend of all of them."""
+    import plotly.graph_objects as go
+
+    by = st.session_state.get(COLOUR, OWN)
+    known = by in compared(records).settings
+    lines = _lines(store, records, metric, by if known else None)
+    chart = overlay_chart(lines, title=metric, key="figure", log=bool(st.session_state.get(LOG)))
+    return go.Figure(printed(chart)).update_layout(template="plotly_white")
+
+
+def _lines(store: Store, records: Sequence[RunRecord], metric: str, by: str | None) -> list[Line]:
     comparison = compared(records)
     values = comparison.frame[by].tolist() if by else [None] * len(records)
-    names = names_of(comparison)
-    lines = [
-        _line(store, record, metric, name, value)
-        for record, name, value in zip(records[:MOST_LINES], names, values, strict=False)
-    ]
-    spec = overlay_chart(lines, title=metric, key=key, log=log)
-    live_chart(spec, key=key, alt=told(lines, metric), rev=sum(len(line.epochs) for line in lines))
+    named = zip(records[:MOST_LINES], names_of(comparison), values, strict=False)
+    return [_line(store, record, metric, name, value) for record, name, value in named]
 
 
 def _line(store: Store, record: RunRecord, metric: str, name: str, by: Any) -> Line:

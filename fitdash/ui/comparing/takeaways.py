@@ -7,10 +7,12 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
+from fitdash.export.run_files import can_draw_images, drawn
 from fitdash.runs.history import history_of
 from fitdash.runs.records import RunRecord
 from fitdash.runs.selection import exported
 from fitdash.runs.store import Store
+from fitdash.ui.comparing.pictures import figure
 from fitdash.ui.comparing.table import columns_of, compared
 
 
@@ -23,10 +25,25 @@ def draw(store: Store, records: Sequence[RunRecord], metric: str | None) -> None
         "Curves (CSV)": ("curves.csv", "text/csv", partial(curves_csv, store, records)),
         "Settings and curves (JSON)": ("runs.json", "application/json", partial(runs_json, store, records)),
     }
+    for kind, mime in FIGURES.items() if metric else ():
+        if kind == "html" or can_draw_images():
+            make = partial(figure_file, store, records, metric or "", kind)
+            forms[f"Figure ({kind.upper()})"] = (f"curves.{kind}", mime, make)
     for label, (name, mime, made) in forms.items():
         st.download_button(
             label, data=made, file_name=name, mime=mime, on_click="ignore", width="stretch", key=f"take-{name}"
         )
+
+
+FIGURES = {"html": "text/html", "svg": "image/svg+xml", "png": "image/png"}
+
+
+def figure_file(store: Store, records: Sequence[RunRecord], metric: str, kind: str) -> str | bytes:
+    """The curves as they are seen, with a legend of all of them; images where they can be drawn here."""
+    made = figure(store, records, metric)
+    if kind == "html":
+        return str(made.to_html(include_plotlyjs=True))
+    return drawn(made, kind)
 
 
 def table_file(records: Sequence[RunRecord], kind: str, metric: str | None = None) -> bytes:
