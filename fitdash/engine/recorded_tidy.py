@@ -28,6 +28,7 @@ _UNCHANGING = ("t", "transpose", "permute", "view", "unsqueeze", "squeeze", "sel
 """Operations that may be left out where nobody reads what they give."""
 _SPLITS = ("unsafe_split", "split", "unbind", "unsafe_chunk")
 _ARITHMETIC = ("add", "sub", "mul")
+_COMMUTING = ("add", "mul")
 _EACH_BY_ITSELF = (*_ARITHMETIC, "sigmoid_backward", "tanh_backward", "threshold_backward")
 """Operations on elements, which take them however they lie."""
 _BACKWARD = ("sigmoid_backward", "tanh_backward", "threshold_backward")
@@ -138,18 +139,23 @@ class _Tidy:
         return None
 
     def _over(self, index: int) -> str | None:
-        """A large result, written over what it is made of first where nobody needs that any more."""
+        """A large result, written over what it is made of where nobody needs that any more."""
         call = self.calls[index]
         if call is None or call[2] not in _IN_PLACE:
             return None
-        first, _, rest = call[3].partition(", ")
+        given = call[3]
+        first, _, rest = given.partition(", ")
+        pair = _PAIR.fullmatch(given) if call[2] in _COMMUTING else None
+        if pair is not None and not self._is_free(index, call[1], first):
+            first, rest = pair[2], pair[1]
+            given = f"{first}, {rest}"
         if not self._is_free(index, call[1], first) or self._memory(first) in map(self._memory, _NAME.findall(rest)):
             return None
         _, _, shape, _, dtype = self.places[first]
         if math.prod(shape) * dtype.itemsize < LARGE:
             return None
         self.over[self._memory(first)] = index
-        said = self._said(call[3])
+        said = self._said(given)
         if call[2] in _BACKWARD:
             return f"{call[1]} = torch.ops.aten.{call[2]}({said}, grad_input={first})"
         return f"{call[1]} = torch.ops.aten.{call[2]}_({said})"

@@ -114,6 +114,7 @@ def test_views_for_nobody_are_left_out():
     ("line", "over"),
     [
         ("v1 = aten.add(v0, t0)", "v1 = aten.add_(v0, t0)"),
+        ("v1 = aten.mul(t0, v0)", "v1 = aten.mul_(v0, t0)"),
         ("v1 = aten.relu(v0)", "v1 = aten.relu_(v0)"),
         ("v1 = aten.threshold_backward(v0, t0, 0)", "v1 = aten.threshold_backward(v0, t0, 0, grad_input=v0)"),
         ("v1 = aten.tanh_backward(v0, t0)", "v1 = aten.tanh_backward(v0, t0, grad_input=v0)"),
@@ -129,7 +130,8 @@ def test_what_is_needed_later_small_or_lasting_is_not_written_over():
 
     assert tidy(plain, v0=1, t0=2, v1=3) == [plain]
     assert tidy(plain, kept=["v0"], v0=-1, t0=-2, v1=-3) == [plain]
-    assert tidy("v1 = aten.add(t0, v0)", v0=-1, t0=-2, v1=-3) == ["v1 = aten.add(t0, v0)"]
+    assert tidy("v1 = aten.sub(t0, v0)", v0=-1, t0=-2, v1=-3) == ["v1 = aten.sub(t0, v0)"]
+    assert tidy("v1 = aten.add(t0, t1)", t0=-1, t1=-2, v1=-3) == ["v1 = aten.add(t0, t1)"]
     assert tidy("v1 = aten.mul(v0, v0)", v0=-1, v1=-3) == ["v1 = aten.mul(v0, v0)"]
     listed = ["vlist0 = [v0]", plain, "v2 = aten.cat(vlist0)"]
     assert tidy(*listed, v0=-1, t0=-2, v1=-3, v2=-4) == listed
