@@ -89,8 +89,8 @@ class Model(Predictions, SingleBatches, ModuleMethods):
             weighted_metrics: Metrics that heed class_weight and sample_weight.
             sample_weight_mode: None or "temporal" (one weight per time step), for all or per output.
             run_eagerly: True trains every step by itself in Python; it changes the speed only.
-            device: "auto", "cpu", "cuda", "mps" or a torch device to move the module to; None leaves it. In float32,
-                steps are recorded on the CPU and captured as graphs on CUDA; elsewhere each one runs by itself.
+            device: "auto", "cpu", "cuda", "mps" or a torch device to move the module to; None leaves it. Steps are
+                recorded on the CPU in float32 and captured as graphs on CUDA; elsewhere each one runs by itself.
             precision: "float32", or "bfloat16" for automatic casting.
 
         Returns:

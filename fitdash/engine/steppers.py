@@ -244,10 +244,9 @@ def stepper_of(fit: Any) -> Stepper:
     if callbacks.watches_train_batches:
         why = "step by step: a callback listens to batches"
         return StepByStep(why, step, book, class_weight, callbacks)
-    if why := _must_be_eager(fit, fit.passes.steps):
-        return Eager(f"eager: {why}", step, book, class_weight)
-
     device = device_for(target_of(step.module).device)
+    if why := _must_be_eager(fit, fit.passes.steps, casts=device is not None):
+        return Eager(f"eager: {why}", step, book, class_weight)
     kind = TrainingGround if device is None else CapturedGround
 
     def ground() -> Ground | None:
@@ -284,13 +283,18 @@ def tester_of(fit: Any) -> Stepper | None:
     )
 
 
-def _must_be_eager(fit: Any, steps: int | None) -> str:
-    """Why nothing may be recorded; empty if it may. `steps` are those of an epoch, None while unknown."""
+def _must_be_eager(fit: Any, steps: int | None, *, casts: bool = False) -> str:
+    """Why nothing may be recorded; empty if it may.
+
+    Args:
+        steps: Those of an epoch, None while unknown.
+        casts: Whether steps that cast automatically may be.
+    """
     if fit.run_eagerly:
         return "run_eagerly is on"
     if not RECORDING or not is_possible():
         return "this torch cannot record"
-    if fit.step.precision != "float32":
+    if fit.step.precision != "float32" and not casts:
         return "the step casts automatically"
     epochs = fit.epochs - fit.flags.start_epoch
     return "" if steps is None or steps * epochs >= LEAST_STEPS else "too few steps to gain from recording"

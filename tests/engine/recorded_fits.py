@@ -29,7 +29,7 @@ class Fitted:
         self.kept = self.model.optimizer.state_dict()
 
 
-COMPILED = ("optimizer", "loss", "metrics", "weighted_metrics", "loss_weights", "sample_weight_mode")
+COMPILED = ("optimizer", "loss", "metrics", "weighted_metrics", "loss_weights", "sample_weight_mode", "precision")
 
 
 def both(make: Any, x: Any, y: Any, **settings: Any) -> tuple[Fitted, Fitted]:

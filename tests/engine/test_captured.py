@@ -118,6 +118,7 @@ class Halves(fd.Callback):
         {"optimizer": fd.optimizers.adam(clipnorm=0.1)},
         {"optimizer": "sgd", "sample_weight": torch.linspace(0.5, 2, len(X))},
         {"fits": 2},
+        {"precision": "bfloat16"},
     ],
 )
 def test_updates_and_weights_are_those_of_eager_steps(settings):
