@@ -157,6 +157,8 @@ def _within(panel: Panel, look: Look) -> list[dict[str, Any]]:
 
 def _ghost(panel: Panel) -> list[dict[str, Any]]:
     """The run before: thin, grey and dashed, one entry for all its lines."""
+    if not panel.ghost:
+        return []
     found = []
     low, high = _in_sight(panel)
     for place, curve in enumerate(panel.ghost):
@@ -187,9 +189,9 @@ def _in_sight(panel: Panel) -> tuple[float, float]:
     values = values[np.isfinite(values)]
     if len(values) < 2 * len(panel.curves):
         return -np.inf, np.inf
-    known = [*values, *([] if panel.answer is None else [panel.answer.value])]
-    room = max(known) - min(known)
-    return min(known) - room, max(known) + room
+    known = values if panel.answer is None else np.append(values, panel.answer.value)
+    low, high = float(known.min()), float(known.max())
+    return low - (high - low), high + (high - low)
 
 
 def _answer(panel: Panel, axis: Axis, planned: tuple[int, int]) -> list[dict[str, Any]]:

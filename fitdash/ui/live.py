@@ -31,7 +31,7 @@ COLOURS: dict[str, Any] = {
     "interrupted": "violet",
     "stopped": "orange",
 }
-DRAWN_SECONDS = 2.0
+DRAWN_SECONDS = 3.0
 """Between two drawings of a page that is told the curves of a run at full speed: each costs training some epochs."""
 LINES_WHILE_ON = 100
 """Lines of the log that are sent and laid out with every drawing of a run that is on."""
@@ -43,7 +43,7 @@ def live_view(desk: Desk) -> None:
     """The run, followed as long as something may happen to it; else a look now and then whether another began."""
     run = shown_run(desk)
     follow, every = run.is_active, between.seconds(desk, run)
-    drawn = max(DRAWN_SECONDS, 4 * every) if _is_told(desk, run) else every
+    drawn = max(DRAWN_SECONDS, 6 * every) if _is_told(desk, run) else every
     st.fragment(_view, run_every=drawn if follow else None, key="live")(desk)
     st.fragment(_look_out, run_every=None if follow else max(IDLE_SECONDS, every), key="lookout")(desk)
 

@@ -1,7 +1,8 @@
 """Pause, Resume, Step, Stop run and Reset: what people want of the run that is shown."""
 
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 
@@ -17,6 +18,8 @@ from fitdash.ui.visitor import check_own, is_own, own_run, visitor
 
 WIDTH = 100
 STEPS = {"one batch": {"batches": 1}, "one epoch": {"epochs": 1}, "ten epochs": {"epochs": 10}}
+SOON_SECONDS = 0.3
+"""Until the record says what a press has done: longer where a batch takes longer, and then the next look tells it."""
 NOT_AGAIN = "The run could not be trained again"
 
 
@@ -170,18 +173,35 @@ def _pace() -> Any:
 def _pause(desk: Desk, uid: str) -> None:
     if run := own_run(desk, uid):
         run.pause()
+        _draw(desk, uid, "paused")
 
 
 def _resume(desk: Desk, uid: str) -> None:
     if run := own_run(desk, uid):
         run.resume()
+        _draw(desk, uid, "running")
 
 
 def _step(desk: Desk, uid: str) -> None:
     if (run := own_run(desk, uid)) and (length := st.session_state["step"]):
         run.step(**STEPS[length])
+        _draw(desk, uid, "paused")
 
 
 def _stop(desk: Desk, uid: str) -> None:
     if run := own_run(desk, uid):
         run.stop()
+        _await(desk, uid, "stopped")
+
+
+def _draw(desk: Desk, uid: str, wanted: str) -> NoReturn:
+    """Draw the parts of the page that tell how a run stands, and no others."""
+    _await(desk, uid, wanted)
+    st.rerun(["draft", "live"])
+
+
+def _await(desk: Desk, uid: str, wanted: str) -> None:
+    """Wait a moment for the record to say so."""
+    end = time.monotonic() + SOON_SECONDS
+    while (run := desk.store.run(uid)) is not None and run.state != wanted and time.monotonic() < end:
+        time.sleep(0.01)

@@ -11,7 +11,7 @@ from fitdash.runs.writer import Writer
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.ui import between, feeds, live
+from fitdash.ui import between, feeds, live, steer
 from fitdash.ui.resources import desk
 from tests.pages.conftest import charts, sent, texts, until, wait_for
 from tests.pages.test_form import by_key
@@ -67,6 +67,22 @@ def test_nothing_can_be_steered_while_nothing_trains(open_page):
 
     assert disabled(page) == [True, True, True]
     assert page.button(key="pause").help == "Nothing trains."
+
+
+def test_a_press_shows_what_it_did_without_another_look(training, monkeypatch):
+    page, _ = training
+    monkeypatch.setattr(steer, "SOON_SECONDS", 60)
+
+    page.button(key="pause").click().run()
+
+    assert not page.exception
+    assert ":yellow-badge[paused]" in texts(page)
+    assert page.button(key="pause").label == "Resume"
+    page.button(key="pause").click().run()
+    assert ":blue-badge[running]" in texts(page)
+    assert page.button(key="pause").label == "Pause"
+    page.button(key="stop").click().run()
+    assert ":orange-badge[stopped]" in texts(page)
 
 
 def test_a_run_pauses_steps_and_resumes(training):

@@ -3,7 +3,7 @@
 const here = new URL(import.meta.url);                             // with the mark of what all these files hold
 const {layout} = await import(new URL('look.js' + here.search, here).href);
 const page = {
-  charts: new Set(), boxes: new Set(), bar: null, run: null, places: null, range: null, progress: null, lines: new Map(), feed: null, asks: false,
+  charts: new Set(), boxes: new Set(), bar: null, run: null, places: null, range: null, progress: null, lines: new Map(), feed: null, asks: false, timer: null,
   at: null, held: false, veil: 0, turn: Promise.resolve(),
 };
 let library;
@@ -171,12 +171,19 @@ function say(line, data) {
 
 function later(began) {
   page.asks = true;
-  setTimeout(ask, Math.max(50, 1000 * page.feed.seconds - (performance.now() - began)));
+  page.timer = setTimeout(ask, Math.max(50, 1000 * page.feed.seconds - (performance.now() - began)));
 }
+
+document.addEventListener('click', event => {                      // what was pressed shows as soon as it is done
+  if (!page.timer || !event.target.closest?.('.st-key-steer, [role=menu]')) return;
+  clearTimeout(page.timer);
+  page.timer = setTimeout(ask, 250);
+}, true);
 
 async function ask() {
   const began = performance.now(), {feed, bar} = page;
   page.asks = false;
+  page.timer = null;
   if (!feed || !bar.root.isConnected) return;
   const answer = await fetch(feed.feed).catch(() => null);         // where it fails, the next drawing asks again
   if (!answer?.ok || page.feed?.run !== feed.run) return;
@@ -186,7 +193,8 @@ async function ask() {
 }
 
 function hear({due, progress: far, charts, words, cursor: where}, bar) {
-  if (due && due !== bar.due) bar.tellDue(bar.due = due);
+  if (due && due !== bar.due) bar.tellDue(due);
+  bar.due = due;
   if (!charts) return;
   for (const box of page.charts) {
     const news = charts[box.wanted.name], {seq, rev} = box.wanted;
