@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fitdash.errors import FitdashError, StoreError
+from fitdash.errors import FitdashError, SettingError, StoreError
 from fitdash.runs.encoding import plain
 from fitdash.runs.store import Store
-from fitdash.runs.words import as_json, took_seconds
+from fitdash.runs.words import took_seconds
 from fitdash.spec.differences import word
 
 if TYPE_CHECKING:
@@ -52,21 +52,34 @@ def sweep(file: Path, alone: bool, is_new: bool, is_json: bool, workers: str | N
     --trials a search that has finished goes on.
     """
     with _told():
-        from fitdash.sweeps.recipe import budget_of, config_of, recipe_of
+        from fitdash.sweeps.recipe import config_of, planned
 
-        experiment, arguments = config_of(file.read_text(encoding="utf-8"))
+        experiment, arguments = config_of(_text_of(file))
         arguments |= {name: value for name, value in given.items() if value is not None}
         chosen = _workers(workers) if workers is not None else arguments.pop("workers", None)
         budget = {name: arguments.pop(name, None) for name in ("trials", "seconds")}
         name = arguments.pop("name", file.stem)
         how = {"workers": chosen, "together": bool(arguments.pop("together", True)) and not alone}
-        recipe = recipe_of(experiment, arguments.pop("space"), **arguments)
-        _carry_out(recipe, budget_of(**budget, recipe=recipe), name, how, is_new=is_new, is_json=is_json)
+        recipe, bounds = planned(experiment, arguments.pop("space"), **budget, **arguments)
+        _carry_out(recipe, bounds, name, how, is_new=is_new, is_json=is_json)
+
+
+def _text_of(file: Path) -> str:
+    """What the file says.
+
+    Raises:
+        SettingError: it is no text.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingError(f"A sweep's file must be text in UTF-8, got {file.name}: {error}.") from error
 
 
 def _carry_out(recipe: "Recipe", budget: Any, name: str, how: dict[str, Any], *, is_new: bool, is_json: bool) -> None:
     from fitdash.runs.writer import Writer
     from fitdash.sweeps.grouping import together_in
+    from fitdash.sweeps.places import place_of
     from fitdash.sweeps.results import Sweep
     from fitdash.sweeps.run import begin, carry_out, go_on
 
@@ -76,7 +89,7 @@ def _carry_out(recipe: "Recipe", budget: Any, name: str, how: dict[str, Any], *,
         if known is not None and _is_done(store, known, budget):
             _say_result(Sweep(store, known.uid), is_json=is_json, more="It was finished before. --trials extends it.")
             return
-        writer = Writer(store)
+        place, writer = place_of(how.pop("workers")), Writer(store)
         is_cut = False
         try:
             if known is None:
@@ -89,11 +102,12 @@ def _carry_out(recipe: "Recipe", budget: Any, name: str, how: dict[str, Any], *,
                 if how["together"] and (count := together_in(recipe)) > 1:
                     click.echo(f"Up to {count} trials train together in one program; --alone trains each by itself.")
             with _terminable():
-                carry_out(record, writer, listener=_teller(recipe, is_json=is_json), **how)
+                carry_out(record, writer, place=place, listener=_teller(recipe, is_json=is_json), **how)
         except KeyboardInterrupt:
             is_cut = True
         finally:
             writer.close()
+            place.close()
         more = "Stopped. The same command goes on." if is_cut else ""
         _say_result(Sweep(store, record.uid), is_json=is_json, more=more)
     if is_cut:
@@ -170,7 +184,7 @@ def _say_result(found: "Sweep", *, is_json: bool, more: str) -> None:
         trials = found.trials()
         facts = {"sweep": found.uid, "state": found.state, "trials": len(trials)}
         shown = None if best is None else _facts(best, found.recipe)
-        click.echo(" ".join(as_json(plain(facts | {"best": shown})).split("\n")))
+        click.echo(json.dumps(plain(facts | {"best": shown}), allow_nan=False))
         return
     if best is None:
         click.echo("No trial has a result yet.")

@@ -144,6 +144,8 @@ def test_what_is_wrong_in_the_file_is_told_in_words(config, tmp_path):
     assert result.exit_code == 1
     assert "Error: Unknown name in a sweep's file, 'samler'. Did you mean 'sampler'?" in result.stderr
     assert call(config(), "--sampler", "best").exit_code == 1
+    (tmp_path / "strange.toml").write_bytes(b"\xff\xfe")
+    assert "must be text in UTF-8, got strange.toml" in call(str(tmp_path / "strange.toml")).stderr
     assert call(str(tmp_path / "nowhere.toml")).exit_code == 2
 
 

@@ -159,7 +159,7 @@ def recipe_of(
     complaints += [unknown("objective", name, logged)] if name not in logged else []
     complaints += _unknown_words(mode=(mode, MODES), which=(which, WHICH))
     complaints += _unknown_words(sampler=(sampler, SAMPLERS), pruner=(pruner, PRUNERS))
-    up = mode == "max" if mode != "auto" else goes_up(name)
+    up = mode == "max" if mode != "auto" else goes_up(str(name))
     if up is None and not complaints:
         complaints.append(f"mode must be 'min' or 'max' for {name!r}, whose better direction nobody knows, got 'auto'.")
     if found is not None and sampler in SAMPLERS:
@@ -180,7 +180,31 @@ def recipe_of(
     )
 
 
-def budget_of(trials: Any, seconds: Any, *, recipe: Recipe) -> Budget:
+def planned(experiment: Experiment, space: Any, *, trials: Any, seconds: Any, **settings: Any) -> tuple[Recipe, Budget]:
+    """A recipe and a budget for it.
+
+    Args:
+        settings: As `recipe_of` takes them.
+
+    Raises:
+        SettingError: everything that is wrong with both, one per line.
+        DataError: the data is not there.
+    """
+    complaints, recipe, budget = [], None, None
+    try:
+        recipe = recipe_of(experiment, space, **settings)
+    except SettingError as error:
+        complaints += str(error).splitlines()
+    try:
+        budget = budget_of(trials, seconds, sampler=settings.get("sampler", "tpe"))
+    except SettingError as error:
+        complaints += str(error).splitlines()
+    if recipe is None or budget is None:
+        raise SettingError("\n".join(complaints))
+    return recipe, budget
+
+
+def budget_of(trials: Any, seconds: Any, *, sampler: str) -> Budget:
     """A budget that ends; a grid ends by itself.
 
     Raises:
@@ -191,7 +215,7 @@ def budget_of(trials: Any, seconds: Any, *, recipe: Recipe) -> Budget:
         complaints.append(f"trials must be an integer from 1 or None, got {shown(trials)}.")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
         complaints.append(f"seconds must be above 0 or None, got {shown(seconds)}.")
-    if trials is None and seconds is None and recipe.sampler != "grid":
+    if trials is None and seconds is None and sampler != "grid":
         complaints.append("trials or seconds must be given, or the sweep would never end, got neither.")
     if complaints:
         raise SettingError("\n".join(complaints))
@@ -220,25 +244,50 @@ def config_of(text: str) -> tuple[Experiment, dict[str, Any]]:
         raise SettingError(f"A sweep's file must be TOML, got {shown(text)}: {error}.") from error
     known = ("experiment", "experiment_file", "space", *SWEEP_ARGUMENTS)
     complaints = [unknown("name in a sweep's file,", name, known) for name in plain if name not in known]
+    complaints += [
+        f"{name} must be {WORDS[kinds]}, got {shown(plain[name])}."
+        for name, kinds in SWEEP_ARGUMENTS.items()
+        if name in plain and type(plain[name]) not in kinds
+    ]
     if "space" not in plain:
         complaints.append('A sweep\'s file must have a table "space", got none.')
-    if complaints:
+    experiment = None
+    try:
+        experiment = _experiment(plain.pop("experiment", {}), plain.pop("experiment_file", None))
+    except SettingError as error:
+        complaints += str(error).splitlines()
+    if complaints or experiment is None:
         raise SettingError("\n".join(complaints))
-    given = plain.pop("experiment", {})
-    if file := plain.pop("experiment_file", None):
-        try:
-            given = _merged(Experiment.from_json(Path(file).read_bytes()).to_dict(), given)
-        except OSError as error:
-            raise SettingError(
-                f"experiment_file must be a file that can be read, got {shown(file)}: {error}."
-            ) from error
-    return Experiment.from_dict(given), plain
+    return experiment, plain
 
 
-SWEEP_ARGUMENTS = (
-    *("name", "trials", "seconds", "objective", "mode", "which"),
-    *("sampler", "pruner", "seed", "workers", "together"),
-)
+def _experiment(given: Any, file: Any) -> Experiment:
+    """What a sweep's file gives, over what another file has where one is named."""
+    if file is None:
+        return Experiment.from_dict(given)
+    try:
+        base = Experiment.from_json(Path(file).read_bytes()).to_dict()
+    except (OSError, TypeError) as error:
+        raise SettingError(f"experiment_file must be a file that can be read, got {shown(file)}: {error}.") from error
+    return Experiment.from_dict(_merged(base, given) if isinstance(given, Mapping) else given)
+
+
+WORDS = {
+    (str,): "a text",
+    (int,): "an integer",
+    (int, float): "a number",
+    (int, str): "an integer or the address of a Ray cluster",
+    (bool,): "true or false",
+}
+SWEEP_ARGUMENTS = {
+    **dict.fromkeys(("name", "objective", "mode", "which", "sampler", "pruner"), (str,)),
+    "trials": (int,),
+    "seed": (int,),
+    "seconds": (int, float),
+    "workers": (int, str),
+    "together": (bool,),
+}
+"""What a sweep's file may say beside its tables, and of which kind."""
 
 
 def with_included(recipe: Recipe, uids: tuple[str, ...]) -> Recipe:

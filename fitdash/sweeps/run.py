@@ -15,7 +15,7 @@ from fitdash.runs.writer import Writer
 from fitdash.spec.experiment import Experiment
 from fitdash.sweeps.coordinator import Coordinator, Only
 from fitdash.sweeps.places import Place, place_of
-from fitdash.sweeps.recipe import Budget, Recipe, budget_of, recipe_of
+from fitdash.sweeps.recipe import Budget, Recipe, budget_of, planned
 from fitdash.sweeps.results import Sweep
 from fitdash.sweeps.trial import Trial, refuse_strangers
 
@@ -73,9 +73,11 @@ def sweep(
     opened = Store(store)
     recipe = None
     if resume is None:
-        recipe = recipe_of(
+        recipe, budget = planned(
             experiment if isinstance(experiment, Experiment) else Experiment.from_dict(experiment or {}),
             space or {},
+            trials=trials,
+            seconds=seconds,
             objective=objective,
             mode=mode,
             which=which,
@@ -86,15 +88,16 @@ def sweep(
         )
         refuse_strangers(opened, recipe, recipe.include)
     opened.reap()
-    writer = Writer(opened)
+    place, writer = place_of(workers), Writer(opened)
     try:
         if recipe is not None:
-            record = begin(opened, recipe, budget_of(trials, seconds, recipe=recipe), name=name, writer=writer)
+            record = begin(opened, recipe, budget, name=name, writer=writer)
         else:
             record = go_on(opened, str(resume), writer=writer, trials=trials, seconds=seconds)
-        carry_out(record, writer, workers=workers, listener=listener, together=together)
+        carry_out(record, writer, place=place, listener=listener, together=together)
     finally:
         writer.close()
+        place.close()
     return Sweep(opened, record.uid)
 
 
@@ -129,7 +132,7 @@ def go_on(
     record = sweeps.find_sweep(store, uid)
     budget = Budget(**record.budget)
     if trials is not None or seconds is not None:
-        budget = budget_of(trials, seconds, recipe=Recipe.from_dict(record.recipe))
+        budget = budget_of(trials, seconds, sampler=Recipe.from_dict(record.recipe).sampler)
     return sweeps.claim_sweep(store, uid, writer.uid, budget.to_dict())
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from fitdash.errors import SettingError
 from fitdash.spec.experiment import Experiment
-from fitdash.sweeps.recipe import Objective, Recipe, budget_of, config_of, recipe_of
+from fitdash.sweeps.recipe import Objective, Recipe, budget_of, config_of, planned, recipe_of
 from tests.sweeps.conftest import BASE, SPACE
 
 
@@ -64,7 +64,7 @@ def test_a_sampler_that_cannot_search_the_space_says_so():
 )
 def test_a_budget_that_never_ends_or_never_begins_is_refused(trials, seconds, message):
     with pytest.raises(SettingError) as raised:
-        budget_of(trials, seconds, recipe=recipe_of(BASE, SPACE))
+        budget_of(trials, seconds, sampler="tpe")
 
     assert str(raised.value) == message
 
@@ -99,6 +99,42 @@ def test_a_file_gives_the_experiment_the_space_and_the_rest(tmp_path):
 
     assert (experiment.network.depth, experiment.fit) == (3, BASE.fit)
     assert arguments == {"name": "first", "trials": 20, "sampler": "random", "space": {"network.width": [8, 16]}}
+
+
+def test_everything_that_is_wrong_in_a_file_is_told_at_once():
+    text = """
+        trails = 3
+        trials = true
+        objective = 3
+        workers = 1.5
+        together = "no"
+        [experiment.fit]
+        epoch = 3
+    """
+
+    with pytest.raises(SettingError) as raised:
+        config_of(text)
+
+    unknown_name, *others, no_space, experiment = str(raised.value).splitlines()
+    assert unknown_name.startswith("Unknown name in a sweep's file, 'trails'. Did you mean 'trials'?")
+    assert others == [
+        "objective must be a text, got 3.",
+        "trials must be an integer, got True.",
+        "workers must be an integer or the address of a Ray cluster, got 1.5.",
+        "together must be true or false, got 'no'.",
+    ]
+    assert no_space == 'A sweep\'s file must have a table "space", got none.'
+    assert "Did you mean 'epochs'?" in experiment
+
+
+def test_a_search_and_its_budget_are_judged_together():
+    with pytest.raises(SettingError) as raised:
+        planned(BASE, SPACE, trials=0, seconds=None, sampler="tp", objective=3)
+
+    objective, sampler, trials = str(raised.value).splitlines()
+    assert objective.startswith("Unknown objective 3.")
+    assert sampler.startswith("Unknown sampler 'tp'. Did you mean 'tpe'?")
+    assert trials == "trials must be an integer from 1 or None, got 0."
 
 
 @pytest.mark.parametrize(

@@ -171,13 +171,16 @@ def test_without_ray_the_extra_is_named(monkeypatch):
         place_of("ray")
 
 
-def test_a_sweep_that_cannot_start_is_left_as_failed():
+def test_workers_that_cannot_be_are_refused_before_anything_is_written():
     found = fitdash.sweep(EXPERIMENT, SPACE, trials=1, workers=0)
 
     with pytest.raises(SettingError):
         fitdash.sweep(resume=found.uid, trials=2, workers=-1)
+    with pytest.raises(SettingError):
+        fitdash.sweep(EXPERIMENT, SPACE, trials=2, workers=-1)
 
-    assert Sweep(found.store, found.uid).state == "failed"
+    assert Sweep(found.store, found.uid).state == "finished"
+    assert len(sweeps.all_sweeps(found.store)) == 1
 
 
 def test_no_worker_means_this_process():

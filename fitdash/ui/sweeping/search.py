@@ -123,7 +123,7 @@ def _recipe(draft: Draft, settings: dict[str, Any]) -> tuple[Recipe | None, list
             sampler=settings["sampler"],
             pruner=settings["pruner"],
         )
-        budget_of(settings["trials"], settings["seconds"], recipe=recipe)
+        budget_of(settings["trials"], settings["seconds"], sampler=recipe.sampler)
     except FitdashError as error:
         return None, str(error).splitlines()
     return recipe, []
@@ -159,7 +159,7 @@ def _begin(desk: Desk, recipe: Recipe | None, settings: dict[str, Any]) -> None:
         return
     data = recipe.experiment.data
     names = ", ".join(label_of(address) for address in recipe.space.dimensions)
-    budget = budget_of(settings["trials"], settings["seconds"], recipe=recipe)
+    budget = budget_of(settings["trials"], settings["seconds"], sampler=recipe.sampler)
     record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor(desk))
     st.session_state["sweep.shown"] = record.uid
     st.session_state["sweep.begun"] = True
