@@ -1,6 +1,8 @@
 """Values and settings in the words of the page."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from fitdash.spec.arg import Setting, Settings, changed_in
@@ -26,6 +28,18 @@ def label_of(key: str) -> str:
     if card := re.fullmatch(r"(?:network\.)?(layer|callback)s\.(\d+)\.kind", key):
         return f"{card[1]} {int(card[2]) + 1}"
     return LABELS.get(key, key.rpartition(".")[2])
+
+
+def labels_of(addresses: Iterable[str], *, besides: Iterable[str] = ()) -> dict[str, str]:
+    """Name of each control by its address, told apart where two are called alike; `besides` are other names there."""
+    names = {address: label_of(address) for address in addresses}
+    count = Counter([*names.values(), *besides])
+    return {address: name if count[name] == 1 else _told_apart(address, name) for address, name in names.items()}
+
+
+def _told_apart(address: str, name: str) -> str:
+    card = re.fullmatch(r"(?:network\.)?(layer|callback)s\.(\d+)\..+", address)
+    return address if card is None else f"{card[1]} {int(card[2]) + 1} {name}"
 
 
 def choice_word(key: str, value: Any) -> str:

@@ -4,16 +4,25 @@ import json
 
 import pytest
 
+from fitdash.runs import sweeps
+from fitdash.runs.events import Changed, Created, EpochEnded, SweepEnded
 from fitdash.spec.arg import settings_of
 from fitdash.spec.compile import CompileArgs
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
+from fitdash.spec.layers import DenseArgs
 from fitdash.spec.network import NetworkArgs
+from fitdash.spec.space import space_of
+from fitdash.sweeps.recipe import recipe_of
 from fitdash.ui import several
 from fitdash.ui.resources import desk
 from fitdash.ui.sweeping.search import sweeper
+from fitdash.ui.words import labels_of
 from tests.pages.conftest import SECONDS, texts, wait_for
 from tests.pages.test_form import by_key
 
+PARALLEL = "sweep-parallel"
 VARIED = {"several.compile.learning_rate": "0.001, 0.1", "several.network.width": "4, 8"}
 
 
@@ -130,3 +139,50 @@ def test_a_grid_is_searched_to_its_end_and_the_best_can_be_used(sweep_page):
     assert "**Best val_loss" in texts(page)
     assert {"sweep-so-far", "sweep-curves", "sweep-parallel", "sweep-slice"} <= set(drawn(page))
     assert "extend_sweep" not in [button.key for button in page.button]  # a grid ends
+
+
+def test_a_second_sweep_of_the_same_name_and_minute_is_the_one_that_is_shown(sweep_page):
+    page = sweep_page(**VARIED | {"sweep.sampler": "grid", "sweep.pruner": "none"})
+    searched(page)
+    searched(page)
+    with desk().store._transaction(durable=True) as db:
+        db.execute("UPDATE sweeps SET created = 1e9")
+
+    page.run()
+
+    shown = page.selectbox(key="sweep.shown")
+    assert len(set(shown.options)) == 2
+    assert shown.value == sweeps.all_sweeps(desk().store)[0].uid
+
+
+def test_settings_that_are_called_alike_are_told_apart(sweep_page):
+    network = NetworkArgs(kind="layers", layers=(DenseArgs(units=4), DenseArgs(units=2)))
+    listed = Experiment(data=DatasetArgs(name="iris"), network=network)
+    space = {"network.layers.0.units": [4, 8], "network.layers.1.units": [2, 3]}
+    recipe, store = recipe_of(listed, space, sampler="grid").to_dict(), desk().store
+    sweeps.create_sweep(store, "s", name="units", recipe=recipe, budget={"trials": None, "seconds": None}, writer="w")
+    for number, values in enumerate(space_of(space, listed).grid(listed)):
+        tried = space_of(space, listed).apply(listed, values).to_dict()
+        run = Created(uid=f"r{number}", name="", experiment=tried, writer="w", sweep="s", trial=number)
+        store.write([run, EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=0.1)])
+        store.write([Changed(uid=run.uid, state="finished")])
+    store.write([SweepEnded(uid="s", state="finished", seconds=1.0)])
+
+    page = sweep_page()
+
+    (parallel,) = [one for one in page.get("bidi_component") if json.loads(one.proto.json).get("name") == PARALLEL]
+    axes = json.loads(json.loads(parallel.proto.json)["spec"])["data"][0]["dimensions"]
+    assert [axis["label"] for axis in axes] == ["layer 1 units", "layer 2 units", "loss"]
+    assert "layer 1 units 4 · layer 2 units 2" in texts(page)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "names"),
+    [
+        (["network.width", "seed"], ["width", "seed"]),
+        (["callbacks.0.patience", "callbacks.2.patience"], ["callback 1 patience", "callback 3 patience"]),
+        (["compile.loss", "network.width"], ["compile.loss", "width"]),
+    ],
+)
+def test_names_of_settings_are_short_where_they_are_their_own(addresses, names):
+    assert list(labels_of(addresses, besides=["loss"]).values()) == names

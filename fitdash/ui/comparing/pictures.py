@@ -12,7 +12,7 @@ from fitdash.runs.records import RunRecord
 from fitdash.runs.store import Store
 from fitdash.ui.comparing.table import compared
 from fitdash.ui.live_chart import live_chart
-from fitdash.ui.words import escaped, label_of, number, short
+from fitdash.ui.words import escaped, labels_of, number, short
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -30,7 +30,8 @@ def curves(store: Store, records: Sequence[RunRecord], metric: str) -> None:
     comparison = compared(records)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         colours = [OWN, *settings_of_interest(comparison)]
-        colour = st.selectbox("colour by", colours, format_func=label_of, key=COLOUR, width=220)
+        labels = labels_of(colours)
+        colour = st.selectbox("colour by", colours, format_func=lambda one: labels.get(one, one), key=COLOUR, width=220)
         log = st.toggle("log y", key=LOG)
     by = None if colour == OWN else colour
     if by is not None:
@@ -93,7 +94,8 @@ def names_of(comparison: Comparison) -> list[str]:
     rows = comparison.frame.to_dict("records")
     if not addresses:
         return [f"{row['name']} {row['run'][:4]}" for row in rows]
-    return [", ".join(f"{label_of(one)} {short(row[one])}" for one in addresses) for row in rows]
+    labels = labels_of(addresses)
+    return [", ".join(f"{labels[one]} {short(row[one])}" for one in addresses) for row in rows]
 
 
 def _colours(comparison: Comparison, by: str) -> str:
@@ -114,16 +116,19 @@ def settings_against(records: Sequence[RunRecord], metric: str) -> None:
     kept = frame[frame[outcome].notna()] if outcome in frame else frame[:0]
     if not addresses or len(kept) < 2:
         return
-    address = st.selectbox("setting", addresses, format_func=label_of, key="compare.setting", width=220)
+    labels = labels_of(addresses)
+    address = st.selectbox(
+        "setting", addresses, format_func=lambda one: labels.get(one, one), key="compare.setting", width=220
+    )
     left, right = st.columns(2)
     columns = {one: kept[one].tolist() for one in addresses[:MOST_AXES]}
     values = kept[outcome].tolist()
     with left, st.container(border=True):
-        named = {label_of(one): column for one, column in columns.items()}
+        named = {labels[one]: column for one, column in columns.items()}
         spec = parallel_chart({**named, outcome: values}, result=outcome, key="compare-parallel")
         live_chart(spec, key="compare-parallel", alt=f"Settings of {len(kept)} runs and {outcome}", rev=len(kept))
     with right, st.container(border=True):
         names = [name for name, is_kept in zip(names_of(comparison), frame[outcome].notna(), strict=True) if is_kept]
-        titles = (label_of(address), outcome)
+        titles = (labels[address], outcome)
         spec = scatter_chart(kept[address].tolist(), values, names, titles=titles, key=f"compare-scatter-{address}")
         live_chart(spec, key="compare-scatter", alt=f"{titles[0]} against {outcome}, a point per run", rev=len(kept))

@@ -10,7 +10,7 @@ import streamlit as st
 from fitdash.runs.compare import Comparison, compare, data_of, visible
 from fitdash.runs.events import ACTIVE, ENDED
 from fitdash.runs.records import RunRecord
-from fitdash.ui.words import label_of
+from fitdash.ui.words import labels_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,8 +122,9 @@ def _columns(comparison: Comparison) -> dict[str, Any]:
 def settings_columns(frame: "pd.DataFrame", addresses: Iterable[str]) -> dict[str, Any]:
     """Columns of settings; of numbers with as many digits as tell a small one from 0."""
     config: dict[str, Any] = {}
-    for name in addresses:
+    labels = labels_of(addresses)
+    for name in labels:
         is_number = frame[name].dtype.kind in "iuf"
         made = partial(st.column_config.NumberColumn, format="%.6g") if is_number else st.column_config.Column
-        config[name] = made(label_of(name), help=name)
+        config[name] = made(labels[name], help=name)
     return config

@@ -12,7 +12,7 @@ from fitdash.runs.store import Store
 from fitdash.sweeps.results import LEAST_FOR_IMPORTANCE, Sweep, best_so_far
 from fitdash.sweeps.trial import Trial, curve_of
 from fitdash.ui.live_chart import live_chart
-from fitdash.ui.words import label_of, short
+from fitdash.ui.words import labels_of, short
 
 MOST_LINES = 200
 HEIGHT = "clamp(260px, 34vh, 460px)"
@@ -53,7 +53,7 @@ def _curves(store: Store, sweep: Sweep, trials: Sequence[Trial]) -> None:
     spec = overlay_chart(lines, title=title, key=f"sweep-{sweep.uid}", log=log)
     points = sum(len(line.epochs) for line in lines)
     live_chart(spec, key="sweep-curves", alt=told(lines, title), height=HEIGHT, rev=points)
-    st.caption(f"Coloured by {label_of(first)}; pruned trials are dimmed.")
+    st.caption(f"Coloured by {_labels(sweep)[first]}; pruned trials are dimmed.")
 
 
 def _line(store: Store, sweep: Sweep, trial: Trial, by: str) -> Line:
@@ -77,7 +77,8 @@ def _curve(run: str, epochs: int, state: str, _store: Store, _sweep: Sweep) -> d
 def _parallel(sweep: Sweep, trials: Sequence[Trial]) -> None:
     name = sweep.recipe.objective.name
     addresses = list(sweep.recipe.space.dimensions)
-    columns: dict[str, list[Any]] = {label_of(a): [_plain(one.values[a]) for one in trials] for a in addresses}
+    labels = _labels(sweep)
+    columns: dict[str, list[Any]] = {labels[a]: [_plain(one.values[a]) for one in trials] for a in addresses}
     spec = parallel_chart({**columns, name: [trial.value for trial in trials]}, result=name, key=f"sweep-{sweep.uid}")
     alt = f"{', '.join(columns)} of {len(trials)} trials and their {name}"
     live_chart(spec, key="sweep-parallel", alt=alt, height=HEIGHT, rev=len(trials))
@@ -85,12 +86,13 @@ def _parallel(sweep: Sweep, trials: Sequence[Trial]) -> None:
 
 def _what_decides(sweep: Sweep, trials: Sequence[Trial]) -> None:
     """How much each setting decides, or one of them against the objective."""
+    labels = _labels(sweep)
     addresses = list(sweep.recipe.space.dimensions)
     chosen = st.segmented_control(
         "against",
         ["importance", *addresses],
         default=addresses[0],
-        format_func=label_of,
+        format_func=lambda address: labels.get(address, address),
         key="sweep.against",
         required=True,
     )
@@ -102,9 +104,9 @@ def _what_decides(sweep: Sweep, trials: Sequence[Trial]) -> None:
             return
         table = _importance(sweep.uid, complete, sweep)
         spec = importance_chart(
-            [label_of(one) for one in table["setting"]], table["importance"], table["low"], table["high"]
+            [labels[one] for one in table["setting"]], table["importance"], table["low"], table["high"]
         )
-        shares = ", ".join(f"{label_of(r.setting)} {r.importance:.0%}" for r in table.itertuples())
+        shares = ", ".join(f"{labels[r.setting]} {r.importance:.0%}" for r in table.itertuples())
         live_chart(spec, key="sweep-importance", alt=f"How much each setting decides: {shares}", height=HEIGHT)
         return
     address = chosen or addresses[0]
@@ -113,11 +115,11 @@ def _what_decides(sweep: Sweep, trials: Sequence[Trial]) -> None:
         [_plain(trial.values[address]) for trial in kept],
         [float(trial.value or 0.0) for trial in kept],
         [_name(trial) for trial in kept],
-        titles=(label_of(address), name),
+        titles=(labels[address], name),
         log=spans_decades(trial.value for trial in kept),
         key=f"sweep-{sweep.uid}-{address}",
     )
-    alt = f"{label_of(address)} against {name}, a point per trial"
+    alt = f"{labels[address]} against {name}, a point per trial"
     live_chart(spec, key="sweep-slice", alt=alt, height=HEIGHT, rev=len(kept))
 
 
@@ -129,7 +131,12 @@ def _importance(uid: str, complete: int, _sweep: Sweep) -> Any:
 
 def _name(trial: Trial) -> str:
     number = "by hand" if trial.number is None else f"{trial.number + 1}"
-    return f"{number}: " + ", ".join(f"{label_of(a)} {short(value)}" for a, value in trial.values.items())
+    labels = labels_of(trial.values)
+    return f"{number}: " + ", ".join(f"{labels[a]} {short(value)}" for a, value in trial.values.items())
+
+
+def _labels(sweep: Sweep) -> dict[str, str]:
+    return labels_of(sweep.recipe.space.dimensions, besides=[sweep.recipe.objective.name])
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ from fitdash.ui.filling import pour
 from fitdash.ui.form import Draft, draw_form
 from fitdash.ui.resources import Desk, desk
 from fitdash.ui.visitor import visitor
-from fitdash.ui.words import duration, escaped, label_of
+from fitdash.ui.words import duration, escaped, labels_of
 
 SAMPLER_HELP = (
     "How the next trial is chosen: tpe learns from the trials so far, random does not, grid takes every combination, "
@@ -136,7 +136,8 @@ def _plan(recipe: Recipe | None, facts: Facts | None, settings: dict[str, Any], 
         more = f" And {len(others)} more." if others else ""
         st.markdown(f":orange[{escaped(first)}{more}]")
         return
-    varied = [f"**{label_of(address)}** {escaped(text)}" for address, text in recipe.space.to_text().items()]
+    labels = labels_of(recipe.space.dimensions)
+    varied = [f"**{escaped(labels[address])}** {escaped(text)}" for address, text in recipe.space.to_text().items()]
     goal = "largest" if recipe.objective.rises else "smallest"
     most = _most(recipe, settings)
     trials = f"{most}, {sweeper().most} at once"
@@ -158,7 +159,7 @@ def _begin(desk: Desk, recipe: Recipe | None, settings: dict[str, Any]) -> None:
     if recipe is None:
         return
     data = recipe.experiment.data
-    names = ", ".join(label_of(address) for address in recipe.space.dimensions)
+    names = ", ".join(labels_of(recipe.space.dimensions).values())
     budget = budget_of(settings["trials"], settings["seconds"], sampler=recipe.sampler)
     record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor(desk))
     st.session_state["sweep.shown"] = record.uid

@@ -1,6 +1,8 @@
 """A sweep while it goes on and afterwards: state, best so far, pictures, trials."""
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -19,7 +21,7 @@ from fitdash.ui.sweeping.again import NOT_ON
 from fitdash.ui.sweeping.removal import PLACE
 from fitdash.ui.sweeping.search import sweeper
 from fitdash.ui.visitor import visitor
-from fitdash.ui.words import duration, escaped, label_of, number, short
+from fitdash.ui.words import duration, escaped, labels_of, number, short
 
 EVERY_SECONDS = 1.0
 TRAIN = "pages/train.py"
@@ -52,7 +54,7 @@ def _watch(desk: Desk) -> None:
         removal.offer_undo(desk)
         complain(PLACE)
         return
-    names = {one.uid: f"{one.name} · {time.strftime('%d %b %H:%M', time.localtime(one.created))}" for one in known}
+    names = _names(known)
     if st.session_state.get(SHOWN) not in names:
         st.session_state[SHOWN] = known[0].uid
     was_active = st.session_state.get("sweep.was_active")
@@ -62,6 +64,13 @@ def _watch(desk: Desk) -> None:
     if was_active is not None and was_active != record.is_active:
         st.rerun()  # the interval of a fragment is read where the whole page is drawn
     _show(desk, record)
+
+
+def _names(known: Sequence[SweepRecord]) -> dict[str, str]:
+    """What each is called in the list; no two alike, because the browser tells one by its name."""
+    names = {one.uid: f"{one.name} · {time.strftime('%d %b %H:%M', time.localtime(one.created))}" for one in known}
+    count = Counter(names.values())
+    return {uid: name if count[name] == 1 else f"{name} · {uid[:6]}" for uid, name in names.items()}
 
 
 def _show(desk: Desk, record: SweepRecord) -> None:
@@ -142,7 +151,8 @@ def _go_on(uid: str, trials: int | None, seconds: float | None) -> None:
 
 def _best(sweep: Sweep, best: Trial) -> None:
     """The best trial in one line, and the way into the form."""
-    values = " · ".join(f"{label_of(address)} {escaped(short(value))}" for address, value in best.values.items())
+    labels = labels_of(best.values)
+    values = " · ".join(f"{escaped(labels[a])} {escaped(short(value))}" for a, value in best.values.items())
     which = "a run made by hand" if best.number is None else f"trial {best.number + 1}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True, key="sweep-best"):
         what = escaped(sweep.recipe.objective.name)
