@@ -26,12 +26,18 @@ TRAIN = "pages/train.py"
 
 
 def draw(desk: Desk, sweep: Sweep, trials: Sequence[Trial]) -> None:
-    """The newest first; one can be chosen."""
+    """The newest first; one can be chosen, and stays so while others come."""
     frame = frame_of(trials, sweep.recipe)
-    order = frame.index[::-1]
+    newest_first = trials[::-1]
+    place = f"sweep.chosen.{sweep.uid}"
+    chosen = st.session_state.get(place)
     picked: Any = st.dataframe(
-        frame.loc[order],
+        frame[::-1],
+        # Rows are what a choice is told by: more of them are another table that starts from the same choice.
         key=f"sweep.table.{sweep.uid}.{len(frame)}",
+        selection_default={
+            "selection": {"rows": [row for row, one in enumerate(newest_first) if _mark(one) == chosen]}
+        },
         hide_index=True,
         height=min(38 + 35 * max(1, len(frame)), 38 + 35 * 8),
         on_select="rerun",
@@ -41,12 +47,18 @@ def draw(desk: Desk, sweep: Sweep, trials: Sequence[Trial]) -> None:
         placeholder="",
         alt=f"{len(frame)} trials with their values and results",
     )
-    rows = [place for place in picked.selection.rows if place < len(frame)]
-    one = trials[int(order[rows[0]])] if rows else None
+    rows = [row for row in picked.selection.rows if row < len(frame)]
+    one = newest_first[rows[0]] if rows else None
+    st.session_state[place] = None if one is None else _mark(one)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="trial-actions"):
         _actions(desk, sweep, one)
         with st.popover("Download", icon=":material/download:"):
             _downloads(sweep, frame)
+
+
+def _mark(trial: Trial) -> int | str:
+    """What a trial is known by although it was trained again."""
+    return trial.run if trial.number is None else trial.number
 
 
 def _columns(sweep: Sweep, frame: pd.DataFrame) -> dict[str, Any]:
