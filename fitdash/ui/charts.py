@@ -26,7 +26,7 @@ def draw(desk: Desk, run: Snapshot, beside: Callable[[], None] | None = None) ->
         beside: Draws what belongs to the epoch at the cursor, at the right of the charts, which then stand in a column.
     """
     with st.container(key="charts"):
-        view = options(lambda: _wish_fair(desk, run.uid), _fair_cost(run))
+        view = options(lambda: _wish_fair(desk, run.uid))
         if view.fair and state().fair_of != run.uid:
             _wish_fair(desk, run.uid)
         _draw(desk, run, view, beside)
@@ -44,10 +44,11 @@ def _fair_cost(run: Snapshot) -> str:
     if not view().fair:
         return ""
     if not run.measured:
-        return "measured from the next epoch on" if run.is_active else "was not measured in this run"
+        when = "is measured from the next epoch on" if run.is_active else "was not measured in this run"
+        return f"The fair training loss {when}."
     of = sum(row.seconds for row in run.rows if row.epoch in run.measured)
     share = f", {run.measured_seconds / of:.0%}" if of > 0 else ""
-    return f"+{duration(run.measured_seconds)} so far{share}"
+    return f"The fair training loss: +{duration(run.measured_seconds)} so far{share}."
 
 
 def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | None) -> None:
@@ -55,7 +56,10 @@ def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | No
         style.projector()
     previous = previous_run(desk, run) if view.previous else None
     scene = scene_of(run, view, previous, held_epoch(run))
-    st.caption(comparison(previous, run) if previous is not None else "&nbsp;")
+    said = [comparison(previous, run) if previous is not None else "", _fair_cost(run)]
+    with st.container(key="said"):  # always there, so that nothing below is made anew when it speaks
+        if any(said):
+            st.caption(" ".join(filter(None, said)))
     found = drawn(scene)
     left, right = st.columns(2) if beside else (st.container(), None)
     with left:

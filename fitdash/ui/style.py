@@ -54,7 +54,10 @@ CSS = (
 }
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] > :has(.st-key-bar) { position: static; }
-  .st-key-steer > [data-testid="stElementContainer"] { flex-basis: calc(50% - 0.5rem) !important; }
+  .st-key-steer > [data-testid="stElementContainer"] { flex: 1 1 30% !important; }
+  .st-key-bar .st-key-seed { flex-basis: 4.2rem !important; }
+  .st-key-bar .st-key-start_from { flex-basis: 8.4rem !important; }
+  .st-key-bar .st-key-pace { flex: 1 1 6rem !important; }
   [data-testid="stMainBlockContainer"] { padding-left: 0.9rem; padding-right: 0.9rem; }
 }
 LIVE</style>
@@ -69,6 +72,8 @@ PROJECTOR = """
 <style>
 html { font-size: 21px !important; }
 .st-key-log, .st-key-downloads, .st-key-arguments { display: none; }
+@media (max-width: 1799px) { .st-key-bar, .st-key-options { zoom: 0.74; } }  /* what is pressed stays in one row */
+.st-key-plan { min-height: 0; }
 .fitdash-values { font-size: 1.05rem; }
 </style>
 """

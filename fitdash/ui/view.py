@@ -48,12 +48,11 @@ def view() -> View:
     return View(**{name: st.session_state.get(f"view.{name}", start) for name, start in START.items()})
 
 
-def options(set_fair: Callable[[], None], cost: str) -> View:
+def options(set_fair: Callable[[], None]) -> View:
     """Draw the row and give what it says.
 
     Args:
         set_fair: Called when the fair training loss was switched.
-        cost: What it has cost so far, in words.
     """
     wide = 1.4 if view().projector else 1.0
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="options"):
@@ -79,7 +78,6 @@ def options(set_fair: Callable[[], None], cost: str) -> View:
         _toggle("previous run", "previous", "The run shown before this one, grey and dashed.")
         _toggle("projector", "projector", "Large type, thick lines, tall charts, and less around them.")
         _toggle("fair training loss", "fair", FAIR, on_change=set_fair)
-        st.caption(cost or " ", width="content")
     return view()
 
 

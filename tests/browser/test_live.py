@@ -209,3 +209,17 @@ def test_news_that_say_so_let_the_page_be_drawn_once(context, server):
     assert len([frame for frame in frames if b"mark-of-a-test" in frame]) == 1
     page.keyboard.press("s")
     expect_state(page, "stopped")
+
+
+FEET = """() => ['fit', 'reset', 'seed', 'pace'].map(name =>
+  Math.round(document.querySelector(`.st-key-${name}`).getBoundingClientRect().bottom))"""
+
+
+def test_what_is_pressed_stays_in_one_row_in_the_large_letters_of_the_projector(context, server):
+    page = open_page(context, server, "?view.projector=true")
+    ready(page)
+
+    feet = page.evaluate(FEET)
+
+    assert max(feet) - min(feet) < 20
+    assert page.evaluate("() => parseFloat(getComputedStyle(document.documentElement).fontSize)") > 20
