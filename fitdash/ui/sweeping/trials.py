@@ -29,15 +29,14 @@ def draw(desk: Desk, sweep: Sweep, trials: Sequence[Trial]) -> None:
     """The newest first; one can be chosen, and stays so while others come."""
     frame = frame_of(trials, sweep.recipe)
     newest_first = trials[::-1]
-    place = f"sweep.chosen.{sweep.uid}"
-    chosen = st.session_state.get(place)
+    chosen = _chosen(sweep.uid)
+    # Rows are what a choice is told by: more of them are another table, which starts from the same choice.
+    key, marks = f"sweep.table.{sweep.uid}.{len(frame)}", [_mark(one) for one in newest_first]
+    st.session_state[f"sweep.drawn.{sweep.uid}"] = key, marks
     picked: Any = st.dataframe(
         frame[::-1],
-        # Rows are what a choice is told by: more of them are another table that starts from the same choice.
-        key=f"sweep.table.{sweep.uid}.{len(frame)}",
-        selection_default={
-            "selection": {"rows": [row for row, one in enumerate(newest_first) if _mark(one) == chosen]}
-        },
+        key=key,
+        selection_default={"selection": {"rows": [row for row, mark in enumerate(marks) if mark == chosen]}},
         hide_index=True,
         height=min(38 + 35 * max(1, len(frame)), 38 + 35 * 8),
         on_select="rerun",
@@ -49,11 +48,18 @@ def draw(desk: Desk, sweep: Sweep, trials: Sequence[Trial]) -> None:
     )
     rows = [row for row in picked.selection.rows if row < len(frame)]
     one = newest_first[rows[0]] if rows else None
-    st.session_state[place] = None if one is None else _mark(one)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="trial-actions"):
         _actions(desk, sweep, one)
         with st.popover("Download", icon=":material/download:"):
             _downloads(sweep, frame)
+
+
+def _chosen(uid: str) -> int | str | None:
+    """What is chosen in the table that was drawn last, if anything: also where it is drawn for the last time."""
+    key, marks = st.session_state.get(f"sweep.drawn.{uid}", ("sweep.table", []))
+    table = st.session_state.get(key)
+    rows = [] if table is None else [row for row in table.selection.rows if row < len(marks)]
+    return marks[rows[0]] if rows else None
 
 
 def _mark(trial: Trial) -> int | str:
