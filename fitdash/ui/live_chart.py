@@ -20,7 +20,7 @@ from streamlit.components.v1 import declare_component
 from fitdash.charts.theme import Chart
 
 HEIGHT = "clamp(300px, 40vh, 560px)"
-TALL = "clamp(340px, 46vh, 900px)"
+TALL = "clamp(420px, 54vh, 900px)"
 BROWSER = Path(__file__).parent / "browser"
 CALL = """
 const load = data => import(new URL(data.module, document.baseURI).href);
