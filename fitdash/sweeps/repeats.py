@@ -32,15 +32,17 @@ def repeats_of(experiment: Experiment, n: int, *, objective: str | None = None) 
 def groups_of(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
     """Runs that are equal but for their seed, by what they share; those that have no equal are left out.
 
+    Of several with one seed the first counts: they are one result, and would be taken for more than there are.
+
     Args:
         runs: Those that are to be looked at; runs that have not finished are left out.
     """
-    found: dict[str, list[RunRecord]] = {}
+    found: dict[str, dict[int, RunRecord]] = {}
     for run in runs:
         if run.state == "finished" and "seed" in run.experiment:
             shared = {name: value for name, value in run.experiment.items() if name != "seed"}
-            found.setdefault(encode(shared), []).append(run)
-    return {key: group for key, group in found.items() if len({run.experiment["seed"] for run in group}) > 1}
+            found.setdefault(encode(shared), {}).setdefault(run.experiment["seed"], run)
+    return {key: list(by_seed.values()) for key, by_seed in found.items() if len(by_seed) > 1}
 
 
 def band_of(store: Store, uids: Sequence[str], name: str) -> "pd.DataFrame":

@@ -50,6 +50,8 @@ def test_one_button_starts_the_repeats(open_page):
     [sweep] = sweeps.all_sweeps(desk().store)
     wait_for(lambda: sweeper().join(sweep.uid, SECONDS))
 
+    page.run()
+    assert "compare-seeds" in drawn(page)
     runs = desk().store.runs(sweep=sweep.uid)
     assert {run.experiment["seed"] for run in runs} == {0, 1}
     assert {run.state for run in runs} == {"finished"}

@@ -61,6 +61,16 @@ def test_runs_that_differ_in_their_seed_alone_are_found_together(store):
     assert found == [["a0", "a1", "a2"], ["b0", "b1"]]
 
 
+def test_a_run_and_its_repeat_with_the_same_seed_are_one_result(store):
+    add(store, "repeat", 0, [1.0])
+    for seed in range(3):
+        add(store, f"a{seed}", seed, [1.0])
+
+    (group,) = groups_of(store.runs()).values()
+
+    assert sorted(run.experiment["seed"] for run in group) == [0, 1, 2]
+
+
 def test_the_band_is_a_standard_deviation_around_the_mean(store):
     add(store, "a", 0, [1.0, 2.0])
     add(store, "b", 1, [3.0, 2.0])

@@ -4,6 +4,7 @@ import time
 
 import streamlit as st
 
+from fitdash.runs import sweeps
 from fitdash.runs.events import ACTIVE
 from fitdash.ui.asked import complain
 from fitdash.ui.comparing import actions, pictures, seeds, table
@@ -15,12 +16,17 @@ EVERY_SECONDS = 1.0
 
 def compare(desk: Desk) -> None:
     """The table and what is made of the chosen runs."""
-    is_live = bool(desk.store.lines(owner=visitor(desk), states=ACTIVE, limit=1))
+    whose = visitor(desk)
+    is_live = bool(desk.store.lines(owner=whose, states=ACTIVE, limit=1))
+    # Of repeats that have just begun no run is there yet.
+    is_live = is_live or any(one.is_active for one in sweeps.all_sweeps(desk.store, owner=whose))
     every = desk.viewers.every(EVERY_SECONDS)
     st.fragment(_compare, run_every=every if is_live else None, key="compare")(desk)
 
 
 def _compare(desk: Desk) -> None:
+    if st.session_state.pop(seeds.BEGUN, False):
+        st.rerun()  # how often this is drawn is decided with the whole page
     desk.viewers.here(time.monotonic())
     records = desk.store.runs(owner=visitor(desk))
     if not records:

@@ -21,6 +21,8 @@ from fitdash.ui.visitor import visitor
 from fitdash.ui.words import escaped
 
 MOST_GROUPS = 4
+BEGUN = "compare.begun"
+"""Repeats were started, and the page has not been drawn since."""
 
 
 def offer(desk: Desk, record: RunRecord | None) -> None:
@@ -38,12 +40,15 @@ def offer(desk: Desk, record: RunRecord | None) -> None:
 def _start(desk: Desk, record: RunRecord, count: int) -> None:
     recipe = repeats_of(Experiment.from_dict(record.experiment), count)
     sweeper().begin(recipe, Budget(), name=f"{record.name} × {count} seeds", owner=visitor(desk))
+    st.session_state[BEGUN] = True
 
 
 def draw(store: Store, shown: Sequence[RunRecord], chosen: Sequence[RunRecord], metric: str) -> None:
     """Mean and band of the chosen runs that were repeated; with two groups of them, which one is better."""
+    # Of runs with one seed the chosen one counts.
     uids = {record.uid for record in chosen}
-    groups = [group for group in groups_of(shown).values() if uids & {record.uid for record in group}][:MOST_GROUPS]
+    found = groups_of([*chosen, *(record for record in shown if record.uid not in uids)])
+    groups = [group for group in found.values() if uids & {record.uid for record in group}][:MOST_GROUPS]
     if not groups:
         return
     names = names_of(compared([group[0] for group in groups])) if len(groups) > 1 else [groups[0][0].name]
