@@ -31,3 +31,8 @@ def let_go() -> None:
     waiting = st.session_state.get(WAITING, {})
     for key in [key for key in waiting if key in st.session_state]:
         del waiting[key]
+
+
+def was_read() -> bool:
+    """The entry has been run for this session."""
+    return WAITING in st.session_state

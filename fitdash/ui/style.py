@@ -3,6 +3,7 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from fitdash.ui import link
 from fitdash.ui.live_chart import BROWSER, HEIGHT
 
 # The theme's backgrounds: what stays in place while the page scrolls must cover what passes beneath it.
@@ -79,6 +80,10 @@ html { font-size: 21px !important; }
 """
 
 
+AGAIN = "style.again"
+"""The entry was asked for, which is done once."""
+
+
 def projector() -> None:
     """Large type and less around the charts, for the last row; while this is drawn."""
     st.html(PROJECTOR)
@@ -93,8 +98,11 @@ def apply() -> None:
 def _through_navigation() -> None:
     """Run the entry first where a new server was asked for this page by its own address.
 
-    Streamlit takes a folder named pages for pages that stand alone, until `st.navigation` is called once.
+    Streamlit takes a folder named pages for pages that stand alone, until `st.navigation` is called once: a second
+    visitor may come meanwhile.
     """
-    if PagesManager.uses_pages_directory:
+    stands_alone = not link.was_read() and not st.session_state.get(AGAIN)
+    if PagesManager.uses_pages_directory or stands_alone:
         PagesManager.uses_pages_directory = False
+        st.session_state[AGAIN] = True
         st.rerun()

@@ -17,7 +17,7 @@ import importlib.abc, os, sys, time
 
 class Waits(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        while name == "fitdash.ui.bar" and not os.path.exists({free!r}):
+        while name == {name!r} and not os.path.exists({free!r}):
             time.sleep(0.01)
 
 sys.meta_path.insert(0, Waits())
@@ -50,22 +50,47 @@ def test_what_a_link_says_for_another_page_is_there_when_its_reader_comes_to_it(
     expect(page.get_by_label("width values", exact=True)).to_have_count(0)
 
 
-def test_a_link_is_read_although_its_reader_leaves_before_the_page_is_drawn(context, tmp_path):
-    free = tmp_path / "free"
-    (tmp_path / "sitecustomize.py").write_text(WAITS.format(free=str(free)))
-    root = str(Path(__file__).parents[2])
-    server = Server(tmp_path, PYTHONPATH=os.pathsep.join([str(tmp_path), root, os.environ.get("PYTHONPATH", "")]))
-    try:
-        page = context.new_page()
-        with page.expect_websocket() as made:
-            page.goto(f"{server.url}/{LINK}", wait_until="commit")
+@pytest.fixture
+def held(tmp_path):
+    """A server that waits where it imports a module, and the file that lets it go on."""
+    free, servers = tmp_path / "free", []
 
-        sweep = page.get_by_role("link", name="Sweep")
-        sweep.wait_for()
-        with made.value.expect_event("framesent"):
-            sweep.click()
-        free.touch()
+    def started(name):
+        (tmp_path / "sitecustomize.py").write_text(WAITS.format(name=name, free=str(free)))
+        root = str(Path(__file__).parents[2])
+        path = os.pathsep.join([str(tmp_path), root, os.environ.get("PYTHONPATH", "")])
+        servers.append(Server(tmp_path, PYTHONPATH=path))
+        return servers[0], free
 
-        expect_settings(page)
-    finally:
+    yield started
+    for server in servers:
         server.stop()
+
+
+def test_a_link_is_read_although_its_reader_leaves_before_the_page_is_drawn(context, held):
+    server, free = held("fitdash.ui.bar")
+    page = context.new_page()
+    with page.expect_websocket() as made:
+        page.goto(f"{server.url}/{LINK}", wait_until="commit")
+
+    sweep = page.get_by_role("link", name="Sweep")
+    sweep.wait_for()
+    with made.value.expect_event("framesent"):
+        sweep.click()
+    free.touch()
+
+    expect_settings(page)
+
+
+def test_two_who_come_at_once_to_a_page_of_a_new_server_both_get_the_whole(context, held):
+    server, free = held("fitdash.ui.comparing.page")
+    pages = [context.new_page() for _ in range(2)]
+    for page in pages:
+        with page.expect_websocket() as made:
+            page.goto(f"{server.url}/compare", wait_until="commit")
+        made.value.wait_for_event("framereceived")
+    free.touch()
+
+    for page in pages:
+        expect(page.get_by_label("find", exact=True).or_(page.get_by_text("There is no run yet"))).to_be_visible()
+        expect(page.get_by_role("link", name="Train", exact=True)).to_be_visible()
