@@ -141,6 +141,17 @@ def test_a_grid_is_searched_to_its_end_and_the_best_can_be_used(sweep_page):
     assert "extend_sweep" not in [button.key for button in page.button]  # a grid ends
 
 
+def test_importance_says_how_sure_it_is(sweep_page):
+    rates = {"several.compile.learning_rate": "0.001, 0.01, 0.1", "several.network.width": "4, 8, 16"}
+    page = sweep_page(**rates | {"sweep.sampler": "grid", "sweep.pruner": "none"})
+    searched(page)
+
+    by_key(page, "sweep.against").set_value("importance").run()
+
+    assert "sweep-importance" in drawn(page)
+    assert "Of 9 finished trials; nine of ten samples redrawn from them lie within the whiskers." in texts(page)
+
+
 def test_a_second_sweep_of_the_same_name_and_minute_is_the_one_that_is_shown(sweep_page):
     page = sweep_page(**VARIED | {"sweep.sampler": "grid", "sweep.pruner": "none"})
     searched(page)

@@ -108,6 +108,7 @@ def _what_decides(sweep: Sweep, trials: Sequence[Trial]) -> None:
         )
         shares = ", ".join(f"{labels[r.setting]} {r.importance:.0%}" for r in table.itertuples())
         live_chart(spec, key="sweep-importance", alt=f"How much each setting decides: {shares}", height=HEIGHT)
+        st.caption(f"Of {complete} finished trials; nine of ten samples redrawn from them lie within the whiskers.")
         return
     address = chosen or addresses[0]
     kept = [trial for trial in trials if trial.value is not None]
