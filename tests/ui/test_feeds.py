@@ -1,6 +1,5 @@
 """What a server answers to pages that ask for news."""
 
-import asyncio
 import json
 from types import SimpleNamespace
 
@@ -9,6 +8,7 @@ from starlette.applications import Starlette
 
 from fitdash.ui import feeds as module
 from fitdash.ui.feeds import KEPT_SECONDS, Feeds
+from tests.ui.loops import awaited
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def got(app, where):
         sent.append(message)
 
     scope = {"type": "http", "method": "GET", "path": where, "headers": [], "query_string": b""}
-    asyncio.run(app(scope, receive, send))
+    awaited(app(scope, receive, send))
     start, body = sent[0], b"".join(message.get("body", b"") for message in sent[1:])
     return start["status"], dict(start["headers"]), json.loads(body) if start["status"] == 200 else None
 

@@ -10,6 +10,7 @@ from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 from fitdash.ui import outgoing
 from fitdash.ui.outgoing import keep_what_waits
+from tests.ui.loops import awaited
 
 WHOLE, PART = ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 
@@ -130,7 +131,7 @@ def after(session, *steps):
         for _ in range(5):
             await asyncio.sleep(0)
 
-    asyncio.run(all_of_them())
+    awaited(all_of_them())
     return session.told
 
 
