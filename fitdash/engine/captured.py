@@ -234,14 +234,13 @@ class Captured:
         why, ours = "differs in a replay", list[Tensor | None]()
         try:
             self._launch(batch)
-            ours = [None if slope is None else slope.clone() for slope in self._slopes]
-            counted = [tensor.detach().clone() for tensor in ground.states]
+            ours = [None if left is None else left.detach().clone() for left in (*self._slopes, *ground.states)]
         except Exception as error:
             why = f"cannot be replayed: {type(error).__name__}"
         self._put_back(before, random)
         ground.run(batch)
-        left = [parameter.grad for parameter in ground.trained]
-        if not ours or not all(map(_is_near, [*ours, *counted], [*left, *ground.states])):
+        theirs = [*(parameter.grad for parameter in ground.trained), *ground.states]
+        if not ours or not all(map(_is_near, ours, theirs)):
             raise Refused(why)
 
     def _launch(self, batch: Batch) -> None:

@@ -12,7 +12,7 @@ import fitdash as fd
 from fitdash.engine import steppers
 from fitdash.engine.captured import Cuda, device_for
 from tests.engine.recorded_fits import Fitted, assert_same, both
-from tests.engine.recorded_modules import IMAGES, SERIES, X, Y, dropout, mlp
+from tests.engine.recorded_modules import IMAGES, SERIES, Last, Unused, X, Y, conv, dropout, mlp
 
 pytestmark = pytest.mark.usefixtures("_records_short_fits")
 
@@ -71,32 +71,12 @@ def stand(monkeypatch):
     return stand
 
 
-class Unused(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.head, self.spare = nn.Linear(6, 3), nn.Linear(6, 3)
-
-    def forward(self, x):
-        return self.head(x)
-
-
-class Recurrent(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layer, self.head = nn.GRU(4, 7, batch_first=True), nn.Linear(7, 3)
-
-    def forward(self, x):
-        return self.head(self.layer(x)[0][:, -1])
-
-
-def conv():
-    return nn.Sequential(
-        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3)
-    )
+def gru():
+    return Last(nn.GRU(4, 7, batch_first=True))
 
 
 @pytest.mark.parametrize(
-    ("make", "x"), [(mlp, X), (dropout, X), (conv, IMAGES), (Recurrent, SERIES), (Unused, X)]
+    ("make", "x"), [(mlp, X), (dropout, X), (conv, IMAGES), (gru, SERIES), (Unused, X)]
 )  # fmt: skip
 def test_captured_steps_train_as_eager_ones(make, x, stand):
     ours, theirs = both(make, x, Y, metrics=["mae"], validation_split=0.2, epochs=6)

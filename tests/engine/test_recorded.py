@@ -10,22 +10,10 @@ from torch import nn
 from fitdash import optimizers as opt
 from fitdash.engine.recorded_program import program_of
 from tests.engine.recorded_fits import assert_recorded
-from tests.engine.recorded_modules import IDS, IMAGES, SERIES, WORDS, N, X, Y, dropout, mlp, softmax
+from tests.engine.recorded_modules import IDS, IMAGES, SERIES, WORDS, Last, N, Unused, X, Y, conv, dropout, mlp, softmax
 from tests.names import named
 
 pytestmark = pytest.mark.usefixtures("_records_short_fits")
-
-
-class Last(nn.Module):
-    """The last step of a recurrent layer, through a linear one."""
-
-    def __init__(self, layer):
-        super().__init__()
-        self.layer = layer
-        self.head = nn.Linear(7, 3)
-
-    def forward(self, x):
-        return self.head(self.layer(x)[0][:, -1])
 
 
 class Tied(nn.Module):
@@ -37,15 +25,6 @@ class Tied(nn.Module):
 
     def forward(self, x):
         return self.head(torch.tanh(self.second(torch.relu(self.first(x)))))
-
-
-class Unused(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.head, self.spare = nn.Linear(6, 3), nn.Linear(6, 3)
-
-    def forward(self, x):
-        return self.head(x)
 
 
 class Residual(nn.Module):
@@ -95,12 +74,6 @@ def parametrized():
     module = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3))
     torch.nn.utils.parametrizations.orthogonal(module[0])
     return module
-
-
-def conv():
-    return nn.Sequential(
-        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 3)
-    )
 
 
 def channels_last():
