@@ -17,6 +17,8 @@ from fitdash.spec.arg import unknown
 from fitdash.spec.network import NetworkArgs, resolved_kind
 from fitdash.spec.shape import Shape
 
+FEW_PARAMETERS = 1_000_000
+"""Of a network that takes a sample in no time: without memory the first one imports torch's compiler, for 0.8 s."""
 Builder = Callable[[NetworkArgs, Shape, str, str | None], nn.Module]
 NETWORKS: dict[str, Builder] = {
     "mlp": mlp,
@@ -65,8 +67,10 @@ def make(network: NetworkArgs, shape: Shape, ending: str = "linear", device: str
 
 
 def layers_of(network: NetworkArgs, shape: Shape, ending: str = "linear") -> list[Layer]:
-    """Name, shape and parameters of each layer, from a network without memory; no random number is drawn."""
-    module = make(network, shape, ending, "meta").eval()
+    """Name, shape and parameters of each layer; no random number is drawn."""
+    module, device = make(network, shape, ending, "meta").eval(), "meta"
+    if sum(parameter.numel() for parameter in module.parameters()) <= FEW_PARAMETERS:
+        module, device = module.to_empty(device="cpu"), "cpu"
     layers: list[Layer] = []
 
     def note(name: str) -> Callable[..., None]:
@@ -80,7 +84,7 @@ def layers_of(network: NetworkArgs, shape: Shape, ending: str = "linear") -> lis
         if not any(child.children()) and not isinstance(child, nn.Sequential):
             child.register_forward_hook(note(name))
     with torch.inference_mode():
-        given = _inputs(shape)
+        given = _inputs(shape, device)
         module(**given) if isinstance(given, dict) else module(given)
     return layers
 
@@ -90,9 +94,9 @@ def parameter_count(network: NetworkArgs, shape: Shape) -> int:
     return sum(parameter.numel() for parameter in make(network, shape, device="meta").parameters())
 
 
-def _inputs(shape: Shape) -> Any:
-    """One sample without memory."""
+def _inputs(shape: Shape, device: str) -> Any:
+    """One sample of whatever numbers."""
     if shape.parts:
-        return {name: torch.empty(1, size, device="meta") for name, size in shape.parts}
+        return {name: torch.empty(1, size, device=device) for name, size in shape.parts}
     steps = () if shape.steps is None else (shape.steps,)
-    return torch.empty(1, *steps, shape.inputs, device="meta")
+    return torch.empty(1, *steps, shape.inputs, device=device)

@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -128,6 +130,29 @@ def test_counting_draws_nothing_from_the_global_generator():
     layers_of(network, DIGITS, "softmax")
 
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_listing_a_small_network_does_not_wait_for_the_compiler_of_torch():
+    program = """if True:
+        import sys
+        from fitdash.nn.registry import layers_of
+        from fitdash.spec.network import NetworkArgs
+        from fitdash.spec.shape import Shape
+
+        layers_of(NetworkArgs(), Shape(inputs=64, units=10, image=(8, 8)), "softmax")
+        sys.exit("torch._dynamo" in sys.modules)
+    """
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_large_network_is_listed_without_memory():
+    network = NetworkArgs(width=4096, depth=3)
+
+    (first, *_, last) = layers_of(network, DIGITS, "softmax")
+
+    assert first.parameters == 65 * 4096
+    assert last.shape == (10,)
 
 
 def test_a_network_nobody_knows_is_refused():
