@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
 from fitdash.starts import folder
+from fitdash.worker import BEHIND
 
 SECONDS = 60
 EXPERIMENT = Experiment(
@@ -109,6 +111,15 @@ class Away:
 
 def logs(store, uid):
     return [(row.epoch, {name: repr(value) for name, value in row.logs.items()}) for row in store.epochs(uid)]
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="processes have no niceness here")
+def test_a_worker_lets_the_pages_go_first(warm, writer):
+    Away(warm, writer, EXPERIMENT, "nice").join()
+
+    assert os.getpriority(os.PRIO_PROCESS, warm.pid) == os.getpriority(os.PRIO_PROCESS, 0) + BEHIND
+    group = Path(f"/proc/{warm.pid}/autogroup")
+    assert not group.exists() or group.read_text().endswith(f"nice {BEHIND}\n")
 
 
 @pytest.mark.parametrize("experiment", [EXPERIMENT, DIVERGES], ids=["digits", "a loss that is no number"])
