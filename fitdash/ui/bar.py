@@ -11,7 +11,7 @@ from fitdash.runs.runner import Run
 from fitdash.runs.steering import RATES
 from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
-from fitdash.ui import code, queue, several, start_from
+from fitdash.ui import code, several, start_from
 from fitdash.ui.asked import complain
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.estimate import eta_seconds
@@ -51,7 +51,6 @@ def draft(desk: Desk, code_place: Any) -> None:
             _plan(form, run)
             _beside(desk, form, run)
     complain("run")
-    queue.draw(desk)
     code.draw(form, code_place, continues=start_from.origin(desk)[0] is not None)
     # Resume and Reset run only this part of the page: what is below has to follow the run that they began.
     if before is not None and (before.uid, before.is_on) != (now.uid, now.is_on):

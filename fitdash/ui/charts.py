@@ -1,6 +1,7 @@
 """The curves of a run: one chart for the loss and each metric, one cursor for all of them."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -68,7 +69,9 @@ def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | No
         with right:
             beside()
     feed = {"feed": between.offered(desk, scene), "seconds": between.seconds(desk, run)}
-    live_cursor({**cursor(scene), **feed}, key=CURSOR, on_change=lambda: _moved(run.uid))
+    live_cursor(
+        {**cursor(scene), **feed}, key=CURSOR, on_change=partial(_moved, run.uid), on_due=partial(between.follow, desk)
+    )
 
 
 def _grid(scene: Scene, found: Sequence[Panel], across: int) -> None:

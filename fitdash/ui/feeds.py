@@ -18,8 +18,8 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 PLACE = "_fitdash/live"
-KEPT_SECONDS = 60.0
-"""A page that is drawn again offers it again; in a hidden tab that can take long."""
+KEPT_SECONDS = 180.0
+"""Of who asks no more; a browser lets a hidden tab ask once a minute."""
 Give = Callable[[], Any]
 
 
@@ -28,7 +28,7 @@ class Feeds:
     """Of one server.
 
     Attributes:
-        offered: By secret, what gives the news, of which session, and when it was offered last.
+        offered: By secret, what gives the news, of which session, and when it was offered or asked for last.
     """
 
     offered: dict[str, tuple[Give, Any, float]] = field(default_factory=dict)
@@ -52,15 +52,13 @@ class Feeds:
             self.offered[secret] = (give, get_script_run_ctx(), now)
         return None if where is None else f"{where}/{secret}"
 
-    def withdraw(self, secret: str) -> None:
-        """No more news: the page is told by its next drawing."""
-        self.offered.pop(secret, None)
-
     def told(self, secret: str) -> bytes | None:
         """The news, None where none are offered."""
-        give, session, _ = self.offered.get(secret, (None, None, 0.0))
-        if give is None:
+        found = self.offered.get(secret)
+        if found is None:
             return None
+        give, session, _ = found
+        self.offered[secret] = (give, session, time.monotonic())
         add_script_run_ctx(threading.current_thread(), session)
         return json.dumps(give()).encode()
 

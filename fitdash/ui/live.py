@@ -19,8 +19,7 @@ from fitdash.ui.live_chart import live_progress
 from fitdash.ui.progress import told_progress
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.state import begun_elsewhere, draw_again, shown_run, state
-from fitdash.ui.steer import standing
+from fitdash.ui.state import shown_run, state
 from fitdash.ui.words import escaped
 
 COLOURS: dict[str, Any] = {
@@ -35,7 +34,10 @@ DRAWN_SECONDS = 3.0
 """Between two drawings of a page that is told the curves of a run at full speed: each costs training some epochs."""
 LINES_WHILE_ON = 100
 """Lines of the log that are sent and laid out with every drawing of a run that is on."""
-IDLE_SECONDS = 2.0
+QUEUED_SECONDS = 10.0
+"""The same of a run in the queue, of which only its place changes, and that is told."""
+MANY_VIEWERS = 4
+"""From so many on, pages are told what is new at any pace: drawing all of them takes more than their server has."""
 REAP_SECONDS = 5.0
 
 
@@ -43,14 +45,19 @@ def live_view(desk: Desk) -> None:
     """The run, followed as long as something may happen to it; else a look now and then whether another began."""
     run = shown_run(desk)
     follow, every = run.is_active, between.seconds(desk, run)
-    drawn = max(DRAWN_SECONDS, 6 * every) if _is_told(desk, run) else every
-    st.fragment(_view, run_every=drawn if follow else None, key="live")(desk)
-    st.fragment(_look_out, run_every=None if follow else max(IDLE_SECONDS, every), key="lookout")(desk)
+    looks = not follow and not desk.feeds.is_served  # else the page asks, which costs it next to nothing
+    st.fragment(_view, run_every=_drawn_every(desk, run, every) if follow else None, key="live")(desk)
+    st.fragment(_look_out, run_every=every if looks else None, key="lookout")(desk)
 
 
-def _is_told(desk: Desk, run: Snapshot) -> bool:
-    """Whether the page is told the curves between two drawings."""
-    return between.is_fast(desk, run) and desk.feeds.is_served and not _hidden_because(run)
+def _drawn_every(desk: Desk, run: Snapshot, every: float) -> float:
+    """Seconds between two drawings of a run that is on: few where the page is told its curves between them."""
+    if not desk.feeds.is_served or _hidden_because(run):
+        return every
+    if run.state == "queued":
+        return QUEUED_SECONDS
+    is_told = run.state == "paused" or between.is_fast(desk, run) or desk.viewers.count() >= MANY_VIEWERS
+    return max(DRAWN_SECONDS, 6 * every) if is_told else every
 
 
 def _view(desk: Desk) -> None:
@@ -62,8 +69,7 @@ def _view(desk: Desk) -> None:
             desk.store.reap()
         run = shown_run(desk)
     draw_run(desk, run)
-    if standing(desk, run) != state().drawn:
-        draw_again()
+    between.check(desk, run)
 
 
 def _look_out(desk: Desk) -> None:
@@ -73,8 +79,7 @@ def _look_out(desk: Desk) -> None:
     if revision == state().revision:
         return
     state().revision = revision
-    if standing(desk, shown_run(desk)) != state().drawn or begun_elsewhere(desk) != state().other:
-        draw_again()
+    between.check(desk, shown_run(desk))
 
 
 def draw_run(desk: Desk, run: Snapshot) -> None:

@@ -134,23 +134,21 @@ def live_progress(data: Mapping[str, Any], *, key: str) -> None:
     _progress(key=key, data={**data, "module": _module()})
 
 
-def live_cursor(data: Mapping[str, Any], *, key: str, on_change: Callable[[], None]) -> None:
+def live_cursor(
+    data: Mapping[str, Any], *, key: str, on_change: Callable[[], None], on_due: Callable[[], None]
+) -> None:
     """The slider of the epoch cursor, with play and pause.
 
     Args:
         data: "run", "seq", "start" and "done" and "planned" (numbers of epochs that are over), "places" (where they are
             on the axis, None where that is the number itself), "exact" (values at the cursor where charts are thinned);
-            "feed" is where to ask for news of all charts, every so many "seconds", None where there are none. Where
-            they tell that more has changed, the fragment that this belongs to is drawn.
+            "feed" is where to ask for news of all charts, every so many "seconds", None where there are none.
         key: Of the component; `st.session_state[key]["epoch"]` is the number of epochs that are over at the cursor.
         on_change: Called when it was moved.
+        on_due: Called when news told that more has changed than they can tell.
     """
     data = {**data, "module": _module()}
-    _cursor(key=key, data=data, default={"epoch": None}, on_epoch_change=on_change, on_due_change=_nothing)
-
-
-def _nothing() -> None:
-    """What is due is done by the drawing itself."""
+    _cursor(key=key, data=data, default={"epoch": None}, on_epoch_change=on_change, on_due_change=on_due)
 
 
 def _plotly_js() -> str:

@@ -7,18 +7,31 @@ from fitdash.runs.runner import Run
 from fitdash.spec.experiment import Experiment
 from fitdash.ui import arguments
 from fitdash.ui.resources import Desk
-from fitdash.ui.state import show
-from fitdash.ui.steer import places
+from fitdash.ui.state import draw_again, show, shown_run, state
+from fitdash.ui.steer import places, places_told, standing
 from fitdash.ui.words import escaped
 
 SHOWN = 4
 
 
-def draw(desk: Desk) -> None:
-    """Those of this visitor's; nothing where none wait."""
+KEY = "queue"
+
+
+def queue_view(desk: Desk) -> None:
+    """Those of this visitor's, drawn by themselves when one moves up; nothing where none wait."""
+    st.fragment(_view, key=KEY)(desk)
+
+
+def _view(desk: Desk) -> None:
     waiting = places(desk)
-    if not waiting:
-        return
+    state().queue = places_told(waiting)
+    if waiting:
+        _draw(desk, waiting)
+    if standing(desk, shown_run(desk)) != state().drawn:  # what was pressed here has changed more than the queue
+        draw_again()
+
+
+def _draw(desk: Desk, waiting: list[tuple[int, Run]]) -> None:
     with st.container(key="queue", border=True, gap="xxsmall"):
         for place, run in waiting[:SHOWN]:
             _line(desk, place, run, is_first=run is waiting[0][1])

@@ -22,6 +22,7 @@ class PageState:
         anyway: Runs whose charts were asked for although `view_metrics` hides them.
         drawn: How the run stood when the buttons were drawn.
         other: The run that began elsewhere and was told of.
+        queue: The places of this visitor's runs that wait, when they were drawn.
         revision: Of the store, when somebody looked last whether a run began elsewhere.
         refused: By run and control, why a change of a run that is on was not made.
         wrong: Addresses at which the form had a problem.
@@ -43,6 +44,7 @@ class PageState:
     anyway: set[str] = field(default_factory=set)
     drawn: Any = None
     other: str | None = None
+    queue: tuple[tuple[int, str], ...] = ()
     revision: int = 0
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
     wrong: set[str] = field(default_factory=set)

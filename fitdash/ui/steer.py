@@ -38,7 +38,6 @@ class Standing:
         is_stopping: It was asked to end.
         can_again: It can be trained again from the beginning.
         changes: How many settings were changed, or refused to, while it was on.
-        queue: uid and place of each run of this visitor's that waits.
     """
 
     uid: str
@@ -51,7 +50,6 @@ class Standing:
     is_stopping: bool
     can_again: bool
     changes: int
-    queue: tuple[tuple[str, int], ...]
 
     @property
     def can_go_on(self) -> bool:
@@ -85,13 +83,17 @@ def standing(desk: Desk, run: Snapshot) -> Standing:
         is_stopping=mine is not None and mine.control.stop_is_wanted,
         can_again=own and not run.is_example and run.experiment is not None,
         changes=sum(facts.get("kind") in (SETTING, REFUSED) for facts in run.told),
-        queue=tuple((other.uid, place) for place, other in places(desk)),
     )
 
 
 def places(desk: Desk) -> list[tuple[int, Run]]:
     """The runs of this visitor's that wait, each with its place among all that wait, from 1."""
     return [(n, run) for n, run in enumerate(desk.runner.waiting(), 1) if is_own(desk, run.owner)]
+
+
+def places_told(waiting: list[tuple[int, Run]]) -> tuple[tuple[int, str], ...]:
+    """The same, to be compared with what it was."""
+    return tuple((place, run.uid) for place, run in waiting)
 
 
 def buttons(desk: Desk, now: Standing) -> None:

@@ -1,13 +1,14 @@
 """What a page is told between two drawings, against what the next drawing shows."""
 
 import json
+from unittest import mock
 
 import pytest
 from starlette.applications import Starlette
 
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.ui import feeds
+from fitdash.ui import between, feeds
 from fitdash.ui.resources import desk
 from tests.pages.conftest import sent, until, wait_for
 
@@ -102,13 +103,105 @@ def test_a_run_that_stands_otherwise_than_the_buttons_say_is_due_to_be_drawn(ope
     assert asked(page)["due"] is None
 
 
-def test_a_run_that_is_over_has_no_news(open_page, served):
+def test_a_page_whose_run_is_over_is_told_alone_that_another_one_has_begun(open_page, served):
     page = open_page(data__name="iris", fit__epochs="2", pace="full speed")
     page.button(key="fit").click().run()
     until(page, "finished")
+    asked(page)
+    before = asked(page)
 
-    assert [one["feed"] for one in sent(page) if "feed" in one] == [None]
-    assert desk().feeds.told(page.session_state["page"].secret) is None
+    other = open_page(**SLOW)
+    other.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    first, second = asked(page), asked(page)
+    page.run()
+
+    assert before == {}
+    assert list(first) == ["due"]
+    assert first["due"]
+    assert second == first
+    assert page.button(key="show_other").label == "Show it"
+    assert asked(page).get("due") is None
+    run.stop()
+
+
+def test_the_page_of_the_example_is_told_that_the_first_run_has_begun(open_page, served):
+    page = open_page()
+    asked(page)
+
+    other = open_page(**SLOW)
+    other.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+
+    assert asked(page)["due"]
+    run.stop()
+
+
+@pytest.fixture
+def drawn_by(monkeypatch):
+    """What a page draws when something is due: names of fragments, () for all of it, None for what asked."""
+
+    class Drawn(Exception):
+        pass
+
+    def rerun(*scope):
+        raise Drawn(*scope)
+
+    def drawn(page):
+        secret, feeds_here = page.session_state["page"].secret, desk().feeds
+        _, session, at = feeds_here.offered[secret]
+        monkeypatch.setitem(feeds_here.offered, "followed", (lambda: between.follow(desk()), session, at))
+        with monkeypatch.context() as patch:
+            patch.setattr("streamlit.rerun", rerun)
+            try:
+                feeds_here.told("followed")
+            except Drawn as how:
+                return how.args
+        return None
+
+    return drawn
+
+
+def test_what_is_due_draws_the_queue_alone_where_nothing_else_has_changed(open_page, served, drawn_by):
+    page = open_page(**SLOW)
+    for _ in range(3):
+        page.button(key="fit").click().run()
+    first, second, third = desk().runner.active()
+    before = asked(page)["due"], drawn_by(page)
+
+    second.stop()
+    moved = asked(page)["due"], drawn_by(page)
+    page.run()
+    after = asked(page)["due"], page.session_state["page"].queue
+    first.pause()
+    wait_for(lambda: asked(page)["due"])
+
+    assert before == (None, None)
+    assert moved == (mock.ANY, (["queue"],))
+    assert moved[0]
+    assert after == (None, ((1, third.uid),))
+    assert drawn_by(page) == ()
+    first.stop()
+    third.stop()
+
+
+def test_a_run_that_waits_is_told_when_its_turn_has_come(open_page, served):
+    page, other = open_page(**SLOW), open_page(**SLOW)
+    page.button(key="fit").click().run()
+    (first,) = desk().runner.active()
+    other.button(key="fit").click().run()
+    (second,) = desk().runner.waiting()
+    other.query_params["run"] = second.uid
+    other.run()
+    before = asked(other)["due"]
+
+    first.stop()
+    wait_for(lambda: second.state == "running")
+    desk().writer.flush(10)
+
+    assert before is None
+    assert asked(other)["due"]
+    second.stop()
 
 
 def test_what_is_no_longer_shared_is_no_longer_told(open_page, held_run, served, monkeypatch):

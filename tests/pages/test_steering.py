@@ -40,7 +40,7 @@ def test_the_view_is_drawn_less_often_at_full_speed_than_where_it_is_watched(tra
     ticks = []
     fragment = live.st.fragment
 
-    def noted(function, *, run_every, key):
+    def noted(function, *, key, run_every=None):
         ticks.append(run_every)
         return fragment(function, run_every=run_every, key=key)
 
@@ -58,8 +58,15 @@ def test_the_view_is_drawn_less_often_at_full_speed_than_where_it_is_watched(tra
     page.run()
     run.control.pace = 20
     page.run()
+    monkeypatch.setattr(live, "MANY_VIEWERS", 1)
+    page.run()
+    monkeypatch.setattr(live, "MANY_VIEWERS", 2)
+    run.pause()
+    wait_for(lambda: run.state == "paused")
+    desk().writer.flush(10)
+    page.run()
 
-    assert [tick for tick in ticks if tick] == [live.DRAWN_SECONDS, slow]
+    assert [tick for tick in ticks if tick] == [live.DRAWN_SECONDS, slow, live.DRAWN_SECONDS, live.DRAWN_SECONDS]
 
 
 def test_nothing_can_be_steered_while_nothing_trains(open_page):

@@ -56,16 +56,16 @@ def test_what_is_offered_again_takes_the_place_of_what_was(app):
     assert len(app.routes) == 1
 
 
-def test_a_page_that_was_withdrawn_or_forgotten_is_told_no_more(app, monkeypatch):
+def test_a_page_that_asks_no_more_is_forgotten(app, monkeypatch):
     feeds = Feeds()
-    withdrawn, forgotten = (feeds.offer(secret, dict) for secret in ("withdrawn", "forgotten"))
-    feeds.withdraw("withdrawn")
+    asks, forgotten = (feeds.offer(secret, dict) for secret in ("asks", "forgotten"))
     now = module.time.monotonic()
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now + KEPT_SECONDS))
+    got(app, asks)
 
     feeds.offer("another", dict)
 
-    assert [got(app, where)[0] for where in (withdrawn, forgotten)] == [404, 404]
+    assert [got(app, where)[0] for where in (asks, forgotten)] == [200, 404]
 
 
 def test_a_server_below_another_address_answers_there(app, monkeypatch):

@@ -7,6 +7,7 @@ const page = {
   at: null, held: false, veil: 0, turn: Promise.resolve(),
 };
 let library;
+const LOST_AFTER = 10000, DUE_AGAIN = 5000;                        // ms
 
 const plotly = src => library ??= new Promise((resolve, reject) => {
   const script = document.createElement('script');
@@ -185,15 +186,28 @@ async function ask() {
   page.asks = false;
   page.timer = null;
   if (!feed || !bar.root.isConnected) return;
-  const answer = await fetch(feed.feed).catch(() => null);         // where it fails, the next drawing asks again
-  if (!answer?.ok || page.feed?.run !== feed.run) return;
-  hear(await answer.json(), bar);
+  const news = await fetch(feed.feed).then(answer => answer.ok ? answer.json() : null).catch(() => null);
+  if (page.feed?.run !== feed.run) return;
+  if (!news) return lost(bar, feed);
+  hear(news, bar);
   await page.turn;
   if (page.feed && !page.asks) later(began);
 }
 
+function lost(bar, feed) {                                         // the next drawing asks again, and none may come by itself
+  setTimeout(() => {
+    if (page.asks || page.feed?.run !== feed.run || !bar.root.isConnected) return;
+    bar.tellDue(`lost ${bar.losses = (bar.losses ?? 0) + 1}`);
+    lost(bar, feed);
+  }, LOST_AFTER);
+}
+
 function hear({due, progress: far, charts, words, cursor: where}, bar) {
-  if (due && due !== bar.due) bar.tellDue(due);
+  const now = performance.now();
+  if (due && (due !== bar.due || now - bar.dueAt > DUE_AGAIN)) {
+    bar.tellDue(due);
+    bar.dueAt = now;
+  }
   bar.due = due;
   if (!charts) return;
   for (const box of page.charts) {
