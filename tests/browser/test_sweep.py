@@ -13,7 +13,7 @@ from tests.browser.conftest import Server, wait_for
 pytestmark = pytest.mark.browser
 
 LINK = (
-    "sweep?data.name=digits&fit.epochs=40&network.width=200&fit.validation_split=0.2"
+    "sweep?data.name=digits&fit.epochs=100&network.width=200&fit.validation_split=0.2"
     "&several.compile.learning_rate=1e-3..1e-1+log&sweep.trials=12&sweep.sampler=random&sweep.pruner=none"
 )
 TICK = {"x": 16, "y": 55}
