@@ -4,6 +4,9 @@ The real server, with a run that trains on it, and viewers in a real Chromium. I
 take turns in shuffled order, on one run. Epochs are counted in the record. On few cores the browsers themselves
 take the time that training lacks: epochs per CPU second of the server and its processes leave them out.
 
+With --script the run is trained by a script, `model.fit(..., view_metrics=True)`, in a process of its own: its own CPU
+seconds are counted, and the server is another process that shows it.
+
 The second table: milliseconds from the end of an epoch, as the record has it, to the point in the chart of one viewer.
 """
 
@@ -17,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -30,6 +34,19 @@ NOTE_POINTS = """selector => {
   new MutationObserver(() => window.seen.push([+box.dataset.rev, Date.now()]))
     .observe(box, {attributeFilter: ['data-rev']});
 }"""
+SCRIPT = """
+import torch
+import fitdash as fd
+from fitdash.nn.registry import make
+from fitdash.spec.network import NetworkArgs
+from fitdash.spec.shape import Shape
+
+torch.set_num_threads(1)
+x, y = fd.load_dataset("digits").arrays()
+model = fd.Model(make(NetworkArgs(), Shape(inputs=64, units=10), "softmax"))
+model.compile("adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(x, y, epochs=10000, validation_split=0.2, verbose=0, view_metrics=True)
+"""
 SETTLE_SECONDS = 2.0
 """Until a page that was just opened does no more than it does all the time."""
 MOST_SECONDS = 60
@@ -39,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of every measurement")
+    parser.add_argument("--script", action="store_true", help="the run is a script's, not the page's")
     parser.add_argument("--viewers", type=int, nargs="*", default=[1, 5], help="how many of them, beside none")
     arguments = parser.parse_args()
     counts = [0, *arguments.viewers]
@@ -53,21 +71,41 @@ def main() -> None:
             found: dict[int, list[tuple[float, float]]] = {viewers: [] for viewers in counts}
             with Store(home / "runs.db") as store:
                 for _ in range(arguments.rounds):
-                    uid = begun(browser, url)
+                    uid, pid, end = begin(browser, url, home, store, arguments.script, server.pid)
                     for viewers in random.sample(counts, len(counts)):
                         pages = [opened(browser, f"{url}/?run={uid}") for _ in range(viewers)]
                         time.sleep(SETTLE_SECONDS)
-                        found[viewers].append(speed(store, uid, server.pid, arguments.seconds))
+                        found[viewers].append(speed(store, uid, pid, arguments.seconds))
                         for page in pages:
                             page.context.close()
-                    stopped(browser, f"{url}/?run={uid}")
+                    end()
                 print(watched_table(found))
-                uid = begun(browser, url)
+                uid, _, end = begin(browser, url, home, store, arguments.script, server.pid)
                 print(delay_table(delays(browser, f"{url}/?run={uid}", store, uid, arguments.seconds * 2)))
+                end()
         finally:
             browser.close()
             server.terminate()
             server.wait()
+
+
+def begin(
+    browser: Any, url: str, home: Path, store: Store, from_script: bool, server: int
+) -> tuple[str, int, Callable[[], Any]]:
+    """A long run: its id, the process that trains it, and what ends it."""
+    if not from_script:
+        uid = begun(browser, url)
+        return uid, server, lambda: stopped(browser, f"{url}/?run={uid}")
+    before = {line.uid for line in store.lines()}
+    environment = {**os.environ, "FITDASH_HOME": str(home), "PYTHONPATH": os.getcwd()}
+    script = subprocess.Popen([sys.executable, "-c", SCRIPT], env=environment, stdout=subprocess.DEVNULL)
+    (uid,) = awaited(lambda: {line.uid for line in store.lines()} - before)
+
+    def end() -> None:
+        script.kill()
+        script.wait()
+
+    return uid, script.pid, end
 
 
 def served(home: Path) -> tuple[subprocess.Popen[bytes], str]:
