@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from fitdash.data.room import Room
 from fitdash.errors import DataError
 
 CAST_ONCE_BYTES = 64 * 1024 * 1024
@@ -39,6 +40,7 @@ class TensorRows:
 
     def __init__(self, tensor: torch.Tensor, dtype: torch.dtype) -> None:
         self.tensor, self.dtype = tensor, dtype
+        self._room = Room()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -52,7 +54,11 @@ class TensorRows:
         return self.tensor[start:stop].to(self.dtype)
 
     def take(self, index: torch.Tensor) -> torch.Tensor:
-        return self.tensor.index_select(0, index.to(self.tensor.device)).to(self.dtype)
+        index = index.to(self.tensor.device)
+        room = self._room.for_rows(len(index), self.tensor) if self.tensor.dtype == self.dtype else None
+        if room is not None:
+            return torch.index_select(self.tensor, 0, index, out=room)
+        return self.tensor.index_select(0, index).to(self.dtype)
 
     def narrow(self, start: int, stop: int) -> "TensorRows":
         return TensorRows(self.tensor[start:stop], self.dtype)
