@@ -22,6 +22,8 @@ MOST_ROWS = 1536
 """Of one batch: 2048 small rows take as long on one CPU and 5 to 12 % longer on another; to count what several batches
 give at once takes longer too. Batches of 1024 cost `evaluate` 4 % more.
 """
+HEAVY = 32_000_000
+"""Products of a row and a parameter in one batch, which take half a millisecond; all calls of a batch take 0.05."""
 LEAST_GAIN = 4
 """Batches that there must be for a trial to pay."""
 
@@ -37,12 +39,20 @@ def settle(step: Step, window: Window) -> None:
         return
     known = step.tried
     if known is None or not known.serves(source.batch_size, rows) or not known.watch.looks_untouched():
+        if _is_heavy(step, source):
+            return
         try:
             known = step.tried = _tried(step, source, rows)
         except Unwatchable:
             return
     if known is not None and known.at_once > 1:
         window.widen(known.at_once, copies=known.writes)
+
+
+def _is_heavy(step: Step, source: ArraySource) -> bool:
+    """Whether a batch takes so long by itself that calls hardly matter, and a trial takes longer than it ever saves."""
+    count = sum(parameter.numel() for parameter in step.module.parameters() if not is_lazy(parameter))
+    return source.batch_size * count >= HEAVY
 
 
 class _Tried(NamedTuple):

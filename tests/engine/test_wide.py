@@ -141,6 +141,16 @@ def test_a_large_weight_does_not_make_the_batches_small() -> None:
     assert at_once(module) == 10
 
 
+def test_batches_that_take_long_by_themselves_are_not_even_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    monkeypatch.setattr(wide, "_tried", lambda step, source, rows: tried.append(rows))
+
+    for width in (800, 1100):
+        at_once(nn.Sequential(nn.Linear(4, 3000), nn.Linear(3000, width), nn.Linear(width, 1)))
+
+    assert tried == [100]
+
+
 @pytest.mark.parametrize("kind", [Counting, Listing, ListingElsewhere, Buffering])
 def test_a_module_whose_code_leaves_a_trace_is_not_even_tried(kind: type[Module]) -> None:
     module = kind()
