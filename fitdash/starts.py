@@ -5,14 +5,16 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError, StoreError
-from fitdash.model import Model
 from fitdash.runs.checkpoints import END, checkpoints_of, folder_of
 from fitdash.runs.home import home
 from fitdash.seeds import set_random_states
 from fitdash.spec.experiment import Experiment
+
+if TYPE_CHECKING:
+    from fitdash.model import Model
 
 MOST_KEPT = 4
 """Runs whose weights are kept in this process, so that another run can go on from them."""
@@ -56,7 +58,7 @@ def files_of(uid: str) -> Path:
     return home() / "runs" / uid
 
 
-def go_on(model: Model, experiment: Experiment, start: Start) -> None:
+def go_on(model: "Model", experiment: Experiment, start: Start) -> None:
     """Take over weights, and what else still fits: the optimizer's state, the random numbers."""
     assert start.content is not None
     assert start.experiment is not None
