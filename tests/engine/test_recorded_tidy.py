@@ -199,13 +199,18 @@ class Recurrent(nn.Module):
 
 @pytest.mark.usefixtures("_records_short_fits")
 def test_a_tidy_gru_has_the_bits_of_the_eager_one(monkeypatch):
-    written = []
+    written, alike = [], []
+    asked = recorded_tidy.adds_alike
     monkeypatch.setattr(recorded, "tidied", lambda *given: written.append(tidied(*given)) or written[-1])
+    monkeypatch.setattr(recorded_tidy, "adds_alike", lambda *given: alike.append(asked(*given)) or alike[-1])
 
     assert_recorded(Recurrent, SERIES, Y)
 
-    for operation in ("sub(", "addmm_(", "grad_input="):
+    for operation in ("sub(", "grad_input="):
         assert any(operation in line for line in written[0]), operation
+    # That depends on the kernels, which differ between CPUs.
+    assert any("addmm_(" in line for line in written[0]) or not all(alike)
+    assert alike
     assert not any("clone(v" in line for line in written[0][8:])
 
 
