@@ -11,10 +11,8 @@ from fitdash.ui.state import draw_again, show, shown_run, state
 from fitdash.ui.steer import places, places_told, standing
 from fitdash.ui.words import escaped
 
-SHOWN = 4
-
-
 KEY = "queue"
+SHOWN = 4
 
 
 def queue_view(desk: Desk) -> None:
