@@ -141,7 +141,7 @@ def _plan(form: Draft, run: Snapshot) -> None:
 
 def _beside(desk: Desk, form: Draft, run: Snapshot) -> None:
     """A run that began elsewhere; else what the form, which is the draft, has changed since the run below."""
-    other = state().other = begun_elsewhere(desk)
+    other = state().other = begun_elsewhere(desk, run)
     if other is not None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown("Another run is on.", width="content")

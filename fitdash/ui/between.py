@@ -124,7 +124,7 @@ def _due(desk: Desk, run: Snapshot) -> str | None:
 
 def _now(desk: Desk, run: Snapshot) -> tuple[Any, ...]:
     """How things stand."""
-    return standing(desk, run), begun_elsewhere(desk), places_told(places(desk))
+    return standing(desk, run), begun_elsewhere(desk, run), places_told(places(desk))
 
 
 def _shown() -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ from fitdash.ui.live_chart import live_progress
 from fitdash.ui.progress import told_progress
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
-from fitdash.ui.state import shown_run, state
+from fitdash.ui.state import draw_again, shown_run, state
 from fitdash.ui.words import escaped
 
 COLOURS: dict[str, Any] = {
@@ -75,11 +75,8 @@ def _view(desk: Desk) -> None:
 def _look_out(desk: Desk) -> None:
     """Draw the page again where a run began in another tab or process: the store tells in microseconds."""
     desk.viewers.here(time.monotonic())
-    revision = desk.store.revision()
-    if revision == state().revision:
-        return
-    state().revision = revision
-    between.check(desk, shown_run(desk))
+    if between.elsewhere(desk).get("due"):
+        draw_again()
 
 
 def draw_run(desk: Desk, run: Snapshot) -> None:

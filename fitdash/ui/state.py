@@ -122,9 +122,8 @@ def held_epoch(run: Snapshot) -> int | None:
     return None if state().epoch_at is None else cursor_epoch(run)
 
 
-def begun_elsewhere(desk: Desk) -> str | None:
+def begun_elsewhere(desk: Desk, shown: Snapshot) -> str | None:
     """Uid of the newest run that is on while another one is shown, which is over."""
-    shown = shown_run(desk)
     others = [] if shown.is_active else desk.store.lines(owner=visitor(desk), states=ACTIVE)
     # What trains, rather than what waits.
     others.sort(key=lambda line: line.state == "queued")
