@@ -116,6 +116,8 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if self.why is None:
             try:
                 operation = operation_of(func)
+                if operation.draws:
+                    self._check_random()
                 call = self._call(func, operation, args, kwargs)
             except Exception as error:
                 self._refuse_for(error, func)
@@ -137,15 +139,16 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """The text of a call that is about to run."""
         name = operation.name
         self._check(func, operation, args)
-        self._check_writes(func, operation, args, kwargs)
-        self._check_random()
+        if operation.written:
+            self._check_writes(func, operation, args, kwargs)
         given = [self._text(value, kind) for value, kind in zip(args, operation.kinds, strict=False)]
-        given += [
-            f"{key}={self._text(value, operation.by_name[key])}"
-            for key, value in kwargs.items()
-            if key not in UNSAID and value is not None
-        ]
-        if self._changes_results(func, operation, args):
+        if kwargs:
+            given += [
+                f"{key}={self._text(value, operation.by_name[key])}"
+                for key, value in kwargs.items()
+                if key not in UNSAID and value is not None
+            ]
+        if operation.changes and self._changes_results(func, operation, args):
             name = name.removesuffix("_")
         return f"torch.ops.aten.{name}({', '.join(given)})"
 
@@ -168,7 +171,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _note(self, func: Any, operation: Operation, args: Any, out: Any, call: str) -> None:
         """Note a call that has run, and the names of its results."""
-        renews = self._changes_results(func, operation, args)
+        renews = operation.changes and self._changes_results(func, operation, args)
         if operation.name in ONLY_A_NAME:
             self._rename(out, identity(out), self.name_of(args[0]))
             return
