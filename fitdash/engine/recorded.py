@@ -14,8 +14,8 @@ from fitdash.data.adapter import Batch, leaves_of
 from fitdash.engine.recorded_ground import Ground
 from fitdash.engine.recorded_notes import Notes, Refused, identity, place_in_memory
 from fitdash.engine.recorded_program import Program, program_of
-from fitdash.engine.recorded_tidy import tidied
 from fitdash.engine.recorded_update import Update
+from fitdash.engine.recorded_ways import ways_of
 
 Tensor = torch.Tensor
 
@@ -66,7 +66,7 @@ class Recording:
             self._checks += 1
             why = self._checked(batch)
             if why is not None:
-                self._write_otherwise(why)
+                self._write_as_can_be(why)
             self.is_ready = self._checks == CHECKS
             return
         noted = _note(self.ground, batch)
@@ -76,12 +76,8 @@ class Recording:
             raise Refused("differs from batch to batch")
         else:
             self._parts = len(_parts_of(batch))
-            tidy = tidied(noted.lines, noted.places, list(noted.slopes.values()))
-            self._ways = [noted.lines] if tidy == noted.lines else [noted.lines, tidy]
-            try:
-                self._write(noted, self._ways.pop())
-            except Refused as error:
-                self._write_otherwise(str(error))
+            self._ways = ways_of(noted.lines, noted.places, list(noted.slopes.values()))
+            self._write_as_can_be("")
 
     def holds(self) -> bool:
         """Whether the optimizer keeps its account where it did."""
@@ -135,16 +131,22 @@ class Recording:
         for place, slope in zip(self._places, slopes, strict=True):
             self.ground.trained[place].grad = slope
 
-    def _write_otherwise(self, why: str) -> None:
-        """Take the notes as they are in place of the tidy ones, and check those.
+    def _write_as_can_be(self, why: str) -> None:
+        """Make the program in the best way that is left, and begin to check.
+
+        Args:
+            why: What speaks against the ways before.
 
         Raises:
-            Refused: they were taken already.
+            Refused: there is none.
         """
-        if not self._ways or self._noted is None:
-            raise Refused(why)
         self._checks = 0
-        self._write(self._noted, self._ways.pop())
+        while self._ways and self._noted is not None:
+            try:
+                return self._write(self._noted, self._ways.pop())
+            except Refused as error:
+                why = str(error)
+        raise Refused(why)
 
     def _write(self, noted: "_Noted", way: list[str]) -> None:
         """Make the program, with the update at its end."""

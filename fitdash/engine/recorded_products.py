@@ -60,3 +60,27 @@ def _drawn(laid: Laid, dice: torch.Generator) -> Tensor:
     shape, strides, dtype = laid
     drawn: Any = torch.empty_strided(shape, strides, dtype=dtype)
     return drawn.normal_(generator=dice)  # type: ignore[no-any-return]
+
+
+def sums_alike(moments: int, rows: int, columns: int, dtype: torch.dtype) -> bool:
+    """Whether sums over rows, added moment after moment, have the bits of one sum and a product with ones."""
+    if columns < LEAST_NUMBERS or dtype not in (torch.float32, torch.float64):
+        return False
+    return _summed(moments, rows, columns, dtype, torch.get_num_threads())
+
+
+@functools.lru_cache(maxsize=64)
+def _summed(moments: int, rows: int, columns: int, dtype: torch.dtype, threads: int) -> bool:
+    """The same, asked once for such tensors and so many threads."""
+    dice = torch.Generator().manual_seed(threads)
+    with torch.inference_mode():
+        for size in DRAWS:
+            drawn = torch.empty(moments, rows, columns, dtype=dtype).normal_(generator=dice) * size
+            drawn[:, :, 0] = -0.0  # whose sum is 0
+            added, *others = (moment.sum([0], True).view(columns) for moment in drawn)
+            for other in others:
+                added = added + other
+            product = torch.mm(torch.ones(1, moments, dtype=dtype), drawn.sum([1])).view(columns)
+            if not torch.equal(added.view(torch.uint8), product.view(torch.uint8)):
+                return False
+    return True

@@ -10,10 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from fitdash.engine.recorded_lines import Place
 from fitdash.engine.recorded_products import adds_alike
-
-Place = tuple[Any, ...]
-"""Of a tensor, as `identity` in `recorded_notes` has it: memory, offset, shape, strides, dtype."""
 
 LARGE = 4 * 1024
 """Bytes from which a result is written over what nobody needs any more; smaller ones come from the cache anyway."""
@@ -68,6 +66,7 @@ class _Tidy:
         self.lasting = {place[0] for name, place in places.items() if name[0] in "tx"}
         self.made = {call[1]: index for index, call in enumerate(self.calls) if call is not None}
         self.renamed: dict[str, str] = {}
+        self.fresh: set[str] = set()
         self.over: dict[Any, int] = {}
         self.joined: set[int] = set()
 
@@ -80,8 +79,9 @@ class _Tidy:
                 found.append((index, [line]))
                 index += 2
                 continue
-            line = self._subtracted(index) or self._product(index) or self._over(index)
-            found.append((index, [line] if line else self._apart(index) or [self._said(self.lines[index])]))
+            if index not in self.joined:
+                line = self._subtracted(index) or self._product(index) or self._over(index)
+                found.append((index, [line] if line else self._apart(index) or [self._said(self.lines[index])]))
             index += 1
         return [line for index, lines in found if index not in self.joined for line in lines]
 
@@ -104,6 +104,7 @@ class _Tidy:
             return None
         line = f"{change[1]} = torch.ops.aten.{change[2][:-1]}({self._said(change[3])})"
         self.renamed |= {copy[1]: self._said(name), name: change[1]}
+        self.fresh.add(name)
         return line
 
     def _is_only(self, name: str, index: int) -> bool:
@@ -123,20 +124,28 @@ class _Tidy:
         return all(call is not None and call[2] in _EACH_BY_ITSELF for call in calls)
 
     def _subtracted(self, index: int) -> str | None:
-        """`a + (-b)` as `a - b`; the negation is left to those who leave out what nobody uses."""
+        """`n = -b` and, soon, `a + n` as `a - b`, over `a` where nobody needs that any more."""
         call = self.calls[index]
-        pair = _PAIR.fullmatch(call[3]) if call is not None and call[2] == "add" else None
-        if call is None or pair is None or self.uses[pair[2]] != 1:
+        if call is None or call[2] != "neg" or self.uses[call[1]] != 1 or not _NAME.fullmatch(call[3]):
             return None
-        for at in range(index - 1, max(-1, index - 8), -1):
-            made = self.calls[at]
-            if made is not None and made[2].endswith("_"):
+        for at in range(index + 1, min(index + 8, len(self.lines))):
+            later = self.calls[at]
+            if later is None or later[2].endswith("_"):
                 return None
-            if made is not None and made[1] == pair[2]:
-                is_plain = made[2] == "neg" and _NAME.fullmatch(made[3]) and made[3] not in self.renamed
-                is_plain = is_plain and self.over.get(self._memory(made[3]), -1) < at
-                return f"{call[1]} = torch.ops.aten.sub({self._said(pair[1])}, {made[3]})" if is_plain else None
-        return None
+            pair = _PAIR.fullmatch(later[3]) if later[2] == "add" else None
+            if pair is not None and pair[2] == call[1]:
+                break
+        else:
+            return None
+        first = pair[1]
+        if self.made.get(first.partition("[")[0], -1) > index or {first, call[3]} & self.renamed.keys():
+            return None
+        self.joined.add(at)
+        given = f"{self._said(first)}, {self._said(call[3])}"
+        if self._memory(first) != self._memory(call[3]) and self._may_go(index, later[1], first, at):
+            self.over[self._memory(first)] = index
+            return f"{later[1]} = torch.ops.aten.sub_({given})"
+        return f"{later[1]} = torch.ops.aten.sub({given})"
 
     def _over(self, index: int) -> str | None:
         """A large result, written over what it is made of where nobody needs that any more."""
@@ -146,27 +155,36 @@ class _Tidy:
         given = call[3]
         first, _, rest = given.partition(", ")
         pair = _PAIR.fullmatch(given) if call[2] in _COMMUTING else None
-        if pair is not None and not self._is_free(index, call[1], first):
+        if pair is not None and not self._may_go(index, call[1], first):
             first, rest = pair[2], pair[1]
             given = f"{first}, {rest}"
-        if not self._is_free(index, call[1], first) or self._memory(first) in map(self._memory, _NAME.findall(rest)):
+        if not self._may_go(index, call[1], first) or self._memory(first) in map(self._memory, _NAME.findall(rest)):
             return None
-        _, _, shape, _, dtype = self.places[first]
-        if math.prod(shape) * dtype.itemsize < LARGE:
-            return None
-        self.over[self._memory(first)] = index
+        if first not in self.renamed:
+            self.over[self._memory(first)] = index
         said = self._said(given)
         if call[2] in _BACKWARD:
-            return f"{call[1]} = torch.ops.aten.{call[2]}({said}, grad_input={first})"
+            return f"{call[1]} = torch.ops.aten.{call[2]}({said}, grad_input={self._said(first)})"
         return f"{call[1]} = torch.ops.aten.{call[2]}_({said})"
 
-    def _is_free(self, index: int, result: str, name: str) -> bool:
-        """Whether a result may lie where this tensor does: it is laid alike, and nobody reads it after this line."""
-        if name in self.renamed or not {name, result} <= self.places.keys():
+    def _may_go(self, index: int, result: str, name: str, reader: int | None = None) -> bool:
+        """Whether a large result may lie where this tensor does, which the line or another one reads last."""
+        if not self._is_free(index, result, name, reader):
             return False
-        memory = self._memory(name)
-        is_over = memory in self.lasting or any(at > index for at, _ in self.later[memory])
-        return not is_over and self.places[name][2:] == self.places[result][2:]
+        _, _, shape, _, dtype = self.places[name]
+        return bool(math.prod(shape) * dtype.itemsize >= LARGE)
+
+    def _is_free(self, index: int, result: str, name: str, reader: int | None = None) -> bool:
+        """Whether a result may lie where this tensor does: it is laid alike, and nobody else reads it later."""
+        if not {name, result} <= self.places.keys():
+            return False
+        memory, (_, _, shape, strides, dtype) = self._memory(name), self.places[name]
+        later = [other for at, other in self.later[memory] if at > index and at != reader]
+        if name in self.renamed:
+            if name not in self.fresh or name in later or strides != tuple(sorted(strides, reverse=True)):
+                return False
+            return self.places[result][2:] == (shape, _row_by_row(shape), dtype)
+        return memory not in self.lasting and not later and self.places[name][2:] == self.places[result][2:]
 
     def _product(self, index: int) -> str | None:
         """`p = mm(a, b)` and `c + p` as one product that adds to `c`."""
@@ -181,7 +199,7 @@ class _Tidy:
         memories = {self._memory(factors[1]), self._memory(factors[2])}
         if any(name.endswith("_") for name in between) or any(self.over.get(one, -1) > at for one in memories):
             return None  # a factor may be another one by now
-        if self._memory(pair[1]) in memories or not self._is_free(index, call[1], pair[1]):
+        if pair[1] in self.renamed or self._memory(pair[1]) in memories or not self._is_free(index, call[1], pair[1]):
             return None
         if not self._adds_alike(pair[1], factors[1], factors[2]):
             return None
@@ -219,6 +237,11 @@ class _Tidy:
         if not equals:
             made, rest = "", text
         return made + equals + _NAME.sub(lambda found: self.renamed.get(found[0], found[0]), rest)
+
+
+def _row_by_row(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides of a tensor that lies row by row."""
+    return tuple(math.prod(shape[place + 1 :]) for place in range(len(shape)))
 
 
 def _needed(lines: Sequence[str], kept: Collection[str]) -> list[str]:

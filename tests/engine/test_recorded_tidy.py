@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from fitdash.engine import recorded, recorded_tidy
+from fitdash.engine import recorded_tidy, recorded_ways
 from fitdash.engine.recorded_tidy import tidied
 from tests.engine.recorded_fits import assert_recorded, assert_same, both
 from tests.engine.recorded_modules import SERIES, Y
@@ -79,6 +79,26 @@ def test_what_a_list_holds_as_it_was_is_copied_before_it_changes():
     assert tidy(*lines, v0=1, v1=2, x0=3, v3=4, v4=5) == lines
 
 
+@pytest.mark.parametrize(("later", "is_over"), [((), True), (("v5 = aten.relu(v0[2])",), False)])
+def test_what_was_made_in_place_of_a_copy_is_written_over(later, is_over):
+    part, whole = (1, 0, (64, 64), (192, 1), torch.float32), (2, 0, (64, 64), (64, 1), torch.float32)
+    lines = [
+        "v0 = aten.unsafe_split(v9, 64, 1)",
+        "v1 = aten.clone(v0[2])",
+        "v2 = aten.mul_(v0[2], v0[0])",
+        "v3 = aten.add(x0, v0[2])",
+        *later,
+        "v4 = aten.mul(v1, v3)",
+    ]
+    where = {"v0[0]": part, "v0[2]": part, "v1": whole, "x0": (3, *part[1:]), "v3": (4, *whole[1:])}
+
+    found = tidied([line.replace("aten.", ATEN) for line in lines], where, ["v4"])
+
+    said = [line.replace(ATEN, "aten.") for line in found]
+    assert said[2] == ("v3 = aten.add_(v2, x0)" if is_over else "v3 = aten.add(x0, v2)")
+    assert said[-1] == "v4 = aten.mul(v0[2], v3)"
+
+
 @pytest.mark.parametrize("kept", ["v0", "v1"])
 def test_a_copy_of_what_outlives_the_step_stays(kept):
     assert tidy(*COPIED, kept=[kept], v0=1, v1=2, x0=3, v3=4) == [*COPIED]
@@ -98,10 +118,27 @@ def test_a_negation_that_is_read_again_or_made_of_what_changed_stays(between):
     assert found[-1] == "v2 = aten.add(x0, v1)"
 
 
-def test_a_negation_is_not_read_later_than_what_is_written_over_it():
+def test_what_is_negated_is_subtracted_before_something_is_written_over_it():
     lines = ["v1 = aten.neg(v0)", "v3 = aten.mul(v0, t0)", "v2 = aten.add(x0, v1)"]
 
-    assert tidy(*lines, v0=-1, v1=2, x0=3, v2=4, v3=-5, t0=-6)[-1] == "v2 = aten.add(x0, v1)"
+    found = tidy(*lines, v0=-1, v1=2, x0=3, v2=4, v3=-5, t0=-6)
+
+    assert found == ["v2 = aten.sub(x0, v0)", "v3 = aten.mul_(v0, t0)"]
+
+
+def test_a_negation_is_not_added_to_what_is_made_after_it():
+    lines = ["v1 = aten.neg(v0)", "v3 = aten.mul(t0, t1)", "v2 = aten.add(v3, v1)"]
+
+    assert tidy(*lines, v0=1, v1=2, v2=4, v3=5, t0=6, t1=7) == lines
+
+
+@pytest.mark.parametrize(("later", "is_over"), [((), True), (("v4 = aten.sigmoid(v5)",), False)])
+def test_a_difference_takes_the_place_of_what_nobody_else_needs(later, is_over):
+    lines = ["v1 = aten.neg(v0)", "v2 = aten.add(v5, v1)", *later]
+
+    found = tidy(*lines, v0=-1, v1=-2, v2=-4, v5=-6, v4=-7)
+
+    assert found == ["v2 = aten.sub_(v5, v0)" if is_over else "v2 = aten.sub(v5, v0)", *later]
 
 
 def test_views_for_nobody_are_left_out():
@@ -197,6 +234,14 @@ class Recurrent(nn.Module):
         return self.head(self.layer(x)[0][:, -1])
 
 
+@pytest.fixture(autouse=True)
+def _forgets_ways():
+    """Ways found before this test, and those that it changed."""
+    recorded_ways._found.cache_clear()
+    yield
+    recorded_ways._found.cache_clear()
+
+
 @pytest.mark.usefixtures("_records_short_fits")
 def test_a_tidy_gru_has_the_bits_of_the_eager_one(monkeypatch):
     written, products = [], []
@@ -208,7 +253,7 @@ def test_a_tidy_gru_has_the_bits_of_the_eager_one(monkeypatch):
             products.append(is_alike)
         return is_alike
 
-    monkeypatch.setattr(recorded, "tidied", lambda *given: written.append(tidied(*given)) or written[-1])
+    monkeypatch.setattr(recorded_ways, "tidied", lambda *given: written.append(tidied(*given)) or written[-1])
     monkeypatch.setattr(recorded_tidy, "adds_alike", noted)
 
     assert_recorded(Recurrent, SERIES, Y)
@@ -230,7 +275,7 @@ def test_where_the_tidy_lines_are_wrong_the_notes_are_taken_as_they_are(monkeypa
         written.append([line.replace("aten.tanh_(", f"aten.{wrong}(") for line in lines])
         return written[-1]
 
-    monkeypatch.setattr(recorded, "tidied", written_wrong)
+    monkeypatch.setattr(recorded_ways, "tidied", written_wrong)
 
     ours, theirs = both(Recurrent, SERIES, Y)
 

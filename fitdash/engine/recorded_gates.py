@@ -1,0 +1,192 @@
+"""The slopes of a recurrent layer's gates at all moments in one piece, and what is summed of them.
+
+A layer joins them at each moment twice: for its state, and, the last part being another one, for its input. Written
+next to each other, the first are the second but for this part; and one sum over the batch and one product with ones,
+which adds row after row, stand for a sum and an addition at each moment.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fitdash.engine.recorded_lines import ATEN, Line, Place, Roots, base, uses_of, written_by
+from fitdash.engine.recorded_products import sums_alike
+
+ALIGNED = 64
+"""Bytes: products of what begins elsewhere may have other last bits."""
+
+
+def gathered(lines: list[Line], places: Mapping[str, Place], kept: frozenset[str], fewest: int) -> list[Line]:
+    """The lines of a program that does the same; layers of fewer moments than `fewest` stay as they are."""
+    layers = 0
+    for name in [line.name for line in lines if line.operation == "stack"]:
+        gates = _found(lines, name, kept, fewest)
+        if gates is not None and gates.can_lie_together(places, kept):
+            lines = gates.written(layers)
+            layers += 1
+    return lines
+
+
+@dataclass(kw_only=True)
+class _Gates:
+    """Slopes of gates, moment by moment.
+
+    Attributes:
+        lines: The program.
+        index: Of the line that stacks those for the input.
+        uses: How often each name is used.
+        inner: Names of those for the state.
+        outer: Of those for the input.
+        last: Of the parts in which these differ.
+        shape: Of one.
+        width: Of a last part.
+        dtype: Of all.
+        total: The name of the sum of the inner ones over batch and moments, if there is one that can be had at once.
+        summed: Names of what is only needed for this sum.
+        is_backwards: Whether the sum begins with the last moment.
+    """
+
+    lines: list[Line]
+    index: int
+    uses: Counter[str]
+    inner: list[str]
+    outer: list[str]
+    last: list[str]
+    shape: tuple[int, int] = (0, 0)
+    width: int = 0
+    dtype: Any = None
+    total: str = ""
+    summed: set[str] = field(default_factory=set)
+    is_backwards: bool = False
+
+    def can_lie_together(self, places: Mapping[str, Place], kept: frozenset[str]) -> bool:
+        """Whether nobody can tell that they lie in one piece; learns what is to be known of them."""
+        if not {*self.inner, *self.outer, *self.last} <= places.keys() or kept & {*self.inner, *self.last}:
+            return False
+        laid = {places[name][2:] for name in (*self.inner, *self.outer)}
+        shapes = {places[name][2] for name in self.last}
+        if len(laid) > 1 or len(shapes) > 1:
+            return False
+        (shape, strides, self.dtype), last = laid.pop(), shapes.pop()
+        if len(shape) != 2 or strides != (shape[1], 1) or shape[0] * shape[1] * self.dtype.itemsize % ALIGNED:
+            return False
+        self.shape, self.width = shape, last[1]
+        if not self._stay_as_they_are():
+            return False
+        self._look_for_sums()
+        return True
+
+    def _stay_as_they_are(self) -> bool:
+        """Whether nobody writes into them, or reads them once they are stacked."""
+        roots = Roots(self.lines)
+        inner = {roots[name] for name in self.inner}
+        places = {line.name: place for place, line in enumerate(self.lines)}
+        joined: dict[str, int] = {}
+        for name, joint in zip(self.last, self.outer, strict=True):
+            root = roots[base(name)]
+            joined[root] = min(places[joint], joined.get(root, self.index))
+        for place, line in enumerate(self.lines):
+            written = {roots[name] for name in written_by(line)}
+            if written & inner or any(joined.get(root, place) < place < self.index for root in written):
+                return False
+            if place > self.index and any(roots[base(name)] in inner for name in line.read):
+                return False
+        return True
+
+    def _look_for_sums(self) -> None:
+        """Look for what adds the inner ones over the batch and then moment after moment."""
+        moment = {name: place for place, name in enumerate(self.inner)}
+        rows: dict[str, int] = {}
+        sums: dict[str, list[int]] = {}
+        for place, line in enumerate(self.lines):
+            first, *others = line.operands
+            if line.operation == "sum" and first in moment and others == ["[0]", "True"]:
+                rows[line.name] = moment[first]
+            elif line.operation == "view" and first in rows and others == [f"[{self.shape[1]}]"]:
+                sums[line.name] = [rows[first]]
+            elif line.operation == "add" and len(others) == 1 and first in sums and others[0] in sums:
+                one, other = sums[first], sums[others[0]]
+                if min(len(one), len(other)) > 1:
+                    return
+                sums[line.name] = one + other if len(other) == 1 else other + one
+            else:
+                continue
+            if len(sums.get(line.name, ())) == len(moment):
+                self._take_sum(line.name, sums, {*rows, *sums}, place)
+                return
+            if self.uses[line.name] != 1:
+                return
+
+    def _take_sum(self, total: str, sums: dict[str, list[int]], names: set[str], place: int) -> None:
+        order, upwards = sums[total], list(range(len(self.inner)))
+        is_late = place < self.index and not any(total in line.read for line in self.lines[place : self.index])
+        if is_late and order in (upwards, upwards[::-1]) and sums_alike(len(order), *self.shape, self.dtype):
+            self.total, self.summed, self.is_backwards = total, names, order != upwards
+
+    def written(self, layer: int) -> list[Line]:
+        """The program with all of them in one piece, whose name ends with the number of the layer."""
+        moment = {name: place for place, name in enumerate(self.inner)}
+        stacked, room = self.lines[self.index], f"room{layer}"
+        lists = {line.operands[0] for line in self.lines if line.name in self.outer}
+        left_out = {*self.outer, *self.summed, stacked.given, *(name for name in lists if self.uses[name] == 1)}
+        count, (rows, columns) = len(self.inner), self.shape
+        kind = f'dtype={self.dtype}, device=torch.device("cpu")'
+        made = [f"{room} = {ATEN}empty([{count}, {rows}, {columns}], {kind})", f"rooms{layer} = {ATEN}unbind({room})"]
+        found: list[Line] = []
+        for line in self.lines:
+            if line.name in left_out:
+                continue
+            if line.name in moment:
+                place = f"rooms{layer}[{moment[line.name]}]"
+                found += map(Line.of, [*made, f"{line.name} = {ATEN}cat({line.operands[0]}, 1, out={place})"])
+                made = []
+            elif line is stacked:
+                found += map(Line.of, [*self._sum(layer, kind), *self._change(layer)])
+            else:
+                found.append(line.renamed({stacked.name: room}))
+        return found
+
+    def _sum(self, layer: int, kind: str) -> list[str]:
+        if not self.total:
+            return []
+        turned = [f"turned{layer} = {ATEN}flip(sums{layer}, [0])"] if self.is_backwards else []
+        return [
+            f"sums{layer} = {ATEN}sum(room{layer}, [1])",
+            *turned,
+            f"ones{layer} = {ATEN}ones([1, {len(self.inner)}], {kind})",
+            f"added{layer} = {ATEN}mm(ones{layer}, {'turned' if turned else 'sums'}{layer})",
+            f"{self.total} = {ATEN}view(added{layer}, [{self.shape[1]}])",
+        ]
+
+    def _change(self, layer: int) -> list[str]:
+        """Those for the state as those for the input."""
+        columns = self.shape[1]
+        return [
+            f"lasts{layer} = [{', '.join(self.last)}]",
+            f"last{layer} = {ATEN}stack(lasts{layer})",
+            f"beside{layer} = {ATEN}slice(room{layer}, 2, {columns - self.width}, {columns})",
+            f"{ATEN}copy_(beside{layer}, last{layer})",
+        ]
+
+
+def _found(lines: list[Line], stacked: str, kept: frozenset[str], fewest: int) -> _Gates | None:
+    """The slopes that are stacked, where each of them is made for this alone and has its like but for the last part."""
+    lists = {line.name: line.operands for line in lines if not line.operation}
+    joined = {
+        line.name: lists[line.operands[0]]
+        for line in lines
+        if line.operation == "cat" and line.operands[0] in lists and line.operands[1:] == ("1",)
+    }
+    uses, index = uses_of(lines, kept), next(place for place, line in enumerate(lines) if line.name == stacked)
+    outer = list(lists.get(lines[index].given, ()))
+    if len(outer) < fewest or uses[lines[index].given] != 1 or stacked in kept:
+        return None
+    if any(name not in joined or uses[name] != 1 for name in outer):
+        return None
+    heads = {parts[:-1]: name for name, parts in joined.items() if name not in set(outer)}
+    inner = [heads.get(joined[name][:-1], "") for name in outer]
+    if "" in inner or len(set(inner)) < len(outer):
+        return None
+    last = [joined[name][-1] for name in outer]
+    return _Gates(lines=lines, index=index, uses=uses, inner=inner, outer=outer, last=last)

@@ -1,0 +1,35 @@
+"""Ways to write what was noted: as it was, with less memory, and with fewer operations."""
+
+import functools
+import itertools
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from fitdash.engine.recorded_lines import Place
+from fitdash.engine.recorded_moments import at_once
+from fitdash.engine.recorded_tidy import tidied
+
+KEPT = 8
+"""Programs whose ways a process remembers: those of a GRU over 50 moments take 50 ms to find."""
+
+
+def ways_of(lines: Sequence[str], places: Mapping[str, Place], kept: Sequence[str]) -> list[list[str]]:
+    """All that do the same, the best one last.
+
+    Args:
+        lines: As they were noted.
+        places: Of every tensor that has a name.
+        kept: Names that are used after the last line.
+    """
+    memories: dict[int, int] = {}
+    told = tuple((name, memories.setdefault(at, len(memories)), *rest) for name, (at, *rest) in places.items())
+    return [list(way) for way in _found(tuple(lines), told, tuple(kept), torch.get_num_threads())]
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _found(lines: tuple[str, ...], told: tuple[Place, ...], kept: tuple[str, ...], threads: int) -> list[list[str]]:
+    """The same, looked for once where tensors lie alike; what products come to depends on the threads."""
+    places = {name: tuple(place) for name, *place in told}
+    tidy = tidied(lines, places, kept)
+    return [list(way) for way, _ in itertools.groupby([list(lines), tidy, at_once(tidy, places, kept)])]
