@@ -3,6 +3,10 @@
 The steps that are noted count: two of them are noted and must agree, the next ones check a replay on copies against
 themselves, and only then are batches replayed. What cannot be repeated is refused with its reason; `guards` asks what
 the notes cannot show.
+
+On the way: `recorded_ground` holds what a step stands on, `recorded_notes` writes down what it does, `recorded_ways`
+finds shorter ways to write that, `recorded_update` adds what the optimizer does, and `recorded_program` makes it one
+call.
 """
 
 import math
