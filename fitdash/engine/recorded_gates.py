@@ -6,23 +6,31 @@ which adds row after row, stand for a sum and an addition at each moment.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fitdash.engine.recorded_lines import ATEN, Line, Place, Roots, base, uses_of, written_by
 from fitdash.engine.recorded_products import sums_alike
 
+FEWEST = 4
+"""Moments for which it pays."""
 ALIGNED = 64
 """Bytes: products of what begins elsewhere may have other last bits."""
 
 
-def gathered(lines: list[Line], places: Mapping[str, Place], kept: frozenset[str], fewest: int) -> list[Line]:
-    """The lines of a program that does the same; layers of fewer moments than `fewest` stay as they are."""
-    layers = 0
+def gathered(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]) -> list[Line]:
+    """The lines of a program that does the same.
+
+    Args:
+        lines: Of a step.
+        places: Of every tensor that has a name.
+        kept: Names that are used after the last line.
+    """
+    layers, lasting = 0, frozenset(kept)
     for name in [line.name for line in lines if line.operation == "stack"]:
-        gates = _found(lines, name, kept, fewest)
-        if gates is not None and gates.can_lie_together(places, kept):
+        gates = _found(lines, name, lasting)
+        if gates is not None and gates.can_lie_together(places, lasting):
             lines = gates.written(layers)
             layers += 1
     return lines
@@ -127,7 +135,7 @@ class _Gates:
     def written(self, layer: int) -> list[Line]:
         """The program with all of them in one piece, whose name ends with the number of the layer."""
         moment = {name: place for place, name in enumerate(self.inner)}
-        stacked, room = self.lines[self.index], f"room{layer}"
+        stacked, room = self.lines[self.index], f"kroom{layer}"
         lists = {line.operands[0] for line in self.lines if line.name in self.outer}
         left_out = {*self.outer, *self.summed, stacked.given, *(name for name in lists if self.uses[name] == 1)}
         count, (rows, columns) = len(self.inner), self.shape
@@ -150,12 +158,12 @@ class _Gates:
     def _sum(self, layer: int, kind: str) -> list[str]:
         if not self.total:
             return []
-        turned = [f"turned{layer} = {ATEN}flip(sums{layer}, [0])"] if self.is_backwards else []
+        turned = [f"flipped{layer} = {ATEN}flip(sums{layer}, [0])"] if self.is_backwards else []
         return [
-            f"sums{layer} = {ATEN}sum(room{layer}, [1])",
+            f"sums{layer} = {ATEN}sum(kroom{layer}, [1])",
             *turned,
-            f"ones{layer} = {ATEN}ones([1, {len(self.inner)}], {kind})",
-            f"added{layer} = {ATEN}mm(ones{layer}, {'turned' if turned else 'sums'}{layer})",
+            f"kones{layer} = {ATEN}ones([1, {len(self.inner)}], {kind})",
+            f"added{layer} = {ATEN}mm(kones{layer}, {'flipped' if turned else 'sums'}{layer})",
             f"{self.total} = {ATEN}view(added{layer}, [{self.shape[1]}])",
         ]
 
@@ -165,12 +173,12 @@ class _Gates:
         return [
             f"lasts{layer} = [{', '.join(self.last)}]",
             f"last{layer} = {ATEN}stack(lasts{layer})",
-            f"beside{layer} = {ATEN}slice(room{layer}, 2, {columns - self.width}, {columns})",
+            f"beside{layer} = {ATEN}slice(kroom{layer}, 2, {columns - self.width}, {columns})",
             f"{ATEN}copy_(beside{layer}, last{layer})",
         ]
 
 
-def _found(lines: list[Line], stacked: str, kept: frozenset[str], fewest: int) -> _Gates | None:
+def _found(lines: list[Line], stacked: str, kept: frozenset[str]) -> _Gates | None:
     """The slopes that are stacked, where each of them is made for this alone and has its like but for the last part."""
     lists = {line.name: line.operands for line in lines if not line.operation}
     joined = {
@@ -180,7 +188,7 @@ def _found(lines: list[Line], stacked: str, kept: frozenset[str], fewest: int) -
     }
     uses, index = uses_of(lines, kept), next(place for place, line in enumerate(lines) if line.name == stacked)
     outer = list(lists.get(lines[index].given, ()))
-    if len(outer) < fewest or uses[lines[index].given] != 1 or stacked in kept:
+    if len(outer) < FEWEST or uses[lines[index].given] != 1 or stacked in kept:
         return None
     if any(name not in joined or uses[name] != 1 for name in outer):
         return None

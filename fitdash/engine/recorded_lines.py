@@ -1,9 +1,10 @@
 """The lines of a noted program, read: what each makes, calls and is given, and whose memory it looks at."""
 
 import functools
+import math
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,12 +14,12 @@ Place = tuple[Any, ...]
 """Of a tensor, as `identity` in `recorded_notes` has it: memory, offset, shape, strides, dtype."""
 
 ATEN = "torch.ops.aten."
-NAME = re.compile(r"\b([a-z]+\d+)\b(\[\d+\])?")
-"""A tensor, or one of several that an operation gives."""
+NAME = re.compile(r"(?<![\w.])([a-z]+\d+)\b(\[\d+\])?")
+"""A tensor, or one of several that an operation gives; not the end of torch.float32."""
 
 _CALL = re.compile(r"(?:(\w+) = )?torch\.ops\.aten\.(\w+)\((.*)\)")
 _LIST = re.compile(r"(\w+) = \[(.*)\]")
-_TARGET = re.compile(r"\b(?:out|grad_input)=([a-z]+\d+)")
+_TARGET = re.compile(r"\b(?:out|grad_input)=([a-z]+\d+(?:\[\d+\])?)")
 _SECRET_VIEWS = frozenset({"unsafe_split", "unsafe_chunk", "_unsafe_view", "_reshape_alias"})
 """Views that torch does not call so."""
 
@@ -63,6 +64,11 @@ class Line:
         return Line.of(f"{start}{ATEN}{self.operation}({given})" if self.operation else f"{start}[{given}]")
 
 
+def row_by_row(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides of a tensor that lies row by row."""
+    return tuple(math.prod(shape[place + 1 :]) for place in range(len(shape)))
+
+
 def base(name: str) -> str:
     """The name of what a name is a part of, or the name itself."""
     return name.partition("[")[0]
@@ -100,15 +106,20 @@ class Roots(dict[str, str]):
 
 def written_by(line: Line) -> list[str]:
     """The names of what a line writes into, or may write into."""
-    if not line.operation:
-        return []
-    found = _TARGET.search(line.given)
-    if found:
-        return [found[1]]
-    if not _facts_of(line.operation).changes:
-        return []
-    names = [base(name) for name in line.read]
-    return names[:1] if line.operation.endswith("_") else names
+    target = target_of(line)
+    if target is not None:
+        return [base(target)]
+    changes = bool(line.operation) and _facts_of(line.operation).changes
+    return [base(name) for name in line.read] if changes else []
+
+
+def target_of(line: Line) -> str | None:
+    """The tensor that a line writes into and gives back, if it is one."""
+    found = _TARGET.search(line.given) if line.operation else None
+    if found is not None:
+        return found[1]
+    is_in_place = line.operation.endswith("_") and _facts_of(line.operation).changes
+    return line.operands[0] if is_in_place and NAME.fullmatch(line.operands[0]) else None
 
 
 class _Facts(NamedTuple):

@@ -13,13 +13,16 @@ from typing import Any
 
 import torch
 
+from fitdash.engine.recorded_memory import VIEWS
 from fitdash.engine.recorded_notes import Refused
 
 Tensor = torch.Tensor
 
 _PERSISTENT = re.compile(r"\bt(\d+)\b")
 _LIST = re.compile(r"(\w+) = \[((?:t\d+(?:, )?)+)\]")
-_VIEW = re.compile(r"(\w+) = torch\.ops\.aten\.(?:t|transpose|permute|view|unsqueeze|squeeze|select|slice)\((.*)\)")
+_VIEW = re.compile(rf"(\w+) = torch\.ops\.aten\.(?:alias|{'|'.join(sorted(VIEWS))})\((.*)\)")
+_PART = re.compile(r"(\w+) = (\w+\[\d+\])")
+_MEMORY = re.compile(r"(k\w+) = torch\.ops\.aten\.(?:empty|ones|zeros)\((.*)\)")
 _CALLED = re.compile(r"\btorch\.ops\.aten\.(\w+)")
 _NAME = re.compile(r"\b[a-z]+\d+\b")
 _DECIDING = threading.Lock()
@@ -145,14 +148,15 @@ def _shortened(line: str) -> str:
 
 
 def _steady(lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The views of persistent tensors, which one call makes once, and the other lines."""
+    """What one call makes once, which is memory, and views of it and of persistent tensors, and the other lines."""
     steady: list[str] = []
     each: list[str] = []
     names: set[str] = set()
     for line in lines:
-        view = _VIEW.fullmatch(line)
-        if view and all(name[0] == "t" or name in names for name in _NAME.findall(view[2])):
-            names.add(view[1])
+        memory = _MEMORY.fullmatch(line)
+        made = memory or _VIEW.fullmatch(line) or _PART.fullmatch(line)
+        if made and (memory or all(name[0] == "t" or name in names for name in _NAME.findall(made[2]))):
+            names.add(made[1])
             steady.append(line)
         else:
             each.append(line)

@@ -7,10 +7,10 @@ the step itself; where it differs, or cannot be carried out, the notes stand as 
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from fitdash.engine.recorded_lines import Place
+from fitdash.engine.recorded_lines import Place, row_by_row
 from fitdash.engine.recorded_products import adds_alike
 
 LARGE = 4 * 1024
@@ -34,12 +34,12 @@ _IN_PLACE = (*_ARITHMETIC, *_BACKWARD, "relu")
 """Operations that can write their result over what they are given first."""
 
 
-def tidied(lines: Sequence[str], places: Mapping[str, Place], kept: Collection[str]) -> list[str]:
+def tidied(lines: Sequence[str], places: dict[str, Place], kept: Collection[str]) -> list[str]:
     """The lines of a program that does the same.
 
     Args:
         lines: As they were noted.
-        places: Of every tensor that has a name.
+        places: Of every tensor that has a name; gets those of tensors that take the place of copies.
         kept: Names that are used after the last line.
     """
     return _Tidy(lines, places, kept).written()
@@ -48,7 +48,7 @@ def tidied(lines: Sequence[str], places: Mapping[str, Place], kept: Collection[s
 class _Tidy:
     """One pass over the lines; what is asked of later ones is asked of the notes as they were."""
 
-    def __init__(self, lines: Sequence[str], places: Mapping[str, Place], kept: Collection[str]) -> None:
+    def __init__(self, lines: Sequence[str], places: dict[str, Place], kept: Collection[str]) -> None:
         self.lines, self.places = lines, places = _needed(lines, kept), places
         self.calls = [_CALL.fullmatch(line) for line in lines]
         self.makers = {call[1]: call[2] for call in self.calls if call is not None}
@@ -66,7 +66,7 @@ class _Tidy:
         self.lasting = {place[0] for name, place in places.items() if name[0] in "tx"}
         self.made = {call[1]: index for index, call in enumerate(self.calls) if call is not None}
         self.renamed: dict[str, str] = {}
-        self.fresh: set[str] = set()
+        self.fresh: dict[str, Place] = {}
         self.over: dict[Any, int] = {}
         self.joined: set[int] = set()
 
@@ -103,8 +103,10 @@ class _Tidy:
         if self._memory(name) in self.lasting or not self._is_only(name, index + 1) or not self._is_read(copy[1]):
             return None
         line = f"{change[1]} = torch.ops.aten.{change[2][:-1]}({self._said(change[3])})"
+        _, _, shape, strides, dtype = self.places[name]
+        if strides == tuple(sorted(strides, reverse=True)):  # its own would be others
+            self.fresh[name] = self.places[change[1]] = change[1], 0, shape, row_by_row(shape), dtype
         self.renamed |= {copy[1]: self._said(name), name: change[1]}
-        self.fresh.add(name)
         return line
 
     def _is_only(self, name: str, index: int) -> bool:
@@ -178,12 +180,10 @@ class _Tidy:
         """Whether a result may lie where this tensor does: it is laid alike, and nobody else reads it later."""
         if not {name, result} <= self.places.keys():
             return False
-        memory, (_, _, shape, strides, dtype) = self._memory(name), self.places[name]
+        memory = self._memory(name)
         later = [other for at, other in self.later[memory] if at > index and at != reader]
         if name in self.renamed:
-            if name not in self.fresh or name in later or strides != tuple(sorted(strides, reverse=True)):
-                return False
-            return self.places[result][2:] == (shape, _row_by_row(shape), dtype)
+            return name in self.fresh and name not in later and self.fresh[name][2:] == self.places[result][2:]
         return memory not in self.lasting and not later and self.places[name][2:] == self.places[result][2:]
 
     def _product(self, index: int) -> str | None:
@@ -237,11 +237,6 @@ class _Tidy:
         if not equals:
             made, rest = "", text
         return made + equals + _NAME.sub(lambda found: self.renamed.get(found[0], found[0]), rest)
-
-
-def _row_by_row(shape: Sequence[int]) -> tuple[int, ...]:
-    """The strides of a tensor that lies row by row."""
-    return tuple(math.prod(shape[place + 1 :]) for place in range(len(shape)))
 
 
 def _needed(lines: Sequence[str], kept: Collection[str]) -> list[str]:

@@ -1,20 +1,14 @@
-"""What a recurrent layer does at each moment of its series, written once for several moments where that is the same.
+"""What is done to a part of a tensor and then to the part beside it, done to both in one go.
 
-A GRU over 50 moments is some 1,700 operations of a microsecond each, most of which goes into finding out what is to be
-done. So views are taken of all moments together, and what is done to a part of a tensor and then to the part beside it
-is done to both; what is summed moment after moment is in `recorded_gates`. All this is checked like everything that is
-written otherwise.
+The gates of a recurrent layer are such parts: at each moment of a series, what comes from the input is added to each of
+them, and the sum is squashed.
 """
 
 import itertools
-from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
-from fitdash.engine.recorded_gates import gathered
 from fitdash.engine.recorded_lines import ATEN, Line, Place, Roots, base, place_of, uses_of
 
-FEWEST = 4
-"""Moments for which it pays."""
 WIDE = 32
 """Numbers that kernels take at a time, at most: multiples of it leave no rest, which is computed in another way."""
 ALONE = 16 * 1024
@@ -23,11 +17,8 @@ ALONE = 16 * 1024
 _EXACT = frozenset({"add_", "sub_", "mul_", "relu_"})
 _ROUNDED = frozenset({"sigmoid_", "tanh_"})
 
-How = tuple[int, int, int] | None
-"""A view of a moment: its axis, from where and to where; None is the moment itself."""
 
-
-def at_once(lines: Sequence[str], places: Mapping[str, Place], kept: Collection[str]) -> list[str]:
+def joined(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]) -> list[Line]:
     """The lines of a program that does the same.
 
     Args:
@@ -35,16 +26,6 @@ def at_once(lines: Sequence[str], places: Mapping[str, Place], kept: Collection[
         places: Of every tensor that has a name.
         kept: Names that are used after the last line.
     """
-    if sum(f"{ATEN}unsafe_split(" in line for line in lines) < FEWEST:
-        return list(lines)
-    found = [Line.of(line) for line in lines]
-    found = _side_by_side(found, places, kept)
-    found = _viewed(found, kept)
-    return [line.text for line in gathered(found, places, frozenset(kept), FEWEST)]
-
-
-def _side_by_side(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]) -> list[Line]:
-    """The same operations on a part of a tensor and then on the part beside it, as operations on both."""
     splits = {line.name: cut for line in lines if (cut := _columns(line)) is not None}
     uses, roots, numbers = uses_of(lines, kept), Roots(lines), itertools.count()
     found: list[Line] = []
@@ -114,60 +95,6 @@ def _is_alike(
     rows, columns = places[changed][2][0], places[whole][2][1]
     is_cut = rows > 1 and 2 * width < columns  # what lies in one piece is computed in another way
     return is_cut and width % WIDE == 0 and 2 * rows * width <= ALONE
-
-
-def _viewed(lines: list[Line], kept: Collection[str]) -> list[Line]:
-    """The same view of each moment as one view of all of them."""
-    uses = uses_of(lines, kept)
-    wholes = {line.name: line.given for line in lines if line.operation == "unbind" and line.read == (line.given,)}
-    parts = defaultdict(list)
-    for name in uses:
-        if name.endswith("]"):
-            parts[base(name)].append(name)
-    views: dict[tuple[str, How], dict[str, str]] = defaultdict(dict)
-    for line in lines:
-        if line.name not in kept:
-            for name, what, how, moment in _views_in(line, wholes, parts, uses):
-                views[what, how][name] = f"[{moment}]"
-    renamed: dict[str, str] = {}
-    made: dict[str, list[str]] = defaultdict(list)
-    for number, ((what, how), moments) in enumerate(views.items()):
-        if len(moments) < FEWEST:
-            continue
-        renamed |= {name: f"moments{number}{moment}" for name, moment in moments.items()}
-        if how is None:
-            made[next(iter(moments))] = [f"moments{number} = {ATEN}unbind({what})"]
-        else:
-            axis, start, stop = how
-            made[what].append(f"cut{number} = {ATEN}slice({wholes[what]}, {axis + 1}, {start}, {stop})")
-            made[what].append(f"moments{number} = {ATEN}unbind(cut{number})")
-    found: list[Line] = []
-    for line in lines:
-        if any(name not in renamed for name in parts[line.name] or [line.name]):
-            found.append(line.renamed(renamed))
-        found += [Line.of(text) for text in made[line.name]]
-    return found
-
-
-def _views_in(
-    line: Line, wholes: Mapping[str, str], parts: Mapping[str, list[str]], uses: Counter[str]
-) -> list[tuple[str, str, How, int]]:
-    """Views of one moment that a line gives: their names, of what they are, how, and of which moment."""
-    what, *numbers = line.operands
-    if not all(number.isdigit() for number in numbers):
-        return []
-    if line.operation == "select" and len(numbers) == 2 and numbers[0] == "0":
-        return [(line.name, what, None, int(numbers[1]))]
-    if base(what) not in wholes or base(what) == what:
-        return []
-    if line.operation == "slice" and len(numbers) == 3:
-        axis, start, stop = map(int, numbers)
-        return [(line.name, base(what), (axis, start, stop), place_of(what))]
-    if line.operation == "unsafe_split" and len(numbers) == 2 and not uses[line.name]:
-        width, axis = map(int, numbers)
-        starts = {name: place_of(name) * width for name in parts[line.name]}
-        return [(name, base(what), (axis, start, start + width), place_of(what)) for name, start in starts.items()]
-    return []
 
 
 def _columns(line: Line) -> tuple[str, int] | None:

@@ -1,0 +1,42 @@
+"""Lines of a noted program: what they read, write and look at."""
+
+from fitdash.engine.recorded_lines import ATEN, Line, Roots, uses_of, written_by
+
+
+def test_memory_is_known_by_who_made_it():
+    lines = [
+        Line.of(line.replace("aten.", ATEN))
+        for line in (
+            "a0 = aten.mm(x0, t0)",
+            "b0 = aten.unsafe_split(a0, 4, 1)",
+            "c0 = aten.t(b0[1])",
+            "d0 = aten.add_(c0, x0)",
+            "e0 = aten.tanh_backward(x0, a0, grad_input=d0)",
+            "f0 = aten.mul(e0, e0)",
+            "glist0 = [f0, e0]",
+            "h0 = aten.no_such_operation(f0)",
+        )
+    ]
+    roots = Roots(lines)
+
+    assert {name: roots[name] for name in ("b0", "c0", "d0", "e0")} == dict.fromkeys(("b0", "c0", "d0", "e0"), "a0")
+    assert [roots[name] for name in ("f0", "glist0", "x0", "h0")] == ["f0", "glist0", "x0", "f0"]
+    assert [written_by(line) for line in lines] == [[], [], [], ["c0"], ["d0"], [], [], ["f0"]]
+    assert uses_of(lines, ["a0"])["a0"] == 3
+    assert uses_of(lines, [])["b0[1]"] == 1
+
+
+def test_what_torch_calls_a_dtype_is_no_tensor():
+    line = Line.of(f"a0 = {ATEN}zeros([2, 3], dtype=torch.float32)")
+
+    assert line.read == ()
+    assert Line.of(f"b0 = {ATEN}add(a0, c1[2])").read == ("a0", "c1[2]")
+
+
+def test_names_are_changed_with_their_parts():
+    line = Line.of(f"a0 = {ATEN}cat(b0[1], b1, b01)")
+
+    assert line.renamed({"b0": "k3", "b1": "c0[2]"}).text == f"a0 = {ATEN}cat(k3[1], c0[2], b01)"
+    assert line.renamed({"b0[1]": "part0"}).text == f"a0 = {ATEN}cat(part0, b1, b01)"
+    assert line.renamed({"a0": "k0"}) is line
+    assert Line.of("list0 = [a0, a1]").renamed({"a1": "k1"}).text == "list0 = [a0, k1]"
