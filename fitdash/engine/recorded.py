@@ -217,11 +217,15 @@ def _note(ground: Ground, batch: Batch) -> _Noted:
     held = {place_in_memory(tensor) for tensor in ground.tensors}
     if len({identity(part) for part in parts}) < len(parts) or held & {place_in_memory(part) for part in parts}:
         notes.refuse("is given the same tensor twice")
-    before = ground.snapshot()
-    slopes = ground.note(batch, notes)
+    before, slopes, is_undone = ground.snapshot(), {}, False
+    try:
+        slopes = ground.note(batch, notes)
+    except Exception as error:  # of the step itself, which then comes again, or of the noting
+        notes.refuse(f"cannot be noted: {type(error).__name__}")
+        is_undone = True
     notes.finish()
     holds = ground.watch.holds_entirely()
-    if notes.is_otherwise and holds:
+    if is_undone or (notes.is_otherwise and holds):
         before.put_back()
         ground.run(batch)
     if not holds:

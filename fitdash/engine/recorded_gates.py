@@ -5,12 +5,12 @@ next to each other, the first are the second but for this part; and one sum over
 which adds row after row, stand for a sum and an addition at each moment.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fitdash.engine.recorded_lines import ATEN, Line, Place, Roots, base, uses_of, written_by
+from fitdash.engine.recorded_lines import ATEN, Line, Place, Roots, base, lists_of, uses_of, written_by
 from fitdash.engine.recorded_products import sums_alike
 
 FEWEST = 4
@@ -46,7 +46,7 @@ class _Gates:
         uses: How often each name is used.
         inner: Names of those for the state.
         outer: Of those for the input.
-        last: Of the parts in which these differ.
+        parts: By name, what each of them is made of.
         shape: Of one.
         width: Of a last part.
         dtype: Of all.
@@ -60,7 +60,7 @@ class _Gates:
     uses: Counter[str]
     inner: list[str]
     outer: list[str]
-    last: list[str]
+    parts: dict[str, tuple[str, ...]]
     shape: tuple[int, int] = (0, 0)
     width: int = 0
     dtype: Any = None
@@ -70,35 +70,42 @@ class _Gates:
 
     def can_lie_together(self, places: Mapping[str, Place], kept: frozenset[str]) -> bool:
         """Whether nobody can tell that they lie in one piece; learns what is to be known of them."""
-        if not {*self.inner, *self.outer, *self.last} <= places.keys() or kept & {*self.inner, *self.last}:
+        last = [self.parts[name][-1] for name in self.outer]
+        if not {*self.inner, *self.outer, *last} <= places.keys() or kept & {*self.inner, *last}:
             return False
         laid = {places[name][2:] for name in (*self.inner, *self.outer)}
-        shapes = {places[name][2] for name in self.last}
-        if len(laid) > 1 or len(shapes) > 1:
+        shapes = {places[name][2] for name in last}
+        if len(laid) > 1 or len(shapes) > 1 or len(next(iter(shapes))) != 2:
             return False
-        (shape, strides, self.dtype), last = laid.pop(), shapes.pop()
+        (shape, strides, self.dtype), (_, self.width) = laid.pop(), shapes.pop()
         if len(shape) != 2 or strides != (shape[1], 1) or shape[0] * shape[1] * self.dtype.itemsize % ALIGNED:
             return False
-        self.shape, self.width = shape, last[1]
-        if not self._stay_as_they_are():
+        self.shape = shape
+        if not self._stay_as_they_are(Roots(self.lines, places)):
             return False
         self._look_for_sums()
         return True
 
-    def _stay_as_they_are(self) -> bool:
-        """Whether nobody writes into them, or reads them once they are stacked."""
-        roots = Roots(self.lines)
+    def _stay_as_they_are(self, roots: Roots) -> bool:
+        """Whether nobody changes them or what they are made of, and nobody reads them once they are stacked."""
+        at = {line.name: place for place, line in enumerate(self.lines)}
+        lists = lists_of(self.lines)
+        if any(at[name] > self.index for name in self.inner):
+            return False
         inner = {roots[name] for name in self.inner}
-        places = {line.name: place for place, line in enumerate(self.lines)}
-        joined: dict[str, int] = {}
-        for name, joint in zip(self.last, self.outer, strict=True):
-            root = roots[base(name)]
-            joined[root] = min(places[joint], joined.get(root, self.index))
+        needed: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        """By memory, between which lines it has to stay as it is."""
+        for ours, theirs in zip(self.inner, self.outer, strict=True):
+            *shared, last = self.parts[theirs]
+            for part in shared:
+                needed[roots[base(part)]].append((min(at[ours], at[theirs]), max(at[ours], at[theirs])))
+            needed[roots[base(last)]].append((at[theirs], self.index))
         for place, line in enumerate(self.lines):
             written = {roots[name] for name in written_by(line)}
-            if written & inner or any(joined.get(root, place) < place < self.index for root in written):
+            if written & inner or any(start < place < end for root in written for start, end in needed.get(root, ())):
                 return False
-            if place > self.index and any(roots[base(name)] in inner for name in line.read):
+            read = [*line.read, *(member for name in line.read for member in lists.get(name, ()))]
+            if place > self.index and any(roots[base(name)] in inner for name in read):
                 return False
         return True
 
@@ -171,7 +178,7 @@ class _Gates:
         """Those for the state as those for the input."""
         columns = self.shape[1]
         return [
-            f"lasts{layer} = [{', '.join(self.last)}]",
+            f"lasts{layer} = [{', '.join(self.parts[name][-1] for name in self.outer)}]",
             f"last{layer} = {ATEN}stack(lasts{layer})",
             f"beside{layer} = {ATEN}slice(kroom{layer}, 2, {columns - self.width}, {columns})",
             f"{ATEN}copy_(beside{layer}, last{layer})",
@@ -196,5 +203,5 @@ def _found(lines: list[Line], stacked: str, kept: frozenset[str]) -> _Gates | No
     inner = [heads.get(joined[name][:-1], "") for name in outer]
     if "" in inner or len(set(inner)) < len(outer):
         return None
-    last = [joined[name][-1] for name in outer]
-    return _Gates(lines=lines, index=index, uses=uses, inner=inner, outer=outer, last=last)
+    parts = {name: joined[name] for name in (*inner, *outer)}
+    return _Gates(lines=lines, index=index, uses=uses, inner=inner, outer=outer, parts=parts)

@@ -19,8 +19,10 @@ NAME = re.compile(r"(?<![\w.])([a-z]+\d+)\b(\[\d+\])?")
 
 _CALL = re.compile(r"(?:(\w+) = )?torch\.ops\.aten\.(\w+)\((.*)\)")
 _LIST = re.compile(r"(\w+) = \[(.*)\]")
-_TARGET = re.compile(r"\b(?:out|grad_input)=([a-z]+\d+(?:\[\d+\])?)")
-_SECRET_VIEWS = frozenset({"unsafe_split", "unsafe_chunk", "_unsafe_view", "_reshape_alias"})
+_NAMED = re.compile(r"\b(\w+)=([a-z]+\d+(?:\[\d+\])?)")
+_SECRET_VIEWS = frozenset(
+    {"unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "_unsafe_view", "_reshape_alias", "_reshape_copy"}
+)
 """Views that torch does not call so."""
 
 
@@ -87,57 +89,90 @@ def uses_of(lines: list[Line], kept: Collection[str]) -> Counter[str]:
     return found
 
 
-class Roots(dict[str, str]):
-    """By name, the name of the tensor whose memory it looks at: mostly its own."""
+class Roots:
+    """By name, the tensor that stands for all that look at the same memory: by what is called, and by where it lay."""
 
-    def __init__(self, lines: list[Line]) -> None:
+    def __init__(self, lines: list[Line], places: Mapping[str, Place]) -> None:
+        self._roots: dict[str, str] = {}
         for line in lines:
-            if not line.name or not line.operation or not line.read:
+            if not line.name or not line.read:
                 continue
-            targets = written_by(line)
-            if targets:
-                self[line.name] = self[targets[0]]
-            elif line.operation in _SECRET_VIEWS or _facts_of(line.operation).views:
-                self[line.name] = self[base(line.read[0])]
+            looks = line.operation in _SECRET_VIEWS or (line.operation and facts_of(line.operation).views)
+            for other in written_by(line) or (line.read[:1] if looks else ()):
+                self._join(line.name, base(other))
+        first: dict[Any, str] = {}
+        for name, place in places.items():  # torch may give views that it does not call so
+            self._join(base(name), first.setdefault(place[0], base(name)))
 
-    def __missing__(self, name: str) -> str:
-        return name
+    def __getitem__(self, name: str) -> str:
+        root = name
+        while (other := self._roots.get(root, root)) != root:
+            root = other
+        return root
+
+    def _join(self, one: str, other: str) -> None:
+        self._roots[self[one]] = self[other]
+
+
+def lists_of(lines: list[Line]) -> dict[str, tuple[str, ...]]:
+    """The members of lists, by the names of these."""
+    return {line.name: line.read for line in lines if not line.operation}
 
 
 def written_by(line: Line) -> list[str]:
-    """The names of what a line writes into, or may write into."""
-    target = target_of(line)
-    if target is not None:
-        return [base(target)]
-    changes = bool(line.operation) and _facts_of(line.operation).changes
-    return [base(name) for name in line.read] if changes else []
+    """The names of what a line writes into, or may write into; those of tensors, not of their parts."""
+    if not line.operation or not may_write(line.operation, line.given):
+        return []
+    told = _told(line.operation, line.given)
+    names = told or (line.operands[:1] if line.operation.endswith("_") else line.read)
+    return [base(name) for name in names if NAME.fullmatch(name)]
 
 
 def target_of(line: Line) -> str | None:
     """The tensor that a line writes into and gives back, if it is one."""
-    found = _TARGET.search(line.given) if line.operation else None
-    if found is not None:
-        return found[1]
-    is_in_place = line.operation.endswith("_") and _facts_of(line.operation).changes
-    return line.operands[0] if is_in_place and NAME.fullmatch(line.operands[0]) else None
+    if not line.operation or not may_write(line.operation, line.given):
+        return None
+    told = _told(line.operation, line.given)
+    names = told or (line.operands[:1] if line.operation.endswith("_") else ())
+    return names[0] if len(names) == 1 and NAME.fullmatch(names[0]) else None
 
 
-class _Facts(NamedTuple):
-    """What torch says of an operation: whether it gives views, and whether it changes what it is given."""
+def may_write(operation: str, given: str) -> bool:
+    """Whether an operation changes something that it is given."""
+    return facts_of(operation).changes or ("=" in given and bool(_told(operation, given)))
+
+
+def _told(operation: str, given: str) -> Sequence[str]:
+    """The names of the tensors that an operation is told to write its results into."""
+    keys = facts_of(operation).told
+    return [found[2] for found in _NAMED.finditer(given) if found[1] in keys] if "=" in given else ()
+
+
+class Facts(NamedTuple):
+    """What torch says of an operation.
+
+    Attributes:
+        views: Whether it gives views.
+        changes: Whether it changes what it is given.
+        told: What it calls places for its results.
+    """
 
     views: bool
     changes: bool
+    told: frozenset[str]
 
 
 @functools.lru_cache(maxsize=1024)
-def _facts_of(operation: str) -> _Facts:
+def facts_of(operation: str) -> Facts:
+    """What is known of all forms of an operation; of one that torch does not know, the worst."""
     packet = getattr(torch.ops.aten, operation, None)
     if packet is None:
-        return _Facts(views=True, changes=True)
+        return Facts(views=True, changes=True, told=frozenset())
     schemas = [getattr(packet, overload)._schema for overload in packet.overloads()]
+    given = [(one, one.alias_info) for schema in schemas for one in schema.arguments]
     looks = [one.alias_info for schema in schemas for one in schema.returns]
-    takes = [one.alias_info for schema in schemas for one in schema.arguments if not one.kwarg_only]
-    return _Facts(
+    return Facts(
         views=any(alias is not None and not alias.is_write for alias in looks),
-        changes=any(alias is not None and alias.is_write for alias in takes),
+        changes=any(alias is not None and alias.is_write and not one.kwarg_only for one, alias in given),
+        told=frozenset(one.name for one, alias in given if alias is not None and alias.is_write and one.kwarg_only),
     )

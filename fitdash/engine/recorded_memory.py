@@ -21,6 +21,7 @@ from fitdash.engine.recorded_lines import (
     Place,
     Roots,
     base,
+    lists_of,
     row_by_row,
     target_of,
     uses_of,
@@ -68,11 +69,10 @@ class _Placing:
     def __init__(self, lines: list[Line], places: Mapping[str, Place], kept: frozenset[str]) -> None:
         self.lines, self.places, self.kept = lines, places, kept
         self.lasting = {base(name) for name in kept}
-        self.roots = Roots(lines)
-        self.owners = _owners(places, self.roots)
-        self.lists = {line.name: line.read for line in lines if not line.operation}
+        self.roots = Roots(lines, places)
+        self.lists = lists_of(lines)
         self.last = self._last_uses()
-        self.changed = {self._owner(name) for line in lines for name in written_by(line)}
+        self.changed = {self.roots[name] for line in lines for name in written_by(line)}
         self.uses = uses_of(lines, kept)
         self.parts: dict[str, list[str]] = defaultdict(list)
         for name in self.uses:
@@ -101,7 +101,7 @@ class _Placing:
         """What is the same at every step."""
         number = _ALIKE.get(line.operation)
         kind = self._kind(line.name)
-        if number is None or kind is None or self._owner(line.name) in self.changed or line.name in self.kept:
+        if number is None or kind is None or self.roots[line.name] in self.changed or line.name in self.kept:
             return False
         self.names[line.name] = self._memory(kind, "ones" if number else "zeros")
         return True
@@ -109,14 +109,14 @@ class _Placing:
     def _result(self, line: Line, said: Line) -> bool:
         """A result that is written where memory is held for it."""
         keys = _keys_of(line, self.lists)
-        if not keys or self.roots[line.name] != line.name or not line.name or line.name.startswith("k"):
+        if not keys or not line.name or line.name.startswith("k"):
             return False
         names = [line.name] if len(keys) == 1 else [f"{line.name}[{place}]" for place in range(len(keys))]
         kinds = [self._kind(name) for name in names]
         if None in kinds or (len(names) > 1 and (self.uses[line.name] or self.kept.intersection(names))):
             return False
         memories = [self.free[kind].pop() if self.free[kind] else self._memory(kind, "empty") for kind in kinds]
-        self.held[self.last[self._owner(line.name)]] += zip(kinds, memories, strict=True)
+        self.held[self.last[self.roots[line.name]]] += zip(kinds, memories, strict=True)
         places = ", ".join(f"{key}={memory}" for key, memory in zip(keys, memories, strict=True))
         self.found.append(f"{ATEN}{said.operation}({said.given}, {places})")
         for name, memory in zip(names, memories, strict=True):
@@ -180,35 +180,14 @@ class _Placing:
     def _is_there(self, name: str) -> bool:
         return base(name) in self.there or name.startswith("t")
 
-    def _owner(self, name: str) -> str:
-        """The tensor that stands for the memory which another one looks at."""
-        root = self.roots[base(name)]
-        return self.owners.get(root, root)
-
     def _last_uses(self) -> dict[str, int]:
         """By memory, the last line that reads or makes something there; what is kept is used after all of them."""
         found: dict[str, int] = {}
         for index, line in enumerate(self.lines):
             members = [member for name in line.read for member in self.lists.get(name, ())]
             for name in (line.name, *line.read, *members):
-                found[self._owner(name)] = index
-        return found | {self._owner(name): len(self.lines) for name in self.kept}
-
-
-def _owners(places: Mapping[str, Place], roots: Roots) -> dict[str, str]:
-    """By root, the one that stands for all that lay in the same memory: torch may give views and not call them so."""
-    found: dict[str, str] = {}
-
-    def owner(name: str) -> str:
-        while found.setdefault(name, name) != name:
-            name = found[name]
-        return name
-
-    first: dict[Any, str] = {}
-    for name, place in places.items():
-        root = roots[base(name)]
-        found[owner(root)] = owner(first.setdefault(place[0], root))
-    return {name: owner(name) for name in list(found)}
+                found[self.roots[base(name)]] = index
+        return found | {self.roots[base(name)]: len(self.lines) for name in self.kept}
 
 
 class _Form(NamedTuple):

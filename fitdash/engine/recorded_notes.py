@@ -262,6 +262,8 @@ def identity(tensor: Tensor) -> tuple[Any, ...]:
         raise Refused(f"uses a tensor on {tensor.device}")
     if tensor.is_conj() or tensor.is_neg():
         raise Refused("uses a tensor that is conjugated or negated when it is read")
+    if tensor._is_zerotensor():
+        raise Refused("uses a tensor without numbers")
     return place_in_memory(tensor), tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), tensor.dtype
 
 

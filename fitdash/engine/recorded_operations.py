@@ -12,7 +12,8 @@ SHAPED_BY_DATA = frozenset({"_pack_padded_sequence", "bincount", "histc_"})
 OTHERWISE_UNWATCHED = frozenset({"_linalg_svd", "_linalg_eigh", "linalg_eig", "prod", "cumprod"})
 """Operations that torch carries out in another way, with other last bits, while somebody looks on.
 
-The first three stand for `svdvals`, `eigvalsh` and `eigvals`; gradients of the others take a way without branches.
+The first three stand for `svdvals`, `eigvalsh` and `eigvals`; gradients of the others take a way without branches, and
+so does that of `masked_fill` with a tensor.
 """
 
 
@@ -63,10 +64,11 @@ def operation_of(func: Any) -> Operation:
     schema, tags = func._schema, func.tags
     arguments, name = list(schema.arguments), schema.name.partition("::")[2]
     writes = [argument.alias_info is not None and argument.alias_info.is_write for argument in arguments]
+    is_otherwise = name in OTHERWISE_UNWATCHED or (name, schema.overload_name) == ("masked_fill", "Tensor")
     why = None
     if func.namespace != "aten" or torch.Tag.data_dependent_output in tags:
         why = f"calls {func}"
-    elif name in OTHERWISE_UNWATCHED:
+    elif is_otherwise:
         why = f"calls {func}, which takes another way while it is noted"
     elif torch.Tag.inplace_view in tags and name not in VIEWS_IN_PLACE:
         why = f"changes a tensor's memory by {func}"
@@ -76,7 +78,7 @@ def operation_of(func: Any) -> Operation:
         by_name={argument.name: argument.type for argument in arguments},
         written=tuple((i, argument.name) for i, argument in enumerate(arguments) if writes[i]),
         changes=schema.is_mutable,
-        is_otherwise=func.namespace == "aten" and name in OTHERWISE_UNWATCHED,
+        is_otherwise=func.namespace == "aten" and is_otherwise,
         shaped_by_data=name in SHAPED_BY_DATA or torch.Tag.dynamic_output_shape in tags,
         draws=torch.Tag.nondeterministic_seeded in tags,
         why_not=why,

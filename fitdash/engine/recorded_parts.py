@@ -27,7 +27,7 @@ def joined(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]
         kept: Names that are used after the last line.
     """
     splits = {line.name: cut for line in lines if (cut := _columns(line)) is not None}
-    uses, roots, numbers = uses_of(lines, kept), Roots(lines), itertools.count()
+    uses, roots, numbers = uses_of(lines, kept), Roots(lines, places), itertools.count()
     found: list[Line] = []
     index = 0
     while index < len(lines):

@@ -5,6 +5,7 @@ that end with it differ in last bits, and which one runs depends on shapes and s
 """
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ MOST_PRODUCTS = 2**21
 """Of numbers in one matrix product: in larger ones the addition is nothing, and trying takes its time."""
 DRAWS = (1.0, 1e-3, 1e3)
 """How large what is added is beside the factors."""
+
+_BITS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 Laid = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
 """Shape, strides and dtype."""
@@ -42,18 +45,28 @@ def _tried(added: Laid, left: Laid, right: Laid, threads: int) -> bool:
     """The same, asked once for such matrices and so many threads."""
     dice = torch.Generator().manual_seed(threads)
     with torch.inference_mode():
-        for size in DRAWS:
-            c, a, b = (_drawn(laid, dice) for laid in (added, left, right))
-            c *= size
+        for c, a, b in _trials(added, left, right, dice):
             product = torch.mm(a, b)
             if c.dim() == 1:
-                same = torch.equal(torch.addmm(c, a, b), product.add_(c))
+                one, two = torch.addmm(c, a, b), product.add_(c)
             else:
-                summed = c + product
-                same = torch.equal(c.addmm_(a, b), summed)
-            if not same:
+                two = c + product
+                one = c.addmm_(a, b)
+            if not torch.equal(one.view(_BITS[one.dtype]), two.view(_BITS[two.dtype])):
                 return False
     return True
+
+
+def _trials(added: Laid, left: Laid, right: Laid, dice: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Numbers of several sizes, and those where a sum of nothing has one sign or the other, or products vanish."""
+    for size in DRAWS:
+        c, a, b = (_drawn(laid, dice) for laid in (added, left, right))
+        yield c.mul_(size), a, b
+    vanishing = torch.finfo(added[2]).tiny ** 0.8  # whose square is 0
+    for zero in (0.0, -0.0):
+        for tiny in (0.0, -0.0, vanishing):
+            c, a, b = (_drawn(laid, dice) for laid in (added, left, right))
+            yield c.fill_(zero), a.mul_(tiny), b.mul_(tiny or 1.0)
 
 
 def _drawn(laid: Laid, dice: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from fitdash.engine.recorded_lines import Place, row_by_row
+from fitdash.engine.recorded_lines import Place, may_write, row_by_row
 from fitdash.engine.recorded_products import adds_alike
 
 LARGE = 4 * 1024
@@ -130,9 +130,11 @@ class _Tidy:
         call = self.calls[index]
         if call is None or call[2] != "neg" or self.uses[call[1]] != 1 or not _NAME.fullmatch(call[3]):
             return None
+        if call[1] not in self.places or not self.places[call[1]][4].is_floating_point:
+            return None  # of numbers without a sign it is another one
         for at in range(index + 1, min(index + 8, len(self.lines))):
             later = self.calls[at]
-            if later is None or later[2].endswith("_"):
+            if later is None or may_write(later[2], later[3]):
                 return None
             pair = _PAIR.fullmatch(later[3]) if later[2] == "add" else None
             if pair is not None and pair[2] == call[1]:
@@ -162,8 +164,7 @@ class _Tidy:
             given = f"{first}, {rest}"
         if not self._may_go(index, call[1], first) or self._memory(first) in map(self._memory, _NAME.findall(rest)):
             return None
-        if first not in self.renamed:
-            self.over[self._memory(first)] = index
+        self.over[self._memory(first)] = index
         said = self._said(given)
         if call[2] in _BACKWARD:
             return f"{call[1]} = torch.ops.aten.{call[2]}({said}, grad_input={self._said(first)})"
@@ -195,9 +196,10 @@ class _Tidy:
         factors = _PAIR.fullmatch(made[3]) if made is not None and made[2] == "mm" else None
         if call is None or pair is None or made is None or factors is None or self.uses[pair[2]] != 1:
             return None
-        between = [one[2] for one in self.calls[at + 1 : index] if one is not None]
+        between = [one for one in self.calls[at + 1 : index] if one is not None]
         memories = {self._memory(factors[1]), self._memory(factors[2])}
-        if any(name.endswith("_") for name in between) or any(self.over.get(one, -1) > at for one in memories):
+        is_changed = any(may_write(one[2], one[3]) for one in between)
+        if is_changed or any(self.over.get(one, -1) > at for one in memories):
             return None  # a factor may be another one by now
         if pair[1] in self.renamed or self._memory(pair[1]) in memories or not self._is_free(index, call[1], pair[1]):
             return None

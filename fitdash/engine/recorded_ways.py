@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from fitdash.engine.recorded_gates import gathered
-from fitdash.engine.recorded_lines import Line, Place
+from fitdash.engine.recorded_lines import Line, Place, lists_of, written_by
 from fitdash.engine.recorded_memory import placed
 from fitdash.engine.recorded_parts import joined
 from fitdash.engine.recorded_tidy import tidied
@@ -17,7 +17,7 @@ KEPT = 8
 
 
 def ways_of(lines: Sequence[str], places: Mapping[str, Place], kept: Sequence[str]) -> list[list[str]]:
-    """All that do the same, the best one last.
+    """All that do the same, the notes themselves first and the best one last.
 
     Args:
         lines: As they were noted.
@@ -26,13 +26,19 @@ def ways_of(lines: Sequence[str], places: Mapping[str, Place], kept: Sequence[st
     """
     memories: dict[int, int] = {}
     told = tuple((name, memories.setdefault(at, len(memories)), *rest) for name, (at, *rest) in places.items())
-    return [list(way) for way in _found(tuple(lines), told, tuple(kept), torch.get_num_threads())]
+    try:
+        return [list(way) for way in _found(tuple(lines), told, tuple(kept), torch.get_num_threads())]
+    except Exception:  # a rule met what it does not know, and the notes can do without it
+        return [list(lines)]
 
 
 @functools.lru_cache(maxsize=KEPT)
 def _found(lines: tuple[str, ...], told: tuple[Place, ...], kept: tuple[str, ...], threads: int) -> list[list[str]]:
     """The same, looked for once where tensors lie alike; what products come to depends on the threads."""
     places = {name: tuple(place) for name, *place in told}
+    read = [Line.of(line) for line in lines]
+    if any(name in lists_of(read) for line in read for name in written_by(line)):
+        return [list(lines)]  # who changes the members of a list is not followed
     tidy = tidied(lines, places, kept)
     few = gathered(joined([Line.of(line) for line in tidy], places, kept), places, kept)
     ways = [list(lines), tidy, [line.text for line in few], placed(few, places, kept)]

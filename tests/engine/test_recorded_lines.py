@@ -1,6 +1,8 @@
 """Lines of a noted program: what they read, write and look at."""
 
-from fitdash.engine.recorded_lines import ATEN, Line, Roots, uses_of, written_by
+import pytest
+
+from fitdash.engine.recorded_lines import ATEN, Line, Roots, target_of, uses_of, written_by
 
 
 def test_memory_is_known_by_who_made_it():
@@ -17,9 +19,11 @@ def test_memory_is_known_by_who_made_it():
             "h0 = aten.no_such_operation(f0)",
         )
     ]
-    roots = Roots(lines)
+    roots = Roots(lines, {})
 
     assert {name: roots[name] for name in ("b0", "c0", "d0", "e0")} == dict.fromkeys(("b0", "c0", "d0", "e0"), "a0")
+    alike = {"f0": (1, 0), "x0": (1, 8), "e0": (2, 0)}
+    assert Roots(lines, alike)["f0"] == Roots(lines, alike)["x0"] != Roots(lines, alike)["e0"]
     assert [roots[name] for name in ("f0", "glist0", "x0", "h0")] == ["f0", "glist0", "x0", "f0"]
     assert [written_by(line) for line in lines] == [[], [], [], ["c0"], ["d0"], [], [], ["f0"]]
     assert uses_of(lines, ["a0"])["a0"] == 3
@@ -40,3 +44,21 @@ def test_names_are_changed_with_their_parts():
     assert line.renamed({"b0[1]": "part0"}).text == f"a0 = {ATEN}cat(part0, b1, b01)"
     assert line.renamed({"a0": "k0"}) is line
     assert Line.of("list0 = [a0, a1]").renamed({"a1": "k1"}).text == "list0 = [a0, k1]"
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "target"),
+    [
+        ("a0 = aten.clamp(b0, None, 5.0, out=c0[1])", ["c0"], "c0[1]"),
+        ("a0 = aten.min(b0, 0, False, min=c0, min_indices=d0)", ["c0", "d0"], None),
+        ("a0 = aten.add(b0, c0, alpha=2)", [], None),
+        ("a0 = aten.add_(b0[2], c0)", ["b0"], "b0[2]"),
+        ("aten._fused_adam_(alist0, blist0, [], lr=n0)", ["alist0"], "alist0"),
+        ("alist0 = [a0, b0]", [], None),
+    ],
+)
+def test_what_a_line_writes_into_is_told_by_torch(text, written, target):
+    line = Line.of(text.replace("aten.", ATEN))
+
+    assert written_by(line) == written
+    assert target_of(line) == target

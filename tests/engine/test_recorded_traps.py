@@ -1,0 +1,234 @@
+"""Steps that look like what is written in shorter ways, and are not: the same bits, or eager, and never a crash.
+
+What makes the difference shows in one batch of an epoch only, long after a replay was checked.
+"""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+import fitdash as fd
+from fitdash.engine import recorded_ways
+from tests.engine.recorded_fits import assert_same, both
+
+DICE = torch.Generator().manual_seed(11)
+X, Y = torch.randn(160, 4, 6, generator=DICE), torch.randn(160, 1, generator=DICE)
+X[152:] *= 100
+PLAIN = torch.rand(160, 32, generator=DICE)
+PLAIN[152:] *= -100
+
+
+class Gates(nn.Module):
+    """Joins two parts of each moment, and then others that begin alike and are stacked."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.head = nn.Linear(6, 48), nn.Linear(32, 1)
+
+    def forward(self, x):
+        outer, total = [], 0
+        for moment in x.unbind(1):
+            one, two, three = (part * 1.0 for part in torch.unsafe_chunk(self.cell(moment), 3, 1))
+            inner, joined = self.joined(one, two, three)
+            total = total + inner.sum(1, keepdim=True) * 0.01
+            outer.append(joined)
+        return self.head(torch.stack(outer).sum(0)) + total
+
+    def joined(self, one, two, three):
+        return torch.cat([one, two], 1), torch.cat([one, three], 1)
+
+
+class ChangesWhatIsShared(Gates):
+    def joined(self, one, two, three):
+        inner = torch.cat([one, two], 1)
+        one.clamp_(max=10.0)
+        return inner, torch.cat([one, three], 1)
+
+
+class ChangesThroughAView(Gates):
+    def joined(self, one, two, three):
+        whole = torch.cat([three, three], 1).detach() * 1.0
+        last = torch.unsafe_split_with_sizes(whole, [16, 16], 1)[0]
+        found = torch.cat([one, two], 1), torch.cat([one, last], 1)
+        whole.clamp_(max=10.0)
+        return found
+
+
+class ChangesWhereItIsTold(Gates):
+    def joined(self, one, two, three):
+        last = three.detach()
+        found = torch.cat([one, two], 1), torch.cat([one, last], 1)
+        with torch.no_grad():
+            both = torch.stack([last, last.clamp(max=10.0)])
+            torch.min(both, 0, out=(last, torch.empty(last.shape, dtype=torch.long)))
+        return found
+
+
+class ReadsAListAgain(Gates):
+    def forward(self, x):
+        inner, outer = [], []
+        for moment in x.unbind(1):
+            one, two, _ = (part * 1.0 for part in torch.unsafe_chunk(self.cell(moment), 3, 1))
+            inner.append(torch.cat([one, two], 1).detach())
+            outer.append(torch.cat([one, two.detach().clamp(max=10.0)], 1))
+        first = torch.cat(inner, 0).sum() * 0.01
+        stacked = torch.stack(outer).sum(0)
+        return self.head(stacked) + first + torch.cat(inner, 1).sum(1, keepdim=True) * 0.01
+
+
+class JoinsForNobody(nn.Module):
+    """The last of what begins alike is made after all are stacked, and read by nobody."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(32, 1)
+
+    def forward(self, x):
+        outer, total = [], 0
+        for moment in range(5):
+            wide = torch.relu(x.repeat(1, 2)[:, :48] - 2) * (moment + 1.0)
+            one, two, three = (part * 1.0 for part in torch.unsafe_chunk(wide, 3, 1))
+            if moment < 4:
+                total = total + torch.cat([one, two], 1).sum(1, keepdim=True)
+            outer.append(torch.cat([one, three], 1))
+        stacked = torch.stack(outer)
+        torch.cat([one, two], 1)
+        return self.head(stacked.sum(0)) + total * 0.01
+
+
+class EndsWithNothing(Gates):
+    def joined(self, one, two, three):
+        return torch.cat([one, two, one.new_zeros(0)], 1), torch.cat([one, two, one.new_ones(0)], 1)
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.head = nn.Linear(32, 32), nn.Linear(32, 1)
+        self.register_buffer("table", torch.randn(32, 32, generator=torch.Generator().manual_seed(2)) * 0.1)
+        self.register_buffer("twos", torch.full((8, 32), 2.0))
+
+
+class WritesOverAFactor(Plain):
+    def forward(self, x):
+        added, factor = x * 0.5, x * 1.0
+        before = factor.clone()
+        factor.mul_(self.twos)
+        product = factor @ self.table
+        above = torch.relu(factor)
+        return self.head(added + product + before * above)
+
+
+class ChangesAFactorWhereItIsTold(Plain):
+    def forward(self, x):
+        added, factor = x * 0.5, x * 1.0
+        product = factor @ self.table
+        torch.clamp(factor, min=-20.0, out=factor)
+        return self.head(added + product + factor)
+
+
+class ChangesWhatItIsTakenFrom(Plain):
+    def forward(self, x):
+        first = self.first(x)
+        one, other = first.detach() * 1.0, first.detach() * 0.5
+        negative = -other
+        torch.clamp(one, min=-5.0, max=5.0, out=one)
+        return self.head(first + (one + negative))
+
+
+class AddsBytes(Plain):
+    def forward(self, x):
+        first = self.first(x)
+        return self.head(first + (-(first.abs() > 8).to(torch.uint8)))
+
+
+class TellsSignsOfZero(nn.Module):
+    """One unit whose sum is -0.0 where all its inputs are 0, and an angle that tells this from 0.0."""
+
+    def __init__(self):
+        super().__init__()
+        self.unit, self.head = nn.Linear(2, 1), nn.Linear(1, 1)
+        self.unit.weight = nn.Parameter(-torch.ones(1, 2), requires_grad=False)
+        self.unit.bias = nn.Parameter(-torch.zeros(1), requires_grad=False)
+
+    def forward(self, x):
+        return self.head(torch.atan2(self.unit(torch.relu(x[:, :2])), x.new_full((), -1.0)))
+
+
+class FillsWithWhatIsTrained(Plain):
+    def __init__(self):
+        super().__init__()
+        self.value = nn.Parameter(torch.zeros(8))
+
+    def forward(self, x):
+        first = torch.relu(self.first(x))
+        return self.head(first.masked_fill(first > 0.3, self.value.sum()))
+
+
+class RunsAgainBackwards(Plain):
+    def forward(self, x):
+        return self.head(checkpoint(self.first, torch.relu(self.first(x)), use_reentrant=True))
+
+
+class TakesSigns(Plain):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((32,), 0.5))
+
+    def forward(self, x):
+        return self.head(self.first(x) * self.scale.sgn())
+
+
+SERIES = [ChangesWhatIsShared, ChangesThroughAView, ChangesWhereItIsTold, ReadsAListAgain, EndsWithNothing]
+TABLES = [
+    *(JoinsForNobody, WritesOverAFactor, ChangesAFactorWhereItIsTold, ChangesWhatItIsTakenFrom, AddsBytes),
+    *(TellsSignsOfZero, FillsWithWhatIsTrained, RunsAgainBackwards),
+]
+
+
+@pytest.mark.usefixtures("_records_short_fits")
+@pytest.mark.parametrize("make", [*SERIES, *TABLES], ids=lambda make: make.__name__)
+def test_what_only_looks_alike_has_the_bits_of_the_eager_step(make):
+    rows = 32 if make is TellsSignsOfZero else 8  # sums of fewer numbers stay as they are
+
+    assert_same(*both(make, X if make in SERIES else PLAIN, Y, shuffle=False, epochs=3, batch_size=rows))
+
+
+@pytest.mark.usefixtures("_records_short_fits")
+@pytest.mark.parametrize("optimizer", [fd.optimizers.SGD(momentum=0.9), "rmsprop"], ids=["sgd", "rmsprop"])
+def test_a_slope_without_numbers_is_no_reason_to_fail(optimizer):
+    ours, theirs = both(TakesSigns, PLAIN, Y, shuffle=False, optimizer=optimizer)
+
+    assert "without numbers" in ours.speed
+    assert_same(ours, theirs)
+
+
+@pytest.mark.usefixtures("_records_short_fits")
+@pytest.mark.parametrize("rule", ["tidied", "joined", "gathered", "placed"])
+def test_a_rule_that_fails_is_no_reason_to_fail(monkeypatch, rule):
+    def fails(*_):
+        raise IndexError("no such part")
+
+    recorded_ways._found.cache_clear()
+    monkeypatch.setattr(recorded_ways, rule, fails)
+
+    ours, theirs = both(Gates, X, Y, shuffle=False)
+
+    assert ours.speed == "recorded"
+    assert_same(ours, theirs)
+    recorded_ways._found.cache_clear()
+
+
+@pytest.mark.usefixtures("_records_short_fits")
+def test_an_error_of_the_step_itself_is_told_as_it_is():
+    class Fails(Plain):
+        def forward(self, x):
+            if x.shape[0] < 8:
+                raise ArithmeticError("seven are too few")
+            return self.head(x)
+
+    model = fd.Model(Fails()).compile("adam", "mse")
+
+    with pytest.raises(ArithmeticError, match="seven are too few"):
+        model.fit(PLAIN[:63], Y[:63], batch_size=8, epochs=4, verbose=0)
