@@ -36,8 +36,8 @@ def ways_of(lines: Sequence[str], places: Mapping[str, Place], kept: Sequence[st
 def _found(lines: tuple[str, ...], told: tuple[Place, ...], kept: tuple[str, ...], threads: int) -> list[list[str]]:
     """The same, looked for once where tensors lie alike; what products come to depends on the threads."""
     places = {name: tuple(place) for name, *place in told}
-    read = [Line.of(line) for line in lines]
-    if any(name in lists_of(read) for line in read for name in written_by(line)):
+    about_lists = [Line.of(line) for line in lines if "list" in line]
+    if lists_of(about_lists).keys() & {name for line in about_lists for name in written_by(line)}:
         return [list(lines)]  # who changes the members of a list is not followed
     tidy = tidied(lines, places, kept)
     few = gathered(joined([Line.of(line) for line in tidy], places, kept), places, kept)

@@ -69,3 +69,12 @@ def test_the_next_way_is_taken_where_one_is_wrong(monkeypatch, wrong, how):
     assert len(written) == 1
     assert ours.speed == "recorded"
     assert_same(ours, theirs)
+
+
+def test_notes_that_change_the_members_of_a_list_stay_as_they_are():
+    lines = ["vlist0 = [v0, v1]", "aten.unbind_copy(x0, 0, out=vlist0)", "v2 = aten.neg(v0)", "v3 = aten.add(x0, v2)"]
+    where = places(0) | {"v3": places(50)["v2"]}
+
+    assert len(ways_of([line.replace("aten.", ATEN) for line in lines], where, ["v3"])) == 1
+    lines[1] = "v4 = aten.cat(vlist0, 1)"
+    assert len(ways_of([line.replace("aten.", ATEN) for line in lines], where, ["v3"])) > 1
