@@ -73,6 +73,7 @@ class _Placing:
         self.lists = lists_of(lines)
         self.last = self._last_uses()
         self.changed = {self.roots[name] for line in lines for name in written_by(line)}
+        self.changed |= {self.roots[name] for name in self.lasting}  # by whoever gets it
         self.uses = uses_of(lines, kept)
         self.parts: dict[str, list[str]] = defaultdict(list)
         for name in self.uses:
@@ -101,7 +102,7 @@ class _Placing:
         """What is the same at every step."""
         number = _ALIKE.get(line.operation)
         kind = self._kind(line.name)
-        if number is None or kind is None or self.roots[line.name] in self.changed or line.name in self.kept:
+        if number is None or kind is None or self.roots[line.name] in self.changed:
             return False
         self.names[line.name] = self._memory(kind, "ones" if number else "zeros")
         return True

@@ -127,6 +127,7 @@ def test_what_is_the_same_at_every_step_is_made_once(line, maker):
     for changed in (["v2 = aten.add_(v0, x0)"], ["v2 = aten.view(v0, [16])", "v3 = aten.relu_(v2)"]):
         assert written([line, *changed], WHERE)[0] == line
     assert written([line], WHERE, ["v0"]) == [line]
+    assert written([line, "v2 = aten.view(v0, [16])"], WHERE, ["v2"])[0] == line
 
 
 @pytest.mark.parametrize(
