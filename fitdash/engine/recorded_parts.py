@@ -7,6 +7,8 @@ them, and the sum is squashed.
 import itertools
 from collections.abc import Collection, Mapping
 
+import torch
+
 from fitdash.engine.recorded_lines import ATEN, Line, Place, Roots, base, place_of, uses_of
 
 WIDE = 32
@@ -94,7 +96,8 @@ def _is_alike(
         return True
     rows, columns = places[changed][2][0], places[whole][2][1]
     is_cut = rows > 1 and 2 * width < columns  # what lies in one piece is computed in another way
-    return is_cut and width % WIDE == 0 and 2 * rows * width <= ALONE
+    is_known = places[changed][4] in (torch.float32, torch.float64)
+    return is_known and is_cut and width % WIDE == 0 and 2 * rows * width <= ALONE
 
 
 def _columns(line: Line) -> tuple[str, int] | None:

@@ -9,8 +9,8 @@ from fitdash.engine.recorded_parts import joined
 MOMENTS = range(4)
 
 
-def place(memory, rows, columns, stride=None):
-    return memory, 0, (rows, columns), (stride or columns, 1), torch.float32
+def place(memory, rows, columns, stride=None, dtype=torch.float32):
+    return memory, 0, (rows, columns), (stride or columns, 1), dtype
 
 
 def written(lines, places, kept=()):
@@ -18,21 +18,21 @@ def written(lines, places, kept=()):
     return [line.text.replace(ATEN, "aten.") for line in found]
 
 
-def splits(width=32, parts=3, rows=4):
+def splits(width=32, parts=3, rows=4, dtype=torch.float32):
     """At each of four moments, two products cut into parts, and where they and their parts lie."""
     lines, places = [], {}
     for moment in MOMENTS:
         for letter in "pq":
             whole, cut = f"{letter}{moment}", f"{letter * 2}{moment}"
             lines.append(f"{cut} = aten.unsafe_split({whole}, {width}, 1)")
-            places[whole] = place(whole, rows, parts * width)
-            places |= {f"{cut}[{part}]": place(whole, rows, width, parts * width) for part in range(parts)}
+            places[whole] = place(whole, rows, parts * width, dtype=dtype)
+            places |= {f"{cut}[{part}]": place(whole, rows, width, parts * width, dtype) for part in range(parts)}
     return lines, places
 
 
-def cell(*done, width=32, parts=3, rows=4):
+def cell(*done, **laid):
     """Lines that do something to the first two parts of p at each moment, and places."""
-    cuts, places = splits(width, parts, rows)
+    cuts, places = splits(**laid)
     lines = []
     for moment in MOMENTS:
         lines += [cut for cut in cuts if cut.startswith(f"qq{moment} ")]
@@ -90,6 +90,7 @@ def test_what_is_not_the_same_stays(done):
         {"parts": 2},  # lies in one piece
         {"rows": 1},
         {"rows": 512},  # is given to several threads
+        {"dtype": torch.bfloat16},  # is taken twice as many at a time
     ],
 )
 def test_what_is_rounded_by_kernels_is_only_joined_where_they_take_the_same_way(laid):
