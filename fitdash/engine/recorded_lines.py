@@ -26,6 +26,10 @@ _SECRET_VIEWS = frozenset(
 """Views that torch does not call so."""
 
 
+_SECRET_WRITES = frozenset({"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "batch_norm_update_stats"})
+"""Operations that change running statistics and do not say so."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line.
@@ -173,6 +177,7 @@ def facts_of(operation: str) -> Facts:
     looks = [one.alias_info for schema in schemas for one in schema.returns]
     return Facts(
         views=any(alias is not None and not alias.is_write for alias in looks),
-        changes=any(alias is not None and alias.is_write and not one.kwarg_only for one, alias in given),
+        changes=operation in _SECRET_WRITES
+        or any(alias is not None and alias.is_write and not one.kwarg_only for one, alias in given),
         told=frozenset(one.name for one, alias in given if alias is not None and alias.is_write and one.kwarg_only),
     )

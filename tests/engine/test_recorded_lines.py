@@ -54,6 +54,7 @@ def test_names_are_changed_with_their_parts():
         ("a0 = aten.add(b0, c0, alpha=2)", [], None),
         ("a0 = aten.add_(b0[2], c0)", ["b0"], "b0[2]"),
         ("aten._fused_adam_(alist0, blist0, [], lr=n0)", ["alist0"], "alist0"),
+        ("a0 = aten.native_batch_norm(b0, None, None, c0, d0, True, 0.1, 1e-05)", ["b0", "c0", "d0"], None),
         ("alist0 = [a0, b0]", [], None),
     ],
 )
