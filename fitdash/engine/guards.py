@@ -13,7 +13,8 @@ from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 
 from fitdash.engine.guards_code import Unwatchable
-from fitdash.engine.guards_state import RANDOM_STATES, State, attributes_of, fingerprint, is_alike, judged, place_of
+from fitdash.engine.guards_modes import RANDOM_STATES, place_of
+from fitdash.engine.guards_state import State, attributes_of, fingerprint, is_alike, judged
 
 READS = frozenset(
     [

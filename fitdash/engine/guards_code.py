@@ -3,6 +3,7 @@
 import builtins
 import dis
 import functools
+import importlib.util
 import sys
 import types
 from collections.abc import Iterator
@@ -42,6 +43,17 @@ WORLDLY = frozenset(
 )
 """Built-in functions that do, or that hide what is reached."""
 
+HIDDEN = frozenset(
+    ["__globals__", "__builtins__", "__subclasses__", "__closure__", "__code__", "f_globals", "f_locals", "f_back"]
+    + ["_C", "to_dlpack", "SystemRandom", "grad_fn"]
+)
+"""Attributes through which code reaches, or reads, what nothing here sees."""
+
+COMPUTES = frozenset(
+    ["getattr", "hasattr", "setattr", "delattr", "vars", "dir", "attrgetter", "methodcaller", "getmembers"]
+    + ["getattr_static", "__dict__", "__getattribute__", "__mro__", "mro", "format", "format_map", "MATCH_CLASS"]
+)
+"""Names of what looks up attributes by names that it computes."""
 
 CHANGES = frozenset(
     ["append", "appendleft", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard", "clear", "update"]
@@ -59,48 +71,92 @@ class Used:
     """What one code object names, nested functions included.
 
     Attributes:
-        globals, attributes: Names that it loads.
-        imports: Modules that it imports itself.
+        globals, attributes: Names that it loads, or sets.
+        imports: Modules that it imports itself, as `importlib.util.resolve_name` takes them.
         writes_globals: Whether it assigns to globals.
         writes: Whether it assigns to attributes, or to parts of something.
+        computes: Whether it looks up attributes of `self` by names that it computes.
+        computes_anywhere: Whether it does so of something else, which could be a module.
     """
 
     def __init__(self, code: types.CodeType) -> None:
         self.globals: set[str] = set()
         self.attributes: set[str] = set()
         self.imports: set[str] = set()
-        self.writes_globals = self.writes = False
+        self.writes_globals = self.writes = self.computes = self.computes_anywhere = False
         stack = [code]
         while stack:
             part = stack.pop()
             stack += [constant for constant in part.co_consts if isinstance(constant, types.CodeType)]
-            for line in dis.get_instructions(part):
-                self._note(line.opname, line.argval)
+            lines = [line for line in dis.get_instructions(part) if line.opname not in ("EXTENDED_ARG", "PUSH_NULL")]
+            for place, line in enumerate(lines):
+                self._note(line.opname, line.argval, lines, place)
 
-    def _note(self, name: str, value: Any) -> None:
-        if name in ("LOAD_GLOBAL", "LOAD_NAME"):
+    def _note(self, name: str, value: Any, lines: list[dis.Instruction], place: int) -> None:
+        if name in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
             self.globals.add(value)
+            if value in COMPUTES:
+                self._note_lookup(lines[place + 1 : place + 12])
         elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM"):
             self.attributes.add(value)
+            self.computes_anywhere |= value in COMPUTES
         elif name == "IMPORT_NAME":
-            self.imports.add(value)
+            level = lines[place - 2].argval  # the names that are imported come between
+            self.imports.add("." * level + value if isinstance(level, int) else value)
         elif name in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             self.writes_globals = True
-        elif name in ("STORE_ATTR", "DELETE_ATTR", "STORE_SUBSCR", "DELETE_SUBSCR", "STORE_DEREF"):
+        elif name in ("STORE_ATTR", "DELETE_ATTR"):
+            self.attributes.add(value)
             self.writes = True
+        elif name in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_DEREF", "STORE_SLICE"):
+            self.writes = True
+        elif name.startswith(("FORMAT_", "CONVERT_")) or (name == "BINARY_OP" and "%" in lines[place].argrepr):
+            self.attributes.add("str")
+        elif name == "MATCH_CLASS":
+            self.computes_anywhere = True
+
+    def _note_lookup(self, lines: list[dis.Instruction]) -> None:
+        """Note what `getattr(something, "name")` looks up, or that the name is not a constant."""
+        rest = lines[1:]
+        while rest and rest[0].opname == "LOAD_ATTR":
+            rest = rest[1:]
+        loads = [line for line in rest[:2] if line.opname.startswith("LOAD_") and not isinstance(line.argval, tuple)]
+        following = rest[len(loads) :][:1]
+        is_called = bool(following) and following[0].opname in ("PRECALL", "CALL")
+        first = lines[0].argval[0] if isinstance(lines[0].argval, tuple) else lines[0].argval  # two loads in one
+        if lines[0].opname.startswith("LOAD_") and loads and is_called and loads[0].opname == "LOAD_CONST":
+            self.attributes.add(str(loads[0].argval))
+        elif first == "self" and rest == lines[1:]:
+            self.computes = True
+        else:
+            self.computes_anywhere = True
 
 
 used_by = functools.lru_cache(maxsize=4096)(Used)
 
 
+STOCK = dict(vars(builtins))
+"""What Python itself calls by these names."""
+
+
 def is_trusted(thing: Any) -> bool:
     """Whether a function, class or module belongs to torch, NumPy or this engine."""
-    name = thing.__name__ if isinstance(thing, types.ModuleType) else getattr(thing, "__module__", None) or ""
-    return isinstance(name, str) and any(name == known or name.startswith(known + ".") for known in TRUSTED)
+    if isinstance(thing, types.FunctionType):  # where it was written, which no decorator hides
+        name = thing.__globals__.get("__name__")
+    elif isinstance(thing, types.ModuleType):
+        name = vars(thing).get("__name__")
+    else:
+        name = getattr(thing, "__module__", None)
+    return isinstance(name, str) and _is_known(name)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_known(name: str) -> bool:
+    return any(name == known or name.startswith(known + ".") for known in TRUSTED)
 
 
 def reached(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    """Everything outside its arguments that a function can get at, with names.
+    """Everything outside its arguments that a function can get at, with names; modules as a whole.
 
     Raises:
         Unwatchable: it writes globals, or uses what looks at the world: clocks, files, printing.
@@ -108,26 +164,43 @@ def reached(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     used = used_by(function.__code__)
     if used.writes_globals:
         raise Unwatchable("writes global variables")
-    for name in used.imports:
-        refuse_module(name)
-        yield from _members(sys.modules.get(name), used.attributes)
+    if hidden := HIDDEN & used.attributes:
+        raise Unwatchable(f"uses {min(hidden)}, behind which nothing is seen")
+    for name in sorted(used.imports):
+        for module in _imported(name, function):
+            yield module, sys.modules.get(module)
     for name in sorted(used.globals):
         if name in function.__globals__:
-            value = function.__globals__[name]
-            yield name, value
-            if isinstance(value, types.ModuleType):
-                refuse_module(value.__name__)
-                yield from _members(value, used.attributes)
-        elif name in WORLDLY and hasattr(builtins, name):
+            yield name, function.__globals__[name]
+        elif name in WORLDLY:
             raise Unwatchable(f"calls {name}()")
+        elif name in vars(builtins) and vars(builtins)[name] is not STOCK.get(name):
+            yield name, vars(builtins)[name]
+    yield from held_in_cells(function)
+    yield "defaults", function.__defaults__
+    yield "keyword defaults", function.__kwdefaults__
+    yield from list(function.__dict__.items())
+
+
+def held_in_cells(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """What a function has from the function around it, with names."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents
         except ValueError:  # not bound yet
             yield name, None
-    yield "defaults", function.__defaults__
-    yield "keyword defaults", function.__kwdefaults__
-    yield from function.__dict__.items()
+
+
+def _imported(name: str, function: types.FunctionType) -> list[str]:
+    """The full names of a module that a function imports, and of the packages around it."""
+    try:
+        name = importlib.util.resolve_name(name, function.__globals__.get("__package__"))
+    except ImportError as error:
+        raise Unwatchable(f"imports {name}") from error
+    parts = name.split(".")
+    names = [".".join(parts[: place + 1]) for place in range(len(parts))]
+    refuse_module(name)
+    return names
 
 
 def refuse_module(name: str) -> None:
@@ -137,13 +210,10 @@ def refuse_module(name: str) -> None:
         Unwatchable: it is one.
     """
     root = name.partition(".")[0]
-    if root in sys.stdlib_module_names and root not in HARMLESS and root not in TRUSTED and root != "__main__":
+    if is_standard(name) and root not in HARMLESS and root not in TRUSTED and root != "__main__":
         raise Unwatchable(f"uses the module {name}")
 
 
-def _members(module: Any, names: set[str]) -> Iterator[tuple[str, Any]]:
-    """What a function may take from a module that is neither torch's nor Python's."""
-    if module is None or is_trusted(module) or module.__name__.partition(".")[0] in sys.stdlib_module_names:
-        return
-    for name in sorted(names & vars(module).keys()):
-        yield name, vars(module)[name]
+def is_standard(name: str) -> bool:
+    """Whether a module is of the standard library."""
+    return name.partition(".")[0] in sys.stdlib_module_names
