@@ -37,9 +37,18 @@ READS = frozenset(
         "register_post_accumulate_grad_hook",
         "backward",
         "__cuda_array_interface__",
+        "__repr__",
+        "__format__",
+        "apply_",
+        "map_",
+        "map2_",
     ]
 )
 """Ways for a value to leave a tensor, or for a tensor to change, that no operation shows."""
+
+SPLITS = ("tensor_split", "hsplit", "vsplit", "dsplit")
+RECURRENT = ("_pad_packed_sequence", "lstm", "gru", "rnn_tanh", "rnn_relu")
+"""Functions that read whole numbers out of a tensor themselves, which no operation shows."""
 
 COMPILED = ("torch.jit", "torch._dynamo", "torch.nn.parallel", "torch.distributed", "torch.ao", "torch.export")
 """Where modules come from whose Python state is hidden, or that work in several places."""
@@ -60,11 +69,19 @@ class NoReads(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in READS:
             self.refuse(f"uses Tensor.{name}")
+        elif name in SPLITS and any(isinstance(arg, torch.Tensor) for arg in (*args[1:], *(kwargs or {}).values())):
+            self.refuse(f"uses {name} with a tensor of places")
+        elif name in RECURRENT and len(args) > 1 and _is_whole(args[1]):
+            self.refuse(f"uses {name} with a tensor of lengths")
         elif name == "__set__":
             self.refuse("sets an attribute of a tensor")
-        elif name == "__get__" and getattr(func.__self__, "__name__", "") in ("grad", "_version"):
+        elif name == "__get__" and getattr(func.__self__, "__name__", "") in ("grad", "_version", "grad_fn"):
             self.refuse(f"uses Tensor.{func.__self__.__name__}")
         return func(*args, **(kwargs or {}))
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and not value.is_floating_point()
 
 
 class Watch:
