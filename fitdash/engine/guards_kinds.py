@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from fitdash.engine.guards_code import HARMLESS, Unwatchable, is_standard, is_trusted
+from fitdash.engine.guards_code import HARMLESS, Unwatchable, is_standard, is_trusted, used_by
 
 PLAIN = frozenset([int, str, bytes, type(None), type(...), type(NotImplemented), torch.dtype, torch.device, torch.Size])
 """Types whose values are noted as they are: those that are equal are the same."""
@@ -103,15 +104,19 @@ def is_of_a_cache(part: Any) -> bool:
     return isinstance(part, type)
 
 
-def slots_of(kind: type) -> Iterator[Any]:
+@functools.lru_cache(maxsize=1024)
+def slots_of(kind: type) -> tuple[Any, ...]:
     """The descriptors of an object's slots and of its dictionary, whatever a class calls by those names."""
+    found = []
     for base in kind.__mro__:
         for name, slot in vars(base).items():
             is_dictionary = name == "__dict__" and type(slot) is types.GetSetDescriptorType and base is not type
             if is_dictionary or type(slot) is types.MemberDescriptorType:
-                yield slot
+                found.append(slot)
+    return tuple(found)
 
 
+@functools.lru_cache(maxsize=1024)
 def refuse_hidden(kind: type) -> None:
     """Refuse objects that hold something out of sight.
 
@@ -144,3 +149,11 @@ def foreign_bases(cls: type) -> Iterator[type]:
 def is_original(name: str) -> bool:
     """Whether what a module holds is taken to be as it came, but for what others put into it."""
     return is_standard(name) or is_trusted(types.ModuleType(name))
+
+
+@functools.lru_cache(maxsize=1024)
+def functions_of(kind: type) -> tuple[str, ...]:
+    """The names in `torch.nn.functional` that the methods of a module of torch's use."""
+    methods = [part for base in kind.__mro__ if base not in (nn.Module, object) for part in vars(base).values()]
+    used = [used_by(part.__code__).attributes for part in methods if isinstance(part, types.FunctionType)]
+    return tuple(sorted(set().union(*used) & vars(nn.functional).keys()))

@@ -35,6 +35,7 @@ from fitdash.engine.guards_kinds import (
     NUMBERS,
     PLAIN,
     foreign_bases,
+    functions_of,
     held_in,
     is_of_a_cache,
     is_original,
@@ -69,6 +70,11 @@ HOOKS = frozenset(
     ]
 )
 """Attributes of every module that other guards look after."""
+
+RUN = frozenset(["_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"])
+"""Those of them that a step runs."""
+EVERYWHERE = (torch.Tensor, nn.Module)
+"""Classes of torch's whose methods any code may call, and which others may add to."""
 
 _COPIES = frozenset(["copy", "deepcopy", "replace"])
 _TEXTS = frozenset(["str", "repr", "format", "ascii"])
@@ -120,8 +126,7 @@ class Walk:
         self._methods: dict[tuple[int, str], Any] = {}
         self._computes = self._computes_anywhere = False
         self._modules: dict[int, types.ModuleType] = {}
-        self._members: set[tuple[int, str]] = set()
-        self._slots: dict[int, list[Any]] = {}
+        self._asked: dict[int, set[str]] = {}
 
     def see(self, value: Any) -> None:
         """Note a value, and what it holds."""
@@ -142,12 +147,15 @@ class Walk:
     def finish(self) -> None:
         """Look into what is called, or taken from modules, by some name; that may use others."""
         before = None
-        while before != (before := (len(self.names), len(self._modules), len(self._members), self._computes)):
+        while before != (before := (len(self.found), len(self.names), self._computes)):
             while ready := [key for key in self._methods if self._is_called(key[1])]:
                 for key in ready:
                     self._see_method(key[1], self._methods.pop(key, None))
             for module in list(self._modules.values()):
-                self._see_members(module)
+                self._see_members(module, is_quiet=is_original(module.__name__))
+            if self.is_foreign:
+                for cls in EVERYWHERE:
+                    self._see_members(cls, is_quiet=True)
         if self._computes_anywhere and not all(is_original(module.__name__) for module in self._modules.values()):
             raise Unwatchable("looks up names that it computes, which could be those of a module")
 
@@ -327,18 +335,22 @@ class Walk:
                 self._see_class(kind)
             self.see(vars(module).get("__getattr__"))
 
-    def _see_members(self, module: types.ModuleType) -> None:
-        """What the code may take from a module by the names that it uses."""
-        held, is_quiet = vars(module), is_original(module.__name__)
-        for name in sorted(self.names & held.keys()):
-            if (id(module), name) not in self._members:
-                self._members.add((id(module), name))
+    def _see_members(self, owner: Any, *, is_quiet: bool) -> None:
+        """What the code may take from a module, or from a class of torch's, by the names that it uses."""
+        asked = self._asked.setdefault(id(owner), set())
+        if len(asked) < len(self.names):
+            held, names = vars(owner), self.names - asked
+            asked |= names
+            for name in sorted(names & held.keys()):
                 self._see_member(held[name], is_quiet=is_quiet)
 
     def _see_member(self, value: Any, *, is_quiet: bool) -> None:
+        is_foreign = not is_original(owner_of(value))
+        if is_quiet and is_foreign and callable(value):  # torch calls such a function twice while somebody looks on
+            raise Unwatchable("calls a function that was put into somebody else's module")
         is_plain = type(value) in PLAIN or type(value) in NOTES
         is_package = isinstance(value, types.ModuleType) and is_trusted(value)
-        if is_plain or is_package or not is_quiet or not is_original(owner_of(value)):
+        if is_plain or is_package or is_foreign or not is_quiet:
             self.see(value)
         else:
             self.found.append(id(value))
@@ -359,6 +371,9 @@ class Walk:
                 self._see_attributes(value, kind)
         elif issubclass(kind, HOLDERS):
             self._see_held(value, kind)
+        elif kind is np.ufunc:
+            if vars(np).get(value.__name__) is not value:
+                raise Unwatchable("holds a ufunc, which cannot be watched")
         elif kind.__name__ == CYTHON and is_original(owner_of(value)):
             self.see(getattr(value, "__self__", None))
         elif kind in INERT:
@@ -386,15 +401,21 @@ class Walk:
             self._see_attributes(value, kind)
 
     def _see_module(self, module: nn.Module) -> None:
-        kind = type(module)
+        kind: Any = type(module)
         self.found += (module.training, kind.forward)
         self._see_class(kind)
+        if kind.__module__.startswith("torch."):
+            self._see_functions_of(kind)
+        else:
+            self._see_all(held_in(slot, module) for slot in slots_of(kind) if slot.__name__ != "__dict__")
         if not is_trusted(kind.forward):
             self.see(kind.forward)
         for name, value in list(vars(module).items()):
             if name not in HOOKS:
                 self.found.append(name)
                 self.see(value)
+            elif value and name in RUN and not all(is_original(owner_of(hook)) for hook in value.values()):
+                raise Unwatchable(f"runs a hook on a {kind.__name__}")
         for held in (module._parameters, module._buffers):
             for name, tensor in held.items():
                 self.found += [name, None if tensor is None else place_of(tensor)]
@@ -403,13 +424,18 @@ class Walk:
             self.found.append(name)
             self.see(child)
 
+    def _see_functions_of(self, kind: type) -> None:
+        """The functions that a module of torch's calls: others could have been put in their places."""
+        if id(kind) not in self._classes:
+            self._classes.add(id(kind))
+            for name in functions_of(kind):
+                self._see_member(vars(nn.functional).get(name), is_quiet=True)
+
     def _see_attributes(self, value: Any, kind: type) -> None:
         """What an object holds in its dictionary and its slots, and its class."""
-        if id(kind) not in self._slots:
-            refuse_hidden(kind)
-            self._slots[id(kind)] = list(slots_of(kind))
+        refuse_hidden(kind)
         self._see_class(kind)
-        for slot in self._slots[id(kind)]:
+        for slot in slots_of(kind):
             held = held_in(slot, value)
             if type(held) is dict and slot.__name__ == "__dict__":
                 for name, part in list(held.items()):

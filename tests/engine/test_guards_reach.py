@@ -7,6 +7,7 @@ import functools
 import types
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -80,7 +81,7 @@ def begin():
     cached_list().clear()
     HELD.number = guarded_settings.scale = Meta.number = ADunder.__number__ = 1.0
     builtins.fitdash_number = torch.fitdash_number = 1.0
-    nn.Linear.forward = old_forward
+    nn.Linear.forward, nn.functional.relu, torch.Tensor.square = old_forward, old_relu, old_square
     torch.backends.cuda.enable_flash_sdp(True)
 
 
@@ -368,6 +369,37 @@ class TellsTypes(Scaled):
         return {int: 1.0, float: 2.0, bool: 3.0}[type(self.number)]
 
 
+class SlottedModule(Scaled):
+    __slots__ = ("number",)
+
+    def put(self):
+        object.__setattr__(self, "number", 1.0)
+
+    def scale(self):
+        return self.number
+
+
+class HookedOutOfSight(Scaled):
+    def put(self):
+        self.parts = [nn.ReLU()]
+        self.parts[0].register_forward_hook(lambda module, given, said: said * FACTS["number"])
+
+    def forward(self, x):
+        return self.head(self.parts[0](self.first(x)))
+
+
+class ThroughNumPy(Scaled):
+    function = np.frompyfunc(lambda value: FACTS["number"], 1, 1)
+
+    def scale(self):
+        return float(type(self).function(1.0))
+
+
+class Squares(Scaled):
+    def forward(self, x):
+        return self.head(self.first(x).square())
+
+
 def number_of(held):
     return held.number
 
@@ -376,7 +408,15 @@ def set_held(name, value):
     return lambda module: setattr(module.held, name, value)
 
 
-old_forward = nn.Linear.forward
+old_forward, old_relu, old_square = nn.Linear.forward, nn.functional.relu, torch.Tensor.square
+
+
+def mlp():
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def doubled_relu(x, inplace=False):
+    return old_relu(x) * 2
 
 
 def doubled(module, x):
@@ -419,6 +459,11 @@ CHANGES = {
     "a zero's sign": (Copies, lambda module: setattr(module, "zero", -0.0)),
     "a whole number that becomes another": (TellsTypes, lambda module: setattr(module, "number", 1.0)),
     "a whole number that becomes a truth": (TellsTypes, lambda module: setattr(module, "number", True)),
+    "a slot of a module": (SlottedModule, lambda module: SlottedModule.number.__set__(module, 2.0)),
+    "a hook of a module that is in no module": (HookedOutOfSight, set_fact),
+    "a function inside one of NumPy's": (ThroughNumPy, set_fact),
+    "a function of torch's": (mlp, lambda module: setattr(nn.functional, "relu", doubled_relu)),
+    "a method of tensors": (Squares, lambda module: setattr(torch.Tensor, "square", torch.Tensor.abs)),
     "a method of torch's": (Scaled, lambda module: setattr(nn.Linear, "forward", doubled)),
 }
 
