@@ -49,6 +49,12 @@ HIDDEN = frozenset(
 )
 """Attributes through which code reaches, or reads, what nothing here sees."""
 
+UNREPEATED = frozenset(
+    ["torch.cond", "torch.while_loop", "torch.compile", "torch.load", "torch.initial_seed", "torch.seed"]
+    + ["numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "numpy.memmap"]
+)
+"""Functions of trusted modules that look at the world, or that nobody may look at."""
+
 COMPUTES = frozenset(
     ["getattr", "hasattr", "setattr", "delattr", "vars", "dir", "attrgetter", "methodcaller", "getmembers"]
     + ["getattr_static", "__dict__", "__getattribute__", "__mro__", "mro", "format", "format_map", "MATCH_CLASS"]
@@ -72,6 +78,7 @@ class Used:
 
     Attributes:
         globals, attributes: Names that it loads, or sets.
+        members: Pairs of a global name and what is taken from that.
         imports: Modules that it imports itself, as `importlib.util.resolve_name` takes them.
         writes_globals: Whether it assigns to globals.
         writes: Whether it assigns to attributes, or to parts of something.
@@ -82,6 +89,7 @@ class Used:
     def __init__(self, code: types.CodeType) -> None:
         self.globals: set[str] = set()
         self.attributes: set[str] = set()
+        self.members: set[tuple[str, str]] = set()
         self.imports: set[str] = set()
         self.writes_globals = self.writes = self.computes = self.computes_anywhere = False
         stack = [code]
@@ -100,6 +108,8 @@ class Used:
         elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM"):
             self.attributes.add(value)
             self.computes_anywhere |= value in COMPUTES
+            if place and lines[place - 1].opname == "LOAD_GLOBAL":
+                self.members.add((lines[place - 1].argval, value))
         elif name == "IMPORT_NAME":
             level = lines[place - 2].argval  # the names that are imported come between
             self.imports.add("." * level + value if isinstance(level, int) else value)
@@ -166,9 +176,13 @@ def reached(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
         raise Unwatchable("writes global variables")
     if hidden := HIDDEN & used.attributes:
         raise Unwatchable(f"uses {min(hidden)}, behind which nothing is seen")
+    for name, member in sorted(used.members):
+        module = function.__globals__.get(name)
+        if isinstance(module, types.ModuleType) and f"{module.__name__}.{member}" in UNREPEATED:
+            raise Unwatchable(f"calls {module.__name__}.{member}()")
     for name in sorted(used.imports):
-        for module in _imported(name, function):
-            yield module, sys.modules.get(module)
+        for full in _imported(name, function):
+            yield full, sys.modules.get(full)
     for name in sorted(used.globals):
         if name in function.__globals__:
             yield name, function.__globals__[name]

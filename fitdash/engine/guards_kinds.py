@@ -152,8 +152,20 @@ def is_original(name: str) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
+def names_in(kind: type) -> frozenset[str]:
+    """The names that the methods of a class of somebody else's use: a class derived from it may define them anew."""
+    if kind is nn.Module:
+        return frozenset(["_call_impl", "_wrapped_call_impl", "_slow_forward"])  # the rest is for other times
+    codes = [part.__code__ for part in map(_unwrapped, vars(kind).values()) if isinstance(part, types.FunctionType)]
+    return frozenset[str]().union(*(used_by(code).attributes for code in codes))
+
+
+@functools.lru_cache(maxsize=1024)
 def functions_of(kind: type) -> tuple[str, ...]:
     """The names in `torch.nn.functional` that the methods of a module of torch's use."""
-    methods = [part for base in kind.__mro__ if base not in (nn.Module, object) for part in vars(base).values()]
-    used = [used_by(part.__code__).attributes for part in methods if isinstance(part, types.FunctionType)]
-    return tuple(sorted(set().union(*used) & vars(nn.functional).keys()))
+    used = frozenset[str]().union(*(names_in(base) for base in kind.__mro__))
+    return tuple(sorted(used & vars(nn.functional).keys()))
+
+
+def _unwrapped(part: Any) -> Any:
+    return part.fget if isinstance(part, property) else getattr(part, "__func__", part)

@@ -39,6 +39,7 @@ from fitdash.engine.guards_kinds import (
     held_in,
     is_of_a_cache,
     is_original,
+    names_in,
     owner_of,
     refuse_hidden,
     slots_of,
@@ -73,9 +74,6 @@ HOOKS = frozenset(
 
 RUN = frozenset(["_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"])
 """Those of them that a step runs."""
-EVERYWHERE = (torch.Tensor, nn.Module)
-"""Classes of torch's whose methods any code may call, and which others may add to."""
-
 _COPIES = frozenset(["copy", "deepcopy", "replace"])
 _TEXTS = frozenset(["str", "repr", "format", "ascii"])
 ASIDE = {
@@ -124,8 +122,10 @@ class Walk:
         self._kept: list[Any] = []
         self._classes: set[int] = set()
         self._methods: dict[tuple[int, str], Any] = {}
+        self._called: set[str] = set()
         self._computes = self._computes_anywhere = False
         self._modules: dict[int, types.ModuleType] = {}
+        self._owners: list[type] = [torch.Tensor, nn.Module]
         self._asked: dict[int, set[str]] = {}
 
     def see(self, value: Any) -> None:
@@ -154,7 +154,7 @@ class Walk:
             for module in list(self._modules.values()):
                 self._see_members(module, is_quiet=is_original(module.__name__))
             if self.is_foreign:
-                for cls in EVERYWHERE:
+                for cls in self._owners:
                     self._see_members(cls, is_quiet=True)
         if self._computes_anywhere and not all(is_original(module.__name__) for module in self._modules.values()):
             raise Unwatchable("looks up names that it computes, which could be those of a module")
@@ -162,7 +162,7 @@ class Walk:
     def _is_called(self, name: str) -> bool:
         if (callers := ASIDE.get(name)) is not None:
             return not callers.isdisjoint(self.names)
-        return name in self.names or self._computes or name.startswith("__")
+        return name in self.names or name in self._called or self._computes or name.startswith("__")
 
     def _look_into(self, value: Any, kind: type) -> None:
         if issubclass(kind, nn.Module):
@@ -241,7 +241,7 @@ class Walk:
             if issubclass(kind, types.BuiltinFunctionType):
                 module = value.__module__ or "builtins"
                 refuse_module(module)
-                if module == "builtins" and value.__name__ in WORLDLY:
+                if not is_original(module) or (module == "builtins" and value.__name__ in WORLDLY):
                     raise Unwatchable(f"calls {value.__name__}()")
                 if not isinstance(value.__self__, (types.ModuleType, type)):
                     self.see(value.__self__)
@@ -263,7 +263,7 @@ class Walk:
 
     def _see_function(self, function: types.FunctionType, name: str = "") -> None:
         """Look at what a function reaches."""
-        if is_trusted(function):
+        if is_trusted(function) or owner_of(function) in ("abc", "enum", "typing"):
             for _, part in held_in_cells(function):
                 if not is_original(owner_of(part)):
                     self.see(part)
@@ -307,6 +307,8 @@ class Walk:
             self._see_class(type(cls))
         for base in cls.__mro__:
             refuse_module(base.__module__ or "")
+            if is_original(base.__module__ or ""):
+                self._called |= names_in(base)
         for base in foreign_bases(cls):
             if base is not cls and id(base) in self._classes:
                 self.found.append(id(base))
@@ -428,6 +430,8 @@ class Walk:
         """The functions that a module of torch's calls: others could have been put in their places."""
         if id(kind) not in self._classes:
             self._classes.add(id(kind))
+            self._called |= names_in(kind)
+            self._owners.append(kind)
             for name in functions_of(kind):
                 self._see_member(vars(nn.functional).get(name), is_quiet=True)
 

@@ -14,6 +14,8 @@ from torch import nn
 
 import tests.engine
 from fitdash import callbacks as cb
+from fitdash.engine.guards import Watch
+from fitdash.engine.guards_code import Unwatchable
 from tests.engine import guarded_settings
 from tests.engine.recorded_fits import assert_eager, assert_recorded, assert_same, both
 from tests.engine.recorded_modules import X, Y
@@ -71,7 +73,7 @@ def _as_it_was():
     """Everything outside modules is put back after each test."""
     yield
     begin()
-    del builtins.fitdash_number, torch.fitdash_number
+    del builtins.fitdash_number, torch.fitdash_number, nn.Linear.fitdash_number
 
 
 def begin():
@@ -80,7 +82,7 @@ def begin():
     CALLS.clear()
     cached_list().clear()
     HELD.number = guarded_settings.scale = Meta.number = ADunder.__number__ = 1.0
-    builtins.fitdash_number = torch.fitdash_number = 1.0
+    builtins.fitdash_number = torch.fitdash_number = nn.Linear.fitdash_number = 1.0
     nn.Linear.forward, nn.functional.relu, torch.Tensor.square = old_forward, old_relu, old_square
     torch.backends.cuda.enable_flash_sdp(True)
 
@@ -400,6 +402,45 @@ class Squares(Scaled):
         return self.head(self.first(x).square())
 
 
+class CallsAnew(Scaled):
+    def _call_impl(self, *args, **kwargs):
+        return super()._call_impl(*args, **kwargs) * FACTS["number"]
+
+
+class OwnWeight(nn.Linear):
+    @property
+    def weight(self):
+        return self.kept * FACTS["number"]
+
+    @weight.setter
+    def weight(self, value):
+        self.kept = value
+
+
+class OwnConvolution(nn.Conv1d):
+    def __init__(self):
+        super().__init__(6, 3, 1)
+
+    def forward(self, x):
+        return super().forward(x[:, :, None])[:, :, 0]
+
+    def _conv_forward(self, *args):
+        return super()._conv_forward(*args) * FACTS["number"]
+
+
+class ReadsATorchClass(Scaled):
+    def scale(self):
+        return self.first.fitdash_number
+
+
+class Color(enum.Enum):
+    RED = 1
+
+    @property
+    def number(self):
+        return FACTS["number"]
+
+
 def number_of(held):
     return held.number
 
@@ -459,6 +500,11 @@ CHANGES = {
     "a zero's sign": (Copies, lambda module: setattr(module, "zero", -0.0)),
     "a whole number that becomes another": (TellsTypes, lambda module: setattr(module, "number", 1.0)),
     "a whole number that becomes a truth": (TellsTypes, lambda module: setattr(module, "number", True)),
+    "what a module of torch's calls": (CallsAnew, set_fact),
+    "a weight that is computed": (lambda: OwnWeight(6, 3), set_fact),
+    "a convolution's own way": (OwnConvolution, set_fact),
+    "an attribute of a class of torch's": (ReadsATorchClass, lambda module: setattr(nn.Linear, "fitdash_number", 2.0)),
+    "a property of a member": (holding(lambda: Color(1), number_of), set_fact),
     "a slot of a module": (SlottedModule, lambda module: SlottedModule.number.__set__(module, 2.0)),
     "a hook of a module that is in no module": (HookedOutOfSight, set_fact),
     "a function inside one of NumPy's": (ThroughNumPy, set_fact),
@@ -504,7 +550,18 @@ class ReadsGlobals(Scaled):
         return set_fact.__globals__["FACTS"]["number"]
 
 
+class ReadsTheSeed(Scaled):
+    def scale(self):
+        return 1.0 + torch.initial_seed() % 7
+
+
+class Chooses(Scaled):
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, self.first, self.first, (x,))
+
+
 EAGER = {
+    ReadsTheSeed: "calls torch.initial_seed()",
     ReadsTheClock: "the module time",
     ByNameInAModule: "those of a module",
     ThroughAWeakProxy: "holds",
@@ -515,6 +572,11 @@ EAGER = {
 @pytest.mark.parametrize("make", EAGER, ids=lambda make: make.__name__)
 def test_what_cannot_be_seen_keeps_the_step_eager(make):
     assert_eager(make, X, Y, EAGER[make])
+
+
+def test_a_step_that_nobody_may_look_at_is_not_watched():
+    with pytest.raises(Unwatchable, match="calls torch.cond"):
+        Watch(Chooses(), [])
 
 
 class Layers(Scaled):
@@ -534,6 +596,16 @@ class Layers(Scaled):
         return self.head(x * getattr(nn.functional, "re" + "lu")(x).mean())
 
 
-@pytest.mark.parametrize("make", [through(GradientThatDoesNot), Layers, KeepsOnce, FromAPackage, Attends])
+ORDINARY = [
+    through(GradientThatDoesNot),
+    Layers,
+    KeepsOnce,
+    FromAPackage,
+    Attends,
+    holding(lambda: Color(1), number_of),
+]
+
+
+@pytest.mark.parametrize("make", ORDINARY, ids=lambda make: make.__name__)
 def test_ordinary_modules_are_recorded(make):
     assert_recorded(make, X, Y)
