@@ -82,7 +82,7 @@ class Used:
         imports: Modules that it imports itself, as `importlib.util.resolve_name` takes them.
         writes_globals: Whether it assigns to globals.
         writes: Whether it assigns to attributes, or to parts of something.
-        computes: Whether it looks up attributes of `self` by names that it computes.
+        prefixes: How names begin that it computes, to look up attributes of `self`.
         computes_anywhere: Whether it does so of something else, which could be a module.
     """
 
@@ -91,7 +91,8 @@ class Used:
         self.attributes: set[str] = set()
         self.members: set[tuple[str, str]] = set()
         self.imports: set[str] = set()
-        self.writes_globals = self.writes = self.computes = self.computes_anywhere = False
+        self.prefixes: set[str] = set()
+        self.writes_globals = self.writes = self.computes_anywhere = False
         stack = [code]
         while stack:
             part = stack.pop()
@@ -130,20 +131,37 @@ class Used:
         rest = lines[1:]
         while rest and rest[0].opname == "LOAD_ATTR":
             rest = rest[1:]
-        loads = [line for line in rest[:2] if line.opname.startswith("LOAD_") and not isinstance(line.argval, tuple)]
+        loads = [line for line in rest[:2] if line.opname.startswith(SIMPLE) and not isinstance(line.argval, tuple)]
         following = rest[len(loads) :][:1]
         is_called = bool(following) and following[0].opname in ("PRECALL", "CALL")
         first = lines[0].argval[0] if isinstance(lines[0].argval, tuple) else lines[0].argval  # two loads in one
         if lines[0].opname.startswith("LOAD_") and loads and is_called and loads[0].opname == "LOAD_CONST":
             self.attributes.add(str(loads[0].argval))
         elif first == "self" and rest == lines[1:]:
-            self.computes = True
+            self.prefixes.add(_prefix(rest))
         else:
             self.computes_anywhere = True
 
 
+def _prefix(lines: list[dis.Instruction]) -> str:
+    """How a name begins, such as `f"layer{place}"`; empty where that is not sure."""
+    if lines[0].opname != "LOAD_CONST" or not isinstance(lines[0].argval, str):
+        return ""
+    joined = ("BUILD_STRING", "BINARY_OP")
+    for line, following in zip(lines[1:], lines[2:], strict=False):
+        if line.opname in joined and following.opname in ("PRECALL", "CALL"):
+            return lines[0].argval if line.opname == "BUILD_STRING" or line.argrepr == "+" else ""
+        is_simple = line.opname.startswith((*SIMPLE, "FORMAT_", "CONVERT_"))
+        if not is_simple and not (line.opname == "BINARY_OP" and line.argrepr in ("+", "-")):
+            break
+    return ""
+
+
 used_by = functools.lru_cache(maxsize=4096)(Used)
 
+
+SIMPLE = ("LOAD_FAST", "LOAD_CONST", "LOAD_SMALL", "LOAD_GLOBAL", "LOAD_DEREF")
+"""Instructions that load one thing, and do nothing else."""
 
 STOCK = dict(vars(builtins))
 """What Python itself calls by these names."""

@@ -123,7 +123,8 @@ class Walk:
         self._classes: set[int] = set()
         self._methods: dict[tuple[int, str], Any] = {}
         self._called: set[str] = set()
-        self._computes = self._computes_anywhere = False
+        self._prefixes: set[str] = set()
+        self._computes_anywhere = False
         self._modules: dict[int, types.ModuleType] = {}
         self._owners: list[type] = [torch.Tensor, nn.Module]
         self._asked: dict[int, set[str]] = {}
@@ -147,7 +148,7 @@ class Walk:
     def finish(self) -> None:
         """Look into what is called, or taken from modules, by some name; that may use others."""
         before = None
-        while before != (before := (len(self.found), len(self.names), self._computes)):
+        while before != (before := (len(self.found), len(self.names), len(self._prefixes))):
             while ready := [key for key in self._methods if self._is_called(key[1])]:
                 for key in ready:
                     self._see_method(key[1], self._methods.pop(key, None))
@@ -162,7 +163,8 @@ class Walk:
     def _is_called(self, name: str) -> bool:
         if (callers := ASIDE.get(name)) is not None:
             return not callers.isdisjoint(self.names)
-        return name in self.names or name in self._called or self._computes or name.startswith("__")
+        is_computed = bool(self._prefixes) and name.startswith(tuple(self._prefixes))
+        return name in self.names or name in self._called or is_computed or name.startswith("__")
 
     def _look_into(self, value: Any, kind: type) -> None:
         if issubclass(kind, nn.Module):
@@ -236,8 +238,9 @@ class Walk:
             self._see_attributes(value, kind)
         else:
             self.names.add(value.__name__)
-            self._computes_anywhere |= value.__name__ in COMPUTES
-            self._computes |= value.__name__ in COMPUTES
+            if value.__name__ in COMPUTES:
+                self._computes_anywhere = True
+                self._prefixes.add("")
             if issubclass(kind, types.BuiltinFunctionType):
                 module = value.__module__ or "builtins"
                 refuse_module(module)
@@ -263,7 +266,7 @@ class Walk:
 
     def _see_function(self, function: types.FunctionType, name: str = "") -> None:
         """Look at what a function reaches."""
-        if is_trusted(function) or owner_of(function) in ("abc", "enum", "typing"):
+        if is_trusted(function) or owner_of(function) in ("abc", "dataclasses", "enum", "typing"):
             for _, part in held_in_cells(function):
                 if not is_original(owner_of(part)):
                     self.see(part)
@@ -272,8 +275,10 @@ class Walk:
         self.names |= used.globals
         self.names |= used.attributes - {"__init__"} if name == "__init__" else used.attributes
         self.writes |= used.writes
-        self._computes |= used.computes or used.computes_anywhere
-        self._computes_anywhere |= used.computes_anywhere
+        self._prefixes |= used.prefixes
+        if used.computes_anywhere:
+            self._computes_anywhere = True
+            self._prefixes.add("")
         self.is_foreign = True
         self.found.append(function.__code__)
         for place, part in reached(function):
