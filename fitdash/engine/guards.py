@@ -128,8 +128,8 @@ class Watch:
         """Whether all of it is as it was, asked after somebody else's code ran."""
         try:
             refuse_hooks(self._modules(), self.tensors)
-            return self.holds() and self._state() == self.state
-        except Unwatchable:
+            return self.holds() and bool(self._state() == self.state)
+        except Exception:  # Unwatchable, or of somebody's object that was asked what it holds
             return False
 
     def looks_untouched(self) -> bool:
@@ -144,8 +144,8 @@ class Watch:
             refuse_hooks(self._modules(), self.tensors)
             if not self.holds():
                 return False
-            return self._state()[RANDOM_STATES:] == self.state[RANDOM_STATES:]
-        except Unwatchable:
+            return bool(self._state()[RANDOM_STATES:] == self.state[RANDOM_STATES:])
+        except Exception:
             return False
 
     def judged(self) -> tuple[bool, bool]:

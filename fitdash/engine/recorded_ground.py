@@ -49,8 +49,10 @@ class Ground:
             refuse_modes()
             self.watch = Watch(step.module, list(_called(book.parts())), anywhere=self.anywhere)
             self.is_ours, leaves_no_trace = self.watch.judged()
-        except Unwatchable as error:
+        except (Unwatchable, Refused) as error:
             raise Refused(str(error)) from error
+        except Exception as error:  # of somebody's object that was asked what it holds
+            raise Refused(f"holds what cannot be watched: {type(error).__name__}") from error
         if not leaves_no_trace and self.watch.names & OTHERWISE:
             raise Refused("may keep an account of itself, and takes another way while it is noted")
         self.trained: list[Tensor] = []

@@ -241,3 +241,24 @@ def test_an_error_of_the_step_itself_is_told_as_it_is():
 
     with pytest.raises(ArithmeticError, match="seven are too few"):
         model.fit(PLAIN[:63], Y[:63], batch_size=8, epochs=4, verbose=0)
+
+
+class Angry:
+    """Answers no question about what it does not have."""
+
+    def __getattr__(self, name):
+        raise ArithmeticError("ask me nothing")
+
+
+class HoldsWhatIsAngry(Plain):
+    def __init__(self):
+        super().__init__()
+        self.angry = Angry()
+
+    def forward(self, x):
+        return self.head(self.first(x))
+
+
+@pytest.mark.usefixtures("_records_short_fits")
+def test_what_cannot_be_asked_is_no_reason_to_fail():
+    assert_same(*both(HoldsWhatIsAngry, PLAIN, Y, shuffle=False))
