@@ -105,10 +105,10 @@ def is_of_a_cache(part: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
-def slots_of(kind: type) -> tuple[Any, ...]:
-    """The descriptors of an object's slots and of its dictionary, whatever a class calls by those names."""
+def slots_of(bases: tuple[type, ...]) -> tuple[Any, ...]:
+    """The descriptors of an object's slots and of its dictionary, whatever its classes call by those names."""
     found = []
-    for base in kind.__mro__:
+    for base in bases:
         for name, slot in vars(base).items():
             is_dictionary = name == "__dict__" and type(slot) is types.GetSetDescriptorType and base is not type
             if is_dictionary or type(slot) is types.MemberDescriptorType:

@@ -93,6 +93,13 @@ DESCRIBING = frozenset(
     + ["__annotations_cache__", "__classdictcell__", "_abc_impl"]
 )
 """What Python itself keeps in a class."""
+UNMAKING = {
+    "__init__": frozenset(["__init__"]),
+    **dict.fromkeys(
+        ["__repr__", "__str__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__"], frozenset(["__class__"])
+    ),
+}
+"""Methods that use such a name, but make no objects by it."""
 GRADIENTS = frozenset(["forward", "backward", "vjp", "jvp", "vmap", "setup_context"])
 """Methods that torch calls of an `autograd.Function`."""
 METHODS = (types.FunctionType, property, staticmethod, classmethod, functools.cached_property)
@@ -273,7 +280,7 @@ class Walk:
             return
         used = used_by(function.__code__)
         self.names |= used.globals
-        self.names |= used.attributes - {"__init__"} if name == "__init__" else used.attributes
+        self.names |= used.attributes - UNMAKING.get(name or function.__name__, frozenset())
         self.writes |= used.writes
         self._prefixes |= used.prefixes
         if used.computes_anywhere:
@@ -355,7 +362,7 @@ class Walk:
         is_foreign = not is_original(owner_of(value))
         if is_quiet and is_foreign and callable(value):  # torch calls such a function twice while somebody looks on
             raise Unwatchable("calls a function that was put into somebody else's module")
-        is_plain = type(value) in PLAIN or type(value) in NOTES
+        is_plain = type(value) in PLAIN or type(value) in NOTES or type(value) in KNOWN
         is_package = isinstance(value, types.ModuleType) and is_trusted(value)
         if is_plain or is_package or is_foreign or not is_quiet:
             self.see(value)
@@ -414,7 +421,7 @@ class Walk:
         if kind.__module__.startswith("torch."):
             self._see_functions_of(kind)
         else:
-            self._see_all(held_in(slot, module) for slot in slots_of(kind) if slot.__name__ != "__dict__")
+            self._see_all(held_in(slot, module) for slot in slots_of(kind.__mro__) if slot.__name__ != "__dict__")
         if not is_trusted(kind.forward):
             self.see(kind.forward)
         for name, value in list(vars(module).items()):
@@ -444,7 +451,7 @@ class Walk:
         """What an object holds in its dictionary and its slots, and its class."""
         refuse_hidden(kind)
         self._see_class(kind)
-        for slot in slots_of(kind):
+        for slot in slots_of(kind.__mro__):
             held = held_in(slot, value)
             if type(held) is dict and slot.__name__ == "__dict__":
                 for name, part in list(held.items()):

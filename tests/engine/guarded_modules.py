@@ -2,8 +2,10 @@
 
 import builtins
 import collections
+import dataclasses
 import enum
 import functools
+import time
 import types
 import weakref
 
@@ -54,6 +56,7 @@ def begin():
     CALLS.clear()
     cached_list().clear()
     HELD.number = guarded_settings.scale = Meta.number = ADunder.__number__ = 1.0
+    torch.fitdash_numbers = [1.0]
     builtins.fitdash_number = torch.fitdash_number = nn.Linear.fitdash_number = 1.0
     nn.Linear.forward, nn.functional.relu, torch.Tensor.square = old_forward, old_relu, old_square
     torch.backends.cuda.enable_flash_sdp(True)
@@ -268,6 +271,11 @@ class FromTorch(Scaled):
         return torch.fitdash_number
 
 
+class FromAListInTorch(Scaled):
+    def scale(self):
+        return torch.fitdash_numbers[0]
+
+
 class Makes(Scaled):
     def scale(self):
         return Made().number
@@ -377,6 +385,24 @@ class ThroughNumPy(Scaled):
 class Squares(Scaled):
     def forward(self, x):
         return self.head(self.first(x).square())
+
+
+@dataclasses.dataclass
+class Settings:
+    number: float = 1.0
+
+
+class Configured(Scaled):
+    """Its class could not be watched while it makes an object."""
+
+    def __init__(self, settings=None):
+        super().__init__()
+        self.settings, self.made = settings or Settings(), time.time()
+
+    def scale(self):
+        if self.settings.number < 0:
+            raise ValueError(f"got {self.settings}")
+        return self.settings.number
 
 
 class CallsAnew(Scaled):

@@ -29,8 +29,10 @@ from tests.engine.guarded_modules import (
     ByNameThatCounts,
     CallsAnew,
     Color,
+    Configured,
     Copies,
     FromAHeldModule,
+    FromAListInTorch,
     FromAMetaclass,
     FromAnImport,
     FromAPackage,
@@ -94,7 +96,7 @@ def _as_it_was():
     """Everything outside modules is put back after each test."""
     yield
     begin()
-    del builtins.fitdash_number, torch.fitdash_number, nn.Linear.fitdash_number
+    del torch.fitdash_numbers, builtins.fitdash_number, torch.fitdash_number, nn.Linear.fitdash_number
 
 
 CHANGES = {
@@ -125,6 +127,7 @@ CHANGES = {
     "a metaclass": (FromAMetaclass, lambda module: setattr(Meta, "number", 2.0)),
     "a built-in name": (FromBuiltins, lambda module: setattr(builtins, "fitdash_number", 2.0)),
     "a name in torch": (FromTorch, lambda module: setattr(torch, "fitdash_number", 2.0)),
+    "a list in torch": (FromAListInTorch, lambda module: torch.fitdash_numbers.insert(0, 2.0)),
     "an object that is made": (Makes, set_fact),
     "what a property sets": (SetsAProperty, set_fact),
     "a text": (ReadsAText, set_fact),
@@ -236,6 +239,7 @@ class Layers(Scaled):
 ORDINARY = [
     through(GradientThatDoesNot),
     Layers,
+    Configured,
     KeepsOnce,
     FromAPackage,
     Attends,
