@@ -6,6 +6,7 @@ import operator
 import re
 import struct
 import types
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from torch import nn
 
 from fitdash.engine.guards_code import HARMLESS, Unwatchable, is_standard, is_trusted, used_by
 
+MOST_BYTES = 1 << 24
+"""Of an array that is compared."""
 PLAIN = frozenset([int, str, bytes, type(None), type(...), type(NotImplemented), torch.dtype, torch.device, torch.Size])
 """Types whose values are noted as they are: those that are equal are the same."""
 NUMBERS = (int, float, complex, str, bytes)
@@ -105,6 +108,17 @@ def is_of_a_cache(part: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
+def array_note(value: Any) -> tuple[Any, ...]:
+    """What changes where an array does.
+
+    Raises:
+        Unwatchable: it is too large for that, or holds objects.
+    """
+    if value.nbytes > MOST_BYTES or value.dtype.hasobject:
+        raise Unwatchable("holds an array that is too large to be watched")
+    return value.shape, value.strides, repr(value.dtype), zlib.crc32(value.tobytes())
+
+
 def slots_of(bases: tuple[type, ...]) -> tuple[Any, ...]:
     """The descriptors of an object's slots and of its dictionary, whatever its classes call by those names."""
     found = []

@@ -11,7 +11,8 @@ from torch import nn
 
 from fitdash.engine.guards_code import CHANGES
 from fitdash.engine.guards_modes import modes
-from fitdash.engine.guards_walk import HOOKS, Walk
+from fitdash.engine.guards_names import HOOKS
+from fitdash.engine.guards_walk import Walk
 
 FLAT = frozenset([bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size])
 """Types whose values can be compared at once."""

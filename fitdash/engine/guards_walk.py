@@ -5,7 +5,6 @@ import functools
 import gc
 import types
 import weakref
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,6 +33,7 @@ from fitdash.engine.guards_kinds import (
     NOTES,
     NUMBERS,
     PLAIN,
+    array_note,
     foreign_bases,
     functions_of,
     held_in,
@@ -45,65 +45,10 @@ from fitdash.engine.guards_kinds import (
     slots_of,
 )
 from fitdash.engine.guards_modes import place_of, random_state
+from fitdash.engine.guards_names import ASIDE, DESCRIBING, GRADIENTS, HOOKS, METHODS, RUN, UNMAKING
 
 MOST_VALUES = 20_000
 """A state larger than this is not watched: comparing it would cost more than recording saves."""
-MOST_BYTES = 1 << 24
-
-HOOKS = frozenset(
-    [
-        "_parameters",
-        "_buffers",
-        "_modules",
-        "_non_persistent_buffers_set",
-        "_is_full_backward_hook",
-        "_forward_hooks",
-        "_forward_pre_hooks",
-        "_backward_hooks",
-        "_backward_pre_hooks",
-        "_state_dict_hooks",
-        "_state_dict_pre_hooks",
-        "_load_state_dict_pre_hooks",
-        "_load_state_dict_post_hooks",
-        "_forward_hooks_with_kwargs",
-        "_forward_hooks_always_called",
-        "_forward_pre_hooks_with_kwargs",
-    ]
-)
-"""Attributes of every module that other guards look after."""
-
-RUN = frozenset(["_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"])
-"""Those of them that a step runs."""
-_COPIES = frozenset(["copy", "deepcopy", "replace"])
-_TEXTS = frozenset(["str", "repr", "format", "ascii"])
-ASIDE = {
-    "__init__": frozenset(["type", "__class__"]),
-    "__repr__": _TEXTS,
-    "__str__": _TEXTS,
-    "extra_repr": _TEXTS,
-    "__getstate__": _COPIES,
-    "__setstate__": _COPIES,
-    "__init_subclass__": frozenset(["type"]),
-}
-"""Methods that no forward call runs, unless it uses one of these names."""
-DESCRIBING = frozenset(
-    ["__dict__", "__weakref__", "__doc__", "__annotations__", "__module__", "__qualname__", "__orig_bases__"]
-    + ["__dataclass_fields__", "__dataclass_params__", "__parameters__", "__abstractmethods__", "__slots__"]
-    + ["__static_attributes__", "__firstlineno__", "__type_params__", "__annotate__", "__annotate_func__"]
-    + ["__annotations_cache__", "__classdictcell__", "_abc_impl"]
-)
-"""What Python itself keeps in a class."""
-UNMAKING = {
-    "__init__": frozenset(["__init__"]),
-    **dict.fromkeys(
-        ["__repr__", "__str__", "__eq__", "__lt__", "__le__", "__gt__", "__ge__"], frozenset(["__class__"])
-    ),
-}
-"""Methods that use such a name, but make no objects by it."""
-GRADIENTS = frozenset(["forward", "backward", "vjp", "jvp", "vmap", "setup_context"])
-"""Methods that torch calls of an `autograd.Function`."""
-METHODS = (types.FunctionType, property, staticmethod, classmethod, functools.cached_property)
-
 _DEFAULT = vars(collections.defaultdict)["default_factory"]
 
 
@@ -371,10 +316,13 @@ class Walk:
 
     def _see_object(self, value: Any, kind: type) -> None:
         if issubclass(kind, np.ndarray):
-            self._see_array(value, kind)
+            self.found += array_note(value)
+            if kind is not np.ndarray:
+                self._see_attributes(value, kind)
         elif (state := random_state(value)) is not None:
             self.found.append(state)
-            self._see_more_of_random(value, kind)
+            if not is_trusted(kind) and not is_standard(kind.__module__):
+                self._see_attributes(value, kind)
         elif kind in (bytearray, memoryview):
             self.found.append(bytes(value))
         elif hasattr(kind, "__next__"):
@@ -395,23 +343,12 @@ class Walk:
         else:
             self._see_attributes(value, kind)
 
-    def _see_array(self, value: Any, kind: type) -> None:
-        if value.nbytes > MOST_BYTES or value.dtype.hasobject:
-            raise Unwatchable("holds an array that is too large to be watched")
-        self.found += (value.shape, value.strides, repr(value.dtype), zlib.crc32(value.tobytes()))
-        if kind is not np.ndarray:
-            self._see_attributes(value, kind)
-
     def _see_held(self, value: Any, kind: type) -> None:
         is_cache = issubclass(kind, functools._lru_cache_wrapper)
         for part in gc.get_referents(value):
             if part is not kind and not (is_cache and is_of_a_cache(part)):
                 self.see(part)
         if not is_standard(kind.__module__):
-            self._see_attributes(value, kind)
-
-    def _see_more_of_random(self, value: Any, kind: type) -> None:
-        if not is_trusted(kind) and not is_standard(kind.__module__):
             self._see_attributes(value, kind)
 
     def _see_module(self, module: nn.Module) -> None:

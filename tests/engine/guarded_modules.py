@@ -1,13 +1,10 @@
 """Modules that read Python state in far corners, and that state."""
 
 import builtins
-import collections
 import dataclasses
 import enum
 import functools
 import time
-import types
-import weakref
 
 import numpy as np
 import torch
@@ -15,39 +12,8 @@ from torch import nn
 
 import tests.engine
 from tests.engine import guarded_settings
-
-
-class Scaled(nn.Module):
-    """A network whose output is multiplied by whatever `scale` gives."""
-
-    def __init__(self):
-        super().__init__()
-        self.first, self.head = nn.Linear(6, 8), nn.Linear(8, 3)
-        self.put()
-
-    def put(self):
-        pass
-
-    def scale(self):
-        return 1.0
-
-    def forward(self, x):
-        return self.head(torch.tanh(self.first(x)) * self.scale())
-
-
-class Held:
-    """An object that others hold."""
-
-    number = 1.0
-
-
-FACTS = {"number": 1.0}
-CALLS = []
-HELD = Held()
-
-
-def set_fact(module, number=2.0):
-    FACTS["number"] = number
+from tests.engine.guarded_base import CALLS, FACTS, HELD, Scaled, set_fact
+from tests.engine.guarded_holders import cached_list
 
 
 def begin():
@@ -150,98 +116,6 @@ class FromAnImport(Scaled):
         from . import guarded_settings as settings
 
         return settings.scale
-
-
-class ThroughAWeakReference(Scaled):
-    def put(self):
-        self.held = weakref.ref(HELD)
-
-    def scale(self):
-        return self.held().number
-
-
-class ThroughAView(Scaled):
-    def put(self):
-        self.facts = FACTS.values()
-
-    def scale(self):
-        return sum(self.facts)
-
-
-class ThroughAProxy(Scaled):
-    def put(self):
-        self.facts = types.MappingProxyType(FACTS)
-
-    def scale(self):
-        return self.facts["number"]
-
-
-class ThroughABoundMethod(Scaled):
-    def put(self):
-        self.count = CALLS.__len__
-
-    def scale(self):
-        return 1.0 + self.count()
-
-
-@functools.lru_cache
-def cached_list():
-    return []
-
-
-class ThroughACache(Scaled):
-    def scale(self):
-        calls = cached_list()
-        calls.append(1)
-        return 2.0 if len(calls) % 14 == 0 else 1.0
-
-
-class ADict(dict):
-    pass
-
-
-class AList(list):
-    def scale(self):
-        return FACTS["number"]
-
-
-class AFloat(float):
-    pass
-
-
-class APair(collections.namedtuple("Pair", "a b")):
-    pass
-
-
-class Slotted:
-    __slots__ = ("__number",)
-
-    def __init__(self):
-        self.__number = 1.0
-
-    def change(self):
-        self.__number = 2.0
-
-    def number(self):
-        return self.__number
-
-
-def holding(make, read):
-    """A module that holds something, and reads it."""
-
-    class Holding(Scaled):
-        def put(self):
-            self.held = make()
-
-        def scale(self):
-            return read(self.held)
-
-    return Holding
-
-
-def with_number(held):
-    held.number = 1.0
-    return held
 
 
 class Kind(enum.IntEnum):

@@ -13,15 +13,29 @@ from fitdash import callbacks as cb
 from fitdash.engine.guards import Watch
 from fitdash.engine.guards_code import Unwatchable
 from tests.engine import guarded_settings
-from tests.engine.guarded_modules import (
+from tests.engine.guarded_base import (
     CALLS,
     FACTS,
     HELD,
+    Scaled,
+    set_fact,
+)
+from tests.engine.guarded_holders import (
     ADict,
-    ADunder,
     AFloat,
     AList,
     APair,
+    Slotted,
+    ThroughABoundMethod,
+    ThroughACache,
+    ThroughAProxy,
+    ThroughAView,
+    ThroughAWeakReference,
+    holding,
+    with_number,
+)
+from tests.engine.guarded_modules import (
+    ADunder,
     Attends,
     ByASplitName,
     ByName,
@@ -50,28 +64,18 @@ from tests.engine.guarded_modules import (
     OwnWeight,
     ReadsAText,
     ReadsATorchClass,
-    Scaled,
     SetsAProperty,
-    Slotted,
     SlottedModule,
     Squares,
     TellsTypes,
-    ThroughABoundMethod,
-    ThroughACache,
-    ThroughAProxy,
-    ThroughAView,
-    ThroughAWeakReference,
     ThroughNumPy,
     begin,
     doubled,
     doubled_relu,
-    holding,
     mlp,
     number_of,
-    set_fact,
     set_held,
     through,
-    with_number,
 )
 from tests.engine.recorded_fits import assert_eager, assert_recorded, assert_same, both
 from tests.engine.recorded_modules import X, Y
