@@ -31,10 +31,11 @@ from fitdash.engine.recorded_lines import (
 MOST_BYTES = 4 * 2**20
 """Of a result: beside the work on a larger one it takes nothing to ask for it, and it would be held all the time."""
 
-VIEWS = frozenset({"t", "transpose", "permute", "view", "unsqueeze", "squeeze", "select", "slice", "split", "unbind"})
+VIEWS = frozenset(
+    ["t", "transpose", "permute", "view", "unsqueeze", "squeeze", "select", "slice"]
+    + ["split", "split_with_sizes", "unbind"]
+)
 """Operations that look at what they are given, and say so."""
-_SAID_SO = {"unsafe_split": "split", "_unsafe_view": "view"}
-"""The same, for those that do not say so."""
 TOLD = frozenset(
     [
         *("add", "sub", "mul", "div", "neg", "abs", "sign", "reciprocal", "maximum", "minimum", "addcmul", "addcdiv"),
@@ -158,10 +159,9 @@ class _Placing:
 
     def _view(self, line: Line, said: Line) -> bool:
         """A view of what is there: one for all that lies there in turn, and its parts by names of their own."""
-        operation = _SAID_SO.get(line.operation, line.operation)
-        if operation not in VIEWS or not said.read or not all(self._is_there(name) for name in said.read):
+        if line.operation not in VIEWS or not said.read or not all(self._is_there(name) for name in said.read):
             return False
-        text = f"{ATEN}{operation}({said.given})"
+        text = f"{ATEN}{line.operation}({said.given})"
         if text not in self.seen or line.name in self.lasting:
             self.seen[text] = line.name
             self.there.add(line.name)

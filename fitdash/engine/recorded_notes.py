@@ -15,6 +15,8 @@ from fitdash.engine.recorded_operations import VIEWS_IN_PLACE, Operation, object
 Tensor = torch.Tensor
 
 ONLY_A_NAME = frozenset({"detach", "alias"})
+SAYING_SO = {"_unsafe_view": "view", "unsafe_split": "split", "unsafe_split_with_sizes": "split_with_sizes"}
+"""Views, for those that do not call themselves so: TorchScript would leave out what is written into them."""
 UNSAID = frozenset({"pin_memory"})
 
 
@@ -150,7 +152,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             ]
         if operation.changes and self._changes_results(func, operation, args):
             name = name.removesuffix("_")
-        return f"torch.ops.aten.{name}({', '.join(given)})"
+        return f"torch.ops.aten.{SAYING_SO.get(name, name)}({', '.join(given)})"
 
     def _changes_results(self, func: Any, operation: Operation, args: Any) -> bool:
         """Whether an in-place operation is written as the one that gives new tensors: views, and lists of results.
@@ -212,6 +214,8 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for tensor in given if isinstance(given, (list, tuple)) else (given,):
                 if isinstance(tensor, Tensor) and place_in_memory(tensor) in self._batch:
                     raise Refused(f"writes into the batch by {func}")
+                if isinstance(tensor, Tensor) and not tensor.numel():
+                    raise Refused(f"writes into a tensor without elements by {func}")  # which all lie in one place
 
     def _check_random(self) -> None:
         if self._random != _random_state():

@@ -38,8 +38,8 @@ def joined(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]
         done = lines[index + 1 : index + 1 + 2 * count]
         parts = sorted({name for line in done[:count] for name in line.operands})
         is_known = all(base(name) in splits for name in parts) and not any(uses[line.name] for line in done)
+        found.append(split)
         if not count or not is_known or not _is_alike(done, split, splits, places, roots):
-            found.append(split)
             index += 1
             continue
         both = {name: f"both{next(numbers)}" for name in parts}
@@ -49,7 +49,6 @@ def joined(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]
             found.append(Line.of(f"{both[name]} = {ATEN}slice({whole}, 1, {start}, {start + 2 * width})"))
         for line in done[:count]:
             found.append(Line.of(f"{ATEN}{line.operation}({', '.join(both[name] for name in line.operands)})"))
-        found.append(split)  # only now: torch takes its parts for tensors of their own
         index += 1 + 2 * count
     return found
 
@@ -102,6 +101,6 @@ def _is_alike(
 
 def _columns(line: Line) -> tuple[str, int] | None:
     """What a line cuts into columns, and how wide each part is."""
-    if line.operation != "unsafe_split" or len(line.operands) != 3 or line.operands[2] != "1":
+    if line.operation != "split" or len(line.operands) != 3 or line.operands[2] != "1":
         return None
     return line.operands[0], int(line.operands[1])

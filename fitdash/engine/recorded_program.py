@@ -95,10 +95,11 @@ class Program:
         """
         lists = [[persistent[place] for place in places] for places in self._lists]
         if self._needs_grad_mode:
-            return self._called(persistent, batches, numbers, count, *lists)
+            left = self._called(persistent, batches, numbers, count, *lists)
+            return [gradient.clone() for gradient in left]  # each by itself, whatever it is a view of
         with torch.inference_mode():  # an eighth of a small step is what autograd asks of each operation
             left = self._called(persistent, batches, numbers, count, *lists)
-        return [gradient.clone() if gradient.is_inference() else gradient for gradient in left]
+        return [gradient.clone() for gradient in left]
 
     def _called(self, *arguments: Any) -> list[Tensor]:
         """The steps; the first call decides how all of them are carried out."""

@@ -24,7 +24,7 @@ _PAIR = re.compile(r"([\w\[\]]+), ([\w\[\]]+)")
 _TRIPLE = re.compile(r"([\w\[\]]+), ([\w\[\]]+), ([\w\[\]]+)")
 _UNCHANGING = ("t", "transpose", "permute", "view", "unsqueeze", "squeeze", "select", "slice", "expand", "neg")
 """Operations that may be left out where nobody reads what they give."""
-_SPLITS = ("unsafe_split", "split", "unbind", "unsafe_chunk")
+_SPLITS = ("split", "split_with_sizes", "unbind")
 _ARITHMETIC = ("add", "sub", "mul")
 _COMMUTING = ("add", "mul")
 _EACH_BY_ITSELF = (*_ARITHMETIC, "sigmoid_backward", "tanh_backward", "threshold_backward")

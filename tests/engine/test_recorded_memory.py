@@ -85,10 +85,10 @@ def test_what_is_done_in_place_is_done_to_the_same_memory():
 def test_views_of_what_is_there_are_taken_once_and_parts_have_names():
     lines = [
         SUM[0],
-        "v1 = aten.unsafe_split(v0, 2, 1)",
+        "v1 = aten.split(v0, 2, 1)",
         "v2 = aten.tanh(v1[1])",
         "v3 = aten.mm(x0, t0)",
-        "v4 = aten.unsafe_split(v3, 2, 1)",
+        "v4 = aten.split(v3, 2, 1)",
         "v5 = aten.add_(t1, v4[1])",
         "v6 = aten.t(x0)",
     ]

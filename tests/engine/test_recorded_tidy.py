@@ -47,7 +47,7 @@ def test_what_is_copied_before_it_changes_is_not_copied():
 
 def test_a_part_is_not_copied_while_the_parts_beside_it_are_read():
     lines = [line.replace("v0", "v0[1]") for line in COPIED]
-    made = "v0 = aten.unsafe_split(v9, 4, 1)"
+    made = "v0 = aten.split(v9, 4, 1)"
 
     found = tidy(made, *lines, "v4 = aten.mul(v0[0], v1)", v0_0=1, v0_1=1, v1=2, x0=3, v3=4, v4=5, v9=6)
 
@@ -83,7 +83,7 @@ def test_what_a_list_holds_as_it_was_is_copied_before_it_changes():
 def test_what_was_made_in_place_of_a_copy_is_written_over(later, is_over):
     part, whole = (1, 0, (64, 64), (192, 1), torch.float32), (2, 0, (64, 64), (64, 1), torch.float32)
     lines = [
-        "v0 = aten.unsafe_split(v9, 64, 1)",
+        "v0 = aten.split(v9, 64, 1)",
         "v1 = aten.clone(v0[2])",
         "v2 = aten.mul_(v0[2], v0[0])",
         "v3 = aten.add(x0, v0[2])",

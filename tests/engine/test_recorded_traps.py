@@ -175,6 +175,40 @@ class KeepsNoStatistics(Plain):
         return self.head(normal) + mean.sum() + variance.sum()
 
 
+class ReadsStatisticsBefore(Plain):
+    """Multiplies by a mean that is another one by the time the product is added; nearly always by nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(32))
+        self.register_buffer("variance", torch.ones(32))
+
+    def forward(self, x):
+        column = torch.relu(-1 - x[:, :1])
+        product = column @ self.mean.view(1, 32)
+        normal = nn.functional.batch_norm(self.first(x), self.mean, self.variance, training=True)
+        return self.head(x * 0.5 + product + normal)
+
+
+class WritesIntoNothing(Plain):
+    """Two tensors without elements, which get different ones."""
+
+    def forward(self, x):
+        first, one, other = self.first(x), torch.empty(0), torch.empty(0)
+        with torch.no_grad():
+            torch.clamp(first, -10, 10, out=one)
+            torch.clamp(first, -20, 20, out=other)
+        return self.head(first * one + other)
+
+
+class WritesIntoASilentView(Plain):
+    def forward(self, x):
+        above = torch.relu(x) * 0.5
+        view = torch.ops.aten._unsafe_view(above, [8, 4, 8])
+        view.clamp_(max=0.2)
+        return self.head(above)
+
+
 class RunsAgainBackwards(Plain):
     def forward(self, x):
         return self.head(checkpoint(self.first, torch.relu(self.first(x)), use_reentrant=True))
@@ -193,6 +227,7 @@ SERIES = [ChangesWhatIsShared, ChangesThroughAView, ChangesWhereItIsTold, ReadsA
 TABLES = [
     *(JoinsForNobody, WritesOverAFactor, ChangesAFactorWhereItIsTold, ChangesWhatItIsTakenFrom, AddsBytes),
     *(TellsSignsOfZero, FillsWithWhatIsTrained, RunsAgainBackwards, KeepsNoStatistics),
+    *(ReadsStatisticsBefore, WritesIntoNothing, WritesIntoASilentView),
 ]
 
 
@@ -262,3 +297,48 @@ class HoldsWhatIsAngry(Plain):
 @pytest.mark.usefixtures("_records_short_fits")
 def test_what_cannot_be_asked_is_no_reason_to_fail():
     assert_same(*both(HoldsWhatIsAngry, PLAIN, Y, shuffle=False))
+
+
+class SlopeThatIsABuffer(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, weight, slope):
+        ctx.slope = slope
+        return weight.sum()
+
+    @staticmethod
+    def backward(ctx, given):
+        return ctx.slope, None
+
+
+class HandsOutABuffer(Plain):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(32))
+        self.register_buffer("slope", torch.full((32,), 0.01))
+
+    def forward(self, x):
+        return self.head(self.first(x)) + SlopeThatIsABuffer.apply(self.weight, self.slope)
+
+
+class SharesASlope(nn.Module):
+    """A layer that is not replayed in inference mode, and two parameters with one slope."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.head = nn.LSTM(8, 8, batch_first=True), nn.Linear(8, 1)
+        self.one, self.other = nn.Parameter(torch.zeros(8)), nn.Parameter(torch.zeros(8))
+
+    def forward(self, x):
+        return self.head(self.layer(x.view(-1, 4, 8))[0][:, -1] + self.one + self.other)
+
+
+class ChangesSlopes(fd.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        for parameter in self.model.module.parameters():
+            parameter.grad.detach_().mul_(3.0)
+
+
+@pytest.mark.usefixtures("_records_short_fits")
+@pytest.mark.parametrize("make", [HandsOutABuffer, SharesASlope])
+def test_slopes_that_are_left_behind_belong_to_nobody_else(make):
+    assert_same(*both(make, PLAIN, Y, shuffle=False, callbacks=[ChangesSlopes]))
