@@ -94,6 +94,8 @@ def owner_of(value: Any) -> str:
         name = vars(value).get("__name__")
     elif isinstance(value, (types.MethodType, functools.partial)):
         name = owner_of(value.__func__ if isinstance(value, types.MethodType) else value.func)
+    elif isinstance(value, types.BuiltinFunctionType) and value.__module__ is None:  # of an object, such as random's
+        name = type(value.__self__).__module__
     else:
         is_itself = isinstance(value, (type, types.BuiltinFunctionType)) or type(value).__name__ == CYTHON
         name = getattr(value if is_itself else type(value), "__module__", None)

@@ -2,6 +2,7 @@
 
 import builtins
 import collections
+import random
 import weakref
 
 import pytest
@@ -240,7 +241,15 @@ class Layers(Scaled):
         return self.head(x * getattr(nn.functional, "relu")(x).mean())  # noqa: B009
 
 
+class DrawsTheSame(Scaled):
+    """Draws from what begins alike at every step."""
+
+    def scale(self):
+        return random.Random(3).random()
+
+
 ORDINARY = [
+    DrawsTheSame,
     through(GradientThatDoesNot),
     Layers,
     Configured,
