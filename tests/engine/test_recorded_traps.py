@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 import fitdash as fd
 from fitdash.engine import recorded_ways
-from tests.engine.recorded_fits import assert_same, both
+from tests.engine.recorded_fits import assert_recorded, assert_same, both
 
 DICE = torch.Generator().manual_seed(11)
 X, Y = torch.randn(160, 4, 6, generator=DICE), torch.randn(160, 1, generator=DICE)
@@ -342,3 +342,18 @@ class ChangesSlopes(fd.Callback):
 @pytest.mark.parametrize("make", [HandsOutABuffer, SharesASlope])
 def test_slopes_that_are_left_behind_belong_to_nobody_else(make):
     assert_same(*both(make, PLAIN, Y, shuffle=False, callbacks=[ChangesSlopes]))
+
+
+class MasksWithANumber(Plain):
+    """Attention as it is often written, with a name that an expression inside has from around it."""
+
+    def forward(self, x):
+        rows = x.shape[0]
+        scores, values = (part.view(rows, 4, 8) for part in (self.first(x), x))
+        shares = scores.masked_fill(values < 0.1, -1e9).softmax(-1)
+        return self.head((shares * values).reshape(rows, 32))
+
+
+@pytest.mark.usefixtures("_records_short_fits")
+def test_what_is_filled_with_a_number_is_recorded():
+    assert_recorded(MasksWithANumber, PLAIN, Y, shuffle=False)
