@@ -145,7 +145,7 @@ class Watch:
             if not self.holds():
                 return False
             return bool(self._state()[RANDOM_STATES:] == self.state[RANDOM_STATES:])
-        except Exception:
+        except Exception:  # as above: what cannot be asked may have changed
             return False
 
     def judged(self) -> tuple[bool, bool]:

@@ -20,12 +20,6 @@ NAME = re.compile(r"(?<![\w.])([a-z]+\d+)\b(\[\d+\])?")
 _CALL = re.compile(r"(?:(\w+) = )?torch\.ops\.aten\.(\w+)\((.*)\)")
 _LIST = re.compile(r"(\w+) = \[(.*)\]")
 _NAMED = re.compile(r"\b(\w+)=([a-z]+\d+(?:\[\d+\])?)")
-_SECRET_VIEWS = frozenset(
-    {"unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "_unsafe_view", "_reshape_alias", "_reshape_copy"}
-)
-"""Views that torch does not call so."""
-
-
 _SECRET_WRITES = frozenset({"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "batch_norm_update_stats"})
 """Operations that change running statistics and do not say so."""
 
@@ -101,7 +95,7 @@ class Roots:
         for line in lines:
             if not line.name or not line.read:
                 continue
-            looks = line.operation in _SECRET_VIEWS or (line.operation and facts_of(line.operation).views)
+            looks = line.operation and facts_of(line.operation).views
             for other in written_by(line) or (line.read[:1] if looks else ()):
                 self._join(line.name, base(other))
         first: dict[Any, str] = {}

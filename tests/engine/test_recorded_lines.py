@@ -10,7 +10,7 @@ def test_memory_is_known_by_who_made_it():
         Line.of(line.replace("aten.", ATEN))
         for line in (
             "a0 = aten.mm(x0, t0)",
-            "b0 = aten.unsafe_split(a0, 4, 1)",
+            "b0 = aten.split(a0, 4, 1)",
             "c0 = aten.t(b0[1])",
             "d0 = aten.add_(c0, x0)",
             "e0 = aten.tanh_backward(x0, a0, grad_input=d0)",
