@@ -94,6 +94,15 @@ def test_a_search_that_has_finished_is_extended_by_more_trials_and_not_begun_aga
         assert sorted(len(store.runs(sweep=one.uid)) for one in sweeps.all_sweeps(store)) == [3, 5]
 
 
+@pytest.fixture
+def hears_interrupts():
+    """What is begun hears Ctrl-C, also where the tests do not because a shell began them in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("hears_interrupts")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_it_properly_and_the_same_command_goes_on(config, number):
     file = config(trials=1000)
