@@ -21,6 +21,7 @@ class Wire:
         self._whole.set()
         self._is_silent = False
         self._ends = []
+        self._changing = threading.Lock()
         self._door = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
         threading.Thread(target=self._let_in, daemon=True).start()
@@ -49,7 +50,12 @@ class Wire:
                     near.close()
                     continue
                 far = socket.create_connection(("127.0.0.1", self._port))
-                self._ends += [near, far]
+                with self._changing:
+                    self._ends += [near, far]
+                    is_cut = not self._whole.is_set() and not self._is_silent
+                if is_cut:  # between the look above and this one
+                    self._close_all()
+                    continue
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._carry, args=[source, sink], daemon=True).start()
 
@@ -63,8 +69,9 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
 
     def _close_all(self):
-        for end in self._ends:
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        self._ends.clear()
+        with self._changing:
+            for end in self._ends:
+                with suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+            self._ends.clear()
