@@ -167,7 +167,10 @@ def _hidden(run: Snapshot, reasons: list[str]) -> None:
 
 
 def _log(run: Snapshot) -> None:
-    """What a console would show, the newest line in sight; the earlier ones once it is over."""
+    """What a console would show, the newest line in sight; the earlier ones once it is over.
+
+    The page's style keeps it there: Streamlit's own scrolling measures the page every 17 ms.
+    """
     lines = run.lines[-LINES_WHILE_ON:] if run.is_active else run.lines
-    with st.container(border=True, height=220, autoscroll=True, key="log"):
+    with st.container(border=True, height=220, key="log"):
         st.code("\n".join(lines), language=None)

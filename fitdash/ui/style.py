@@ -29,6 +29,8 @@ CSS = (
 .st-key-arguments summary p { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .st-key-arguments pre { white-space: pre-wrap; }
 .st-key-progress p { font-variant-numeric: tabular-nums; }
+.st-key-log { flex-direction: column-reverse; justify-content: flex-start !important; }
+.st-key-log > * { margin-bottom: auto; }
 .st-key-log [data-testid="stCode"] pre { background: none; padding: 0; }
 [data-testid="stSidebarHeader"]::before { content: "fitdash"; font-size: 1.15rem; font-weight: 650; margin: auto 0; }
 [data-testid="stSidebar"] [data-testid="stExpander"] summary p { font-size: 0.92rem; }

@@ -202,6 +202,20 @@ def test_curves_cursor_and_progress_go_on_between_two_drawings(context, server):
     assert f"epoch {page.evaluate('() => window.seen.at(-1)')} of" in done
 
 
+def test_the_newest_line_of_the_log_stays_in_sight(context, server):
+    page = open_page(context, server, "?data.name=iris&fit.epochs=120&fit.validation_split=0.2&pace=full+speed")
+    ready(page)
+    fit(page)
+    expect_state(page, "finished")
+
+    log = page.locator(".st-key-log")
+    page.wait_for_function("() => document.querySelector('.st-key-log pre').textContent.includes('Epoch 120/120')")
+    foot = log.bounding_box()["y"] + log.bounding_box()["height"]
+    text = log.locator("pre").bounding_box()
+    assert text["height"] > 2 * log.bounding_box()["height"]
+    assert 0 <= foot - (text["y"] + text["height"]) < 40
+
+
 def test_news_that_say_so_let_the_page_be_drawn_once(context, server):
     page = context.new_page()
     frames = []
