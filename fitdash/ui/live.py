@@ -30,7 +30,7 @@ COLOURS: dict[str, Any] = {
     "interrupted": "violet",
     "stopped": "orange",
 }
-DRAWN_SECONDS = 3.0
+DRAWN_SECONDS = 5.0
 """Between two drawings of a page that is told the curves of a run at full speed: each costs training some epochs."""
 LINES_WHILE_ON = 100
 """Lines of the log that are sent and laid out with every drawing of a run that is on."""
