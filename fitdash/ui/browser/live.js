@@ -1,13 +1,14 @@
 // All charts of the page: one cursor, one range of x, one turn at drawing. What Streamlit sends is drawn in place.
 
 const here = new URL(import.meta.url);                             // with the mark of what all these files hold
-const {layout} = await import(new URL('look.js' + here.search, here).href);
+const [{layout}, {follows, frameOf, goOn}] = await Promise.all(['look.js', 'grow.js'].map(
+  name => import(new URL(name + here.search, here).href)));
 const page = {
   charts: new Set(), boxes: new Set(), bar: null, run: null, places: null, range: null, progress: null, lines: new Map(), feed: null, asks: false, timer: null,
-  at: null, held: false, veil: 0, turn: Promise.resolve(),
+  at: null, held: false, veil: 0, turn: Promise.resolve(), rested: 0,
 };
 let library;
-const LOST_AFTER = 10000, DUE_AGAIN = 5000;                        // ms
+const LOST_AFTER = 10000, DUE_AGAIN = 5000, MOST_AT_ONCE = 25;     // ms
 
 const plotly = src => library ??= new Promise((resolve, reject) => {
   const script = document.createElement('script');
@@ -24,7 +25,7 @@ const element = (name, attributes = {}, ...inside) => {
 // Lets the browser answer the reader between two charts; a timer would be slowed down in a hidden tab.
 const breath = () => new Promise(resolve => {
   const channel = new MessageChannel();
-  channel.port1.onmessage = resolve;
+  channel.port1.onmessage = () => { page.rested = performance.now(); resolve(); };
   channel.port2.postMessage(0);
 });
 
@@ -45,11 +46,16 @@ export function chart({data, parentElement: root, setTriggerValue}) {   // calle
 const isOlder = (data, shown) => data.of && data.of === shown?.of && data.seq < shown.seq;
 const told = ({spec, alt, rev, of, seq}) => ({spec, alt, rev, of, seq});
 
-function want(box, data) {
+// What a box remembers: `wanted` is the newest it was told, `going` what is being drawn, `shown` what was; `spec` and
+// `frame` are of `going`; `whole` says that the next drawing draws all, also where later news take the place of that.
+function want(box, data, whole = true) {
   box.setAttribute('aria-label', data.alt);
   box.wanted = data;
-  page.turn = page.turn.then(breath).then(() => box.wanted === data && draw(box, box.root, data)).catch(error => {
+  box.whole ||= whole;
+  const rest = () => whole || performance.now() > page.rested + MOST_AT_ONCE ? breath() : null;
+  page.turn = page.turn.then(rest).then(() => box.wanted === data && draw(box, box.root, data)).catch(error => {
     box.dataset.failed = error.message;
+    Object.assign(box, {shown: data, whole: true});
     if (!box.dataset.ready) box.textContent = 'The chart cannot be drawn: ' + error.message;
   });
 }
@@ -75,6 +81,7 @@ function placed(root) {
   let frame;
   box.watcher = new ResizeObserver(() => {
     cancelAnimationFrame(frame);
+    box.whole = true;                                              // its legend has other columns
     frame = requestAnimationFrame(() => box.dataset.ready && box.offsetWidth && window.Plotly.Plots.resize(box));
   });
   box.watcher.observe(box);
@@ -87,6 +94,16 @@ async function draw(box, root, data) {
   if (isShared && of !== page.run) [page.run, page.range] = [of, null];
   box.planned = isShared ? figure.layout.xaxis.range.slice() : null;   // plotly writes into its own
   box.metric = data.metric;
+  box.going = data;
+  if (!box.whole && box.spec === data.spec) return drawn(box);
+  const frame = isShared ? frameOf(figure) : null;
+  if (!box.whole && isShared && box.frame === frame && goOn(box, Plotly, figure)) {
+    box.spec = data.spec;
+    box.goes.then(() => { box.whole ||= box.going === data && box.shown !== data; });
+    return;
+  }
+  Object.assign(box, {whole: false, frame, spec: data.spec});
+  await box.goes;
   await Plotly.react(box, figure.data, layout(box, figure, root, data.bold, page.range), {
     displaylogo: false, showSendToCloud: false, doubleClick: false,
     modeBarButtonsToRemove: ['lasso2d', 'select2d', 'zoomIn2d', 'zoomOut2d', 'autoScale2d'],
@@ -96,11 +113,14 @@ async function draw(box, root, data) {
     box.on('plotly_click', event => event.points.length && box.pick(event.points[0].pointIndex));
   }
   box.dataset.ready = '1';
-  box.dataset.rev = data.rev;                                      // what a browser test waits for
-  if (isShared) {
-    place(box);
-    page.bar?.show();
-  }
+  if (isShared) place(box);
+  drawn(box);
+}
+
+function drawn(box) {
+  box.shown = box.going;
+  box.dataset.rev = box.shown.rev;                                 // what a browser test waits for
+  if (page.boxes.has(box)) page.bar?.show();
 }
 
 function listen(box, Plotly) {
@@ -117,10 +137,15 @@ function listen(box, Plotly) {
     if (!group) return true;
     if (!box.away.delete(group)) box.away.add(group);
     const places = box._fullData.flatMap((trace, place) => trace.meta?.hides === group ? [place] : []);
-    Plotly.restyle(box, {visible: box.away.has(group) ? 'legendonly' : true}, places);
+    const visible = box.away.has(group) ? 'legendonly' : true;
+    Promise.resolve(box.goes).then(() => Plotly.restyle(box, {visible}, places));
     return false;
   });
   box.on('plotly_afterplot', () => place(box));
+  box.on('plotly_transitioning', () => {                           // curves go on, and their values are there
+    follows(box);
+    drawn(box);
+  });
   box.on('plotly_click', event => event.points.length && hold(Math.round(overAt(event.points[0].x))));
   let frame;
   const others = action => {
@@ -210,9 +235,10 @@ function hear({due, progress: far, charts, words, cursor: where}, bar) {
   }
   bar.due = due;
   if (!charts) return;
+  page.rested = now;                                               // curves that go on are drawn at once, for one frame
   for (const box of page.charts) {
     const news = charts[box.wanted.name], {seq, rev} = box.wanted;
-    if (news && !isOlder(news, box.wanted) && (news.seq !== seq || news.rev !== rev)) want(box, {...box.wanted, ...news});
+    if (news && !isOlder(news, box.wanted) && (news.seq !== seq || news.rev !== rev)) want(box, {...box.wanted, ...news}, false);
   }
   for (const [name, line] of page.lines) if (words[name]) say(line, words[name]);
   if (page.progress && !isOlder(far, page.progress.shown)) advance(page.progress, far);
@@ -237,8 +263,9 @@ function follow() {
   });
 }
 
-function move(box, change) {
+async function move(box, change) {
   if (!box.dataset.ready) return;
+  await box.goes;
   box.isMoved = true;
   window.Plotly.relayout(box, change).finally(() => { box.isMoved = false; place(box); });
 }
@@ -365,8 +392,10 @@ function made(root) {
 }
 
 function valuesOf(box, at, data) {                                     // the values of one chart at the cursor
-  const x = xAt(at), exact = data.exact?.over === at ? data.exact.values : null;
-  const parts = (box._fullData ?? []).filter(trace => trace.meta?.told).map(trace => {
+  const told = (box._fullData ?? []).filter(trace => trace.meta?.told);
+  const newest = page.held ? Infinity : Math.max(...told.map(trace => trace.x.at(-1)));   // the cursor may be ahead of it
+  const x = Math.min(xAt(at), newest), exact = data.exact?.over === at ? data.exact.values : null;
+  const parts = told.map(trace => {
     const known = exact?.[trace.meta.key];
     const text = known !== undefined ? digits(known) : valueAt(trace, x);
     const swatch = element('i');
