@@ -13,8 +13,11 @@ from fitdash.errors import DataError
 
 Order = Literal["given", "rows", "batch"]
 
-CHUNK_BYTES = 8 * 1024 * 1024
-"""Rows are gathered in pieces of this size: per batch costs more calls, per epoch a second copy and page faults."""
+CHUNK_BYTES = 4 * 1024 * 1024
+"""Rows are gathered in pieces of this size: per batch costs more calls, per epoch a second copy and page faults. While
+one is used the next one is gathered."""
+COPIED_BYTES = 1024 * 1024
+"""The same of rows that are copied as they lie."""
 
 
 class ArraySource:
@@ -68,7 +71,8 @@ class ArraySource:
         kind = torch.int32 if self.rows < 2**31 else torch.int64  # the same order in half the memory
         index = torch.randperm(self.rows, dtype=kind) if self.order == "rows" else None
         row_bytes = max(part.row_bytes for part in self.parts)
-        size = max(1, CHUNK_BYTES // (row_bytes * self.batch_size)) * self.batch_size
+        most = COPIED_BYTES if index is None and self._copies_all() else CHUNK_BYTES
+        size = max(1, most // (row_bytes * self.batch_size)) * self.batch_size
         for start in range(0, self.rows, size):
             stop = min(start + size, self.rows)
             if index is None:
@@ -94,6 +98,11 @@ class ArraySource:
         moved = [part for part in self.parts if isinstance(part, TensorRows) and part.tensor.device != device]
         if moved and has_room(device, sum(self.rows * part.row_bytes for part in moved)):
             self.parts = [part.on(device) if part in moved else part for part in self.parts]
+
+    def _copies_all(self) -> bool:
+        """Whether pieces of the inputs as they lie are copies, which nothing but a module's writing asks for."""
+        inputs, device = self.parts[: self.inputs], self.target.device
+        return self.copies and all(isinstance(part, TensorRows) and part.lies_on(device) for part in inputs)
 
     def _whole_batches(self) -> Iterator[list[torch.Tensor]]:
         full, size = self.rows // self.batch_size, self.batch_size

@@ -67,6 +67,10 @@ class TensorRows:
         """The same rows on a device, cast."""
         return TensorRows(self.tensor.to(device, self.dtype), self.dtype)
 
+    def lies_on(self, device: torch.device) -> bool:
+        """Whether pieces for this device are views."""
+        return self.tensor.device == device and self.tensor.dtype == self.dtype
+
     def shares(self, piece: torch.Tensor) -> bool:
         """Whether writing into `piece` would write into these rows."""
         return piece.untyped_storage().data_ptr() == self.tensor.untyped_storage().data_ptr()

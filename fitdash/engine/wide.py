@@ -12,7 +12,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fitdash.data.adapter import leaves_of
-from fitdash.data.arrays import CHUNK_BYTES, ArraySource
+from fitdash.data.arrays import ArraySource
 from fitdash.data.passes import Window
 from fitdash.engine.guards import Watch, refuse_modes
 from fitdash.engine.guards_code import Unwatchable
@@ -22,6 +22,8 @@ MOST_ROWS = 1536
 """Of one batch: 2048 small rows take as long on one CPU and 5 to 12 % longer on another; to count what several batches
 give at once takes longer too. Batches of 1024 cost `evaluate` 4 % more.
 """
+CACHE_BYTES = 8 * 1024 * 1024
+"""Of the largest result on the way to the outputs."""
 HEAVY = 32_000_000
 """Products of a row and a parameter in one batch, which take half a millisecond; all calls of a batch take 0.05."""
 LEAST_GAIN = 4
@@ -96,7 +98,7 @@ def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
     versions = [part._version for part in leaves_of(x)]
     first, largest = _Largest.of(step, x)
     writes = versions != [part._version for part in leaves_of(x)]
-    most = min(MOST_ROWS, CHUNK_BYTES * size // max(1, largest))
+    most = min(MOST_ROWS, CACHE_BYTES * size // max(1, largest))
     at_once = -(-rows // size) if rows <= most else most // size
     if not watch.holds_entirely():
         at_once = 1

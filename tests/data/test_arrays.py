@@ -167,6 +167,21 @@ def test_gathering_in_pieces_gives_every_row_once(monkeypatch):
     assert [len(batch) for batch in batches] == [4] * 12 + [2]
 
 
+@pytest.mark.parametrize("copies", [True, False])
+def test_rows_copied_as_they_lie_come_in_smaller_pieces(monkeypatch, copies):
+    monkeypatch.setattr("fitdash.data.arrays.COPIED_BYTES", 64)
+    x = np.arange(50, dtype=np.float32)
+    data = source(x, order="given")
+    data.copies = copies
+
+    pieces = [piece[0] for piece in data.chunks()]
+    for piece in pieces:
+        piece.add_(1)
+
+    assert [len(piece) for piece in pieces] == ([16, 16, 16, 2] if copies else [50])
+    assert (x[0] == 0) == copies  # else they are the caller's own
+
+
 @pytest.fixture
 def dataset(tmp_path):
     import h5py
