@@ -19,7 +19,7 @@ class Wire:
         self._port = port
         self._whole = threading.Event()
         self._whole.set()
-        self._is_silent = False
+        self._is_silent = self._is_closed = False
         self._ends = []
         self._changing = threading.Lock()
         self._door = socket.create_server(("127.0.0.1", 0))
@@ -38,6 +38,7 @@ class Wire:
         self._whole.set()
 
     def close(self):
+        self._is_closed = True
         self._whole.set()
         self._door.close()
         self._close_all()
@@ -45,19 +46,21 @@ class Wire:
     def _let_in(self):
         with suppress(OSError):
             while True:
-                near, _ = self._door.accept()
-                if not self._whole.is_set() and not self._is_silent:
-                    near.close()
-                    continue
-                far = socket.create_connection(("127.0.0.1", self._port))
+                near, far = self._door.accept()[0], socket.socket()
                 with self._changing:
                     self._ends += [near, far]
-                    is_cut = not self._whole.is_set() and not self._is_silent
-                if is_cut:  # between the look above and this one
+                if not self._is_cut:
+                    with suppress(OSError):  # closed meanwhile
+                        far.connect(("127.0.0.1", self._port))
+                if self._is_cut:
                     self._close_all()
                     continue
                 for source, sink in ((near, far), (far, near)):
                     threading.Thread(target=self._carry, args=[source, sink], daemon=True).start()
+
+    @property
+    def _is_cut(self):
+        return self._is_closed or (not self._whole.is_set() and not self._is_silent)
 
     def _carry(self, source, sink):
         with suppress(OSError):
