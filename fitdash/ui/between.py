@@ -1,4 +1,4 @@
-"""What a page is told of its run between two drawings: how far it is, its charts and their cursor."""
+"""What a page is told of its run between two drawings: how far it is, its charts and their cursor, its words."""
 
 import time
 import zlib
@@ -8,12 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.errors import FitdashError
+from fitdash.errors import FitdashError, StoreError
 from fitdash.ui import understanding
-from fitdash.ui.live_chart import told
-from fitdash.ui.progress import told_progress
+from fitdash.ui.live_chart import Words, told
+from fitdash.ui.progress import told_progress, whole_seconds
 from fitdash.ui.queue import KEY as QUEUE
 from fitdash.ui.resources import Desk
+from fitdash.ui.saying import Said, log_words, said
 from fitdash.ui.scene import Scene, cursor, drawn, key_of, picture, scene_of
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import begun_elsewhere, draw_again, shown_run, state
@@ -24,9 +25,15 @@ LEAST_SECONDS = 0.4
 IDLE_SECONDS = 2.0
 WAITING_SECONDS = 1.0
 """Of a run in the queue: nothing is to be seen before its turn has come."""
-LEARNED_SECONDS = 0.9
 FULL_SECONDS = 0.5
 """At full speed it shows many epochs at once, and each time costs training that of some."""
+LONG_SECONDS, LONG_RUN_SECONDS = 1.0, 60.0
+"""The same of a run that takes so long, and how long: its curves go on by a sixtieth of their width, or less."""
+LEARNED_AFTER = 1.8
+"""Times as long between two looks at what the network has learned, which take longer to draw than all curves."""
+SAID_SECONDS, SAID_FAST_SECONDS = 0.9, 5.0
+"""Between two looks at what else is to be said, at a watchable pace and at full speed."""
+REAP_SECONDS = 5.0
 WATCHED_EPOCHS = 75
 """Of longer runs the watchable pace lets more than five a second pass."""
 News = dict[str, Any]
@@ -38,7 +45,9 @@ def seconds(desk: Desk, run: Snapshot) -> float:
         return desk.viewers.every(IDLE_SECONDS)
     if run.state == "queued":
         return desk.viewers.every(WAITING_SECONDS)
-    return desk.viewers.every(FULL_SECONDS if is_fast(desk, run) else LEAST_SECONDS)
+    if not is_fast(desk, run):
+        return desk.viewers.every(LEAST_SECONDS)
+    return desk.viewers.every(LONG_SECONDS if whole_seconds(run) >= LONG_RUN_SECONDS else FULL_SECONDS)
 
 
 def is_fast(desk: Desk, run: Snapshot) -> bool:
@@ -73,17 +82,35 @@ def news(desk: Desk, scene: Scene) -> News:
         return {"due": "gone"}
     if run.state != "queued":
         desk.viewers.here(time.monotonic())
-    ghost = None if scene.ghost is None else scene.ghost[0]
-    now = scene_of(run, scene.view, ghost, scene.held)
+    reaped(desk, run)
+    now = scene_of(run, scene.view, _ghost(desk, scene), scene.held)
     learned = _learned(desk, run)
     charts = {key_of(panel): told(picture(now, panel)) for panel in drawn(now)}
+    words = {"log-lines": log_words(run), **_said(desk, run)}
     return {
         "due": _due(desk, run),
+        "seconds": seconds(desk, run),
         "progress": told_progress(run),
         "charts": charts | learned.get("charts", {}),
-        "words": learned.get("words", {}),
+        "words": {key: told(one) for key, one in words.items()} | learned.get("words", {}),
         "cursor": cursor(now),
     }
+
+
+def reaped(desk: Desk, run: Snapshot) -> bool:
+    """Look now and then whether the process that trains a run is gone; whether that was done."""
+    if not run.is_active or desk.runner.find(run.uid) is not None or not desk.due("reap", REAP_SECONDS):
+        return False
+    # Later is soon enough where the store is locked.
+    with suppress(StoreError):
+        desk.store.reap()
+    return True
+
+
+def note_said(now: Said) -> None:
+    """What the page says from now on."""
+    page = state()
+    page.said, page.said_at, page.lacks = now, time.monotonic(), None
 
 
 def follow(desk: Desk) -> None:
@@ -95,7 +122,7 @@ def follow(desk: Desk) -> None:
     if now[:2] != shown[:2]:
         draw_again()
     if now != shown:
-        st.rerun([QUEUE])
+        st.rerun([QUEUE, "live"] if state().lacks else [QUEUE])
 
 
 def check(desk: Desk, run: Snapshot) -> None:
@@ -104,10 +131,20 @@ def check(desk: Desk, run: Snapshot) -> None:
         draw_again()
 
 
+def _ghost(desk: Desk, scene: Scene) -> Snapshot | None:
+    """The run before, which may be on as well."""
+    if scene.ghost is None:
+        return None
+    shown, watch = scene.ghost[0], state().ghost
+    if not shown.is_active or watch is None or watch.uid != shown.uid:
+        return shown
+    return watch.read(desk.store) or shown
+
+
 def _learned(desk: Desk, run: Snapshot) -> News:
-    """What the network has learned, less often: it takes longer to draw than all curves."""
+    """What the network has learned, less often."""
     page, now = state(), time.monotonic()
-    if now < page.learned_at + LEARNED_SECONDS or not understanding.is_there(desk, run):
+    if now < page.learned_at + LEARNED_AFTER * seconds(desk, run) or not understanding.is_there(desk, run):
         return {}
     page.learned_at = now
     # What keeps it from being shown is said by the drawing.
@@ -116,10 +153,32 @@ def _learned(desk: Desk, run: Snapshot) -> News:
     return {}
 
 
+def _said(desk: Desk, run: Snapshot) -> dict[str, Words]:
+    """What else is to be said, less often too; where there is no place for it, the page is due to be drawn."""
+    page, at = state(), time.monotonic()
+    if (shown := page.said) is None:
+        return {}
+    is_calm = is_fast(desk, run) and not shown.is_early
+    if at < page.said_at + (SAID_FAST_SECONDS if is_calm else SAID_SECONDS):
+        return {}
+    now = said(desk, run)
+    if page.said is shown:  # else it was drawn meanwhile
+        page.said_at, page.lacks = at, None if now.shape == shown.shape else _mark(now.shape)
+    return dict(now.words)
+
+
 def _due(desk: Desk, run: Snapshot) -> str | None:
-    """A mark of how things stand, where the page says otherwise: its buttons, which other run is on, the queue."""
-    now = _now(desk, run)
-    return None if state().drawn is None or _shown() == now else f"{zlib.crc32(repr(now).encode()):x}"
+    """A mark of how things stand, where the page says otherwise: its buttons, which other run is on, the queue, what
+    the curves show.
+    """
+    page, now = state(), _now(desk, run)
+    if page.drawn is None or (_shown() == now and page.lacks is None):
+        return None
+    return _mark((now, page.lacks))
+
+
+def _mark(of: Any) -> str:
+    return f"{zlib.crc32(repr(of).encode()):x}"
 
 
 def _now(desk: Desk, run: Snapshot) -> tuple[Any, ...]:

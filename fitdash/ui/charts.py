@@ -8,14 +8,14 @@ import streamlit as st
 from fitdash.charts.curves import Panel
 from fitdash.ui import between, style
 from fitdash.ui.ghost import comparison, previous_run
-from fitdash.ui.live_chart import HEIGHT, TALL, live_cursor, live_picture
+from fitdash.ui.live_chart import HEIGHT, TALL, live_cursor, live_picture, live_words
 from fitdash.ui.resources import Desk
+from fitdash.ui.saying import fair_words
 from fitdash.ui.scene import Scene, cursor, drawn, key_of, picture, scene_of
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import held_epoch, state
 from fitdash.ui.view import View, options, view
 from fitdash.ui.visitor import own_run
-from fitdash.ui.words import duration
 
 CURSOR = "cursor"
 
@@ -40,27 +40,16 @@ def _wish_fair(desk: Desk, uid: str) -> None:
         run.control.fair = view().fair
 
 
-def _fair_cost(run: Snapshot) -> str:
-    """What the fair training loss has cost, where it was wished."""
-    if not view().fair:
-        return ""
-    if not run.measured:
-        when = "is measured from the next epoch on" if run.is_active else "was not measured in this run"
-        return f"The fair training loss {when}."
-    of = sum(row.seconds for row in run.rows if row.epoch in run.measured)
-    share = f", {run.measured_seconds / of:.0%}" if of > 0 else ""
-    return f"The fair training loss: +{duration(run.measured_seconds)} so far{share}."
-
-
 def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | None) -> None:
     if view.projector:
         style.projector()
     previous = previous_run(desk, run) if view.previous else None
     scene = scene_of(run, view, previous, held_epoch(run))
-    said = [comparison(previous, run) if previous is not None else "", _fair_cost(run)]
-    with st.container(key="said"):  # always there, so that nothing below is made anew when it speaks
-        if any(said):
-            st.caption(" ".join(filter(None, said)))
+    with st.container(key="said", gap="xxsmall"):  # always there, so that nothing below is made anew when it speaks
+        if previous is not None:
+            st.caption(comparison(previous, run))
+        if view.fair:
+            live_words(fair_words(run), key="fair-cost")
     found = drawn(scene)
     left, right = st.columns(2) if beside else (st.container(), None)
     with left:

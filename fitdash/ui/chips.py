@@ -1,6 +1,6 @@
 """What a run shows, in words under its curves: each with the numbers behind it and one change to try."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from fitdash.data.holdout import is_even
 from fitdash.spec.compile import resolved_learning_rate
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.changes import experiment_now, live_of
+from fitdash.ui.live_chart import Words, live_words
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.subject import asked_lately, data_of
@@ -23,20 +24,35 @@ ICONS = {"wrong": ":material/report:", "hint": ":material/lightbulb:", "note": "
 MOST = 4
 
 
-def draw(desk: Desk, run: Snapshot) -> None:
-    """The findings of a run, the gravest first; nothing where there is nothing to say."""
-    found = findings(curves_of(run))
-    if not any(one.kind == "diverged" for one in found):
-        found = [*_neglected(desk, run), *found]
+def found(desk: Desk, run: Snapshot) -> list[Finding]:
+    """The findings of a run that are said, the gravest first; none where there is nothing to say."""
+    seen = findings(curves_of(run))
+    if not any(one.kind == "diverged" for one in seen):
+        seen = [*_neglected(desk, run), *seen]
+    return seen[:MOST]
+
+
+def draw(desk: Desk, run: Snapshot, said: Sequence[Finding]) -> None:
+    """These findings of it."""
     with st.container(key="chips", gap="xsmall"):
-        for one in found[:MOST]:
+        for one in said:
             _chip(desk, run, one)
+
+
+def words(run: Snapshot, said: Sequence[Finding]) -> dict[str, Words]:
+    """The numbers behind them, by the key of their line."""
+    return {f"found-{one.kind}": _words(run, one) for one in said}
+
+
+def shape(run: Snapshot, said: Sequence[Finding]) -> tuple[Any, ...]:
+    """What is drawn of them beside these numbers."""
+    return tuple((one.kind, _named(one), one.change, _is_set(run, one.change)) for one in said)
 
 
 def in_words(run: Snapshot) -> list[str]:
     """What the curves of a run say, one finding in a sentence or two."""
-    found = findings(curves_of(run))
-    return [f"{_named(one)}: {one.text}" + (f" {one.change.text}" if one.change else "") for one in found]
+    seen = findings(curves_of(run))
+    return [f"{_named(one)}: {one.text}" + (f" {one.change.text}" if one.change else "") for one in seen]
 
 
 def _named(finding: Finding) -> str:
@@ -49,14 +65,19 @@ def _chip(desk: Desk, run: Snapshot, finding: Finding) -> None:
             st.badge(escaped(_named(finding)), color=COLOURS[finding.weight], icon=ICONS[finding.weight])
             if finding.change is not None:
                 _change(desk, run, finding.kind, finding.change)
-        st.markdown(escaped(finding.text))
+        live_words(_words(run, finding), key=f"found-{finding.kind}")
+
+
+def _words(run: Snapshot, finding: Finding) -> Words:
+    return Words(text=finding.text, of=run.uid, seq=run.seq)
 
 
 def _change(desk: Desk, run: Snapshot, kind: str, change: Change) -> None:
     """A button that sets what is proposed; the proposal alone where no control does that, or has done it."""
-    if not change.settings or run.experiment is None:  # a script's run: the form has no part in it
+    is_set = _is_set(run, change)
+    if is_set is None:
         st.markdown(f"*{escaped(change.text)}*", width="content")
-    elif all(st.session_state.get(address) == value for address, value in change.settings.items()):
+    elif is_set:
         st.markdown("*It is set in the form: press Fit.*", width="content")
     else:
         st.button(
@@ -66,6 +87,13 @@ def _change(desk: Desk, run: Snapshot, kind: str, change: Change) -> None:
             args=[desk, run, change.settings],
             help="Sets it in the form. A run that is on takes it at once where the control says *applies now*.",
         )
+
+
+def _is_set(run: Snapshot, change: Change | None) -> bool | None:
+    """Whether the form has it; None where it has no part in it, as in a script's run."""
+    if change is None or not change.settings or run.experiment is None:
+        return None
+    return all(st.session_state.get(address) == value for address, value in change.settings.items())
 
 
 def _set(desk: Desk, run: Snapshot, settings: Mapping[str, Any]) -> None:

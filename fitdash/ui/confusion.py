@@ -16,6 +16,7 @@ from fitdash.ui.words import escaped
 
 CHART = KEYS["Confusion"][0]
 MOST_LISTED = 14
+MOST_SAMPLES = 8
 
 
 def draw_confusion(subject: Subject) -> None:
@@ -30,8 +31,28 @@ def draw_confusion(subject: Subject) -> None:
     true, predicted = (escaped(subject.classes[index]) for index in cell)
     what = "rightly predicted" if cell[0] == cell[1] else f"predicted as **{predicted}**"
     st.markdown(f"True **{true}**, {what}: {counts[cell]} of {counts[cell[0]].sum()}.")
+    samples.draw(subject, _places(subject, cell), key="panel-cell", most=MOST_SAMPLES)
+
+
+def beneath(subject: Subject) -> tuple[object, ...]:
+    """What is drawn under the matrix: the cell, how often it came, and its first samples; of a table all that it tells
+    of them, which is new after each look.
+    """
+    if subject.data.dataset.image_shape is None:
+        return (subject.look.epoch,)
+    counts = counted(subject.truth, subject.answers, len(subject.classes))
+    cell = st.session_state.get(_key(len(subject.classes))) or most_mistaken(counts)
+    if cell is None:
+        return ()
+    places = _places(subject, cell)
+    return cell, len(places), tuple(subject.rows_of(places[:MOST_SAMPLES]).tolist())
+
+
+def _places(subject: Subject, cell: tuple[int, int]) -> Array:
+    """The answers of a cell, the surest first."""
     places = np.flatnonzero((subject.truth == cell[0]) & (subject.answers == cell[1]))
-    samples.draw(subject, places[np.argsort(-subject.sureness[places], kind="stable")], key="panel-cell", most=8)
+    found: Array = places[np.argsort(-subject.sureness[places], kind="stable")]
+    return found
 
 
 def _choice(classes: Sequence[str], counts: Array) -> tuple[int, int] | None:

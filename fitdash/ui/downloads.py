@@ -21,7 +21,7 @@ def draw(store: Store, run: Snapshot) -> None:
         for part in history_parts(store, run.uid):
             _button(part, disabled=not run.rows)
         menu = st.popover("Download", key="download_menu", icon=DOWNLOAD, on_change="rerun")
-        # Looked up where it is open alone: the page is drawn twice a second.
+        # Looked up where it is open alone, not with every drawing.
         if menu.open:
             with menu, st.container(gap="xsmall"):
                 _menu(store, run)

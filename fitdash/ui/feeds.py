@@ -1,9 +1,9 @@
-"""What open pages ask for between two drawings: numbers alone, by an address that only the page knows.
+"""What open pages ask for between two drawings: curves and words alone, by an address that only the page knows.
 
 Every drawing makes Streamlit send, and the browser look through, the whole page, whatever has changed in it: with a run
-at full speed beside it on two cores that takes 28 ms of the server and 0.2 s of the browser, twice a second. What is
-asked for here takes 5 ms and 0.05 s. Where the server has no such place, as under a test, the page is drawn as often
-as it changes.
+at full speed beside it on two cores that takes 28 ms of the server and 0.2 s of the browser. What is asked for here
+takes 5 ms and 0.05 s. Where the server has no such place, as under a test, the page is drawn as often as it
+changes.
 """
 
 import json

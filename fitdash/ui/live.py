@@ -2,22 +2,20 @@
 
 import re
 import time
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from fitdash import options
-from fitdash.errors import StoreError
 from fitdash.spec.compile import resolved_metrics
 from fitdash.spec.watching import hidden_because
 from fitdash.ui import alone, arguments, between, charts, chips, downloads, sharing, understanding
 from fitdash.ui.asked import tell_trouble
-from fitdash.ui.happened import happened
-from fitdash.ui.live_chart import live_progress
+from fitdash.ui.live_chart import live_progress, live_words
 from fitdash.ui.progress import told_progress
 from fitdash.ui.resources import Desk
+from fitdash.ui.saying import Said, happened_words, log_words, said
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.state import draw_again, shown_run, state
 from fitdash.ui.words import escaped
@@ -30,15 +28,8 @@ COLOURS: dict[str, Any] = {
     "interrupted": "violet",
     "stopped": "orange",
 }
-DRAWN_SECONDS = 5.0
-"""Between two drawings of a page that is told the curves of a run at full speed: each costs training some epochs."""
-LINES_WHILE_ON = 100
-"""Lines of the log that are sent and laid out with every drawing of a run that is on."""
-QUEUED_SECONDS = 10.0
-"""The same of a run in the queue, of which only its place changes, and that is told."""
-MANY_VIEWERS = 4
-"""From so many on, pages are told what is new at any pace: drawing all of them takes more than their server has."""
-REAP_SECONDS = 5.0
+DRAWN_SECONDS = 12.0
+"""Between two drawings of a page that is told what is new: each costs as much as many news, and may change nothing."""
 
 
 def live_view(desk: Desk) -> None:
@@ -51,22 +42,14 @@ def live_view(desk: Desk) -> None:
 
 
 def _drawn_every(desk: Desk, run: Snapshot, every: float) -> float:
-    """Seconds between two drawings of a run that is on: few where the page is told its curves between them."""
-    if not desk.feeds.is_served or _hidden_because(run):
-        return every
-    if run.state == "queued":
-        return QUEUED_SECONDS
-    is_told = run.state == "paused" or between.is_fast(desk, run) or desk.viewers.count() >= MANY_VIEWERS
-    return max(DRAWN_SECONDS, 6 * every) if is_told else every
+    """Seconds between two drawings of a run that is on: few where the page is told what is new between them."""
+    return DRAWN_SECONDS if desk.feeds.is_served and not _hidden_because(run) else every
 
 
 def _view(desk: Desk) -> None:
     desk.viewers.here(time.monotonic())
     run = shown_run(desk)
-    if run.is_active and desk.runner.find(run.uid) is None and desk.due("reap", REAP_SECONDS):
-        # Later is soon enough where the store is locked.
-        with suppress(StoreError):
-            desk.store.reap()
+    if between.reaped(desk, run):
         run = shown_run(desk)
     draw_run(desk, run)
     between.check(desk, run)
@@ -94,20 +77,21 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
     if hidden := _hidden_because(run):
         _hidden(run, hidden)
     else:
-        has_panel = understanding.is_there(desk, run)
-        charts.draw(desk, run, partial(_beside, desk, run) if has_panel else None)
+        now, has_panel = said(desk, run), understanding.is_there(desk, run)
+        between.note_said(now)
+        charts.draw(desk, run, partial(_beside, desk, run, now) if has_panel else None)
         if not has_panel:
-            chips.draw(desk, run)
+            chips.draw(desk, run, now.found)
     if not run.is_example:
         downloads.draw(desk.store, run)
     if run.lines:
         _log(run)
 
 
-def _beside(desk: Desk, run: Snapshot) -> None:
+def _beside(desk: Desk, run: Snapshot, now: Said) -> None:
     """What the network has learned, and what the curves say: where they can come and go without moving the charts."""
     understanding.draw(desk, run)
-    chips.draw(desk, run)
+    chips.draw(desk, run, now.found)
 
 
 def _heading(run: Snapshot) -> None:
@@ -122,7 +106,7 @@ def _heading(run: Snapshot) -> None:
             arguments.draw(run)
         with st.container(key="progress"):
             live_progress(told_progress(run), key="share")
-            st.caption(escaped(" ".join(happened(run.told)) or " "))
+            live_words(happened_words(run), key="happened")
 
 
 def _failure(run: Snapshot) -> None:
@@ -171,6 +155,8 @@ def _log(run: Snapshot) -> None:
 
     The page's style keeps it there: Streamlit's own scrolling measures the page every 17 ms.
     """
-    lines = run.lines[-LINES_WHILE_ON:] if run.is_active else run.lines
     with st.container(border=True, height=220, key="log"):
-        st.code("\n".join(lines), language=None)
+        if run.is_active:
+            live_words(log_words(run), key="log-lines")
+        else:
+            st.code("\n".join(run.lines), language=None)

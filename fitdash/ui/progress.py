@@ -72,6 +72,12 @@ def told_progress(run: Snapshot) -> dict[str, Any]:
     return {"share": round(progress_of(run).share, 5), "text": progress_words(run), "of": run.uid, "seq": run.seq}
 
 
+def whole_seconds(run: Snapshot) -> float:
+    """What all planned epochs take at the speed of the last ones; 0 while nothing was timed."""
+    first, last = run.planned
+    return (last - first + 1) * (_seconds_per_epoch(run) or 0.0)
+
+
 def _within(run: Snapshot) -> tuple[int | None, int | None]:
     """Steps done of the epoch at hand, where it is long enough to tell them."""
     last = run.rows[-1].epoch if run.rows else -1

@@ -36,6 +36,9 @@ class PageState:
         epoch_at: Uid of a run and the index of its epoch at which the cursor was put; None follows the newest epoch.
         listed: The layers that the form listed last.
         preset: Those of the preset that it shows, None while it lists layers.
+        said: What the page says of its run beside the curves, as it was drawn.
+        said_at: When that was looked at last, by a clock that only grows.
+        lacks: A mark of what it has no place for, None where it has one for all.
         learned_at: When the page was told last what its network has learned, by a clock that only grows.
         secret: Names this session where its page asks for news.
     """
@@ -58,6 +61,9 @@ class PageState:
     epoch_at: tuple[str, int] | None = None
     listed: NetworkArgs | None = None
     preset: NetworkArgs | None = None
+    said: Any = None
+    said_at: float = 0.0
+    lacks: str | None = None
     learned_at: float = 0.0
     secret: str = field(default_factory=secrets.token_urlsafe, repr=False)
 

@@ -28,7 +28,6 @@ CSS = (
 .st-key-plan { min-height: 3.6rem; }
 .st-key-arguments summary p { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .st-key-arguments pre { white-space: pre-wrap; }
-.st-key-progress p { font-variant-numeric: tabular-nums; }
 .st-key-log { flex-direction: column-reverse; justify-content: flex-start !important; }
 .st-key-log > * { margin-bottom: auto; }
 .st-key-log [data-testid="stCode"] pre { background: none; padding: 0; }

@@ -10,7 +10,7 @@ from fitdash.charts.answers import accuracy, confident_mistakes, counted, worst
 from fitdash.charts.residuals import told_numbers
 from fitdash.errors import FitdashError
 from fitdash.ui import samples
-from fitdash.ui.confusion import draw_confusion
+from fitdash.ui.confusion import beneath, draw_confusion
 from fitdash.ui.live_chart import TALL, Words, live_picture, live_words, told
 from fitdash.ui.pictures import KEYS, MOST_STRIPS, axes_of, keys_of_axes
 from fitdash.ui.resources import Desk
@@ -64,13 +64,30 @@ def draw(desk: Desk, run: Snapshot) -> None:
         live_words(_how_good(subject), key="panel-words")
 
 
+def shape(desk: Desk, run: Snapshot) -> Any:
+    """What is drawn of it beside what has news: another one is another drawing."""
+    if not is_there(desk, run):
+        return None
+    try:
+        subject = subject_of(desk, run)
+    except FitdashError as error:
+        return str(error)
+    if subject is None:
+        return False
+    views = views_of(subject)
+    shown = _shown(views, subject)
+    if shown == "Confusion":
+        return shown, beneath(subject)
+    return shown if shown in KEYS else (shown, subject.look.epoch)
+
+
 def news(desk: Desk, run: Snapshot) -> dict[str, Any]:
     """The same for a page that has it: "charts" and "words" by key; nothing where it shows what has no news."""
     subject = subject_of(desk, run)
     if subject is None:
         return {}
     views = views_of(subject)
-    shown = KEYS.get(st.session_state.get(_key_of(views)) or _first(subject, views))
+    shown = KEYS.get(_shown(views, subject))
     if shown is None:
         return {}
     key, picture = shown
@@ -91,6 +108,10 @@ def views_of(subject: Subject) -> dict[str, Draw]:
 def _key_of(views: dict[str, Draw]) -> str:
     """Of the choice between them."""
     return f"panel.view.{'-'.join(views)}"
+
+
+def _shown(views: dict[str, Draw], subject: Subject) -> str:
+    return st.session_state.get(_key_of(views)) or _first(subject, views)
 
 
 def _first(subject: Subject, views: dict[str, Draw]) -> str:

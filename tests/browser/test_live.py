@@ -186,7 +186,13 @@ def test_curves_cursor_and_progress_go_on_between_two_drawings(context, server):
 
     with page.expect_response("**/_fitdash/live/*") as response:
         pass
-    told = int(response.value.json()["charts"]["chart-loss"]["rev"])
+    news = response.value.json()
+    told, printed = int(news["charts"]["chart-loss"]["rev"]), news["words"]["log-lines"]["words"].splitlines()[-2]
+    page.wait_for_function(
+        "line => document.querySelector('.st-key-log .fitdash-words').textContent.includes(line)", arg=printed
+    )
+    log, text = (page.locator(place).bounding_box() for place in (".st-key-log", ".st-key-log .fitdash-words"))
+    assert 0 <= log["y"] + log["height"] - (text["y"] + text["height"]) < 40  # the newest line is in sight
 
     page.wait_for_function("told => window.seen.includes(told)", arg=told)
     page.wait_for_function(
@@ -196,10 +202,11 @@ def test_curves_cursor_and_progress_go_on_between_two_drawings(context, server):
     assert int(shown.split()[1]) >= told
     page.keyboard.press("s")
     expect_state(page, "stopped")
-    done = page.locator(".fitdash-where").inner_text()
-    page.wait_for_function("() => window.seen.every((rev, place) => !place || rev >= window.seen[place - 1])")
+    page.wait_for_function(
+        "() => document.querySelector('.fitdash-where').textContent.startsWith(`epoch ${window.seen.at(-1)} of`)"
+    )
+    assert page.evaluate("() => window.seen.every((rev, place) => !place || rev >= window.seen[place - 1])")
     assert page.evaluate("() => window.boxes.every(box => box.isConnected)")
-    assert f"epoch {page.evaluate('() => window.seen.at(-1)')} of" in done
 
 
 def test_the_newest_line_of_the_log_stays_in_sight(context, server):
@@ -290,6 +297,9 @@ def test_a_page_that_cannot_ask_is_drawn_now_and_then(context, server):
     other = open_page(context, server, "?data.name=iris&fit.epochs=4000&pace=20%20epochs%20per%20second")
     fit(other)
 
+    expect_state(other, "running")
+    other.evaluate(SEEN)
+    other.wait_for_function("() => new Set(window.seen).size >= 3")
     expect(page.get_by_text("Another run is on.")).to_be_visible()
     other.get_by_role("button", name="Stop run", exact=True).click()
     expect_state(other, "stopped")

@@ -1,16 +1,19 @@
 """What a page is told between two drawings, against what the next drawing shows."""
 
 import json
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 from starlette.applications import Starlette
 
+from fitdash.charts.findings import Finding
+from fitdash.runs.events import Changed, Created, EpochEnded
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.ui import between, feeds
+from fitdash.ui import between, chips, feeds
 from fitdash.ui.resources import desk
-from tests.pages.conftest import sent, until, wait_for
+from tests.pages.conftest import sent, texts, until, wait_for
 
 SLOW = {"data__name": "iris", "fit__epochs": "400", "pace": "20 epochs per second"}
 
@@ -75,7 +78,7 @@ def test_what_it_has_learned_goes_on_too_but_not_with_every_asking(open_page, se
     page.run()
 
     assert list(none["charts"]) == ["chart-loss", "chart-accuracy"]
-    assert not none["words"]
+    assert list(none["words"]) == ["log-lines"]
     lines = {one["name"]: one for one in sent(page) if "words" in one}
     (drawn,) = [one for one in sent(page) if one.get("name") == "panel-boundary"]
     assert news["charts"]["panel-boundary"].items() <= drawn.items()
@@ -83,8 +86,110 @@ def test_what_it_has_learned_goes_on_too_but_not_with_every_asking(open_page, se
 
     (control,) = [one for one in page.get("button_group") if one.key and one.key.startswith("panel.view")]
     control.set_value("Mistakes").run()
-    page.session_state["page"].learned_at = 0.0
-    assert not asked(page)["words"]
+    page.session_state["page"].learned_at, page.session_state["page"].said_at = 0.0, float("inf")
+    assert list(asked(page)["words"]) == ["log-lines"]
+
+
+@pytest.fixture
+def chip(monkeypatch):
+    """What the curves of every run show: one finding, whose name can be set and whose numbers go on."""
+    shown = SimpleNamespace(name="It learns")
+
+    def found(curves):
+        text = f"So say {len(curves.loss)} epochs."
+        return [Finding(kind="learns", epoch=None, is_sure=True, weight="note", name=shown.name, text=text)]
+
+    monkeypatch.setattr(chips, "findings", found)
+    return shown
+
+
+def looked_long_ago(page):
+    """The time has come to look at what is said."""
+    page.session_state["page"].said_at = 0.0
+
+
+def test_words_go_on_with_the_run_too_the_log_each_time(open_page, served, chip):
+    page = open_page(**SLOW)
+    page.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    wait_for(lambda: len(desk().store.epochs(run.uid)) > 1)
+    page.run()
+    run.pause()
+    wait_for(lambda: run.state == "paused")
+    desk().writer.flush(10)
+
+    page.session_state["page"].learned_at = page.session_state["page"].said_at = float("inf")
+    at_once = asked(page)["words"]
+    looked_long_ago(page)
+    news = asked(page)["words"]
+    page.run()
+
+    lines = {one["name"]: one for one in sent(page) if "words" in one}
+    assert list(at_once) == ["log-lines"]
+    assert "Epoch 2/400" in at_once["log-lines"]["words"].splitlines()
+    assert {"log-lines", "happened", "found-learns"} <= news.keys()
+    assert "150" in news["happened"]["words"]
+    assert f"{len(desk().store.epochs(run.uid))} epochs" in news["found-learns"]["words"]
+    assert all(news[name].items() <= lines[name].items() for name in ("log-lines", "happened", "found-learns"))
+
+
+def test_what_has_no_place_on_the_page_is_due_to_be_drawn(open_page, served, chip, drawn_by):
+    page = open_page(**SLOW)
+    page.button(key="fit").click().run()
+    (run,) = desk().runner.active()
+    until(page, "after epoch 2")
+    run.pause()
+    until(page, "paused")
+    desk().writer.flush(10)
+    page.run()
+    looked_long_ago(page)
+    before = asked(page)["due"]
+
+    chip.name = "It has learned"
+    soon = asked(page)["due"]
+    looked_long_ago(page)
+    due = asked(page)["due"]
+
+    assert (before, soon) == (None, None)
+    assert due == asked(page)["due"] is not None
+    assert drawn_by(page) is None  # the view alone, which is what asks
+    page.run()
+    assert "It has learned" in texts(page)
+    looked_long_ago(page)
+    assert asked(page)["due"] is None
+
+
+def test_the_first_epoch_has_a_place_as_soon_as_it_is_there_at_full_speed_too(open_page, held_run, served, monkeypatch):
+    run, _ = held_run(Experiment(fit=FitArgs(epochs=10)), epochs=0)
+    run.control.pace = "full"
+    page = open_page()
+    monkeypatch.setattr(between, "SAID_SECONDS", 0.0)
+    monkeypatch.setattr(between, "SAID_FAST_SECONDS", float("inf"))
+    before = asked(page)["due"]
+
+    desk().store.write([EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=1.0)])
+    first = asked(page)["due"]
+    page.run()
+    desk().store.write([EpochEnded(uid=run.uid, epoch=1, logs={"loss": 1.0, "accuracy": 0.5}, seconds=1.0)])
+    later = asked(page)
+
+    assert before is None
+    assert first
+    assert later["due"] is None  # not so soon: each drawing costs training some epochs
+    assert later["seconds"] == between.FULL_SECONDS
+
+
+def test_a_page_that_is_told_hears_that_the_process_of_its_run_is_gone(open_page, served):
+    desk().done["reap"] = float("inf")
+    created = Created(uid="gone", name="Net", experiment={}, writer="dead")
+    desk().store.write([created, Changed(uid="gone", state="running")])
+    page = open_page(run="gone")
+    before = asked(page)["due"]
+
+    desk().done.clear()
+
+    assert before is None
+    wait_for(lambda: asked(page)["due"])
 
 
 def test_a_run_that_stands_otherwise_than_the_buttons_say_is_due_to_be_drawn(open_page, served):

@@ -3,7 +3,7 @@
 import json
 import re
 
-from fitdash.ui import live
+from fitdash.ui import saying
 from fitdash.ui.resources import desk
 from fitdash.ui.snapshot import example
 from fitdash.ui.state import PageState, cursor_epoch
@@ -39,12 +39,13 @@ def test_the_projector_makes_lines_thick(open_page):
 
 
 def test_the_log_of_a_run_that_is_on_is_its_end_and_afterwards_all_that_is_kept(open_page, monkeypatch):
-    monkeypatch.setattr(live, "LINES_WHILE_ON", 3)
+    monkeypatch.setattr(saying, "LINES_WHILE_ON", 3)
     page = open_page(data__name="iris", fit__epochs="400", pace="20 epochs per second", fit__verbose="2")
     page.button(key="fit").click().run()
     (run,) = desk().runner.active()
     wait_for(lambda: len(desk().store.epochs(run.uid)) >= 6)
-    on = log(page.run())
+    page.run()
+    (on,) = [one["words"].splitlines() for one in sent(page) if one.get("name") == "log-lines"]
     page.button(key="stop").click().run()
     until(page, "stopped")
 

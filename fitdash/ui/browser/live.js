@@ -4,11 +4,12 @@ const here = new URL(import.meta.url);                             // with the m
 const [{layout}, {follows, frameOf, goOn}] = await Promise.all(['look.js', 'grow.js'].map(
   name => import(new URL(name + here.search, here).href)));
 const page = {
-  charts: new Set(), boxes: new Set(), bar: null, run: null, places: null, range: null, progress: null, lines: new Map(), feed: null, asks: false, timer: null,
+  charts: new Set(), boxes: new Set(), bar: null, run: null, places: null, range: null, progress: null, lines: new Map(),
+  feed: null, asks: false, timer: null, losing: null,
   at: null, held: false, veil: 0, turn: Promise.resolve(), rested: 0,
 };
 let library;
-const LOST_AFTER = 10000, DUE_AGAIN = 5000, MOST_AT_ONCE = 25;     // ms
+const LOST_AFTER = 5, ANSWERS_IN = 10000, DUE_AGAIN = 5000, MOST_AT_ONCE = 25;   // times as long as news wait; ms
 
 const plotly = src => library ??= new Promise((resolve, reject) => {
   const script = document.createElement('script');
@@ -189,9 +190,13 @@ export function words({data, parentElement: root}) {
 function say(line, data) {
   if (isOlder(data, line.shown)) return;
   line.shown = data;
-  line.firstChild.textContent = data.bold ? data.bold + ' ' : '';
-  line.lastChild.textContent = data.words;
+  write(line.firstChild, data.bold ? data.bold + ' ' : '');
+  write(line.lastChild, data.words);
 }
+
+const write = (place, text) => {                                   // what is selected stays selected
+  if (place.textContent !== text) place.textContent = text;
+};
 
 // news between two drawings --------------------------------------------------------------------------------------------
 
@@ -211,23 +216,26 @@ async function ask() {
   page.asks = false;
   page.timer = null;
   if (!feed || !bar.root.isConnected) return;
-  const news = await fetch(feed.feed).then(answer => answer.ok ? answer.json() : null).catch(() => null);
+  const news = await fetch(feed.feed, {signal: AbortSignal.timeout?.(ANSWERS_IN)})
+    .then(answer => answer.ok ? answer.json() : null).catch(() => null);
   if (page.feed?.run !== feed.run) return;
   if (!news) return lost(bar, feed);
+  clearTimeout(page.losing);
   hear(news, bar);
   await page.turn;
   if (page.feed && !page.asks) later(began);
 }
 
 function lost(bar, feed) {                                         // the next drawing asks again, and none may come by itself
-  setTimeout(() => {
+  clearTimeout(page.losing);
+  page.losing = setTimeout(() => {
     if (page.asks || page.feed?.run !== feed.run || !bar.root.isConnected) return;
     bar.tellDue(`lost ${bar.losses = (bar.losses ?? 0) + 1}`);
     lost(bar, feed);
-  }, LOST_AFTER);
+  }, LOST_AFTER * 1000 * feed.seconds);
 }
 
-function hear({due, progress: far, charts, words, cursor: where}, bar) {
+function hear({due, seconds, progress: far, charts, words, cursor: where}, bar) {
   const now = performance.now();
   if (due && (due !== bar.due || now - bar.dueAt > DUE_AGAIN)) {
     bar.tellDue(due);
@@ -235,6 +243,7 @@ function hear({due, progress: far, charts, words, cursor: where}, bar) {
   }
   bar.due = due;
   if (!charts) return;
+  page.feed.seconds = seconds;
   page.rested = now;                                               // curves that go on are drawn at once, for one frame
   for (const box of page.charts) {
     const news = charts[box.wanted.name], {seq, rev} = box.wanted;
