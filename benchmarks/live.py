@@ -7,6 +7,9 @@ take the time that training lacks: epochs per CPU second of the server and its p
 With --script the run is trained by a script, `model.fit(..., view_metrics=True)`, in a process of its own: its own CPU
 seconds are counted, and the server is another process that shows it.
 
+A machine of one's own that others share tells two such windows apart by a tenth only. With --pairs one viewer's browser
+is held up every other two seconds (Linux), many times on a few runs: a mean with its standard error.
+
 The second table: milliseconds from the end of an epoch, as the record has it, to the point in the chart of one viewer.
 """
 
@@ -15,12 +18,14 @@ import os
 import random
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -50,6 +55,9 @@ model.fit(x, y, epochs=10000, validation_split=0.2, verbose=0, view_metrics=True
 SETTLE_SECONDS = 2.0
 """Until a page that was just opened does no more than it does all the time."""
 MOST_SECONDS = 60
+PAIRED_SECONDS = 2.0
+MOST_EPOCHS = 8500
+"""Of the 10,000 of a run: what is measured is over before it ends."""
 
 
 def main() -> None:
@@ -57,6 +65,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="of every measurement")
     parser.add_argument("--script", action="store_true", help="the run is a script's, not the page's")
+    parser.add_argument(
+        "--pairs", type=int, default=0, help="of windows with and without one viewer, in place of rounds"
+    )
     parser.add_argument("--viewers", type=int, nargs="*", default=[1, 5], help="how many of them, beside none")
     arguments = parser.parse_args()
     counts = [0, *arguments.viewers]
@@ -68,6 +79,9 @@ def main() -> None:
         named = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
         browser = playwright.chromium.launch(executable_path=named, args=["--no-sandbox", "--disable-gpu"])
         try:
+            if arguments.pairs:
+                print(paired_table(pairs(browser, url, home, server.pid, arguments.script, arguments.pairs)))
+                return
             found: dict[int, list[tuple[float, float]]] = {viewers: [] for viewers in counts}
             with Store(home / "runs.db") as store:
                 for _ in range(arguments.rounds):
@@ -84,9 +98,47 @@ def main() -> None:
                 print(delay_table(delays(browser, f"{url}/?run={uid}", store, uid, arguments.seconds * 2)))
                 end()
         finally:
+            hold(False)
             browser.close()
             server.terminate()
             server.wait()
+
+
+def pairs(browser: Any, url: str, home: Path, server: int, from_script: bool, count: int) -> list[tuple[float, float]]:
+    """Epochs per second and per CPU second while a viewer looks, divided by those while its browser is held up."""
+    found: list[tuple[float, float]] = []
+    with Store(home / "runs.db") as store:
+        while len(found) < count:
+            uid, pid, end = begin(browser, url, home, store, from_script, server)
+            page = opened(browser, f"{url}/?run={uid}")
+            time.sleep(SETTLE_SECONDS)
+            while len(found) < count and store.epochs(uid)[-1].epoch < MOST_EPOCHS:
+                rates = {}
+                for looks in random.sample([True, False], 2):
+                    hold(not looks)
+                    time.sleep(0.5)
+                    rates[looks] = speed(store, uid, pid, PAIRED_SECONDS)
+                found.append((rates[True][0] / rates[False][0], rates[True][1] / rates[False][1]))
+            hold(False)
+            page.context.close()
+            end()
+    return found
+
+
+def hold(still: bool) -> None:
+    """Let all processes of the browser stand still, or go on."""
+    for pid in _below(os.getpid()):
+        with suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().startswith("chrom"):
+                os.kill(pid, signal.SIGSTOP if still else signal.SIGCONT)
+
+
+def paired_table(found: list[tuple[float, float]]) -> str:
+    lines = ["| one viewer beside none | mean | standard error | median |", "|---|---|---|---|"]
+    for name, ratios in zip(("by wall", "per CPU second"), zip(*found, strict=True), strict=True):
+        error = statistics.stdev(ratios) / len(ratios) ** 0.5
+        lines.append(f"| {name} | {statistics.fmean(ratios):.3f} | {error:.3f} | {statistics.median(ratios):.3f} |")
+    return "\n".join(lines)
 
 
 def begin(
@@ -151,14 +203,13 @@ def opened(browser: Any, url: str) -> Any:
 
 def speed(store: Store, uid: str, pid: int, seconds: float) -> tuple[float, float]:
     """Epochs per second, and per CPU second of the server and its processes."""
-    awaited(lambda: store.epochs(uid))
-    since, cpu, began = store.epochs(uid)[-1], _cpu_seconds(pid), time.perf_counter()
+    since, cpu = awaited(lambda: store.epochs(uid))[-1], _cpu_seconds(pid)
     time.sleep(seconds)
-    until, used, lasted = store.epochs(uid)[-1], _cpu_seconds(pid) - cpu, time.perf_counter() - began
-    epochs = until.epoch - since.epoch
-    if epochs == 0:
+    until, used = store.epochs(uid, since=since.seq)[-1:], _cpu_seconds(pid) - cpu
+    if not until:
         raise RuntimeError("the run ended, or trains less than one epoch in the time of a measurement")
-    return epochs / lasted, epochs / used
+    epochs = until[0].epoch - since.epoch
+    return epochs / (until[0].at - since.at), epochs / used
 
 
 def delays(browser: Any, url: str, store: Store, uid: str, seconds: float) -> list[float]:
@@ -209,10 +260,18 @@ def _cpu_seconds(pid: int) -> float:
     """CPU seconds of a process and those it started, as Linux counts them."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(map(_cpu_seconds, _children(pid)))
+
+
+def _below(pid: int) -> list[int]:
+    """The processes that a process started, and those that they did."""
+    return [one for child in _children(pid) for one in (child, *_below(child))]
+
+
+def _children(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     threads = Path(f"/proc/{pid}/task").iterdir() if children.exists() else []
-    started = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-    return own + sum(_cpu_seconds(child) for child in started)
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
 
 
 if __name__ == "__main__":
