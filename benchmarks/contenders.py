@@ -24,6 +24,12 @@ from benchmarks.keras_networks import channels_last, network
 from benchmarks.workloads import Workload
 
 Tensor = torch.Tensor
+
+
+class NoSuchNetwork(Exception):
+    """A contender has none like that of the workload, and is left out of it."""
+
+
 Contender = Callable[[Workload, Tensor, Tensor, int], float | keras_jax.Timed]
 
 
@@ -111,7 +117,7 @@ def keras_torch(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
 def keras_wrapped(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
     """Keras 3 on torch around the module itself, where its own layers are slow."""
     if work.kind == "mlp":
-        raise NotImplementedError
+        raise NoSuchNetwork
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
 
@@ -189,7 +195,7 @@ def sklearn(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
     from sklearn.neural_network import MLPClassifier
 
     if work.layers is None:
-        raise NotImplementedError
+        raise NoSuchNetwork
     net = MLPClassifier(
         work.layers, batch_size=work.batch, max_iter=epochs, early_stopping=True, validation_fraction=0.2,
         n_iter_no_change=epochs + 1,

@@ -15,7 +15,7 @@ from collections import defaultdict
 import torch
 
 from benchmarks import keras_jax
-from benchmarks.contenders import CONTENDERS, NEEDS, is_here
+from benchmarks.contenders import CONTENDERS, NEEDS, NoSuchNetwork, is_here
 from benchmarks.keras_jax import Timed
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -57,7 +57,7 @@ def measured(work: Workload, epochs: int, rounds: int, without: list[str]) -> di
             wall, cpu = time.perf_counter(), time.process_time()
             try:
                 said = CONTENDERS[name](work, x, y, epochs)
-            except NotImplementedError:
+            except NoSuchNetwork:
                 continue
             if not isinstance(said, Timed):
                 said = Timed(time.perf_counter() - wall, time.process_time() - cpu, said)

@@ -115,7 +115,9 @@ def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
 
 
 def _large(step: Step, x: Any) -> Any:
-    """The outputs for a large batch; None where it is too large for the module."""
+    """The outputs for a large batch; None where it is too large for the module, whatever that raises: in small batches,
+    which follow, the module raises what is its own.
+    """
     try:
         return step.outputs(x)
     except Exception:

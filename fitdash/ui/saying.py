@@ -35,13 +35,15 @@ class Said:
     @property
     def is_early(self) -> bool:
         """No epoch has a place yet."""
-        return not self.shape[0]
+        return not any(self.shape[:1])
 
 
 def said(desk: Desk, run: Snapshot) -> Said:
     """What is to be said now; takes longer than all curves of a long run."""
     found = chips.found(desk, run)
     words = {"happened": happened_words(run), "fair-cost": fair_words(run), **chips.words(run, found)}
+    if not run.is_active:  # nothing is told of it, and the look at its network is read for its drawing alone
+        return Said(found=found, words=words, shape=())
     before = view().previous and previous_run(desk, run) is not None
     there = bool(run.rows), bool(run.lines), tuple(run.columns), run.params.get("stepper"), before, desk.writer.trouble
     return Said(found=found, words=words, shape=(*there, understanding.shape(desk, run), chips.shape(run, found)))

@@ -14,7 +14,7 @@ from fitdash.ui.happened import happened
 from fitdash.ui.live import first_line
 from fitdash.ui.marks import marks
 from fitdash.ui.planned import difference_line, plan_line
-from fitdash.ui.progress import progress_of, progress_words
+from fitdash.ui.progress import progress_of, progress_words, whole_seconds
 from fitdash.ui.snapshot import Snapshot, example
 from fitdash.ui.words import duration, escaped, short, summary
 
@@ -103,6 +103,12 @@ def test_progress_counts_epochs_and_the_steps_of_the_one_at_hand():
     assert progress_words(snapshot(batch=batch)) == (
         "epoch 5 of 10 · batch 2 of 4 · 5.5 s left · 200 samples per second"
     )
+
+
+def test_a_run_takes_as_long_as_all_its_epochs_at_the_speed_of_the_last_ones():
+    assert whole_seconds(snapshot()) == pytest.approx(10)
+    assert whole_seconds(snapshot(rows=rows(1))) == pytest.approx(5)
+    assert whole_seconds(snapshot(rows=[])) == 0
 
 
 def test_progress_of_a_run_that_goes_on_counts_from_its_first_epoch():
