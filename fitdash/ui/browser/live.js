@@ -328,7 +328,12 @@ export function cursor({data, parentElement: root, setStateValue, setTriggerValu
   const bar = page.bar?.root === root ? page.bar : (page.bar = made(root));
   bar.send = epoch => setStateValue('epoch', epoch);
   bar.tellDue = mark => setTriggerValue('due', mark);
+  const before = page.feed;
   page.feed = data.feed ? data : null;
+  if (page.asks && page.feed && (before?.run !== data.run || data.seconds < before.seconds)) {   // not as late as it was
+    clearTimeout(page.timer);
+    page.asks = false;
+  }
   if (page.feed && !page.asks) later(performance.now());
   stand(bar, data.run === bar.data.run && data.seq < bar.data.seq ? bar.data : data);
   root.querySelector('.fitdash-cursor').dataset.ready = '1';
