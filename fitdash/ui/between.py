@@ -21,6 +21,8 @@ from fitdash.ui.state import begun_elsewhere, draw_again, shown_run, state
 from fitdash.ui.steer import places, places_told, standing
 from fitdash.ui.visitor import may_see
 
+WATCHED_SECONDS = 0.2
+"""Where epochs wait to be watched: each is shown by itself, and training is not held up by it."""
 LEAST_SECONDS = 0.4
 IDLE_SECONDS = 2.0
 WAITING_SECONDS = 1.0
@@ -40,13 +42,13 @@ News = dict[str, Any]
 
 
 def seconds(desk: Desk, run: Snapshot) -> float:
-    """Between two moments that a page shows: where epochs wait to be watched, none brings more than three new ones."""
+    """Between two moments that a page shows."""
     if not run.is_active:
         return desk.viewers.every(IDLE_SECONDS)
     if run.state == "queued":
         return desk.viewers.every(WAITING_SECONDS)
     if not is_fast(desk, run):
-        return desk.viewers.every(LEAST_SECONDS)
+        return desk.viewers.every(WATCHED_SECONDS if _waits(run) else LEAST_SECONDS)
     return desk.viewers.every(LONG_SECONDS if whole_seconds(run) >= LONG_RUN_SECONDS else FULL_SECONDS)
 
 
@@ -55,6 +57,11 @@ def is_fast(desk: Desk, run: Snapshot) -> bool:
     trains, (first, last) = desk.runner.find(run.uid), run.planned
     pace = "full" if trains is None else trains.control.pace
     return pace == "full" or (pace == "watchable" and last - first >= WATCHED_EPOCHS)
+
+
+def _waits(run: Snapshot) -> bool:
+    """Whether its epochs take less time than is between two that can be watched."""
+    return bool(run.rows) and run.rows[-1].seconds < WATCHED_SECONDS / 2
 
 
 def offered(desk: Desk, scene: Scene) -> str | None:
@@ -144,7 +151,8 @@ def _ghost(desk: Desk, scene: Scene) -> Snapshot | None:
 def _learned(desk: Desk, run: Snapshot) -> News:
     """What the network has learned, less often."""
     page, now = state(), time.monotonic()
-    if now < page.learned_at + LEARNED_AFTER * seconds(desk, run) or not understanding.is_there(desk, run):
+    rests = LEARNED_AFTER * max(LEAST_SECONDS, seconds(desk, run))
+    if now < page.learned_at + rests or not understanding.is_there(desk, run):
         return {}
     page.learned_at = now
     # What keeps it from being shown is said by the drawing.

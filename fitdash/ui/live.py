@@ -43,7 +43,8 @@ def live_view(desk: Desk) -> None:
 
 def _drawn_every(desk: Desk, run: Snapshot, every: float) -> float:
     """Seconds between two drawings of a run that is on: few where the page is told what is new between them."""
-    return DRAWN_SECONDS if desk.feeds.is_served and not _hidden_because(run) else every
+    is_told = desk.feeds.is_served and not _hidden_because(run)
+    return DRAWN_SECONDS if is_told else max(between.LEAST_SECONDS, every)
 
 
 def _view(desk: Desk) -> None:

@@ -244,6 +244,27 @@ def test_news_that_say_so_let_the_page_be_drawn_once(context, server):
     expect_state(page, "stopped")
 
 
+SHOWN = """async changes => {
+  const url = performance.getEntriesByType('resource').find(({name}) => name.includes('live.js')).name;
+  const {cursor} = await import(url), nothing = () => {};
+  const sent = {seq: 0, start: 0, done: 0, planned: 10, places: null, exact: null};
+  const parentElement = document.querySelector('.fitdash-cursor').parentElement;
+  cursor({data: {...sent, ...changes}, parentElement, setStateValue: nothing, setTriggerValue: nothing});
+}"""
+"""What Streamlit does when it has drawn a page."""
+
+
+def test_a_page_asks_at_once_when_a_run_begins_and_when_its_news_come_faster(context, server):
+    page = open_page(context, server)
+    ready(page)
+    page.route("**/begun-*", lambda route: route.fulfill(json={"due": None}))
+
+    # The time itself would be too long for this test.
+    for run, seconds in (("one", 900), ("two", 900), ("two", 600)):
+        with page.expect_response(f"**/begun-{run}"):
+            page.evaluate(SHOWN, {"run": run, "feed": f"/begun-{run}", "seconds": seconds})
+
+
 FEET = """() => ['fit', 'reset', 'seed', 'pace'].map(name =>
   Math.round(document.querySelector(`.st-key-${name}`).getBoundingClientRect().bottom))"""
 

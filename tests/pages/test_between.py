@@ -179,6 +179,19 @@ def test_the_first_epoch_has_a_place_as_soon_as_it_is_there_at_full_speed_too(op
     assert later["seconds"] == between.FULL_SECONDS
 
 
+@pytest.mark.parametrize(("took", "every"), [(0.01, between.WATCHED_SECONDS), (1.0, between.LEAST_SECONDS)])
+def test_epochs_that_wait_to_be_watched_are_told_one_by_one(open_page, held_run, served, took, every):
+    run, _ = held_run(Experiment(fit=FitArgs(epochs=10)), epochs=0)
+    run.control.pace = 5
+    page = open_page()
+    before = asked(page)
+
+    desk().store.write([EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=took)])
+
+    assert before["seconds"] == between.LEAST_SECONDS
+    assert asked(page)["seconds"] == every
+
+
 def test_a_page_that_is_told_hears_that_the_process_of_its_run_is_gone(open_page, served):
     desk().done["reap"] = float("inf")
     created = Created(uid="gone", name="Net", experiment={}, writer="dead")

@@ -9,7 +9,8 @@ const page = {
   at: null, held: false, veil: 0, turn: Promise.resolve(), rested: 0,
 };
 let library;
-const LOST_AFTER = 5, ANSWERS_IN = 10000, DUE_AGAIN = 5000, MOST_AT_ONCE = 25;   // times as long as news wait; ms
+const LOST_AFTER = 5;                                              // times as long as news wait
+const LOST_LEAST = 2000, ANSWERS_IN = 10000, DUE_AGAIN = 5000, MOST_AT_ONCE = 25;   // ms
 
 const plotly = src => library ??= new Promise((resolve, reject) => {
   const script = document.createElement('script');
@@ -232,7 +233,7 @@ function lost(bar, feed) {                                         // the next d
     if (page.asks || page.feed?.run !== feed.run || !bar.root.isConnected) return;
     bar.tellDue(`lost ${bar.losses = (bar.losses ?? 0) + 1}`);
     lost(bar, feed);
-  }, LOST_AFTER * 1000 * feed.seconds);
+  }, Math.max(LOST_LEAST, LOST_AFTER * 1000 * feed.seconds));
 }
 
 function hear({due, seconds, progress: far, charts, words, cursor: where}, bar) {
@@ -330,11 +331,12 @@ export function cursor({data, parentElement: root, setStateValue, setTriggerValu
   bar.tellDue = mark => setTriggerValue('due', mark);
   const before = page.feed;
   page.feed = data.feed ? data : null;
-  if (page.asks && page.feed && (before?.run !== data.run || data.seconds < before.seconds)) {   // not as late as it was
+  const hurries = before?.run !== data.run || data.seconds < before.seconds;   // it went on while it was drawn
+  if (hurries) {
     clearTimeout(page.timer);
     page.asks = false;
   }
-  if (page.feed && !page.asks) later(performance.now());
+  if (page.feed && !page.asks) later(hurries ? -Infinity : performance.now());
   stand(bar, data.run === bar.data.run && data.seq < bar.data.seq ? bar.data : data);
   root.querySelector('.fitdash-cursor').dataset.ready = '1';
 }
