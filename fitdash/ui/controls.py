@@ -178,14 +178,17 @@ def _field(setting: Setting, key: str, around: Around, common: dict[str, Any]) -
 
 
 def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
-    """The same value to be dragged; one that is out of its range stands at its end."""
+    """The same value to be dragged; one that is out of its range stands at its end.
+
+    Where the field was moved another one takes its place: what the browser still tells of the old one moves nothing.
+    """
     low, high = setting.arg.soft or (0.0, 1.0)
-    beside = f"{key}.slider"
     value = st.session_state.get(key, setting.default)
     shown = float(min(max(value if value is not None else low, low), high))
-    # Until the browser has heard of it, it tells of the old place once more with whatever else is moved.
-    known = st.session_state.get(beside, shown)
-    st.session_state[f"{beside}.echo"] = None if known == shown else known
+    many = f"{key}.sliders"
+    if st.session_state.get(slider_of(key), shown) != shown:
+        st.session_state[many] = st.session_state.get(many, 0) + 1
+    beside = slider_of(key)
     st.session_state[beside] = shown
     st.slider(
         f"{label_of(key)} slider",
@@ -200,9 +203,14 @@ def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
     )
 
 
+def slider_of(key: str) -> str:
+    """Key of the slider beside the field of this one."""
+    return f"{key}.slider.{st.session_state.get(f'{key}.sliders', 0)}"
+
+
 def _drag(key: str, beside: str, common: dict[str, Any]) -> None:
-    """Give the field what the slider says, unless that is what it said before the field was moved."""
-    if st.session_state[beside] != st.session_state.get(f"{beside}.echo"):
+    """Give the field what the slider says, unless another one stands there by now."""
+    if beside == slider_of(key):
         _take(key, st.session_state[beside], common)
 
 
