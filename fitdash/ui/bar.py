@@ -16,7 +16,7 @@ from fitdash.ui.asked import complain
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.estimate import eta_seconds
 from fitdash.ui.filling import pour
-from fitdash.ui.form import Draft, draw_form
+from fitdash.ui.form import Draft, draw_form, read_form
 from fitdash.ui.planned import difference_line, plan_line, weights_line
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
@@ -40,24 +40,29 @@ def draft(desk: Desk, code_place: Any) -> None:
             # Before the form: the seed is part of what it says.
             _choices(desk)
         run = shown_run(desk)
+        continues = start_from.origin(desk)[0] is not None
         with st.sidebar:
-            form = draw_form(live_of(desk, run), continues=start_from.origin(desk)[0] is not None)
+            form, around = read_form(live_of(desk, run), continues=continues)
         before, now = state().drawn, standing(desk, run)
         state().drawn = now
         with buttons_place:
-            _fit(desk, form, now)
+            _fit(form, now)
             buttons(desk, now)
         with st.container(key="plan", gap="xxsmall"):
             _plan(form, run)
             _beside(desk, form, run)
+    # After what answers: with a run beside it at full speed this takes many times as long.
+    with st.sidebar:
+        draw_form(form, around)
+    _start_if_wanted(desk, form)
     complain("run")
-    code.draw(form, code_place, continues=start_from.origin(desk)[0] is not None)
+    code.draw(form, code_place, continues=continues)
     # Resume and Reset run only this part of the page: what is below has to follow the run that they began.
     if before is not None and (before.uid, before.is_on) != (now.uid, now.is_on):
         draw_again()
 
 
-def _fit(desk: Desk, form: Draft, now: Standing) -> None:
+def _fit(form: Draft, now: Standing) -> None:
     st.button(
         "Fit",
         key="fit",
@@ -68,15 +73,18 @@ def _fit(desk: Desk, form: Draft, now: Standing) -> None:
         on_click=_ask,
         width=WIDTH,
     )
-    if state().fit_is_wanted:
-        state().fit_is_wanted = False
-        if not form.problems:
-            _start(desk, form.variants)
 
 
 def _ask() -> None:
     """Noted at once and heeded when the form is drawn: a drawing that something else interrupts loses no click."""
     state().fit_is_wanted = True
+
+
+def _start_if_wanted(desk: Desk, form: Draft) -> None:
+    if state().fit_is_wanted:
+        state().fit_is_wanted = False
+        if not form.problems:
+            _start(desk, form.variants)
 
 
 def _choices(desk: Desk) -> None:

@@ -48,8 +48,10 @@ class Draft:
     variants: tuple[Experiment, ...] = ()
 
 
-def draw_form(live: Live, *, continues: bool = False, searches: bool = False) -> Draft:
-    """The form, drawn from what it says; a link that says more than was read at first makes it draw again.
+def read_form(live: Live, *, continues: bool = False, searches: bool = False) -> tuple[Draft, Around]:
+    """What the form says, and what its controls show beside their values; draws what stands above them.
+
+    Known before they are drawn, which takes ten times as long and more: whatever answers a change can come first.
 
     Args:
         live: The run that is on, whose settings some controls change.
@@ -67,12 +69,16 @@ def draw_form(live: Live, *, continues: bool = False, searches: bool = False) ->
     experiment = read_experiment(_value)
     draft, around = _judged(experiment, live, continues, searches)
     layers.remember(experiment.network, draft.facts)
+    return draft, around
+
+
+def draw_form(draft: Draft, around: Around) -> None:
+    """The controls; a link that says more than was read at first makes the page draw again."""
     _draw(draft, around)
-    if read_experiment(st.session_state.get) != experiment and st.session_state.get("drawn", 0) < 4:
+    if read_experiment(st.session_state.get) != draft.experiment and st.session_state.get("drawn", 0) < 4:
         st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
         st.rerun()
     st.session_state["drawn"] = 0
-    return draft
 
 
 def _value(key: str, default: Any) -> Any:

@@ -4,11 +4,13 @@ import io
 
 import pandas as pd
 import pytest
+import streamlit as st
 
 from fitdash.runs.history import history_of
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
+from fitdash.ui import form
 from fitdash.ui.downloads import history_csv, history_json
 from fitdash.ui.resources import desk
 from tests.pages.conftest import charts, sent, texts, until, wait_for
@@ -31,6 +33,17 @@ def test_before_the_first_run_a_finished_example_is_drawn_and_marked(open_page):
     assert charts(page) == ["loss", "accuracy"]
     assert downloads(page) == []
     assert "Download" not in menus(page)
+
+
+def test_what_answers_a_change_is_drawn_before_the_long_form(open_page, monkeypatch):
+    page = open_page(data__name="iris")
+    monkeypatch.setattr(form, "_draw", lambda draft, around: st.stop())
+
+    page.number_input(key="fit.validation_split").set_value(0.2).run()
+
+    assert "validates on **30** rows" in texts(page)
+    assert not page.button(key="fit").disabled
+    assert page.button(key="pause")
 
 
 def test_fit_trains_what_the_form_says_and_the_page_shows_it(open_page):

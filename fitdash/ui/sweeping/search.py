@@ -14,7 +14,7 @@ from fitdash.ui.asked import asked, complain
 from fitdash.ui.changes import Live
 from fitdash.ui.derived import monitors
 from fitdash.ui.filling import pour
-from fitdash.ui.form import Draft, draw_form
+from fitdash.ui.form import Draft, draw_form, read_form
 from fitdash.ui.resources import Desk, desk
 from fitdash.ui.visitor import visitor
 from fitdash.ui.words import duration, escaped, labels_of
@@ -41,7 +41,7 @@ def search(desk: Desk) -> None:
     """The form in the sidebar, with a switch beneath everything that may vary; above the results how to search."""
     pour()
     with st.sidebar:
-        draft = draw_form(Live(), searches=True)
+        draft, around = read_form(Live(), searches=True)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="search-settings"):
         settings = _settings(draft)
     recipe, problems = _recipe(draft, settings)
@@ -55,6 +55,8 @@ def search(desk: Desk) -> None:
         on_click=asked,
         args=["search", "The sweep could not begin", _begin, desk, recipe, settings],
     )
+    with st.sidebar:
+        draw_form(draft, around)
     complain("search")
     if st.session_state.pop("sweep.begun", False):
         st.rerun()  # what is watched stands in another fragment
