@@ -5,7 +5,7 @@ that end with it differ in last bits, and which one runs depends on shapes and s
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -23,29 +23,42 @@ _BITS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 Laid = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
 """Shape, strides and dtype."""
+Factors = tuple[Laid, Laid]
 
 
-def adds_alike(added: Laid, left: Laid, right: Laid) -> bool:
+def adds_alike(added: Laid, left: Laid, right: Laid, sources: Collection[Factors] = ()) -> bool:
     """Whether `addmm(c, a, b)`, in place where `c` is as large as the result, has the bits of `mm(a, b)` and a sum.
 
     Args:
         added: `c`, one row or as large as the result.
         left, right: `a` and `b`, two matrices.
+        sources: Factors of the products whose sum `c` is, where it is one.
     """
+    if not _can_be_tried(left, right) or not _is_usual(added):
+        return False
+    threads = torch.get_num_threads()
+    # A sum is -0 only where all that it adds are: zeros that stand for what is below 1e-38 have no sign to be kept.
+    is_signed = not sources or any(_gives_minus_zero(*factors, threads) for factors in sources)
+    return _tried(added, left, right, threads, is_signed)
+
+
+def _can_be_tried(left: Laid, right: Laid) -> bool:
     (rows, inner), (_, columns) = left[0], right[0]
-    if rows * columns < LEAST_NUMBERS or rows * inner * columns > MOST_PRODUCTS:
-        return False
-    if any(dtype not in (torch.float32, torch.float64) or 0 in strides for _, strides, dtype in (added, left, right)):
-        return False
-    return _tried(added, left, right, torch.get_num_threads())
+    is_of_size = rows * columns >= LEAST_NUMBERS and rows * inner * columns <= MOST_PRODUCTS
+    return is_of_size and _is_usual(left) and _is_usual(right)
+
+
+def _is_usual(laid: Laid) -> bool:
+    _, strides, dtype = laid
+    return dtype in (torch.float32, torch.float64) and 0 not in strides
 
 
 @functools.lru_cache(maxsize=512)
-def _tried(added: Laid, left: Laid, right: Laid, threads: int) -> bool:
-    """The same, asked once for such matrices and so many threads."""
+def _tried(added: Laid, left: Laid, right: Laid, threads: int, is_signed: bool) -> bool:
+    """The same, asked once for such matrices and so many threads; without `is_signed` no number of `c` is -0."""
     dice = torch.Generator().manual_seed(threads)
     with torch.inference_mode():
-        for c, a, b in _trials(added, left, right, dice):
+        for c, a, b in _trials(added, left, right, dice, is_signed):
             product = torch.mm(a, b)
             if c.dim() == 1:
                 one, two = torch.addmm(c, a, b), product.add_(c)
@@ -57,16 +70,36 @@ def _tried(added: Laid, left: Laid, right: Laid, threads: int) -> bool:
     return True
 
 
-def _trials(added: Laid, left: Laid, right: Laid, dice: torch.Generator) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+@functools.lru_cache(maxsize=512)
+def _gives_minus_zero(left: Laid, right: Laid, threads: int) -> bool:
+    """Whether a product of such matrices can be -0: kernels differ in what they begin with."""
+    if not _can_be_tried(left, right):
+        return True
+    dice = torch.Generator().manual_seed(threads)
+    with torch.inference_mode():
+        for tiny in (0.0, -0.0, _vanishing(left)) * len(DRAWS):
+            a, b = _drawn(left, dice), _drawn(right, dice)
+            if torch.mm(a.mul_(tiny), b.mul_(tiny or 1.0)).signbit().any():
+                return True
+    return False
+
+
+def _trials(
+    added: Laid, left: Laid, right: Laid, dice: torch.Generator, is_signed: bool
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Numbers of several sizes, and those where a sum of nothing has one sign or the other, or products vanish."""
     for size in DRAWS:
         c, a, b = (_drawn(laid, dice) for laid in (added, left, right))
         yield c.mul_(size), a, b
-    vanishing = torch.finfo(added[2]).tiny ** 0.8  # whose square is 0
-    for zero in (0.0, -0.0):
-        for tiny in (0.0, -0.0, vanishing):
+    for zero in (0.0, -0.0) if is_signed else (0.0,):
+        for tiny in (0.0, -0.0, _vanishing(left)):
             c, a, b = (_drawn(laid, dice) for laid in (added, left, right))
             yield c.fill_(zero), a.mul_(tiny), b.mul_(tiny or 1.0)
+
+
+def _vanishing(laid: Laid) -> float:
+    """A number whose square is 0."""
+    return float(torch.finfo(laid[2]).tiny ** 0.8)
 
 
 def _drawn(laid: Laid, dice: torch.Generator) -> Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from fitdash.engine.recorded_lines import Place, may_write, row_by_row
-from fitdash.engine.recorded_products import adds_alike
+from fitdash.engine.recorded_products import Factors, adds_alike
 
 LARGE = 4 * 1024
 """Bytes from which a result is written over what nobody needs any more; smaller ones come from the cache anyway."""
@@ -65,6 +65,7 @@ class _Tidy:
                 self.later[self._memory(name)].append((index, name))
         self.lasting = {place[0] for name, place in places.items() if name[0] in "tx"}
         self.made = {call[1]: index for index, call in enumerate(self.calls) if call is not None}
+        self.sums = self._sums()
         self.renamed: dict[str, str] = {}
         self.fresh: dict[str, Place] = {}
         self.over: dict[Any, int] = {}
@@ -203,7 +204,7 @@ class _Tidy:
             return None  # a factor may be another one by now
         if pair[1] in self.renamed or self._memory(pair[1]) in memories or not self._is_free(index, call[1], pair[1]):
             return None
-        if not self._adds_alike(pair[1], factors[1], factors[2]):
+        if not self._adds_alike(pair[1], factors[1], factors[2], self.sums.get(pair[1], frozenset())):
             return None
         self.over[self._memory(pair[1])] = index
         self.joined.add(at)
@@ -223,11 +224,29 @@ class _Tidy:
             f"torch.ops.aten.add_({call[1]}, {self._said(parts[1])})",
         ]
 
-    def _adds_alike(self, added: str, left: str, right: str) -> bool:
+    def _adds_alike(self, added: str, left: str, right: str, sources: frozenset[Factors] = frozenset()) -> bool:
         """Whether a product of two of these that is added to the third has the same bits in one go and in two."""
         if not {added, left, right} <= self.places.keys():
             return False
-        return adds_alike(*(self.places[name][2:] for name in (added, left, right)))
+        laid, one, other = (self.places[name][2:] for name in (added, left, right))
+        return adds_alike(laid, one, other, sources)
+
+    def _sums(self) -> dict[str, frozenset[Factors]]:
+        """What is a product or a sum of products, by name, and their factors; not what anybody changes."""
+        writes = [
+            names for names, call in zip(self.read, self.calls, strict=True) if call and may_write(call[2], call[3])
+        ]
+        changed = {self._memory(name) for names in writes for name in names}
+        found: dict[str, frozenset[Factors]] = {}
+        for call in self.calls:
+            pair = _PAIR.fullmatch(call[3]) if call is not None and call[2] in ("mm", "add") else None
+            if call is None or pair is None or self._memory(call[1]) in changed:
+                continue
+            if call[2] == "add" and {pair[1], pair[2]} <= found.keys():
+                found[call[1]] = found[pair[1]] | found[pair[2]]
+            elif call[2] == "mm" and {pair[1], pair[2]} <= self.places.keys():
+                found[call[1]] = frozenset([(self.places[pair[1]][2:], self.places[pair[2]][2:])])
+        return found
 
     def _memory(self, name: str) -> Any:
         place = self.places.get(name) or self.places.get(f"{name}[0]")

@@ -16,7 +16,13 @@ SMALL = laid(32, 64), laid(32, 20), laid(20, 64)
 
 @pytest.fixture(autouse=True)
 def _not_tried_before():
-    recorded_products._tried.cache_clear()
+    """Nor after, where a library was another one."""
+    tried = recorded_products._tried, recorded_products._gives_minus_zero
+    for one in tried:
+        one.cache_clear()
+    yield
+    for one in tried:
+        one.cache_clear()
 
 
 @pytest.mark.parametrize("added", [laid(32, 64), laid(64)])
@@ -43,6 +49,28 @@ def test_a_library_that_begins_with_what_is_added_is_found_out(monkeypatch):
     monkeypatch.setattr(torch, "addmm", begins)
 
     assert not adds_alike(laid(64), *SMALL[1:])
+
+
+def test_what_cannot_be_minus_zero_is_not_tried_with_it(monkeypatch):
+    def kept(added, left, right):
+        product = left @ right + 0.0
+        keeps = added.signbit() & (added == 0) & (product == 0) & (left.abs().max() < 1e-20)
+        return added.copy_(torch.where(keeps, added, added + product))
+
+    monkeypatch.setattr(torch, "mm", lambda left, right: left @ right + 0.0)
+    monkeypatch.setattr(torch.Tensor, "addmm_", kept)
+    factors = SMALL[1:]
+
+    assert not adds_alike(*SMALL)
+    assert adds_alike(*SMALL, [factors])
+    assert not adds_alike(*SMALL, [factors, (laid(1, 8), laid(8, 1))])  # too few numbers to know
+
+
+def test_a_library_whose_products_can_be_minus_zero_is_tried_with_it(monkeypatch):
+    monkeypatch.setattr(torch, "mm", lambda left, right: torch.where(left @ right == 0, -0.0, left @ right))
+    monkeypatch.setattr(torch.Tensor, "addmm_", lambda added, left, right: added.add_(left @ right + 0.0))
+
+    assert not adds_alike(*SMALL, [SMALL[1:]])
 
 
 @pytest.mark.parametrize(

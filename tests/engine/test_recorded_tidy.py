@@ -28,7 +28,7 @@ def places(**memories):
 @pytest.fixture
 def _alike(monkeypatch):
     """Products that add have the bits of a product and a sum."""
-    monkeypatch.setattr(recorded_tidy, "adds_alike", lambda added, left, right: True)
+    monkeypatch.setattr(recorded_tidy, "adds_alike", lambda added, left, right, sources: True)
 
 
 def tidy(*lines, kept=(), **memories):
@@ -199,6 +199,22 @@ def test_a_product_that_cannot_be_added_where_it_is_made_stays(lines):
     assert tidy(*lines, **PLACES) == lines
 
 
+def test_what_is_added_to_is_known_for_a_sum_of_products_unless_it_was_changed(monkeypatch):
+    asked = []
+    monkeypatch.setattr(recorded_tidy, "adds_alike", lambda *given: asked.append(given[3]))
+    sums = ["v4 = aten.mm(t0, v0)", "v5 = aten.mm(v0, x0)", "v2 = aten.add(v4, v5)"]
+    small, square = place(0)[2:], place(0, (4, 4), torch.float64)[2:]
+    where = {**places(**PLACES), "t0": place(2, dtype=torch.float64)}
+
+    for lines in ([*sums, *ADDED], [*sums[:2], "v9 = aten.neg_(v4)", sums[2], *ADDED], ADDED):
+        tidied([line.replace("aten.", ATEN) for line in lines], dict(where), [])
+
+    of_sum, of_changed, of_unknown = asked[1], asked[3], asked[-1]
+    assert of_sum == {(square, small), (small, small)}
+    assert not of_changed
+    assert not of_unknown
+
+
 @pytest.mark.usefixtures("_alike")
 def test_a_product_is_not_made_later_than_what_is_written_over_its_factor():
     lines = [ADDED[0], "v4 = aten.mul(v0, t1)", "v5 = aten.sigmoid(v4)", ADDED[1]]
@@ -217,7 +233,7 @@ def test_a_row_is_added_to_a_product_in_place():
 
 
 def test_products_whose_bits_depend_on_the_order_stay(monkeypatch):
-    monkeypatch.setattr(recorded_tidy, "adds_alike", lambda added, left, right: False)
+    monkeypatch.setattr(recorded_tidy, "adds_alike", lambda added, left, right, sources: False)
     where = {"v0": place(1), "t0": place(2), "v1": place(3), "t1": (4, 0, (4,), (1,), torch.float32)}
 
     assert tidy(*ADDED, **PLACES) == [*ADDED]
@@ -247,8 +263,8 @@ def test_a_tidy_gru_has_the_bits_of_the_eager_one(monkeypatch):
     written, products = [], []
     asked = recorded_tidy.adds_alike
 
-    def noted(added, left, right):
-        is_alike = asked(added, left, right)
+    def noted(added, left, right, sources):
+        is_alike = asked(added, left, right, sources)
         if len(added[0]) == 2:  # else it is a row
             products.append(is_alike)
         return is_alike
