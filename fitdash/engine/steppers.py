@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
-from fitdash.data.adapter import Batch
+from fitdash.data.adapter import Batch, leaves_of
 from fitdash.data.arrays import ArraySource
 from fitdash.data.loader import LoaderSource
 from fitdash.data.weights import ClassWeights
@@ -32,6 +32,8 @@ RECORDING = True
 MOST_STEPS = 256
 MOST_SECONDS = 0.05
 """Of one call: stop and pause are seen between calls."""
+MOST_BYTES = 8 * 1024 * 1024
+"""Of one call's batches, which all lie in memory until it is over."""
 LEAST_STEPS = 100
 """Of a fit: recording costs what it saves in 80 to 100 steps, whatever the network."""
 OURS = (ArraySource, LoaderSource)
@@ -142,7 +144,9 @@ class Recorded:
             chunk = self._chunk(batch, ahead, batches)
             why = self._replay(recording, chunk)
             if why is None:
-                yield len(chunk)
+                done = len(chunk)
+                del batch, chunk  # what they lie in takes the next ones
+                yield done
                 continue
             for one in chunk:  # an error of the step itself is raised here, as the step raises it
                 self._one(one, None)
@@ -199,7 +203,7 @@ class Recorded:
     def _chunk(self, batch: Batch, ahead: deque[Batch], batches: Iterator[Batch]) -> list[Batch]:
         """This batch and the next ones of its kind, as many as may run in one call."""
         chunk, kind, rows = [batch], kind_of(batch), batch.rows
-        for _ in range(self._most() - 1):
+        for _ in range(self._most(batch) - 1):
             following = ahead.popleft() if ahead else next(batches, None)
             if following is None:
                 break
@@ -209,10 +213,12 @@ class Recorded:
             chunk.append(following)
         return chunk
 
-    def _most(self) -> int:
-        """How many batches the next call may take."""
+    def _most(self, batch: Batch) -> int:
+        """How many batches the next call may take, which begins with this one."""
         due = self._due() if self._draws_ahead else 1
-        return max(1, min(MOST_STEPS, int(MOST_SECONDS / self._seconds), MOST_STEPS if due is None else due))
+        size = sum(int(part.nbytes) for part in leaves_of((batch.x, batch.y, batch.weight)))
+        many = min(int(MOST_SECONDS / self._seconds), MOST_BYTES // max(1, size), MOST_STEPS)
+        return max(1, many if due is None else min(many, due))
 
     def _replay(self, recording: Recording | Captured, chunk: list[Batch]) -> str | None:
         """Train a chunk in one call; otherwise nothing has happened, and the text says what failed, if anything did."""
