@@ -1,5 +1,6 @@
 """One control per declared setting: the widget its type asks for, and beneath it one line that says what matters."""
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,8 @@ from fitdash.ui.words import choice_word, escaped, help_of, label_of, number, un
 
 FEW = 4
 SHORT = len("not set → 123")
+LATE_SECONDS = 3.0
+"""Until a browser that is busy has heard where a slider stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,18 +181,16 @@ def _field(setting: Setting, key: str, around: Around, common: dict[str, Any]) -
 
 
 def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
-    """The same value to be dragged; one that is out of its range stands at its end.
-
-    Where the field was moved another one takes its place: what the browser still tells of the old one moves nothing.
-    """
+    """The same value to be dragged; one that is out of its range stands at its end."""
     low, high = setting.arg.soft or (0.0, 1.0)
+    beside = f"{key}.slider"
     value = st.session_state.get(key, setting.default)
     shown = float(min(max(value if value is not None else low, low), high))
-    many = f"{key}.sliders"
-    if st.session_state.get(slider_of(key), shown) != shown:
-        st.session_state[many] = st.session_state.get(many, 0) + 1
-    beside = slider_of(key)
-    st.session_state[beside] = shown
+    stood, now = st.session_state.setdefault(f"{beside}.stood", {}), time.monotonic()
+    if (known := st.session_state.get(beside, shown)) != shown:
+        stood[known] = now
+    st.session_state[f"{beside}.stood"] = {place: at for place, at in stood.items() if now - at < LATE_SECONDS}
+    st.session_state[beside] = st.session_state[f"{beside}.put"] = shown
     st.slider(
         f"{label_of(key)} slider",
         float(low),
@@ -203,15 +204,18 @@ def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
     )
 
 
-def slider_of(key: str) -> str:
-    """Key of the slider beside the field of this one."""
-    return f"{key}.slider.{st.session_state.get(f'{key}.sliders', 0)}"
-
-
 def _drag(key: str, beside: str, common: dict[str, Any]) -> None:
-    """Give the field what the slider says, unless another one stands there by now."""
-    if beside == slider_of(key):
-        _take(key, st.session_state[beside], common)
+    """Give the field what the slider says.
+
+    Not so where that is what the field gave to it, or where it stood just before: the browser tells of the old place
+    with whatever else is moved until it has heard of the new one, and then of that, which is news to nobody.
+    """
+    place = st.session_state[beside]
+    stood = st.session_state.get(f"{beside}.stood", {}).get(place, -LATE_SECONDS)
+    if place == st.session_state.get(f"{beside}.put") or time.monotonic() - stood < LATE_SECONDS:
+        return
+    st.session_state[f"{beside}.put"] = place
+    _take(key, place, common)
 
 
 def _handy(setting: Setting, key: str, common: dict[str, Any]) -> None:
