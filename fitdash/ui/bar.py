@@ -16,7 +16,7 @@ from fitdash.ui.asked import complain
 from fitdash.ui.changes import experiment_now, live_of
 from fitdash.ui.estimate import eta_seconds
 from fitdash.ui.filling import pour
-from fitdash.ui.form import Draft, draw_form, read_form
+from fitdash.ui.form import Draft, draw_form, has_been_drawn, read_form
 from fitdash.ui.planned import difference_line, plan_line, weights_line
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
@@ -43,6 +43,9 @@ def draft(desk: Desk, code_place: Any) -> None:
         continues = start_from.origin(desk)[0] is not None
         with st.sidebar:
             form, around = read_form(live_of(desk, run), continues=continues)
+            # At first, since a link may say more than was read; later after what answers, since it takes longest.
+            if not (is_known := has_been_drawn()):
+                draw_form(form, around)
         before, now = state().drawn, standing(desk, run)
         state().drawn = now
         with buttons_place:
@@ -51,9 +54,9 @@ def draft(desk: Desk, code_place: Any) -> None:
         with st.container(key="plan", gap="xxsmall"):
             _plan(form, run)
             _beside(desk, form, run)
-    # After what answers: with a run beside it at full speed this takes many times as long.
-    with st.sidebar:
-        draw_form(form, around)
+    if is_known:
+        with st.sidebar:
+            draw_form(form, around)
     _start_if_wanted(desk, form)
     complain("run")
     code.draw(form, code_place, continues=continues)

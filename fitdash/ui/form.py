@@ -72,6 +72,11 @@ def read_form(live: Live, *, continues: bool = False, searches: bool = False) ->
     return draft, around
 
 
+def has_been_drawn() -> bool:
+    """Whether the controls know by now what a link says of them."""
+    return "fit.epochs" in st.session_state
+
+
 def draw_form(draft: Draft, around: Around) -> None:
     """The controls; a link that says more than was read at first makes the page draw again."""
     _draw(draft, around)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from fitdash.runs import sweeps
 from fitdash.runs.events import Changed, Created, EpochEnded, SweepEnded
@@ -19,7 +20,7 @@ from fitdash.ui import several
 from fitdash.ui.resources import desk
 from fitdash.ui.sweeping.search import sweeper
 from fitdash.ui.words import labels_of
-from tests.pages.conftest import SECONDS, texts, wait_for
+from tests.pages.conftest import APP, SECONDS, texts, wait_for
 from tests.pages.test_form import by_key
 
 PARALLEL = "sweep-parallel"
@@ -38,6 +39,17 @@ def sweep_page(open_page):
 
     yield opened
     sweeper().shutdown(10)
+
+
+def test_a_link_says_what_is_searched_for():
+    page = AppTest.from_file(APP, default_timeout=SECONDS).switch_page("pages/sweep.py")
+    page.query_params["fit.validation_split"] = "0.2"
+    page.query_params["sweep.objective"] = "val_accuracy"
+
+    page.run()
+
+    assert not page.exception
+    assert by_key(page, "sweep.objective").value == "val_accuracy"
 
 
 def start(page):

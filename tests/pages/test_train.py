@@ -46,6 +46,14 @@ def test_what_answers_a_change_is_drawn_before_the_long_form(open_page, monkeypa
     assert page.button(key="pause")
 
 
+def test_a_link_is_read_whole_before_it_is_answered(open_page, monkeypatch):
+    monkeypatch.setattr(form, "_draw", lambda draft, around: st.stop())
+
+    page = open_page(data__name="iris", fit__epochs="7")
+
+    assert "Plan" not in texts(page)
+
+
 def test_fit_trains_what_the_form_says_and_the_page_shows_it(open_page):
     page = open_page(data__name="iris", fit__epochs="4", fit__validation_split="0.2", seed="5", pace="full speed")
 

@@ -42,6 +42,7 @@ def search(desk: Desk) -> None:
     pour()
     with st.sidebar:
         draft, around = read_form(Live(), searches=True)
+        draw_form(draft, around)  # first: what can be searched for depends on all that a link says
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="search-settings"):
         settings = _settings(draft)
     recipe, problems = _recipe(draft, settings)
@@ -55,8 +56,6 @@ def search(desk: Desk) -> None:
         on_click=asked,
         args=["search", "The sweep could not begin", _begin, desk, recipe, settings],
     )
-    with st.sidebar:
-        draw_form(draft, around)
     complain("search")
     if st.session_state.pop("sweep.begun", False):
         st.rerun()  # what is watched stands in another fragment
