@@ -11,7 +11,7 @@ import streamlit as st
 from fitdash.errors import FitdashError, StoreError
 from fitdash.ui import understanding
 from fitdash.ui.live_chart import Words, told
-from fitdash.ui.progress import told_progress, whole_seconds
+from fitdash.ui.progress import seconds_per_epoch, told_progress, whole_seconds
 from fitdash.ui.queue import KEY as QUEUE
 from fitdash.ui.resources import Desk
 from fitdash.ui.saying import Said, log_words, said
@@ -22,7 +22,7 @@ from fitdash.ui.steer import places, places_told, standing
 from fitdash.ui.visitor import may_see
 
 WATCHED_SECONDS = 0.2
-"""Where epochs wait to be watched: each is shown by itself, and training is not held up by it."""
+"""Where epochs wait to be watched: of five a second each is shown by itself, and training is not held up by it."""
 LEAST_SECONDS = 0.4
 IDLE_SECONDS = 2.0
 WAITING_SECONDS = 1.0
@@ -60,8 +60,11 @@ def is_fast(desk: Desk, run: Snapshot) -> bool:
 
 
 def _waits(run: Snapshot) -> bool:
-    """Whether its epochs take less time than is between two that can be watched."""
-    return bool(run.rows) and run.rows[-1].seconds < WATCHED_SECONDS / 2
+    """Whether its epochs mostly wait, and follow so soon on one another that some would be shown together otherwise."""
+    every = seconds_per_epoch(run)
+    if run.state != "running" or every is None or every > LEAST_SECONDS:
+        return False
+    return run.rows[-1].seconds < WATCHED_SECONDS / 2
 
 
 def offered(desk: Desk, scene: Scene) -> str | None:

@@ -38,7 +38,7 @@ def progress_of(run: Snapshot) -> Progress:
     done = len(run.rows)
     step, steps = _within(run)
     part = step / steps if step and steps else 0.0
-    per_epoch = _seconds_per_epoch(run)
+    per_epoch = seconds_per_epoch(run)
     return Progress(
         done=done,
         planned=planned,
@@ -75,7 +75,7 @@ def told_progress(run: Snapshot) -> dict[str, Any]:
 def whole_seconds(run: Snapshot) -> float:
     """What all planned epochs take at the speed of the last ones; 0 while nothing was timed."""
     first, last = run.planned
-    return (last - first + 1) * (_seconds_per_epoch(run) or 0.0)
+    return (last - first + 1) * (seconds_per_epoch(run) or 0.0)
 
 
 def _within(run: Snapshot) -> tuple[int | None, int | None]:
@@ -86,7 +86,7 @@ def _within(run: Snapshot) -> tuple[int | None, int | None]:
     return run.batch.data["step"] + 1, run.batch.data["steps"]
 
 
-def _seconds_per_epoch(run: Snapshot) -> float | None:
+def seconds_per_epoch(run: Snapshot) -> float | None:
     """Of the last epochs, from end to end, so that waiting for the pace counts."""
     ends = [row.at for row in run.rows[-RECENT:]]
     if len(ends) >= 2:

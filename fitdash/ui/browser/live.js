@@ -334,7 +334,7 @@ export function cursor({data, parentElement: root, setStateValue, setTriggerValu
   const hurries = before?.run !== data.run || data.seconds < before.seconds;   // it went on while it was drawn
   if (hurries) {
     clearTimeout(page.timer);
-    page.asks = false;
+    Object.assign(page, {timer: null, asks: false});
   }
   if (page.feed && !page.asks) later(hurries ? -Infinity : performance.now());
   stand(bar, data.run === bar.data.run && data.seq < bar.data.seq ? bar.data : data);
