@@ -32,12 +32,13 @@ def adds_alike(added: Laid, left: Laid, right: Laid, sources: Collection[Factors
     Args:
         added: `c`, one row or as large as the result.
         left, right: `a` and `b`, two matrices.
-        sources: Factors of the products whose sum `c` is, where it is one.
+        sources: Factors of the products whose sum `c` is, where it is one, and a zero that stands for numbers below
+            1e-38 may have either sign.
     """
     if not _can_be_tried(left, right) or not _is_usual(added):
         return False
     threads = torch.get_num_threads()
-    # A sum is -0 only where all that it adds are: zeros that stand for what is below 1e-38 have no sign to be kept.
+    # A sum is -0 where all that it adds are, or where it is flushed: who gives its sources does not mind the sign then.
     is_signed = not sources or any(_gives_minus_zero(*factors, threads) for factors in sources)
     return _tried(added, left, right, threads, is_signed)
 
@@ -78,9 +79,12 @@ def _gives_minus_zero(left: Laid, right: Laid, threads: int) -> bool:
     dice = torch.Generator().manual_seed(threads)
     with torch.inference_mode():
         for tiny in (0.0, -0.0, _vanishing(left)) * len(DRAWS):
-            a, b = _drawn(left, dice), _drawn(right, dice)
-            if torch.mm(a.mul_(tiny), b.mul_(tiny or 1.0)).signbit().any():
-                return True
+            for sign in (None, -1.0):  # whatever they are, or all products -0
+                a, b = _drawn(left, dice), _drawn(right, dice)
+                if sign is not None:
+                    a, b = a.abs_(), b.abs_().mul_(sign)
+                if torch.mm(a.mul_(tiny), b.mul_(tiny or 1.0)).signbit().any():
+                    return True
     return False
 
 

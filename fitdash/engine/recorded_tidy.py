@@ -65,7 +65,7 @@ class _Tidy:
                 self.later[self._memory(name)].append((index, name))
         self.lasting = {place[0] for name, place in places.items() if name[0] in "tx"}
         self.made = {call[1]: index for index, call in enumerate(self.calls) if call is not None}
-        self.sums = self._sums()
+        self.sums = self._sums(kept)
         self.renamed: dict[str, str] = {}
         self.fresh: dict[str, Place] = {}
         self.over: dict[Any, int] = {}
@@ -231,18 +231,25 @@ class _Tidy:
         laid, one, other = (self.places[name][2:] for name in (added, left, right))
         return adds_alike(laid, one, other, sources)
 
-    def _sums(self) -> dict[str, frozenset[Factors]]:
-        """What is a product or a sum of products, by name, and their factors; not what anybody changes."""
+    def _sums(self, kept: Collection[str]) -> dict[str, frozenset[Factors]]:
+        """What is a product or a sum of products, by name, and their factors; not what anybody changes.
+
+        Of sums only those that come to a gradient: no weight but one that is -0 ever tells the sign of a zero in it.
+        """
         writes = [
             names for names, call in zip(self.read, self.calls, strict=True) if call and may_write(call[2], call[3])
         ]
         changed = {self._memory(name) for names in writes for name in names}
+        gradients = set(kept)
+        for call in reversed(self.calls):
+            if call is not None and call[1] in gradients and call[2] in ("add", "t"):
+                gradients |= {name for name in _NAME.findall(call[3]) if self.uses[name] == 1}
         found: dict[str, frozenset[Factors]] = {}
         for call in self.calls:
             pair = _PAIR.fullmatch(call[3]) if call is not None and call[2] in ("mm", "add") else None
             if call is None or pair is None or self._memory(call[1]) in changed:
                 continue
-            if call[2] == "add" and {pair[1], pair[2]} <= found.keys():
+            if call[2] == "add" and call[1] in gradients and {pair[1], pair[2]} <= found.keys():
                 found[call[1]] = found[pair[1]] | found[pair[2]]
             elif call[2] == "mm" and {pair[1], pair[2]} <= self.places.keys():
                 found[call[1]] = frozenset([(self.places[pair[1]][2:], self.places[pair[2]][2:])])

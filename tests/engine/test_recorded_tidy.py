@@ -206,13 +206,19 @@ def test_what_is_added_to_is_known_for_a_sum_of_products_unless_it_was_changed(m
     small, square = place(0)[2:], place(0, (4, 4), torch.float64)[2:]
     where = {**places(**PLACES), "t0": place(2, dtype=torch.float64)}
 
-    for lines in ([*sums, *ADDED], [*sums[:2], "v9 = aten.neg_(v4)", sums[2], *ADDED], ADDED):
-        tidied([line.replace("aten.", ATEN) for line in lines], dict(where), [])
+    for kept, *lines in (
+        ["v3", *sums, *ADDED],
+        ["v3", *sums[:2], "v9 = aten.neg_(v4)", sums[2], *ADDED],
+        ["v3", *ADDED],
+        ["v6", *sums, *ADDED, "v6 = aten.relu(v3)"],
+    ):
+        tidied([line.replace("aten.", ATEN) for line in lines], dict(where), [kept])
 
-    of_sum, of_changed, of_unknown = asked[1], asked[3], asked[-1]
-    assert of_sum == {(square, small), (small, small)}
-    assert not of_changed
-    assert not of_unknown
+    first = {(square, small)}
+    assert asked[:2] == [first, {(square, small), (small, small)}]
+    assert asked[2] == frozenset()  # the change keeps the first sum of its program from being asked for
+    assert asked[3] == frozenset()
+    assert asked[4:] == [first, frozenset()]  # what is summed goes on to be more than a gradient
 
 
 @pytest.mark.usefixtures("_alike")
