@@ -62,7 +62,7 @@ def main() -> None:
                         said = f"{word} on its button"
                         found.setdefault(said, []).append(pressed(page, word))
                     said = "another plan " + ("while it trains" if trains else "while it stands still")
-                    found.setdefault(said, []).append(changed(page, 0.1 + 0.01 * (2 * turn + trains)))
+                    found.setdefault(said, []).append(changed(page, 0.1 + 0.01 * ((2 * turn + trains) % 60)))
         finally:
             browser.close()
             server.terminate()
