@@ -73,8 +73,8 @@ def read_form(live: Live, *, continues: bool = False, searches: bool = False) ->
 
 
 def has_been_drawn() -> bool:
-    """Whether the controls know by now what a link says of them."""
-    return "fit.epochs" in st.session_state
+    """Whether the controls say by now what a link says of them: it takes them several drawings."""
+    return st.session_state.get("drawn") == 0 and "fit.epochs" in st.session_state
 
 
 def draw_form(draft: Draft, around: Around) -> None:
