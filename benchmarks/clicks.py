@@ -7,13 +7,12 @@ while the run trains at full speed and one while it stands still take turns.
 
 import argparse
 import random
-import shutil
 import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.live import opened, served
+from benchmarks.live import launched, opened, served
 
 ARM = """([selector, pattern]) => {
   const told = () => document.querySelector(selector)?.innerText.match(pattern)?.[0], before = told();
@@ -49,8 +48,7 @@ def main() -> None:
     found: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         server, url = served(Path(folder))
-        named = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        browser = playwright.chromium.launch(executable_path=named, args=["--no-sandbox", "--disable-gpu"])
+        browser = launched(playwright)
         try:
             page = opened(browser, f"{url}/?fit.epochs=1000000&fit.validation_split=0.2&pace=full+speed")
             page.get_by_role("button", name="Fit", exact=True).click()

@@ -76,8 +76,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         home = Path(folder)
         server, url = served(home)
-        named = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        browser = playwright.chromium.launch(executable_path=named, args=["--no-sandbox", "--disable-gpu"])
+        browser = launched(playwright)
         try:
             if arguments.pairs:
                 print(paired_table(pairs(browser, url, home, server.pid, arguments.script, arguments.pairs)))
@@ -190,6 +189,12 @@ def stopped(browser: Any, url: str) -> None:
     page.get_by_role("button", name="Stop run", exact=True).click()
     page.locator(".st-key-state").get_by_text("stopped").wait_for()
     page.context.close()
+
+
+def launched(playwright: Any) -> Any:
+    """A Chromium, the installed one before Playwright's own."""
+    named = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return playwright.chromium.launch(executable_path=named, args=["--no-sandbox", "--disable-gpu"])
 
 
 def opened(browser: Any, url: str) -> Any:
