@@ -79,10 +79,11 @@ def _gives_minus_zero(left: Laid, right: Laid, threads: int) -> bool:
     dice = torch.Generator().manual_seed(threads)
     with torch.inference_mode():
         for tiny in (0.0, -0.0, _vanishing(left)) * len(DRAWS):
-            for sign in (None, -1.0):  # whatever they are, or all products -0
+            for is_apart in (False, True):
                 a, b = _drawn(left, dice), _drawn(right, dice)
-                if sign is not None:
-                    a, b = a.abs_(), b.abs_().mul_(sign)
+                if is_apart:  # all products have the same sign
+                    a.abs_()
+                    b.abs_().neg_()
                 if torch.mm(a.mul_(tiny), b.mul_(tiny or 1.0)).signbit().any():
                     return True
     return False

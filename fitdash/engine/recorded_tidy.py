@@ -240,7 +240,7 @@ class _Tidy:
             names for names, call in zip(self.read, self.calls, strict=True) if call and may_write(call[2], call[3])
         ]
         changed = {self._memory(name) for names in writes for name in names}
-        gradients = set(kept)
+        gradients = {name for name in kept if self.uses[name] == 1}  # and goes into nothing else
         for call in reversed(self.calls):
             if call is not None and call[1] in gradients and call[2] in ("add", "t"):
                 gradients |= {name for name in _NAME.findall(call[3]) if self.uses[name] == 1}
