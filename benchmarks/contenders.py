@@ -81,8 +81,8 @@ def fitdash_eager(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
 
 def fitdash_stored(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
     """fitdash as it comes, its run written to the store meanwhile, as a dashboard shows it live."""
+    from fitdash.model.view_metrics import ScriptRecorder
     from fitdash.runs.events import Created
-    from fitdash.viewer import ScriptRecorder
 
     writer = _writer()
     recorder = ScriptRecorder(secrets.token_hex(8), writer.put)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from fitdash.engine.callbacks.base import Callback
     from fitdash.engine.history import History
     from fitdash.errors import DataError, FitdashError, NotCompiledError, SettingError, StoreError
-    from fitdash.model import Model
-    from fitdash.module_methods import keras_model, keras_model_sequential, multi_gpu_model
-    from fitdash.seeds import set_random_seed
+    from fitdash.model.builders import keras_model, keras_model_sequential, multi_gpu_model
+    from fitdash.model.model import Model
+    from fitdash.random_state import set_random_seed
     from fitdash.spec.experiment import Experiment
     from fitdash.sweeps.run import sweep
 
@@ -47,15 +47,15 @@ _HOMES = {
     "Experiment": "fitdash.spec.experiment",
     "FitdashError": "fitdash.errors",
     "History": "fitdash.engine.history",
-    "Model": "fitdash.model",
+    "Model": "fitdash.model.model",
     "NotCompiledError": "fitdash.errors",
     "SettingError": "fitdash.errors",
     "StoreError": "fitdash.errors",
-    "keras_model": "fitdash.module_methods",
-    "keras_model_sequential": "fitdash.module_methods",
+    "keras_model": "fitdash.model.builders",
+    "keras_model_sequential": "fitdash.model.builders",
     "load_dataset": "fitdash.data.catalogue",
-    "multi_gpu_model": "fitdash.module_methods",
-    "set_random_seed": "fitdash.seeds",
+    "multi_gpu_model": "fitdash.model.builders",
+    "set_random_seed": "fitdash.random_state",
     "sweep": "fitdash.sweeps.run",
 }
 

@@ -1,6 +1,6 @@
 """`python -m fitdash` is the command line."""
 
-from fitdash.cli import main
+from fitdash.cli.commands import main
 
 if __name__ == "__main__":
     main(prog_name="fitdash")

@@ -15,8 +15,9 @@ from fitdash.data.weighing import balanced_weights, weights_of
 from fitdash.engine.arguments import Unasked
 from fitdash.engine.trivial import trivial_answers
 from fitdash.errors import SettingError, StoreError
-from fitdash.model import Model
+from fitdash.model.model import Model
 from fitdash.nn.registry import make
+from fitdash.random_state import set_random_seed
 from fitdash.runs.checkpoints import checkpoints_of, forget_after, newest
 from fitdash.runs.fair import FairTraining
 from fitdash.runs.home import home
@@ -27,7 +28,6 @@ from fitdash.runs.runner import Job
 from fitdash.runs.saving import Saving
 from fitdash.runs.steering import SETTING, Control, Steering
 from fitdash.runs.warned import warnings_to
-from fitdash.seeds import set_random_seed
 from fitdash.spec.callbacks import CallbackArgs
 from fitdash.spec.compile import CompileArgs, optimizer_settings
 from fitdash.spec.experiment import Experiment

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError, StoreError
+from fitdash.random_state import set_random_states
 from fitdash.runs.checkpoints import END, checkpoints_of, folder_of
 from fitdash.runs.home import home
-from fitdash.seeds import set_random_states
 from fitdash.spec.experiment import Experiment
 
 if TYPE_CHECKING:
-    from fitdash.model import Model
+    from fitdash.model.model import Model
 
 MOST_KEPT = 4
 """Runs whose weights are kept in this process, so that another run can go on from them."""

@@ -8,9 +8,9 @@ from fitdash.engine.callbacks.base import Callback, Logs
 from fitdash.engine.devices import target_of
 from fitdash.engine.loop import evaluating
 from fitdash.engine.prepare import evaluation_source
+from fitdash.random_state import random_states, set_random_states
 from fitdash.runs.control import Control
 from fitdash.runs.events import Event, Measured
-from fitdash.seeds import random_states, set_random_states
 
 ROWS_AT_ONCE = 512
 

@@ -6,7 +6,7 @@ from typing import Any
 from fitdash.engine import live
 from fitdash.engine.callbacks.base import Callback
 from fitdash.errors import StoreError
-from fitdash.seeds import random_states, set_random_states
+from fitdash.random_state import random_states, set_random_states
 
 Content = dict[str, Any]
 

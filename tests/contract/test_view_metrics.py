@@ -3,7 +3,7 @@
 import pytest
 
 import fitdash as fd
-from fitdash import viewer
+from fitdash.model import view_metrics as viewer
 from fitdash.spec.watching import hidden_because
 from tests.contract.networks import linear, xy
 

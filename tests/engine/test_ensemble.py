@@ -11,7 +11,7 @@ import fitdash
 from fitdash.engine import ensemble
 from fitdash.engine.ensemble import Member, signature, train_together, why_alone
 from fitdash.engine.ensemble_batches import Dice
-from fitdash.seeds import set_random_seed
+from fitdash.random_state import set_random_seed
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-7}
 

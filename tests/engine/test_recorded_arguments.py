@@ -9,7 +9,7 @@ import fitdash as fd
 from fitdash import callbacks as cb
 from fitdash.engine import guards, steppers
 from fitdash.engine.recorded import Recording
-from fitdash.viewer import ScriptRecorder
+from fitdash.model.view_metrics import ScriptRecorder
 from tests.engine.recorded_fits import assert_recorded, assert_same, both
 from tests.engine.recorded_modules import IDS, SERIES, N, X, Y, dropout, mlp, softmax
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from fitdash import viewer
+from fitdash.model import view_metrics as viewer
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs

@@ -8,7 +8,7 @@ import torch
 
 from fitdash.engine.callbacks.base import Callback
 from fitdash.errors import StoreError
-from fitdash.model import Model
+from fitdash.model.model import Model
 from fitdash.runs.checkpoints import best_of, checkpoints_of, folder_of, needless, newest, write
 from fitdash.runs.copies import fewer
 from fitdash.runs.events import Taken

@@ -9,7 +9,7 @@ import torch
 from fitdash.engine import steppers
 from fitdash.engine.callbacks.base import Callback
 from fitdash.errors import SettingError
-from fitdash.model import Model
+from fitdash.model.model import Model
 from fitdash.runs.events import Began, PartialEpoch
 from fitdash.runs.recorder import Recorder
 from fitdash.runs.steering import Control, Steering

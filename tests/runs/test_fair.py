@@ -6,7 +6,7 @@ import torch
 
 from fitdash.build import job
 from fitdash.data.encoded import encoded
-from fitdash.model import Model
+from fitdash.model.model import Model
 from fitdash.runs.control import Control
 from fitdash.runs.events import Created, EpochEnded, Measured
 from fitdash.runs.fair import FairTraining

@@ -6,7 +6,7 @@ import torch
 
 from fitdash.build import build, job
 from fitdash.engine.callbacks.base import Callback
-from fitdash.model import Model
+from fitdash.model.model import Model
 from fitdash.runs import looks
 from fitdash.runs.control import Control
 from fitdash.runs.looking import LEAST_SECONDS, Looking, answers_of

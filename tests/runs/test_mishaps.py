@@ -10,7 +10,7 @@ import torch
 from fitdash.begin import resume
 from fitdash.build import job
 from fitdash.engine.callbacks.base import Callback
-from fitdash.model import Model
+from fitdash.model.model import Model
 from fitdash.runs.checkpoints import checkpoints_of
 from fitdash.runs.events import BatchEnded, EpochEnded, Printed
 from fitdash.runs.runner import Runner

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fitdash.engine.callbacks.base import Callback
-from fitdash.model import Model
+from fitdash.model.model import Model
 from fitdash.runs.history import history_of
 from fitdash.runs.steering import Steering
 

@@ -9,7 +9,7 @@ from fitdash.engine.callbacks.base import Callback, Logs, Moment
 from fitdash.engine.callbacks.state import load, save, training_state
 from fitdash.engine.callbacks.steps import EveryFewSteps, every
 from fitdash.errors import SettingError
-from fitdash.seeds import random_states, set_random_states
+from fitdash.random_state import random_states, set_random_states
 
 
 class BackupAndRestore(Callback):

@@ -9,7 +9,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from fitdash.cli import main
+from fitdash.cli.commands import main
 from fitdash.runs import sweeps
 from fitdash.runs.store import Store
 
@@ -159,7 +159,7 @@ def test_what_is_wrong_in_the_file_is_told_in_words(config, tmp_path):
 
 
 def test_help_needs_neither_torch_nor_optuna():
-    code = "import sys; from fitdash.cli import main; main(['sweep', '--help'], standalone_mode=False)"
+    code = "import sys; from fitdash.cli.commands import main; main(['sweep', '--help'], standalone_mode=False)"
     code += "; sys.exit(any(name in sys.modules for name in ('torch', 'optuna')))"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0

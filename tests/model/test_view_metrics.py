@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from fitdash import viewer
 from fitdash.errors import StoreError
+from fitdash.model import view_metrics as viewer
 from fitdash.runs.history import history_of
 from fitdash.runs.home import store_path
 from fitdash.runs.store import Store
@@ -45,7 +45,7 @@ def test_18_1_the_address_of_the_run_is_printed_and_the_run_is_in_the_store(addr
 
 def test_18_3_the_page_reads_the_numbers_of_the_history(address, store, capsys):
     torch = pytest.importorskip("torch")
-    from fitdash.model import Model
+    from fitdash.model.model import Model
 
     model = Model(torch.nn.Linear(2, 1))
     model.compile("sgd", loss="mse")
@@ -106,7 +106,7 @@ def test_18_4_a_store_that_cannot_be_opened_is_one_warning(address, home):
 
 def test_a_script_that_dies_in_its_fit_leaves_an_interrupted_run(store):
     script = (
-        "import os, fitdash.viewer as viewer; viewer.find_or_start = lambda: 'http://here';"
+        "import os, fitdash.model.view_metrics as viewer; viewer.find_or_start = lambda: 'http://here';"
         "viewer.watch({}); os._exit(1)"
     )
 
@@ -146,7 +146,7 @@ def test_18_2_auto_shows_a_fit_where_a_dashboard_runs_and_all_conditions_hold(
 def test_18_3_a_fit_with_view_metrics_is_recorded_with_its_arguments_and_its_failure(address, store, capsys):
     torch = pytest.importorskip("torch")
     from fitdash.engine.callbacks.lambdas import LambdaCallback
-    from fitdash.model import Model
+    from fitdash.model.model import Model
 
     def fail(epoch, logs):
         if epoch == 1:

@@ -3,14 +3,15 @@
 import pytest
 from click.testing import CliRunner
 
-from fitdash import __version__, cli
+from fitdash import __version__
+from fitdash.cli import commands
 
 
 @pytest.fixture
 def served(monkeypatch):
     """The flags that the server would be started with."""
     calls = []
-    monkeypatch.setattr(cli, "_serve", calls.append)
+    monkeypatch.setattr(commands, "_serve", calls.append)
     return calls
 
 
@@ -24,19 +25,19 @@ def served(monkeypatch):
     ],
 )
 def test_the_dashboard_opens_and_streamlits_flags_are_passed_on(served, words, flags):
-    result = CliRunner().invoke(cli.main, words)
+    result = CliRunner().invoke(commands.main, words)
 
     assert (result.exit_code, served) == (0, [flags])
 
 
 def test_the_version_is_told(served):
-    result = CliRunner().invoke(cli.main, ["--version"])
+    result = CliRunner().invoke(commands.main, ["--version"])
 
     assert (result.output, served) == (f"fitdash, version {__version__}\n", [])
 
 
 def test_an_unknown_command_is_refused_by_its_name(served):
-    result = CliRunner().invoke(cli.main, ["trian"])
+    result = CliRunner().invoke(commands.main, ["trian"])
 
     assert result.exit_code == 2
     assert "trian" in result.output
@@ -44,4 +45,11 @@ def test_an_unknown_command_is_refused_by_its_name(served):
 
 
 def test_the_entry_file_is_there():
-    assert cli.app_path().is_file()
+    assert commands.app_path().is_file()
+
+
+def test_old_console_scripts_find_main():
+    from fitdash.cli import main as of_the_package
+    from fitdash.cli.commands import main
+
+    assert of_the_package is main

@@ -5,9 +5,10 @@ written once, where it is done: rows and weights in `data`, losses and metrics i
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -21,15 +22,15 @@ from fitdash.engine.devices import device_of, few_threads, target_of, tiny_as_ze
 from fitdash.engine.history import History
 from fitdash.engine.objective import Objective
 from fitdash.engine.objective_book import Book
-from fitdash.engine.prepare import Given, Prepared, evaluation_source, prepared
+from fitdash.engine.outputs import classes_of, joined, probabilities_of, warn_unless_probabilities
+from fitdash.engine.prepare import Given, Prepared, evaluation_source, prepared, single_batch
 from fitdash.engine.steps import Step
-from fitdash.errors import NotCompiledError, SettingError
-from fitdash.module_methods import ModuleMethods
-from fitdash.predictions import Predictions
-from fitdash.single_batches import SingleBatches, Values, values_of
+from fitdash.errors import DataError, NotCompiledError, SettingError
+
+Values = float | list[float] | dict[str, float]
 
 
-class Model(Predictions, SingleBatches, ModuleMethods):
+class Model:
     """A module that can be fitted.
 
     Args:
@@ -59,6 +60,7 @@ class Model(Predictions, SingleBatches, ModuleMethods):
         self._feed = feed
         self._train: Callable[[loop.Fit], None] = loop.train  # several fits at once are trained otherwise
         self._objective: Objective | None = None
+        self._optimizer: Any = None  # the torch optimizer, once it was needed
         self._callbacks: CallbackList | None = None
         self._forward = Step(module, Objective(), lambda: None)
 
@@ -312,6 +314,172 @@ class Model(Predictions, SingleBatches, ModuleMethods):
         free.append(book)
         return values_of(logs, return_dict)
 
+    # predict ----------------------------------------------------------------------------------------------------------
+
+    def predict(
+        self, x: Any, batch_size: Any = None, verbose: Any = None, steps: Any = None, callbacks: Any = None
+    ) -> Any:
+        """The module's outputs for data, as NumPy arrays in its own containers.
+
+        Args:
+            x: As in `fit`; targets and weights that a source yields are ignored.
+            batch_size: Samples per call of the module, None: 32.
+            verbose: 0 silent (also None), 1 progress bar, 2 a line.
+            steps: At most so many batches.
+            callbacks: Told about predicted batches.
+
+        Returns:
+            (n, …) array, or a list or dict of them.
+
+        Source: R keras `predict`.
+        """
+        window = evaluation_source(
+            x, None, None, batch_size, steps, self._target, needs_y=False, verbose=verbose, callbacks=callbacks
+        )
+        told = self._told(callbacks, arguments.verbosity(verbose, unset=0), window.steps)
+        with few_threads():
+            return joined(loop.predict(self, self._forward, window, told))
+
+    def predict_proba(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
+        """`predict`, with the outputs of a logits loss turned into probabilities; warns if they are none."""
+        found = self._probabilities(x, batch_size, verbose, steps)
+        warn_unless_probabilities(found)
+        return found
+
+    def predict_classes(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
+        """Class indices: the most probable column, or whether the only one is above 0.5 (int32)."""
+        return classes_of(self._probabilities(x, batch_size, verbose, steps))
+
+    def _probabilities(self, x: Any, *how: Any) -> Any:
+        links = [] if self._objective is None else self._objective.links
+        return probabilities_of(self.predict(x, *how), links)
+
+    # one batch --------------------------------------------------------------------------------------------------------
+
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Values:
+        """One update on exactly these rows; gives their loss and metrics from before it, as `evaluate` does.
+
+        Source: R keras `train_on_batch`.
+        """
+        self._compiled("train_on_batch", needs_loss=True)
+        batch, weights = single_batch(x, y, sample_weight, self._target, class_weight=class_weight)
+        self._single_book.reset()
+        self.module.train()
+        self._step.prepare()
+        with torch.enable_grad():
+            self._step.train(batch, self._single_book, weights)
+        return values_of(self._single_book.logs(), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Values:
+        """Loss and metrics of exactly these rows.
+
+        Source: R keras `test_on_batch`.
+        """
+        self._compiled("test_on_batch", needs_loss=True)
+        batch, _ = single_batch(x, y, sample_weight, self._target)
+        self._single_book.reset()
+        with loop.evaluating(self.module):
+            self._step.test(batch, self._single_book)
+        return values_of(self._single_book.logs(), return_dict)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The outputs for exactly these rows, by one forward call, as NumPy.
+
+        Source: R keras `predict_on_batch`.
+        """
+        batch, _ = single_batch(x, None, None, self._target, needs_y=False)
+        with loop.evaluating(self.module):
+            return self._forward.predict(batch)
+
+    # the module -------------------------------------------------------------------------------------------------------
+
+    def summary(self, line_length: int | None = None, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers with their output shapes (once a batch was seen) and parameters.
+
+        Args:
+            line_length: At least so many characters a row.
+            print_fn: Called with each line.
+        """
+        layers.summary(self.module, layers.output_shapes(self.module, self._example()), line_length, print_fn)
+
+    def get_config(self) -> dict[str, Any]:
+        """The module's class and layers and what `compile` was given, as data for JSON."""
+        return {"module": layers.config(self.module), "compile": self._compile_config()}
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> nn.Module:
+        """A layer by its (dotted) name or by its index from 0.
+
+        Raises:
+            SettingError: neither or both are given, or there is none.
+
+        Source: R keras `get_layer`, which counts from 1.
+        """
+        return layers.get_layer(self.module, name, index)
+
+    def pop_layer(self) -> nn.Module:
+        """Remove and give the last layer of an nn.Sequential; the optimizer forgets its parameters.
+
+        Raises:
+            SettingError: the module is no nn.Sequential, or empty.
+        """
+        layer = layers.pop_layer(self.module)
+        gone = {id(parameter) for parameter in layer.parameters()}
+        if self._optimizer is not None:
+            for group in self._optimizer.param_groups:
+                for parameter in group["params"]:
+                    if id(parameter) in gone:
+                        self._optimizer.state.pop(parameter, None)
+                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in gone]
+        self._forget_shapes()
+        return layer
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Copies of parameters and buffers in the order of the module's state_dict."""
+        return [value.detach().cpu().numpy().copy() for value in self.module.state_dict().values()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Put such a list back.
+
+        Raises:
+            DataError: another number of arrays, or other shapes.
+        """
+        state = self.module.state_dict()
+        shapes = [tuple(np.shape(weight)) for weight in weights]
+        expected = [tuple(value.shape) for value in state.values()]
+        if shapes != expected:
+            raise DataError(f"weights must have the shapes {expected}, got {shapes}.")
+        with torch.no_grad():
+            for value, weight in zip(state.values(), weights, strict=True):
+                value.copy_(torch.as_tensor(np.array(weight)))
+
+    def fit_generator(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
+        """`fit`, under its older name.
+
+        Source: R keras `fit_generator(object, generator, steps_per_epoch, epochs, …)`.
+        """
+        first = "steps_per_epoch epochs verbose callbacks view_metrics validation_data validation_steps class_weight"
+        names = (*first.split(), "max_queue_size", "workers", "initial_epoch")
+        return self._renamed("fit", generator, names, args, kwargs)
+
+    def evaluate_generator(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
+        """`evaluate`, under its older name."""
+        return self._renamed("evaluate", generator, ("steps", "max_queue_size", "workers", "callbacks"), args, kwargs)
+
+    def predict_generator(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
+        """`predict`, under its older name."""
+        names = ("steps", "max_queue_size", "workers", "verbose", "callbacks")
+        return self._renamed("predict", generator, names, args, kwargs)
+
+    def _renamed(self, name: str, generator: Any, order: tuple[str, ...], args: Any, kwargs: Any) -> Any:
+        warnings.warn(f"{name}_generator is deprecated: {name} takes generators.", DeprecationWarning, stacklevel=3)
+        if len(args) > len(order):
+            raise TypeError(f"{name}_generator takes at most {len(order) + 1} arguments by place, got {len(args) + 1}.")
+        given = dict(zip(order, args, strict=False)) | kwargs
+        unused = {"max_queue_size", "workers", "use_multiprocessing"}
+        return getattr(self, name)(generator, **{key: value for key, value in given.items() if key not in unused})
+
     # what callbacks use -----------------------------------------------------------------------------------------------
 
     def tell(self, kind: str, **facts: Any) -> None:
@@ -346,7 +514,7 @@ class Model(Predictions, SingleBatches, ModuleMethods):
         """The recorder that shows this fit in a dashboard, where `view_metrics` asks for it."""
         if self.watchers:  # who started this fit shows it already
             return []
-        from fitdash.viewer import viewers
+        from fitdash.model.view_metrics import viewers
 
         return viewers(
             fit.view_metrics,
@@ -369,3 +537,11 @@ class Model(Predictions, SingleBatches, ModuleMethods):
     def _compile_config(self) -> dict[str, Any] | None:
         known = self._objective is not None
         return {name: layers.plain(value) for name, value in self._settings.items()} if known else None
+
+
+def values_of(logs: dict[str, float], return_dict: bool) -> Values:
+    """Logs as `evaluate` gives them."""
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values

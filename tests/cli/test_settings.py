@@ -5,14 +5,14 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from fitdash import cli
+from fitdash.cli import commands
 from fitdash.runs.settings import settings_path
 from fitdash.spec.arg import settings_of
 from fitdash.spec.server import ServerArgs
 
 
 def call(*words):
-    return CliRunner().invoke(cli.main, words)
+    return CliRunner().invoke(commands.main, words)
 
 
 def test_every_setting_is_told_with_its_value_its_origin_and_its_meaning(home, monkeypatch):
@@ -32,7 +32,7 @@ def test_every_setting_is_told_with_its_value_its_origin_and_its_meaning(home, m
 @pytest.mark.parametrize("words", [["settings"], ["dashboard"]])
 def test_what_cannot_be_in_force_is_said_before_anything_is_served(home, monkeypatch, words):
     served = []
-    monkeypatch.setattr(cli, "_serve", served.append)
+    monkeypatch.setattr(commands, "_serve", served.append)
     monkeypatch.setenv("FITDASH_ROWS", "-3")
 
     result = call(*words)

@@ -6,7 +6,7 @@ import os
 import pytest
 from click.testing import CliRunner
 
-from fitdash.cli import main
+from fitdash.cli.commands import main
 from fitdash.data.upload import keep
 from fitdash.runs import sweeps
 from fitdash.runs.events import Changed, Created, SweepEnded
@@ -145,7 +145,7 @@ def test_the_upload_of_a_deleted_sweep_goes_with_purge(store, home, monkeypatch)
     store.write([SweepEnded(uid="up", state="finished", seconds=1.0)])
     assert given("purge", group="runs")["uploads"] == []
     told("delete", "up")
-    monkeypatch.setattr("fitdash.cli_runs._is_asked", lambda: True)
+    monkeypatch.setattr("fitdash.cli.runs._is_asked", lambda: True)
 
     asked = CliRunner().invoke(main, ["runs", "purge"], input="n\n")
 

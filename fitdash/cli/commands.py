@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from fitdash import __version__
-from fitdash.cli_group import CommandFirst
-from fitdash.cli_runs import runs
-from fitdash.cli_settings import settings, told
-from fitdash.cli_sweep import sweep
-from fitdash.cli_sweeps import sweeps
+from fitdash.cli.command_group import CommandFirst
+from fitdash.cli.runs import runs
+from fitdash.cli.settings import settings, told
+from fitdash.cli.sweep import sweep
+from fitdash.cli.sweeps import sweeps
 
 
 @click.group(cls=CommandFirst, first="dashboard")
@@ -41,7 +41,7 @@ def dashboard(context: click.Context) -> None:
 
 def app_path() -> Path:
     """The dashboard's entry file: inside the installed package, or at the root of a checkout."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     installed = here / "_app" / "app.py"
     return installed if installed.exists() else here.parent / "app.py"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from fitdash.cli_group import CommandFirst
+from fitdash.cli.command_group import CommandFirst
 from fitdash.errors import FitdashError, StoreError
 from fitdash.runs.deletion import Deleted
 from fitdash.runs.disk import size_of_runs

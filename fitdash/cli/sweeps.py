@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from fitdash.cli_group import CommandFirst
-from fitdash.cli_runs import as_json_flag, counted, opened, tell
+from fitdash.cli.command_group import CommandFirst
+from fitdash.cli.runs import as_json_flag, counted, opened, tell
 from fitdash.errors import StoreError
 from fitdash.runs import sweeps as record
 from fitdash.runs.store import Store

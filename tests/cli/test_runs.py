@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from click.testing import CliRunner
 
-from fitdash.cli import main
+from fitdash.cli.commands import main
 from fitdash.data.upload import keep
 from fitdash.runs import alive
 from fitdash.runs.events import Began, Changed, Created, EpochEnded, Told
@@ -254,7 +254,7 @@ def test_purged_runs_do_not_come_back(store):
 
 def test_purging_asks_at_a_terminal(store, monkeypatch):
     told("delete", "aa11")
-    monkeypatch.setattr("fitdash.cli_runs._is_asked", lambda: True)
+    monkeypatch.setattr("fitdash.cli.runs._is_asked", lambda: True)
 
     result = CliRunner().invoke(main, ["runs", "purge"], input="n\n")
 
@@ -279,7 +279,7 @@ def test_purging_removes_uploads_that_nothing_uses(store, home):
 def test_purging_tells_of_uploads_and_asks_first(store, home, monkeypatch):
     content = keep(b"a,b\n1,1\n2,3\n", home / "uploads")
     os.utime(home / "uploads" / content, (0, 0))
-    monkeypatch.setattr("fitdash.cli_runs._is_asked", lambda: True)
+    monkeypatch.setattr("fitdash.cli.runs._is_asked", lambda: True)
 
     result = CliRunner().invoke(main, ["runs", "purge"], input="n\n")
 
@@ -327,7 +327,7 @@ def test_neither_torch_nor_streamlit_is_imported(store, tmp_path):
         ["backup", str(tmp_path / "b.db")],
     ]
     code = (
-        "import json, sys\nfrom fitdash.cli import main\n"
+        "import json, sys\nfrom fitdash.cli.commands import main\n"
         "for words in json.loads(sys.argv[1]):\n    main(['runs', *words], standalone_mode=False)\n"
         "print(sorted({'torch', 'streamlit', 'plotly'} & set(sys.modules)), file=sys.stderr)\n"
     )
@@ -342,7 +342,7 @@ def test_neither_torch_nor_streamlit_is_imported(store, tmp_path):
 @pytest.fixture
 def later(monkeypatch):
     """Three days after the runs of the store ended."""
-    monkeypatch.setattr("fitdash.cli_runs.time.time", lambda: 75.0 + 3 * 86_400)
+    monkeypatch.setattr("fitdash.cli.runs.time.time", lambda: 75.0 + 3 * 86_400)
 
 
 @pytest.mark.usefixtures("later")
