@@ -21,8 +21,8 @@ import fitdash as fd
 from benchmarks.contenders import bare
 from benchmarks.fit import machine
 from benchmarks.workloads import Workload, mlp, table
-from fitdash.engine.ensemble import Member, train_together
-from fitdash.engine.ensemble_batches import Dice
+from fitdash.engine.ensemble.batches import Dice
+from fitdash.engine.ensemble.train import Member, train_together
 from fitdash.spec.together import LEAST_MEMBERS, is_faster_together
 
 Tensor = torch.Tensor

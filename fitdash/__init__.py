@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fitdash import callbacks, optimizers, options
     from fitdash.data.catalogue import load_dataset
     from fitdash.engine.callbacks.base import Callback
-    from fitdash.engine.history import History
+    from fitdash.engine.callbacks.history import History
     from fitdash.errors import DataError, FitdashError, NotCompiledError, SettingError, StoreError
     from fitdash.model.builders import keras_model, keras_model_sequential, multi_gpu_model
     from fitdash.model.model import Model
@@ -46,7 +46,7 @@ _HOMES = {
     "DataError": "fitdash.errors",
     "Experiment": "fitdash.spec.experiment",
     "FitdashError": "fitdash.errors",
-    "History": "fitdash.engine.history",
+    "History": "fitdash.engine.callbacks.history",
     "Model": "fitdash.model.model",
     "NotCompiledError": "fitdash.errors",
     "SettingError": "fitdash.errors",

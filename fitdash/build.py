@@ -12,8 +12,8 @@ from fitdash.data.encoded import Encoded, effective, encoded, refuse
 from fitdash.data.feed import DEFAULT_BATCH_SIZE
 from fitdash.data.joining import with_validation
 from fitdash.data.weighing import balanced_weights, weights_of
-from fitdash.engine.arguments import Unasked
-from fitdash.engine.trivial import trivial_answers
+from fitdash.engine.training.argument_checks import Unasked
+from fitdash.engine.training.baseline import trivial_answers
 from fitdash.errors import SettingError, StoreError
 from fitdash.model.model import Model
 from fitdash.nn.registry import make

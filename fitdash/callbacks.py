@@ -5,14 +5,14 @@ from fitdash.engine.callbacks.base import Callback, Moment
 from fitdash.engine.callbacks.checkpoint import ModelCheckpoint
 from fitdash.engine.callbacks.csv_logger import CSVLogger
 from fitdash.engine.callbacks.early_stopping import EarlyStopping
-from fitdash.engine.callbacks.lambdas import LambdaCallback
-from fitdash.engine.callbacks.nan import TerminateOnNaN
-from fitdash.engine.callbacks.plateau import ReduceLROnPlateau
+from fitdash.engine.callbacks.history import History
+from fitdash.engine.callbacks.lambda_callback import LambdaCallback
+from fitdash.engine.callbacks.learning_rate_scheduler import LearningRateScheduler
 from fitdash.engine.callbacks.progress import ProgbarLogger
-from fitdash.engine.callbacks.remote import RemoteMonitor
-from fitdash.engine.callbacks.scheduler import LearningRateScheduler
+from fitdash.engine.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
+from fitdash.engine.callbacks.remote_monitor import RemoteMonitor
 from fitdash.engine.callbacks.tensorboard import TensorBoard
-from fitdash.engine.history import History
+from fitdash.engine.callbacks.terminate_on_nan import TerminateOnNaN
 from fitdash.runs.changing import ChangeSettings
 
 __all__ = [

@@ -4,7 +4,7 @@ Each is a factory: called with parameters it gives a torch optimizer with the ar
 ordered and preset as in `keras.optimizers`; all have weight_decay, clipnorm, clipvalue and global_clipnorm.
 """
 
-from fitdash.engine.optimizers_rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
+from fitdash.engine.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
 
 sgd = SGD
 adam = Adam

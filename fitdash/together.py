@@ -11,9 +11,9 @@ import torch
 
 from fitdash.build import Ready, job, ready
 from fitdash.data.encoded import Encoded
-from fitdash.engine.devices import few_threads
-from fitdash.engine.ensemble import Member, signature, train_together, why_alone
-from fitdash.engine.ensemble_batches import Dice
+from fitdash.engine.ensemble.batches import Dice
+from fitdash.engine.ensemble.train import Member, signature, train_together, why_alone
+from fitdash.engine.step.devices import few_threads
 from fitdash.runs.control import Control
 from fitdash.runs.endings import failure
 from fitdash.runs.events import Changed, Told

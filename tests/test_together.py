@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fitdash
-from fitdash.engine import ensemble
+from fitdash.engine.ensemble import train as ensemble_training
 from fitdash.orders import job_of, order_together
 from fitdash.runs.control import Control
 from fitdash.runs.events import Began, Changed, EpochEnded, Told
@@ -156,7 +156,7 @@ def test_where_it_does_not_work_together_each_trains_by_itself_and_it_is_told(mo
     def broken(*arguments):
         raise RuntimeError("not today")
 
-    monkeypatch.setattr(ensemble._Joint, "epoch", broken)
+    monkeypatch.setattr(ensemble_training._Joint, "epoch", broken)
 
     events = train(several(3))
 

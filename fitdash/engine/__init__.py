@@ -1,8 +1,6 @@
 """Training: what `fit`, `evaluate` and `predict` do between their arguments and what they return.
 
-What a step means is in `steps` (one batch), with `objective` (losses and metrics), `optimizers` and `loop` (epochs,
-validation, callbacks) around it; these alone decide what comes out. How the same is done faster is apart from that:
-`steppers` chooses a way for each fit, `guards` say when a step may be recorded, `recorded` and the modules that begin
-so note it and replay it with the same bits, `captured` is their like on CUDA, `wide` evaluates in larger batches, and
-`ensemble` trains several networks at once.
+What is computed stands in `step` (one batch), `objective` (losses and metrics of a model), `losses`, `metrics`,
+`optimizers`, `callbacks` and `training` (epochs, validation, strategies). `recording` notes one step as a program and
+replays it with the same bits; `ensemble` trains several networks in one program.
 """

@@ -14,17 +14,18 @@ from torch import nn
 
 from fitdash.charts.history import draw
 from fitdash.data.adapter import Target
-from fitdash.engine import arguments, layers, loop, optimizers
 from fitdash.engine.callbacks.base import Callback
-from fitdash.engine.callbacks.list import CallbackList, make_callbacks
-from fitdash.engine.channels import channels_last
-from fitdash.engine.devices import device_of, few_threads, target_of, tiny_as_zero
-from fitdash.engine.history import History
-from fitdash.engine.objective import Objective
-from fitdash.engine.objective_book import Book
-from fitdash.engine.outputs import classes_of, joined, probabilities_of, warn_unless_probabilities
-from fitdash.engine.prepare import Given, Prepared, evaluation_source, prepared, single_batch
-from fitdash.engine.steps import Step
+from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
+from fitdash.engine.callbacks.history import History
+from fitdash.engine.objective.objective import Objective
+from fitdash.engine.objective.totals import Book
+from fitdash.engine.optimizers import resolve
+from fitdash.engine.step.devices import device_of, few_threads, target_of, tiny_as_zero
+from fitdash.engine.step.predictions import classes_of, joined, probabilities_of, warn_unless_probabilities
+from fitdash.engine.step.step import Step
+from fitdash.engine.training import argument_checks, loop, module_summary
+from fitdash.engine.training.channels_last import channels_last
+from fitdash.engine.training.prepare import Given, Prepared, evaluation_source, prepared, single_batch
 from fitdash.errors import DataError, NotCompiledError, SettingError
 
 Values = float | list[float] | dict[str, float]
@@ -110,11 +111,11 @@ class Model:
             "weighted_metrics": weighted_metrics,
             "sample_weight_mode": sample_weight_mode,
         }
-        problems = arguments.Problems()
-        problems.checked(optimizers.is_known, optimizer)
+        problems = argument_checks.Problems()
+        problems.checked(resolve.is_known, optimizer)
         objective = problems.checked(Objective, **measured)
         place = None if device is None else problems.checked(device_of, device)
-        problems.checked(arguments.rounding, precision)
+        problems.checked(argument_checks.rounding, precision)
         problems.refuse()
         assert objective is not None
         if place is not None:
@@ -142,7 +143,7 @@ class Model:
             parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
             if not parameters and not isinstance(self._optimizer_given, torch.optim.Optimizer):
                 return None
-            self._optimizer = optimizers.make_optimizer(self._optimizer_given, parameters)
+            self._optimizer = resolve.make_optimizer(self._optimizer_given, parameters)
         return self._optimizer
 
     def _optimizer_now(self) -> Any:
@@ -306,7 +307,7 @@ class Model:
         window = evaluation_source(
             source, y, sample_weight, batch_size, steps, self._target, verbose=verbose, callbacks=callbacks
         )
-        told = self._told(callbacks, arguments.verbosity(verbose), window.steps)
+        told = self._told(callbacks, argument_checks.verbosity(verbose), window.steps)
         free = self._free_books  # a callback may evaluate while another evaluation runs
         book = free.pop() if free else objective.new_book()
         with few_threads():
@@ -336,7 +337,7 @@ class Model:
         window = evaluation_source(
             x, None, None, batch_size, steps, self._target, needs_y=False, verbose=verbose, callbacks=callbacks
         )
-        told = self._told(callbacks, arguments.verbosity(verbose, unset=0), window.steps)
+        told = self._told(callbacks, argument_checks.verbosity(verbose, unset=0), window.steps)
         with few_threads():
             return joined(loop.predict(self, self._forward, window, told))
 
@@ -402,11 +403,13 @@ class Model:
             line_length: At least so many characters a row.
             print_fn: Called with each line.
         """
-        layers.summary(self.module, layers.output_shapes(self.module, self._example()), line_length, print_fn)
+        module_summary.summary(
+            self.module, module_summary.output_shapes(self.module, self._example()), line_length, print_fn
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The module's class and layers and what `compile` was given, as data for JSON."""
-        return {"module": layers.config(self.module), "compile": self._compile_config()}
+        return {"module": module_summary.config(self.module), "compile": self._compile_config()}
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> nn.Module:
         """A layer by its (dotted) name or by its index from 0.
@@ -416,7 +419,7 @@ class Model:
 
         Source: R keras `get_layer`, which counts from 1.
         """
-        return layers.get_layer(self.module, name, index)
+        return module_summary.get_layer(self.module, name, index)
 
     def pop_layer(self) -> nn.Module:
         """Remove and give the last layer of an nn.Sequential; the optimizer forgets its parameters.
@@ -424,7 +427,7 @@ class Model:
         Raises:
             SettingError: the module is no nn.Sequential, or empty.
         """
-        layer = layers.pop_layer(self.module)
+        layer = module_summary.pop_layer(self.module)
         gone = {id(parameter) for parameter in layer.parameters()}
         if self._optimizer is not None:
             for group in self._optimizer.param_groups:
@@ -536,7 +539,7 @@ class Model:
 
     def _compile_config(self) -> dict[str, Any] | None:
         known = self._objective is not None
-        return {name: layers.plain(value) for name, value in self._settings.items()} if known else None
+        return {name: module_summary.plain(value) for name, value in self._settings.items()} if known else None
 
 
 def values_of(logs: dict[str, float], return_dict: bool) -> Values:

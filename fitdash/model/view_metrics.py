@@ -25,6 +25,8 @@ from fitdash.spec.watching import hidden_because
 class ScriptRecorder(Recorder):
     """Records a fit that no runner looks after: it notes the end itself."""
 
+    observes_only = True
+
     def on_train_end(self, logs: Logs | None = None) -> None:
         super().on_train_end(logs)
         self.put(Changed(uid=self.uid, state="finished"))

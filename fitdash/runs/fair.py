@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fitdash.engine.callbacks.base import Callback, Logs
-from fitdash.engine.devices import target_of
-from fitdash.engine.loop import evaluating
-from fitdash.engine.prepare import evaluation_source
+from fitdash.engine.step.devices import target_of
+from fitdash.engine.training.loop import evaluating
+from fitdash.engine.training.prepare import evaluation_source
 from fitdash.random_state import random_states, set_random_states
 from fitdash.runs.control import Control
 from fitdash.runs.events import Event, Measured

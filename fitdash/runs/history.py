@@ -1,6 +1,6 @@
 """The History of a run, made again from the store."""
 
-from fitdash.engine.history import History
+from fitdash.engine.callbacks.history import History
 from fitdash.errors import StoreError
 from fitdash.runs.store import Store
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from fitdash.engine.callbacks.base import Callback, Logs
-from fitdash.engine.devices import target_of
-from fitdash.engine.loop import evaluating
-from fitdash.engine.outputs import joined, probabilities_of
-from fitdash.engine.prepare import evaluation_source
+from fitdash.engine.step.devices import target_of
+from fitdash.engine.step.predictions import joined, probabilities_of
+from fitdash.engine.training.loop import evaluating
+from fitdash.engine.training.prepare import evaluation_source
 from fitdash.runs.events import Event, Looked
 
 # A little less than an epoch at the watchable pace takes, so that each of its epochs can be looked back on.

@@ -27,6 +27,8 @@ class Recorder(Callback):
         put: Puts an event of this run on the queue.
     """
 
+    observes_only = True
+
     def __init__(self, uid: str, put: Callable[[Event], None], *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.uid = uid

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fitdash.engine import live
 from fitdash.engine.callbacks.base import Callback
+from fitdash.engine.training import live_settings
 from fitdash.errors import StoreError
 from fitdash.random_state import random_states, set_random_states
 
@@ -34,7 +34,7 @@ def taken(model: Any, callbacks: Sequence[Callback], epoch: int) -> Content:
         "settings": {
             "epochs": training.epochs,
             "batch_size": getattr(training.passes.source, "batch_size", None),
-            "dropout": live.dropouts(model),
+            "dropout": live_settings.dropouts(model),
         },
         "callbacks": [[type(callback).__name__, _copy(callback.state_dict(), known)] for callback in callbacks],
     }
@@ -53,7 +53,7 @@ def put_back(model: Any, callbacks: Sequence[Callback], content: Mapping[str, An
     except (RuntimeError, ValueError, KeyError) as error:
         raise StoreError(f"A run must keep its network and optimizer to go on, got others: {error}") from error
     remember(callbacks, content)
-    live.set_dropouts(model, content["settings"]["dropout"])
+    live_settings.set_dropouts(model, content["settings"]["dropout"])
     model.training.passes.go_to(content["passes"])
     set_random_states(content["random"])
 

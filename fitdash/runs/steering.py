@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from fitdash.engine import live
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
+from fitdash.engine.training import live_settings
 from fitdash.errors import SettingError
 from fitdash.runs.control import PACES as PACES
 from fitdash.runs.control import RATES as RATES
@@ -92,7 +92,7 @@ class Steering(Callback):
             if epoch + 1 != planned:
                 self._keep_pace(planned - (epoch + 1 - self._epochs_done))
                 self._heed(epoch + 1, 0)
-            live.settle(self.model)
+            live_settings.settle(self.model)
         if self.control.stopped_by and not self.model.stop_training:
             self.model.stop_training = True
             self.tell(self.control.stopped_by)
@@ -127,7 +127,7 @@ class Steering(Callback):
             wanted.append((fact["setting"], fact["new"]))
         for setting, value in wanted:
             try:
-                old, new = live.change(self.model, setting, value)
+                old, new = live_settings.change(self.model, setting, value)
             except SettingError as error:
                 self.tell(REFUSED, epoch=epoch, setting=setting, new=value, step=step, reason=str(error))
                 continue

@@ -17,7 +17,7 @@ from fitdash.sweeps.trial import Trial, curve_of, included, seen_of, trial_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fitdash.engine.history import History
+    from fitdash.engine.callbacks.history import History
 
 LEAST_FOR_IMPORTANCE = 8
 """Complete trials below which nothing can be said of importance."""

@@ -3,7 +3,7 @@ import plotly.graph_objects as go
 import pytest
 
 from fitdash.charts.history import draw, history_chart, smoothed
-from fitdash.engine.history import History
+from fitdash.engine.callbacks.history import History
 
 
 def frame(epochs, **values):

@@ -2,12 +2,13 @@
 
 import pytest
 
-from fitdash.engine import recorded_tidy, steppers
+from fitdash.engine.recording.passes import peephole
+from fitdash.engine.training import strategies
 
 
 @pytest.fixture
 def _records_short_fits(monkeypatch):
     """Fits of a few steps are recorded as well, and written like those of large layers."""
-    monkeypatch.setattr(recorded_tidy, "LARGE", 0)
-    monkeypatch.setattr(steppers, "LEAST_STEPS", 0)
-    monkeypatch.setattr(steppers, "RARE", 0)
+    monkeypatch.setattr(peephole, "LARGE", 0)
+    monkeypatch.setattr(strategies, "LEAST_STEPS", 0)
+    monkeypatch.setattr(strategies, "RARE", 0)

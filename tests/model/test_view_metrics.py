@@ -145,7 +145,7 @@ def test_18_2_auto_shows_a_fit_where_a_dashboard_runs_and_all_conditions_hold(
 
 def test_18_3_a_fit_with_view_metrics_is_recorded_with_its_arguments_and_its_failure(address, store, capsys):
     torch = pytest.importorskip("torch")
-    from fitdash.engine.callbacks.lambdas import LambdaCallback
+    from fitdash.engine.callbacks.lambda_callback import LambdaCallback
     from fitdash.model.model import Model
 
     def fail(epoch, logs):

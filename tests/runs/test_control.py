@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.engine import steppers
 from fitdash.engine.callbacks.base import Callback
+from fitdash.engine.training import strategies
 from fitdash.errors import SettingError
 from fitdash.model.model import Model
 from fitdash.runs.events import Began, PartialEpoch
@@ -323,7 +323,7 @@ def test_the_state_reads_paused_while_it_stands_still(store, writer, runner):
 )
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_change_counts_from_the_same_batch_however_steps_are_trained(change, optimizer, monkeypatch):
-    monkeypatch.setattr(steppers, "LEAST_STEPS", 0)
+    monkeypatch.setattr(strategies, "LEAST_STEPS", 0)
     ((name, value),) = change.items()
     at = {"epoch": 2, "kind": "setting", "setting": name, "new": value, "step": 3}
     histories = []

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fitdash.engine.callbacks.base import Moment
-from fitdash.engine.history import History
+from fitdash.engine.callbacks.history import History
 from fitdash.runs.events import BatchEnded, Began, EpochEnded, PartialEpoch, Printed, Told
 from fitdash.runs.recorder import BETWEEN_SECONDS, Recorder
 

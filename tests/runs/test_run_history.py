@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from fitdash.engine.history import History
+from fitdash.engine.callbacks.history import History
 from fitdash.errors import StoreError
 from fitdash.runs.events import Created
 from fitdash.runs.history import history_of

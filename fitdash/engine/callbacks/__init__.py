@@ -1,0 +1,1 @@
+"""Callbacks of `fit`, the list that calls them, and the history."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fitdash.engine.callbacks.atomic_files import load, save, training_state
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
-from fitdash.engine.callbacks.state import load, save, training_state
-from fitdash.engine.callbacks.steps import EveryFewSteps, every
+from fitdash.engine.callbacks.save_freq import EveryFewSteps, every
 from fitdash.errors import SettingError
 from fitdash.random_state import random_states, set_random_states
 

@@ -38,11 +38,15 @@ class Callback:
     All callbacks share one `logs` per event, in their order, so what an early one adds in `on_epoch_end` is seen by
     the later ones, by History and on the printed line.
 
+    `observes_only` is True for a class whose hooks change nothing of the training and run no user code: a fit with
+    no others may draw its batches ahead. It counts for the class that declares it, not for its subclasses.
+
     `remembers` names the attributes that a run needs to go on after an interruption: plain values and tensors.
 
     Source: Keras 3 `keras.callbacks.Callback`.
     """
 
+    observes_only: ClassVar[bool] = False
     remembers: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
+from fitdash.engine.callbacks.atomic_files import save, training_state
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.monitor import MonitorCallback
-from fitdash.engine.callbacks.state import save, training_state
-from fitdash.engine.callbacks.steps import EveryFewSteps, every
+from fitdash.engine.callbacks.save_freq import EveryFewSteps, every
 
 
 class ModelCheckpoint(MonitorCallback):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from fitdash.engine.callbacks.atomic_files import weights_of
 from fitdash.engine.callbacks.base import Logs
 from fitdash.engine.callbacks.monitor import MonitorCallback
-from fitdash.engine.callbacks.state import weights_of
 
 
 class EarlyStopping(MonitorCallback):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
-from fitdash.engine.callbacks.line import bar_line, epoch_line
+from fitdash.engine.callbacks.progress_text import bar_line, epoch_line
 
 _REDRAW_SECONDS = 0.05
 _ESCAPES = re.compile(r"\x1b\[\d*m")
@@ -26,6 +26,8 @@ class ProgbarLogger(Callback):
 
     Source: Keras 3 `ProgbarLogger`; unlike it, files and pipes get no redrawn lines.
     """
+
+    observes_only = True
 
     def __init__(self) -> None:
         super().__init__()

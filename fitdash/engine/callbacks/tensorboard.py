@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
-from fitdash.engine.callbacks.rates import rates_of
-from fitdash.engine.callbacks.steps import EveryFewSteps, every
+from fitdash.engine.callbacks.learning_rates import rates_of
+from fitdash.engine.callbacks.save_freq import EveryFewSteps, every
 
 
 class TensorBoard(Callback):

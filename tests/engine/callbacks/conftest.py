@@ -7,8 +7,8 @@ import torch
 
 from fitdash.data.passes import Passes
 from fitdash.engine.callbacks.base import Moment
-from fitdash.engine.callbacks.list import CallbackList, make_callbacks
-from fitdash.engine.history import History
+from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
+from fitdash.engine.callbacks.history import History
 
 
 class StandIn:

@@ -1,10 +1,10 @@
 import pytest
 
 from fitdash.engine.callbacks.base import Callback, Moment
+from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
 from fitdash.engine.callbacks.early_stopping import EarlyStopping
-from fitdash.engine.callbacks.list import CallbackList, make_callbacks
+from fitdash.engine.callbacks.history import History
 from fitdash.engine.callbacks.progress import ProgbarLogger
-from fitdash.engine.history import History
 
 
 class Trace(Callback):

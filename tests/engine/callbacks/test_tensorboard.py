@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from fitdash.engine.callbacks.list import CallbackList
+from fitdash.engine.callbacks.callback_list import CallbackList
 from fitdash.engine.callbacks.tensorboard import TensorBoard
 
 LOGS = [{"loss": 1.0, "val_loss": 2.0}, {"loss": 0.5, "val_loss": 1.5}]

@@ -1,0 +1,106 @@
+"""The numbers of several networks in one tensor, a row each, and the modules that look into it."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from fitdash.engine.optimizers.base import KerasOptimizer
+
+Tensor = torch.Tensor
+Shapes = Sequence[tuple[int, ...]]
+
+
+class Rows:
+    """A row of numbers for each member, such as all its parameters behind each other.
+
+    Matrices lie transposed, as the gradients of a linear layer's weight come out of `backward`.
+
+    Args:
+        shapes: Of the parts of a row.
+        count: How many rows.
+        dtype: Of the numbers.
+
+    Attributes:
+        whole: All of them, (count, numbers).
+        each: The rows, (numbers,).
+        columns: The parts, (count, *shape).
+    """
+
+    def __init__(self, shapes: Shapes, count: int, dtype: torch.dtype) -> None:
+        self._shapes = list(shapes)
+        self.whole = torch.zeros(count, sum(torch.Size(shape).numel() for shape in shapes), dtype=dtype)
+        self.each = list(self.whole.unbind())
+        self.columns = self._parts(self.whole)
+
+    def like(self) -> "Rows":
+        """Others of this kind, all 0."""
+        return Rows(self._shapes, len(self.whole), self.whole.dtype)
+
+    def row(self, place: int) -> list[Tensor]:
+        """The parts of one row, (*shape)."""
+        return self._parts(self.each[place])
+
+    def _parts(self, numbers: Tensor) -> list[Tensor]:
+        sizes = [torch.Size(shape).numel() for shape in self._shapes]
+        pieces = torch.split(numbers, sizes, dim=-1)
+        return [_shaped(piece, shape) for piece, shape in zip(pieces, self._shapes, strict=True)]
+
+
+def _shaped(piece: Tensor, shape: tuple[int, ...]) -> Tensor:
+    before = piece.shape[:-1]
+    if len(shape) == 2:
+        return piece.view(*before, *shape[::-1]).transpose(-1, -2)
+    return piece.view(*before, *shape)
+
+
+class Shelf:
+    """Parameters of members and what their optimizers keep for them, moved into rows.
+
+    Args:
+        modules: Of equal shape.
+        optimizers: One for each, of equal rules, whose state exists.
+
+    Attributes:
+        parameters: The rows of parameters.
+        columns: The same as one leaf tensor for each parameter of a module, (members, *shape), to be trained.
+    """
+
+    def __init__(self, modules: Sequence[nn.Module], optimizers: Sequence[KerasOptimizer]) -> None:
+        self._members = [(list(module.parameters()), one) for module, one in zip(modules, optimizers, strict=True)]
+        first = self._members[0][0]
+        shapes, count, dtype = [tuple(p.shape) for p in first], len(modules), first[0].dtype
+        self.parameters = Rows(shapes, count, dtype)
+        self._kept = {name: self.parameters.like() for name in optimizers[0].rule.slots()}
+        self.columns = [part.detach().requires_grad_() for part in self.parameters.columns]
+        for place in range(count):
+            self.settle(place)
+
+    @torch.no_grad()
+    def settle(self, place: int) -> None:
+        """Have a member's module and optimizer look into its rows; what lies elsewhere is moved there."""
+        parameters, optimizer = self._members[place]
+        views = self.parameters.row(place)
+        if [p.data_ptr() for p in parameters] == [view.data_ptr() for view in views]:
+            return
+        states = {name: rows.row(place) for name, rows in self._kept.items()}
+        for at, (p, view) in enumerate(zip(parameters, views, strict=True)):
+            slots = {name: views[at] for name, views in states.items()}
+            for name, slot in slots.items():
+                slot.copy_(optimizer.state[p][name])
+            view.copy_(p)
+            p.data = view
+            optimizer.keep(p, slots)
+
+    def slots(self, place: int) -> dict[str, Tensor]:
+        """What is kept for the whole row of a member."""
+        return {name: rows.each[place] for name, rows in self._kept.items()}
+
+
+@torch.no_grad()
+def leave(module: nn.Module, optimizer: KerasOptimizer) -> None:
+    """Give a module and its optimizer memory of their own: those who go on in rows no longer change them."""
+    for p in module.parameters():
+        p.data = p.detach().clone(memory_format=torch.contiguous_format)
+        slots = {name: slot.clone(memory_format=torch.contiguous_format) for name, slot in optimizer.state[p].items()}
+        optimizer.keep(p, slots)

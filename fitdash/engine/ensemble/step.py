@@ -1,0 +1,223 @@
+"""The steps of several networks of one shape as one: forward and losses by vmap, updates row by row.
+
+Each member keeps its own module, optimizer and sums; their numbers lie behind each other in one tensor, a row for each
+member, so that forward and backward see one stack of matrices and an update one row, and nothing has to be copied.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.func import functional_call, vmap
+
+from fitdash.data.adapter import Batch
+from fitdash.engine.ensemble.stacked_parameters import Shelf
+from fitdash.engine.objective.totals import Book
+from fitdash.engine.optimizers.base import KerasOptimizer
+from fitdash.engine.recording.program.tracer import Notes, identity, place_in_memory
+from fitdash.engine.recording.safety.checks import NoReads
+from fitdash.engine.recording.step_state import TrainingGround
+
+Tensor = torch.Tensor
+
+
+class JointBook:
+    """The sums of all members, stacked, and the place in each member's book where they belong.
+
+    Args:
+        model: A book that has seen a batch; it is used up.
+        books: Of the members.
+    """
+
+    def __init__(self, model: Book, books: Sequence[Book]) -> None:
+        self.model, self.books = model, books
+        self.rows = self.batches = 0
+        own = model.states()
+        self.stacked = [torch.zeros((len(books), *state.shape), dtype=state.dtype) for state in own]
+        self._slots = [_slot_of(model, state) for state in own]
+
+    @contextmanager
+    def holding(self, states: Sequence[Tensor]) -> Iterator[None]:
+        """These tensors in place of the model's sums."""
+        for (owner, key), state in zip(self._slots, states, strict=True):
+            _put(owner, key, state)
+        yield
+
+    def reset(self) -> None:
+        self.rows = self.batches = 0
+        for state in self.stacked:
+            state.zero_()
+
+    def advance(self, rows: int, batches: int = 1) -> None:
+        self.rows += rows
+        self.batches += batches
+
+    def logs(self, place: int) -> dict[str, float]:
+        """The values of one member."""
+        book = self.books[place]
+        book.rows, book.batches = self.rows, self.batches
+        for mine, all_of_them in zip(book.states(), self.stacked, strict=True):
+            mine.copy_(all_of_them[place])
+        return book.logs()
+
+    def states(self) -> list[Tensor]:
+        return self.stacked
+
+    def parts(self) -> list[Any]:
+        return []
+
+
+class JointStep:
+    """One batch of each member through its network.
+
+    Args:
+        modules: Of equal shape; their parameters and what their optimizers keep move into rows, see `ensemble_rows`.
+        optimizers: Of equal rules, one for each, whose state exists; learning rates and weight decays may differ.
+
+    Attributes:
+        rows: The parameters of each member behind each other, as the optimizer updates them.
+        shelf: Where they lie.
+    """
+
+    example = True  # shapes are known: the members' books have been prepared
+
+    def __init__(self, modules: Sequence[nn.Module], optimizers: Sequence[KerasOptimizer]) -> None:
+        self.template = copy.deepcopy(modules[0]).to("meta")
+        self.names = [name for name, _ in modules[0].named_parameters()]
+        self.shelf = Shelf(modules, optimizers)
+        self.rows = [nn.Parameter(row) for row in self.shelf.parameters.each]
+        self.cleared: list[Tensor] = list(self.rows)
+        self.gradients = self.shelf.parameters.like()
+        self._theirs = [one.param_groups[0] for one in optimizers]
+        self._optimizer = KerasOptimizer([{"params": [row]} for row in self.rows], optimizers[0].rule)
+        for place, row in enumerate(self.rows):
+            self._optimizer.keep(row, self.shelf.slots(place))
+        self.update = self._optimizer.update
+
+    def optimizer(self) -> KerasOptimizer:
+        """All of them as one, a group for each member."""
+        return self._optimizer
+
+    def take(self, place: int) -> None:
+        """Go on from a member's own settings and weights, which its callbacks may have changed."""
+        self.shelf.settle(place)
+        given = {name: value for name, value in self._theirs[place].items() if name != "params"}
+        self._optimizer.param_groups[place].update(given)
+
+    def give(self, place: int) -> None:
+        """Tell a member's own optimizer of the steps that were done."""
+        group = self._optimizer.param_groups[place]
+        self._theirs[place].update({name: group[name] for name in ("step", *self._optimizer.rule.counters)})
+
+    def train(self, batch: Batch, book: JointBook, class_weight: None = None) -> None:
+        """Train a batch of each: x of (members, n, …), y and weight likewise."""
+        self.improve(self.loss(batch, book, class_weight))
+
+    def loss(self, batch: Batch, book: JointBook, class_weight: None = None) -> Tensor:
+        """The sum of their losses, whose gradients are those of each alone."""
+        total = self.measured(batch, book)
+        book.advance(batch.rows)
+        return total
+
+    def slopes(self, loss: Tensor) -> list[Tensor]:
+        """The gradient of each row."""
+        found = torch.autograd.grad(loss, self.shelf.columns)
+        for part, slope in zip(self.gradients.columns, found, strict=True):
+            part.copy_(slope)
+        return self.gradients.each
+
+    def improve(self, loss: Tensor) -> None:
+        """Backward and update."""
+        for row, slope in zip(self.rows, self.slopes(loss), strict=True):
+            row.grad = slope
+        self.update()
+
+    @torch.no_grad()
+    def test(self, batch: Batch, book: JointBook) -> None:
+        """Forward and losses alone."""
+        self.measured(batch, book)
+        book.advance(batch.rows)
+
+    def measured(self, batch: Batch, book: JointBook) -> Tensor:
+        """Forward of all members, counted in the book; gives the sum of their losses."""
+
+        def one(parameters: list[Tensor], states: list[Tensor], x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+            named = dict(zip(self.names, parameters, strict=True))
+            with book.holding(states):
+                said = functional_call(self.template, named, (x,))
+                return book.model.measure(y, said, weight, batch.rows)
+
+        places = (0, 0, 0, 0, None if batch.weight is None else 0)
+        losses: Tensor = vmap(one, in_dims=places)(self.shelf.columns, book.stacked, batch.x, batch.y, batch.weight)
+        return losses.sum()
+
+
+class JointGround(TrainingGround):
+    """What a recording of joint steps stands on: the members' rows, which nobody else changes while they train."""
+
+    is_ours = True
+
+    def __init__(self, step: JointStep, book: JointBook) -> None:
+        self.joint = step
+        self.step, self.book, self.class_weight = step, book, None  # type: ignore[assignment]
+        self.optimizer = step.optimizer()
+        self.trained = list(step.cleared)
+        self.watch = _Unwatched()  # type: ignore[assignment]
+        # The first one is looked at for numbers that are not finite: one member's are not the others' trouble.
+        self.states = [torch.zeros(())]
+        slopes = [*step.gradients.columns, *step.gradients.each]
+        found = [*self.trained, *step.shelf.columns, *slopes, *self.states, *book.stacked]
+        self.tensors = list({identity(tensor): tensor for tensor in found}.values())
+
+    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+        with notes, NoReads(notes.refuse):
+            slopes = self.joint.slopes(self.joint.loss(batch, self.book))  # type: ignore[arg-type]
+        for row, slope in zip(self.joint.rows, slopes, strict=True):
+            row.grad = slope
+        self.joint.update()
+        return {place: notes.called(slope) for place, slope in enumerate(slopes)}
+
+    def holds(self, *, entirely: bool) -> bool:
+        return True  # the rows are the step's own
+
+    def copies(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Rows and columns are the same numbers, in the copies as well."""
+        wholes = [self.joint.shelf.parameters.whole, self.joint.gradients.whole]
+        copied = {place_in_memory(whole): whole.clone() for whole in wholes}
+        return [
+            copied[place].as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+            if (place := place_in_memory(tensor)) in copied
+            else torch.empty_like(tensor).copy_(tensor)
+            for tensor in tensors
+        ]
+
+
+class _Unwatched:
+    """No Python state of a joint step is anybody else's."""
+
+    def holds_entirely(self) -> bool:
+        return True
+
+
+def _slot_of(model: Book, state: Tensor) -> tuple[Any, Any]:
+    """The object and the attribute or place that holds a sum."""
+    owners: list[Any] = [model, *model.parts(), *(metric for part in model.parts() for metric in part.metrics())]
+    for owner in owners:
+        for name, value in vars(owner).items():
+            if value is state:
+                return owner, name
+            if isinstance(value, list):
+                for place, one in enumerate(value):
+                    if one is state:
+                        return value, place
+    raise LookupError("a sum that nothing holds")
+
+
+def _put(owner: Any, key: Any, state: Tensor) -> None:
+    if isinstance(owner, list):
+        owner[key] = state
+    else:
+        setattr(owner, key, state)

@@ -1,0 +1,170 @@
+"""Which loss is meant by what was given to `compile`: a name, a module or function of torch, or a callable.
+
+A loss is called (target, prediction, weight) and gives the loss of the batch: Σ weight·loss of a sample / samples.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from fitdash.engine.losses.keras import BY_KIND, BY_NAME, SYNONYMS, WHOLE
+from fitdash.engine.losses.shapes import aligned, columns, kind_by_shape, ranked, weighted_mean
+from fitdash.engine.losses.torch_losses import TorchLoss, is_functional, named
+from fitdash.errors import SettingError
+
+Tensor = torch.Tensor
+
+
+class Loss(Protocol):
+    """What the objective calls.
+
+    Attributes:
+        name: For messages.
+        link: "sigmoid" or "softmax": what makes probabilities of its predictions; None: they are that already.
+        classes_second: Whether predictions with more than two axes have their classes in the second.
+        depends_on_batches: Whether it matters how rows are cut into batches.
+        by_position: Whether its values lie where the target's do, so that the target tells which weights fit.
+    """
+
+    name: str
+    link: str | None
+    classes_second: bool
+    depends_on_batches: bool
+    by_position: bool
+
+    def begin(self, prediction: Tensor) -> None:
+        """Made ready for predictions like this one."""
+
+    def values(self, target: Tensor, prediction: Tensor) -> Tensor:
+        """One value per sample, or per step, or one number for the batch."""
+
+    def __call__(self, target: Tensor, prediction: Tensor, weight: Tensor | None = None) -> Tensor:
+        """The loss of a batch, one number with its graph."""
+
+
+class NamedLoss:
+    """A loss by its name, with Keras' arithmetic."""
+
+    link: str | None = None
+    classes_second = False
+    by_position = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.depends_on_batches = name in ("hinge", "squared_hinge")
+        self._sparse = name == "sparse_categorical_crossentropy"
+        self._values = BY_NAME[name]
+        self._whole = WHOLE.get(name)
+
+    def begin(self, prediction: Tensor) -> None: ...
+
+    def values(self, target: Tensor, prediction: Tensor) -> Tensor:
+        return self._values(*self._fitting(target, prediction))
+
+    def __call__(self, target: Tensor, prediction: Tensor, weight: Tensor | None = None) -> Tensor:
+        target, prediction = self._fitting(target, prediction)
+        if weight is None and self._whole is not None:
+            return self._whole(target, prediction)
+        return weighted_mean(self._values(target, prediction), weight)
+
+    def _fitting(self, target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
+        if self._sparse:
+            return target, prediction
+        prediction = columns(prediction)
+        return aligned(target, prediction, self.name), prediction
+
+
+class Crossentropy:
+    """The crossentropy that the shapes of target and prediction ask for."""
+
+    name = "crossentropy"
+    link: str | None = None
+    classes_second = False
+    depends_on_batches = False
+    by_position = True
+
+    def __init__(self) -> None:
+        self._by_kind = {kind: NamedLoss(name) for kind, name in BY_KIND.items()}
+
+    def begin(self, prediction: Tensor) -> None: ...
+
+    def values(self, target: Tensor, prediction: Tensor) -> Tensor:
+        return self._by_kind[kind_by_shape(target, prediction)].values(target, prediction)
+
+    def __call__(self, target: Tensor, prediction: Tensor, weight: Tensor | None = None) -> Tensor:
+        return self._by_kind[kind_by_shape(target, prediction)](target, prediction, weight)
+
+
+class CallableLoss:
+    """A function of the user's, called (y_true, y_pred); it gives one value per sample or step, or one number."""
+
+    link: str | None = None
+    classes_second = False
+    depends_on_batches = True
+    by_position = False
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Any]) -> None:
+        self.name = named(function)
+        self._function = function
+
+    def begin(self, prediction: Tensor) -> None: ...
+
+    def values(self, target: Tensor, prediction: Tensor) -> Tensor:
+        value = self._function(*ranked(target, prediction))
+        value = value if isinstance(value, Tensor) else torch.as_tensor(value, device=prediction.device)
+        return value if value.is_floating_point() else value.to(prediction.dtype)
+
+    def __call__(self, target: Tensor, prediction: Tensor, weight: Tensor | None = None) -> Tensor:
+        return weighted_mean(self.values(target, prediction), weight)
+
+
+def resolve_loss(given: Any) -> Loss:
+    """The loss that is meant.
+
+    Raises:
+        SettingError: an unknown name, or neither name nor callable.
+
+    Source: Keras 3 `keras.losses.get`; fitdash adds torch's own losses, which keep torch's arithmetic.
+    """
+    if isinstance(given, (NamedLoss, Crossentropy, CallableLoss, TorchLoss)):
+        return given
+    if isinstance(given, str):
+        name = known_name(given, [*BY_NAME, "crossentropy"], SYNONYMS, "loss")
+        return Crossentropy() if name == "crossentropy" else NamedLoss(name)
+    if inspect.isclass(given):
+        given = given()
+    if isinstance(given, nn.Module) or (callable(given) and is_functional(given)):
+        return TorchLoss(given)
+    if callable(given):
+        return CallableLoss(given)
+    raise SettingError(f"loss must be a name, a torch.nn loss or a callable (y_true, y_pred), got {given!r}.")
+
+
+def known_name(given: str, names: list[str], synonyms: dict[str, str], what: str) -> str:
+    """The name that `given` stands for: any case, CamelCase or with underscores, or a synonym.
+
+    Raises:
+        SettingError: nothing is called so.
+    """
+    by_letters = {_letters(name): name for name in names}
+    by_letters |= {_letters(short): name for short, name in synonyms.items() if name in names}
+    if _letters(given) in by_letters:
+        return by_letters[_letters(given)]
+    close = difflib.get_close_matches(_letters(given), by_letters, n=1)
+    hint = f" Did you mean {by_letters[close[0]]!r}?" if close else ""
+    raise SettingError(f"Unknown {what} {given!r}.{hint} Known: {', '.join(sorted(names))}.")
+
+
+def probabilities(prediction: Tensor, link: str | None, axis: int = -1) -> Tensor:
+    """`prediction` through its link: logits become probabilities."""
+    if link is None:
+        return prediction
+    return prediction.sigmoid() if link == "sigmoid" else prediction.softmax(axis)
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").lower()

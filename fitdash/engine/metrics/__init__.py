@@ -1,0 +1,1 @@
+"""Metrics: Keras' by name, torchmetrics' and Keras' objects, and plain functions."""

@@ -1,0 +1,112 @@
+"""The arithmetic of metrics that are means: one value per position, from a target and a detached prediction.
+
+Source: Keras 3 `keras.metrics`, number for number; logits are mapped to probabilities first, which Keras leaves out.
+"""
+
+from collections.abc import Callable
+
+import torch
+
+from fitdash.engine.losses.keras import BY_NAME, similarity
+from fitdash.engine.losses.resolve import Crossentropy, NamedLoss, probabilities
+from fitdash.engine.losses.shapes import aligned, class_ids, columns, kind_by_shape, wrong_class
+
+Tensor = torch.Tensor
+Values = Callable[[Tensor, Tensor], Tensor]
+
+TOP = 5
+"""How many of the best classes count in the top-k accuracies."""
+
+
+def accuracy(link: str | None) -> Values:
+    """The accuracy that the shapes of target and prediction ask for."""
+    by_kind = {"binary": binary_accuracy(link), "sparse": _sparse_accuracy, "categorical": _categorical_accuracy}
+    return lambda target, prediction: by_kind[kind_by_shape(target, prediction)](target, prediction)
+
+
+def binary_accuracy(link: str | None) -> Values:
+    """Share of elements on the right side of one half."""
+    positive = above_half(link)
+
+    def values(target: Tensor, prediction: Tensor) -> Tensor:
+        prediction = columns(prediction)
+        return positive(prediction).eq(aligned(target, prediction, "binary_accuracy"))
+
+    return values
+
+
+def above_half(link: str | None) -> Callable[[Tensor], Tensor]:
+    """Whether the probability is above 0.5; a logit is above 0 then, which is exact where sigmoid rounds."""
+    if link == "sigmoid":
+        return lambda prediction: prediction > 0.0
+    return lambda prediction: probabilities(prediction, link) > 0.5
+
+
+def _sparse_accuracy(target: Tensor, prediction: Tensor) -> Tensor:
+    best = prediction.argmax(-1)
+    if target.ndim == prediction.ndim and target.shape[-1] == 1:
+        target = target.squeeze(-1)
+    return best.eq(target) if best.shape == target.shape else best.eq(class_ids(target, prediction, "accuracy"))
+
+
+def _categorical_accuracy(target: Tensor, prediction: Tensor) -> Tensor:
+    target = aligned(target, prediction, "categorical_accuracy")
+    return prediction.argmax(-1).eq(target.argmax(-1))
+
+
+def _top_k(target: Tensor, prediction: Tensor) -> Tensor:
+    return _among_the_best(aligned(target, prediction, "top_k_categorical_accuracy").argmax(-1), prediction)
+
+
+def _sparse_top_k(target: Tensor, prediction: Tensor) -> Tensor:
+    return _among_the_best(class_ids(target, prediction, "sparse_top_k_categorical_accuracy"), prediction)
+
+
+def _among_the_best(ids: Tensor, prediction: Tensor) -> Tensor:
+    """Whether fewer than k columns are above the target's: ties count, as in Keras."""
+    try:
+        chosen = prediction.gather(-1, ids.unsqueeze(-1))
+    except (IndexError, RuntimeError) as error:
+        raise wrong_class(ids, prediction.shape[-1]) or error from error
+    return (prediction > chosen).sum(-1) < TOP
+
+
+def _squared_error(target: Tensor, prediction: Tensor) -> Tensor:
+    return (prediction - aligned(target, prediction, "root_mean_squared_error")).square()
+
+
+def _similarity(target: Tensor, prediction: Tensor) -> Tensor:
+    prediction = columns(prediction)
+    return similarity(aligned(target, prediction, "cosine_similarity"), prediction)
+
+
+def _on_probabilities(values: Values) -> Callable[[str | None], Values]:
+    def build(link: str | None) -> Values:
+        if link is None:
+            return values
+        return lambda target, prediction: values(target, probabilities(prediction, link))
+
+    return build
+
+
+def _whatever_the_link(values: Values) -> Callable[[str | None], Values]:
+    return lambda link: values
+
+
+MEANS: dict[str, Callable[[str | None], Values]] = {
+    "accuracy": accuracy,
+    "binary_accuracy": binary_accuracy,
+    "categorical_accuracy": _whatever_the_link(_categorical_accuracy),
+    "sparse_categorical_accuracy": _whatever_the_link(_sparse_accuracy),
+    "top_k_categorical_accuracy": _whatever_the_link(_top_k),
+    "sparse_top_k_categorical_accuracy": _whatever_the_link(_sparse_top_k),
+    "root_mean_squared_error": _whatever_the_link(_squared_error),
+    **{name: _whatever_the_link(NamedLoss(name).values) for name in BY_NAME},
+    **{
+        name: _on_probabilities(NamedLoss(name).values)
+        for name in ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
+    },
+    "crossentropy": _on_probabilities(Crossentropy().values),
+    "cosine_similarity": _whatever_the_link(_similarity),
+}
+"""By name: what makes the values, given the link of the output's loss."""

@@ -1,0 +1,1 @@
+"""What a compiled model minimises and measures: losses and metrics by output, with weights, and their totals."""

@@ -1,0 +1,96 @@
+"""What `compile(optimizer=…)` takes, made into a torch optimizer; and its learning rate."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+
+from fitdash.engine.optimizers.base import Rule
+from fitdash.engine.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
+from fitdash.errors import SettingError
+
+RULES: dict[str, type[Rule]] = {
+    "sgd": SGD,
+    "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RMSprop,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+    "adamax": Adamax,
+    "nadam": Nadam,
+}
+
+
+def make_optimizer(given: Any, parameters: Iterable[Any]) -> torch.optim.Optimizer | None:
+    """The torch optimizer for these parameters.
+
+    Args:
+        given: A name, any case; a torch optimizer, used as it is; or a factory, called with the parameters.
+        parameters: Parameters of the module, or dicts of groups as torch takes them.
+
+    Returns:
+        None if there are no parameters and `given` is no optimizer yet: nothing could be trained.
+
+    Raises:
+        SettingError: An unknown name, or something that is no optimizer.
+    """
+    is_known(given)
+    if isinstance(given, torch.optim.Optimizer):
+        return given
+    parameters = list(parameters)
+    if not parameters:
+        return None
+    made = _factory(given)(parameters)
+    if not isinstance(made, torch.optim.Optimizer):
+        raise SettingError(f"A factory of optimizers must give a torch.optim.Optimizer, {given!r} gave {made!r}.")
+    return made
+
+
+def is_known(given: Any) -> bool:
+    """True if `make_optimizer` takes it; all that can be said before there are parameters.
+
+    Raises:
+        SettingError: An unknown name, or something that is no optimizer.
+    """
+    if isinstance(given, str):
+        if given.lower() not in RULES:
+            likely = get_close_matches(given.lower(), RULES, n=1)
+            hint = f" Did you mean '{likely[0]}'?" if likely else ""
+            raise SettingError(f"Unknown optimizer '{given}'.{hint} Known: {', '.join(sorted(RULES))}.")
+    elif not (isinstance(given, torch.optim.Optimizer) or callable(given)):
+        raise SettingError(
+            "optimizer must be a name, a torch optimizer or a callable that makes one from parameters, "
+            f"got {given!r}. Known: {', '.join(sorted(RULES))}."
+        )
+    return True
+
+
+def learning_rate(optimizer: torch.optim.Optimizer) -> float:
+    """The rate now; of the first group where groups differ."""
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
+    """Give every group this rate."""
+    change_learning_rates(optimizer, lambda _: value)
+
+
+def change_learning_rates(optimizer: torch.optim.Optimizer, change: Callable[[float], float]) -> None:
+    """Give every group a rate made from its own: `lambda rate: max(rate * 0.1, 1e-6)`."""
+    for group in optimizer.param_groups:
+        rate = float(change(float(group["lr"])))
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)  # captured and compiled steps read this very tensor
+        else:
+            group["lr"] = rate
+
+
+def _factory(given: Any) -> Callable[[list[Any]], Any]:
+    """What is called with the parameters."""
+    if isinstance(given, str):
+        return RULES[given.lower()]()
+    if isinstance(given, type) and issubclass(given, Rule):
+        return given()
+    made: Callable[[list[Any]], Any] = given
+    return made

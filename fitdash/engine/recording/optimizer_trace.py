@@ -1,0 +1,166 @@
+"""The update of an optimizer: as lines of a program, and as the numbers that differ from step to step."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from fitdash.engine.optimizers.base import Group, KerasOptimizer
+from fitdash.engine.optimizers.buckets import Bucket
+from fitdash.engine.optimizers.resolve import RULES
+from fitdash.engine.recording.program.tracer import Notes, Refused
+
+Tensor = torch.Tensor
+
+
+def refuse_optimizer(optimizer: Any) -> None:
+    """Refuse optimizers whose steps are not those of a rule by name.
+
+    Raises:
+        Refused: it is one.
+    """
+    if optimizer is None:
+        raise Refused("trains nothing")
+    if type(optimizer) is not KerasOptimizer or type(optimizer.rule) not in RULES.values():
+        raise Refused(f"is updated by {type(optimizer).__name__}, which keeps its own account")
+    hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    if hooks or {"step", "update"} & vars(optimizer).keys():
+        raise Refused("runs a hook of the optimizer")
+
+
+class Update:
+    """One optimizer's work on the parameters that get a gradient.
+
+    Args:
+        optimizer: Of a rule by name; its state must exist.
+        trained: The parameters that get one.
+
+    Attributes:
+        per_step: Numbers of one step.
+    """
+
+    def __init__(self, optimizer: KerasOptimizer, trained: list[Tensor]) -> None:
+        self.optimizer = optimizer
+        self._rule = replace(optimizer.rule)
+        self._trained = {id(p) for p in trained}
+        groups = [(group, self._parameters(group)) for group in optimizer.param_groups]
+        self._work = [(group, optimizer.buckets_for(ours)) for group, ours in groups if ours]
+        self._ids = [[id(p) for p in group["params"]] for group in optimizer.param_groups]
+        self.per_step = sum(len(rule_numbers) for rule_numbers in self._each())
+
+    def tensors(self) -> list[Tensor]:
+        """What the optimizer keeps."""
+        buckets = [bucket for _, buckets in self._work for bucket in buckets]
+        return [t for bucket in buckets for t in (*(s for slot in bucket.slots.values() for s in slot), bucket.count)]
+
+    def holds(self) -> bool:
+        """Whether parameters and state are where they were, under the same rule."""
+        groups = self.optimizer.param_groups
+        same = self.optimizer.rule == self._rule and [[id(p) for p in g["params"]] for g in groups] == self._ids
+        return same and all(
+            all(
+                ours is now
+                for ours, now in zip(buckets, self.optimizer.buckets_for(self._parameters(group)), strict=True)
+            )
+            for group, buckets in self._work
+        )
+
+    def counters(self) -> list[Group]:
+        """What counts steps in the groups, to be put back."""
+        kept = ("step", *self.optimizer.rule.counters)
+        return [{name: group[name] for name in kept} for group, _ in self._work]
+
+    def put_back(self, counters: list[Group]) -> None:
+        for (group, _), kept in zip(self._work, counters, strict=True):
+            group.update(kept)
+
+    def numbers(self, steps: int) -> list[float]:
+        """The numbers of the next steps, which are counted."""
+        found: list[float] = []
+        for _ in range(steps):
+            for group, _ in self._work:
+                self.optimizer.rule.count(group)
+            for part in self._each():
+                found += part
+        return found
+
+    def note(self, names: dict[int, str], gradients: dict[int, str]) -> list[str]:
+        """The lines of an update, found by running one on copies.
+
+        Args:
+            names: Of parameters and of what the optimizer keeps, by id.
+            gradients: Names of the gradients by the id of their parameter.
+
+        Raises:
+            Refused: it does something that cannot be repeated.
+        """
+        buckets = [bucket for _, buckets in self._work for bucket in buckets]
+        copies = [_copied(bucket) for bucket in buckets]
+        slopes = [[torch.full_like(p, 0.5, requires_grad=False) for p in bucket.parameters] for bucket in copies]
+        known = [pair for real, copy in zip(buckets, copies, strict=True) for pair in _named(real, copy, names)]
+        known += [
+            (gradients[id(p)], slope)
+            for bucket, part in zip(buckets, slopes, strict=True)
+            for p, slope in zip(bucket.parameters, part, strict=True)
+        ]
+        marks, marked = self._marks()
+        notes = Notes(known, numbers=marked, prefix="u")
+        rule = self.optimizer.rule
+        with torch.no_grad(), notes:
+            for bucket, part, numbers in zip(copies, rule.clipped(slopes), marks, strict=True):
+                rule.apply(bucket, part, numbers)
+        if notes.why:
+            raise Refused(notes.why)
+        return notes.lines
+
+    def _each(self) -> list[tuple[float, ...]]:
+        """The numbers of this step, bucket by bucket."""
+        rule = self.optimizer.rule
+        return [rule.numbers(group, bucket.fused) for group, buckets in self._work for bucket in buckets]
+
+    def _marks(self) -> tuple[list[tuple[float, ...]], dict[float, str]]:
+        """Values that no setting has in place of the numbers, and the names they stand for; 0 stays 0."""
+        marks, names = [], {}
+        place = 0
+        for numbers in self._each():
+            marked = []
+            for number in numbers:
+                value = 0.0 if number == 0 else 0.012345678912345 + 0.000731 * place
+                if number != 0:
+                    names[value] = f"n{place}"
+                marked.append(value)
+                place += 1
+            marks.append(tuple(marked))
+        return marks, names
+
+    def _parameters(self, group: Group) -> list[Tensor]:
+        return [p for p in group["params"] if id(p) in self._trained]
+
+
+def pattern_of(optimizer: KerasOptimizer | None) -> tuple[bool, ...]:
+    """Which settings of the groups are 0: these decide what operations an update has."""
+    if optimizer is None:
+        return ()
+    return tuple(not group[name] for group in optimizer.param_groups for name in ("lr", "weight_decay"))
+
+
+def _copied(bucket: Bucket) -> Bucket:
+    parameters = [torch.empty_like(p, requires_grad=False).copy_(p.detach()) for p in bucket.parameters]
+    count = bucket.count.clone()
+    return Bucket(
+        parameters=parameters,
+        slots={name: [torch.empty_like(t).copy_(t) for t in slot] for name, slot in bucket.slots.items()},
+        fused=bucket.fused,
+        count=count,
+        counts=[count] * len(parameters),
+        strides=bucket.strides,
+        places=[p.data_ptr() for p in parameters] if bucket.fused else [],
+    )
+
+
+def _named(real: Bucket, copy: Bucket, names: dict[int, str]) -> list[tuple[str, Tensor]]:
+    """The copies by the names of what they are copies of."""
+    pairs = list(zip(real.parameters, copy.parameters, strict=True))
+    for name, slot in real.slots.items():
+        pairs += zip(slot, copy.slots[name], strict=True)
+    return [(names[id(mine)], theirs) for mine, theirs in [*pairs, (real.count, copy.count)]]

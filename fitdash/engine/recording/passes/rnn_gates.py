@@ -1,0 +1,207 @@
+"""The slopes of a recurrent layer's gates at all moments in one piece, and what is summed of them.
+
+A layer joins them at each moment twice: for its state, and, the last part being another one, for its input. Written
+next to each other, the first are the second but for this part; and one sum over the batch and one product with ones,
+which adds row after row, stand for a sum and an addition at each moment.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fitdash.engine.recording.passes.bit_equality import sums_alike
+from fitdash.engine.recording.program.ir import ATEN, Line, Place, Roots, base, lists_of, uses_of, written_by
+
+FEWEST = 4
+"""Moments for which it pays."""
+ALIGNED = 64
+"""Bytes: products of what begins elsewhere may have other last bits."""
+
+
+def gathered(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]) -> list[Line]:
+    """The lines of a program that does the same.
+
+    Args:
+        lines: Of a step.
+        places: Of every tensor that has a name.
+        kept: Names that are used after the last line.
+    """
+    layers, lasting = 0, frozenset(kept)
+    for name in [line.name for line in lines if line.operation == "stack"]:
+        gates = _found(lines, name, lasting)
+        if gates is not None and gates.can_lie_together(places, lasting):
+            lines = gates.written(layers)
+            layers += 1
+    return lines
+
+
+@dataclass(kw_only=True)
+class _Gates:
+    """Slopes of gates, moment by moment.
+
+    Attributes:
+        lines: The program.
+        index: Of the line that stacks those for the input.
+        uses: How often each name is used.
+        inner: Names of those for the state.
+        outer: Of those for the input.
+        parts: By name, what each of them is made of.
+        shape: Of one.
+        width: Of a last part.
+        dtype: Of all.
+        total: The name of the sum of the inner ones over batch and moments, if there is one that can be had at once.
+        summed: Names of what is only needed for this sum.
+        is_backwards: Whether the sum begins with the last moment.
+    """
+
+    lines: list[Line]
+    index: int
+    uses: Counter[str]
+    inner: list[str]
+    outer: list[str]
+    parts: dict[str, tuple[str, ...]]
+    shape: tuple[int, int] = (0, 0)
+    width: int = 0
+    dtype: Any = None
+    total: str = ""
+    summed: set[str] = field(default_factory=set)
+    is_backwards: bool = False
+
+    def can_lie_together(self, places: Mapping[str, Place], kept: frozenset[str]) -> bool:
+        """Whether nobody can tell that they lie in one piece; learns what is to be known of them."""
+        last = [self.parts[name][-1] for name in self.outer]
+        if not {*self.inner, *self.outer, *last} <= places.keys() or kept & {*self.inner, *last}:
+            return False
+        laid = {places[name][2:] for name in (*self.inner, *self.outer)}
+        shapes = {places[name][2] for name in last}
+        if len(laid) > 1 or len(shapes) > 1 or len(next(iter(shapes))) != 2:
+            return False
+        (shape, strides, self.dtype), (_, self.width) = laid.pop(), shapes.pop()
+        if len(shape) != 2 or strides != (shape[1], 1) or shape[0] * shape[1] * self.dtype.itemsize % ALIGNED:
+            return False
+        self.shape = shape
+        if not self._stay_as_they_are(Roots(self.lines, places)):
+            return False
+        self._look_for_sums()
+        return True
+
+    def _stay_as_they_are(self, roots: Roots) -> bool:
+        """Whether nobody changes them or what they are made of, and nobody reads them once they are stacked."""
+        at = {line.name: place for place, line in enumerate(self.lines)}
+        lists = lists_of(self.lines)
+        if any(at[name] > self.index for name in self.inner):
+            return False
+        inner = {roots[name] for name in self.inner}
+        needed: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        """By memory, between which lines it has to stay as it is."""
+        for ours, theirs in zip(self.inner, self.outer, strict=True):
+            *shared, last = self.parts[theirs]
+            for part in shared:
+                needed[roots[base(part)]].append((min(at[ours], at[theirs]), max(at[ours], at[theirs])))
+            needed[roots[base(last)]].append((at[theirs], self.index))
+        for place, line in enumerate(self.lines):
+            written = {roots[name] for name in written_by(line)}
+            if written & inner or any(start < place < end for root in written for start, end in needed.get(root, ())):
+                return False
+            read = [*line.read, *(member for name in line.read for member in lists.get(name, ()))]
+            if place > self.index and any(roots[base(name)] in inner for name in read):
+                return False
+        return True
+
+    def _look_for_sums(self) -> None:
+        """Look for what adds the inner ones over the batch and then moment after moment."""
+        moment = {name: place for place, name in enumerate(self.inner)}
+        rows: dict[str, int] = {}
+        sums: dict[str, list[int]] = {}
+        for place, line in enumerate(self.lines):
+            first, *others = line.operands
+            if line.operation == "sum" and first in moment and others == ["[0]", "True"]:
+                rows[line.name] = moment[first]
+            elif line.operation == "view" and first in rows and others == [f"[{self.shape[1]}]"]:
+                sums[line.name] = [rows[first]]
+            elif line.operation == "add" and len(others) == 1 and first in sums and others[0] in sums:
+                one, other = sums[first], sums[others[0]]
+                if min(len(one), len(other)) > 1:
+                    return
+                sums[line.name] = one + other if len(other) == 1 else other + one
+            else:
+                continue
+            if len(sums.get(line.name, ())) == len(moment):
+                self._take_sum(line.name, sums, {*rows, *sums}, place)
+                return
+            if self.uses[line.name] != 1:
+                return
+
+    def _take_sum(self, total: str, sums: dict[str, list[int]], names: set[str], place: int) -> None:
+        order, upwards = sums[total], list(range(len(self.inner)))
+        is_late = place < self.index and not any(total in line.read for line in self.lines[place : self.index])
+        if is_late and order in (upwards, upwards[::-1]) and sums_alike(len(order), *self.shape, self.dtype):
+            self.total, self.summed, self.is_backwards = total, names, order != upwards
+
+    def written(self, layer: int) -> list[Line]:
+        """The program with all of them in one piece, whose name ends with the number of the layer."""
+        moment = {name: place for place, name in enumerate(self.inner)}
+        stacked, room = self.lines[self.index], f"kroom{layer}"
+        lists = {line.operands[0] for line in self.lines if line.name in self.outer}
+        left_out = {*self.outer, *self.summed, stacked.given, *(name for name in lists if self.uses[name] == 1)}
+        count, (rows, columns) = len(self.inner), self.shape
+        kind = f'dtype={self.dtype}, device=torch.device("cpu")'
+        made = [f"{room} = {ATEN}empty([{count}, {rows}, {columns}], {kind})", f"rooms{layer} = {ATEN}unbind({room})"]
+        found: list[Line] = []
+        for line in self.lines:
+            if line.name in left_out:
+                continue
+            if line.name in moment:
+                place = f"rooms{layer}[{moment[line.name]}]"
+                found += map(Line.of, [*made, f"{line.name} = {ATEN}cat({line.operands[0]}, 1, out={place})"])
+                made = []
+            elif line is stacked:
+                found += map(Line.of, [*self._sum(layer, kind), *self._change(layer)])
+            else:
+                found.append(line.renamed({stacked.name: room}))
+        return found
+
+    def _sum(self, layer: int, kind: str) -> list[str]:
+        if not self.total:
+            return []
+        turned = [f"flipped{layer} = {ATEN}flip(sums{layer}, [0])"] if self.is_backwards else []
+        return [
+            f"sums{layer} = {ATEN}sum(kroom{layer}, [1])",
+            *turned,
+            f"kones{layer} = {ATEN}ones([1, {len(self.inner)}], {kind})",
+            f"added{layer} = {ATEN}mm(kones{layer}, {'flipped' if turned else 'sums'}{layer})",
+            f"{self.total} = {ATEN}view(added{layer}, [{self.shape[1]}])",
+        ]
+
+    def _change(self, layer: int) -> list[str]:
+        """Those for the state as those for the input."""
+        columns = self.shape[1]
+        return [
+            f"lasts{layer} = [{', '.join(self.parts[name][-1] for name in self.outer)}]",
+            f"last{layer} = {ATEN}stack(lasts{layer})",
+            f"beside{layer} = {ATEN}slice(kroom{layer}, 2, {columns - self.width}, {columns})",
+            f"{ATEN}copy_(beside{layer}, last{layer})",
+        ]
+
+
+def _found(lines: list[Line], stacked: str, kept: frozenset[str]) -> _Gates | None:
+    """The slopes that are stacked, where each of them is made for this alone and has its like but for the last part."""
+    lists = {line.name: line.operands for line in lines if not line.operation}
+    joined = {
+        line.name: lists[line.operands[0]]
+        for line in lines
+        if line.operation == "cat" and line.operands[0] in lists and line.operands[1:] == ("1",)
+    }
+    uses, index = uses_of(lines, kept), next(place for place, line in enumerate(lines) if line.name == stacked)
+    outer = list(lists.get(lines[index].given, ()))
+    if len(outer) < FEWEST or uses[lines[index].given] != 1 or stacked in kept:
+        return None
+    if any(name not in joined or uses[name] != 1 for name in outer):
+        return None
+    heads = {parts[:-1]: name for name, parts in joined.items() if name not in set(outer)}
+    inner = [heads.get(joined[name][:-1], "") for name in outer]
+    if "" in inner or len(set(inner)) < len(outer):
+        return None
+    parts = {name: joined[name] for name in (*inner, *outer)}
+    return _Gates(lines=lines, index=index, uses=uses, inner=inner, outer=outer, parts=parts)

@@ -1,0 +1,1 @@
+"""The recorded step as text: tracer, operations, lines and the TorchScript program made of them."""

@@ -1,0 +1,179 @@
+"""Noted operations as a program that runs many steps in one call, without Python and without its lock.
+
+The program is text for `torch.jit.CompilationUnit`: tracing would drop in-place calls on lists. Its first call happens
+under the simple executor, since the default one rewrites addmm and gives other last bits.
+"""
+
+import functools
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from fitdash.engine.recording.program.tracer import Refused
+from fitdash.engine.recording.program.views import VIEWS
+
+Tensor = torch.Tensor
+
+_PERSISTENT = re.compile(r"\bt(\d+)\b")
+_LIST = re.compile(r"(\w+) = \[((?:t\d+(?:, )?)+)\]")
+_VIEW = re.compile(rf"(\w+) = torch\.ops\.aten\.(?:alias|{'|'.join(sorted(VIEWS))})\((.*)\)")
+_PART = re.compile(r"(\w+) = (\w+\[\d+\])")
+_MEMORY = re.compile(r"(k\w+) = torch\.ops\.aten\.(?:empty|ones|zeros)\((.*)\)")
+_CALLED = re.compile(r"\btorch\.ops\.aten\.(\w+)")
+_NAME = re.compile(r"\b[a-z]+\d+\b")
+_DECIDING = threading.Lock()
+"""Held while torch is told which executor to take, which it is told for all threads at once."""
+
+KEPT = 8
+"""Programs that a process keeps: that of a GRU over 50 steps takes 12 MB."""
+
+
+def is_possible() -> bool:
+    """Whether this torch has what programs are built on."""
+    return all(
+        hasattr(*where)
+        for where in (
+            (torch.jit, "CompilationUnit"),
+            (torch._C, "_jit_set_profiling_mode"),
+            (torch._C, "_len_torch_dispatch_stack"),
+            (torch._C, "_len_torch_function_stack"),
+            (torch._C._autograd, "_top_saved_tensors_default_hooks"),
+        )
+    )
+
+
+@functools.lru_cache(maxsize=KEPT)
+def program_of(lines: tuple[str, ...], gradients: tuple[str, ...], parts: int, numbers: int) -> "Program":
+    """Such a program; fits of equal networks share one, since it knows nothing but its text.
+
+    Raises:
+        Refused: TorchScript does not take it.
+    """
+    return Program(lines, gradients, parts, numbers)
+
+
+class Program:
+    """Steps as one call.
+
+    Args:
+        lines: Of one step; its names: t0 … are persistent tensors, x0 … the parts of the batch, n0 … the numbers that
+            differ from step to step.
+        gradients: The names of the gradients, which the last step leaves behind.
+        parts: Tensors of a batch.
+        numbers: Numbers of a step.
+
+    Raises:
+        Refused: TorchScript does not take it.
+    """
+
+    def __init__(self, lines: Sequence[str], gradients: Sequence[str], parts: int, numbers: int) -> None:
+        shared = [found for line in lines if (found := _LIST.fullmatch(line))]
+        self._lists = [[int(place) for place in _PERSISTENT.findall(found[2])] for found in shared]
+        self.text = _text(lines, [found[1] for found in shared], gradients, parts, numbers)
+        self._has_run = False
+        self._needs_grad_mode = "mkldnn_rnn_layer_backward" in self.text  # its workspace exists only then
+        try:
+            self._steps = torch.jit.CompilationUnit(self.text).steps
+        except Exception as error:
+            raise Refused(f"cannot be written as a program: {_last_line(error)}") from error
+
+    def run(self, persistent: list[Tensor], batches: list[Tensor], numbers: list[float], count: int) -> list[Tensor]:
+        """Train `count` steps.
+
+        Args:
+            persistent: t0 …
+            batches: The parts of all batches, batch after batch.
+            numbers: Those of all steps, step after step.
+            count: How many.
+
+        Returns:
+            The gradients of the last step.
+        """
+        lists = [[persistent[place] for place in places] for places in self._lists]
+        if self._needs_grad_mode:
+            left = self._called(persistent, batches, numbers, count, *lists)
+            return [gradient.clone() for gradient in left]  # each by itself, whatever it is a view of
+        with torch.inference_mode():  # an eighth of a small step is what autograd asks of each operation
+            left = self._called(persistent, batches, numbers, count, *lists)
+        return [gradient.clone() for gradient in left]
+
+    def _called(self, *arguments: Any) -> list[Tensor]:
+        """The steps; the first call decides how all of them are carried out."""
+        if self._has_run:
+            return self._steps(*arguments)  # type: ignore[no-any-return]
+        with _simple_executor():
+            left: list[Tensor] = self._steps(*arguments)
+        self._has_run = True
+        return left
+
+
+def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], parts: int, numbers: int) -> str:
+    """The program.
+
+    Lists of persistent tensors are arguments: TorchScript takes a list made inside for its own, and leaves out what is
+    done in place to the tensors in it. The loop is a `while`, which is never unrolled, so one step that was checked
+    stands for all.
+    """
+    left = f"[{', '.join(gradients)}]"
+    each = [line for line in lines if not _LIST.fullmatch(line)]
+    called = sorted({name for line in each for name in _CALLED.findall(line)})
+    known = next((line.partition(" = ")[0] for line in reversed(each) if line.endswith(f" = {left}")), left)
+    steady, each = _steady(each)
+    used = sorted({int(place) for place in _PERSISTENT.findall("\n".join([*steady, *each, left]))})
+    given = "".join(f", {name}: List[Tensor]" for name in lists)
+    inside = [f"x{part} = X[i * {parts} + {part}]" for part in range(parts)]
+    inside += [f"n{place} = N[i * {numbers} + {place}]" for place in range(numbers)]
+    return "\n".join(
+        [
+            f"def steps(T: List[Tensor], X: List[Tensor], N: List[float], count: int{given}) -> List[Tensor]:",
+            *(f"    aten_{name} = torch.ops.aten.{name}" for name in called),  # looked up by Python, so once
+            *(f"    t{place} = T[{place}]" for place in used),
+            *(f"    {_shortened(line)}" for line in steady),
+            "    G = torch.jit.annotate(List[Tensor], [])",
+            "    i = 0",
+            "    while i < count:",
+            *(f"        {_shortened(line)}" for line in [*inside, *each, f"G = {known}", "i += 1"]),
+            "    return G",
+            "",
+        ]
+    )
+
+
+def _shortened(line: str) -> str:
+    """A line that calls operations by their short names."""
+    return _CALLED.sub(r"aten_\1", line)
+
+
+def _steady(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What one call makes once, which is memory, and views of it and of persistent tensors, and the other lines."""
+    steady: list[str] = []
+    each: list[str] = []
+    names: set[str] = set()
+    for line in lines:
+        memory = _MEMORY.fullmatch(line)
+        made = memory or _VIEW.fullmatch(line) or _PART.fullmatch(line)
+        if made and (memory or all(name[0] == "t" or name in names for name in _NAME.findall(made[2]))):
+            names.add(made[1])
+            steady.append(line)
+        else:
+            each.append(line)
+    return steady, each
+
+
+@contextmanager
+def _simple_executor() -> Iterator[None]:
+    with _DECIDING:
+        before = torch._C._jit_set_profiling_mode(False)
+        try:
+            yield
+        finally:
+            torch._C._jit_set_profiling_mode(before)
+
+
+def _last_line(error: Any) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:120] if lines else type(error).__name__

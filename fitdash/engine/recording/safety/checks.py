@@ -1,0 +1,231 @@
+"""When a step may be recorded and replayed: a wrong number is worse than a slow one, so in doubt it may not.
+
+A replay repeats the tensor operations that were noted, and nothing else. So nothing else may matter: no hook, no value
+read by Python, no Python state that changes from step to step. What the notes themselves cannot show is asked here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as torch_module
+from torch.overrides import TorchFunctionMode
+
+from fitdash.engine.recording.safety.bytecode import Unwatchable
+from fitdash.engine.recording.safety.fingerprint import State, attributes_of, fingerprint, is_alike, judged
+from fitdash.engine.recording.safety.torch_flags import RANDOM_STATES, place_of
+
+READS = frozenset(
+    [
+        "tolist",
+        "numpy",
+        "__array__",
+        "__dlpack__",
+        "data_ptr",
+        "untyped_storage",
+        "storage",
+        "_typed_storage",
+        "__reduce_ex__",
+        "share_memory_",
+        "__deepcopy__",
+        "set_",
+        "resize_",
+        "requires_grad_",
+        "register_hook",
+        "retain_grad",
+        "register_post_accumulate_grad_hook",
+        "backward",
+        "__cuda_array_interface__",
+        "__repr__",
+        "__format__",
+        "apply_",
+        "map_",
+        "map2_",
+    ]
+)
+"""Ways for a value to leave a tensor, or for a tensor to change, that no operation shows."""
+
+SPLITS = ("tensor_split", "hsplit", "vsplit", "dsplit")
+RECURRENT = ("_pad_packed_sequence", "lstm", "gru", "rnn_tanh", "rnn_relu")
+"""Functions that read whole numbers out of a tensor themselves, which no operation shows."""
+
+COMPILED = ("torch.jit", "torch._dynamo", "torch.nn.parallel", "torch.distributed", "torch.ao", "torch.export")
+"""Where modules come from whose Python state is hidden, or that work in several places."""
+
+
+class NoReads(TorchFunctionMode):
+    """Tells of values that leave a tensor without an operation.
+
+    Args:
+        refuse: Called with what the step does.
+    """
+
+    def __init__(self, refuse: Any) -> None:
+        super().__init__()
+        self.refuse = refuse
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in READS:
+            self.refuse(f"uses Tensor.{name}")
+        elif name in SPLITS and any(isinstance(arg, torch.Tensor) for arg in (*args[1:], *(kwargs or {}).values())):
+            self.refuse(f"uses {name} with a tensor of places")
+        elif name in RECURRENT and len(args) > 1 and _is_whole(args[1]):
+            self.refuse(f"uses {name} with a tensor of lengths")
+        elif name == "__set__":
+            self.refuse("sets an attribute of a tensor")
+        elif name == "__get__" and getattr(func.__self__, "__name__", "") in ("grad", "_version", "grad_fn"):
+            self.refuse(f"uses Tensor.{func.__self__.__name__}")
+        return func(*args, **(kwargs or {}))
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and not value.is_floating_point()
+
+
+class Watch:
+    """The Python state and the tensors of a step, remembered to be compared.
+
+    Args:
+        module: What is trained.
+        others: Losses, metrics and whatever else a step calls.
+        anywhere: Whether it may compute on another device than the CPU.
+
+    Raises:
+        Unwatchable: the step cannot be recorded; the text says why.
+    """
+
+    def __init__(self, module: nn.Module, others: list[Any], *, anywhere: bool = False) -> None:
+        self.module, self.others = module, others
+        self.names: set[str] = set()
+        """Of what the code uses, once it was judged."""
+        self._attributes: State | None = None
+        """Those of all modules, once it was judged that only torch's own code runs, and where they can be compared."""
+        self.tensors = list(_tensors([module, *others]))
+        refuse_hooks(self._modules(), self.tensors)
+        for tensor in self.tensors:
+            _refuse_kind(tensor, anywhere=anywhere)
+        self.state = self._state()
+        self._training = [(part, part.training) for part in self._modules()]
+        self._slots = [
+            (slot, name, tensor)
+            for part in self._modules()
+            for slot in (part._parameters, part._buffers)
+            for name, tensor in slot.items()
+        ]
+        self._places = [place_of(tensor) for tensor in self.tensors]
+
+    def holds(self) -> bool:
+        """Whether tensors and modes are as they were: a few microseconds, asked before each chunk."""
+        return (
+            all(slot.get(name) is tensor for slot, name, tensor in self._slots)
+            and all(part.training is mode for part, mode in self._training)
+            and [place_of(tensor) for tensor in self.tensors] == self._places
+        )
+
+    def holds_entirely(self) -> bool:
+        """Whether all of it is as it was, asked after somebody else's code ran."""
+        try:
+            refuse_hooks(self._modules(), self.tensors)
+            return self.holds() and bool(self._state() == self.state)
+        except Exception:  # Unwatchable, or of somebody's object that was asked what it holds
+            return False
+
+    def looks_untouched(self) -> bool:
+        """`holds_entirely` for what draws from torch alone, at a fifth of its price if all code is torch's."""
+        if self._attributes is not None:
+            return (
+                not any(getattr(torch_module, name) for name in _GLOBAL_HOOKS)
+                and all(slot.get(name) is tensor for slot, name, tensor in self._slots)
+                and is_alike(attributes_of(self._modules()), self._attributes)
+            )
+        try:
+            refuse_hooks(self._modules(), self.tensors)
+            if not self.holds():
+                return False
+            return bool(self._state()[RANDOM_STATES:] == self.state[RANDOM_STATES:])
+        except Exception:  # as above: what cannot be asked may have changed
+            return False
+
+    def judged(self) -> tuple[bool, bool]:
+        """Whether the step runs trusted code alone, and whether its code leaves no trace of how often it ran."""
+        is_ours, leaves_no_trace, self.names = judged([self.module, *self.others], self.tensors)
+        self._attributes = attributes_of(self._modules()) if is_ours and not self.others else None
+        return is_ours, leaves_no_trace
+
+    def _state(self) -> State:
+        return fingerprint([self.module, *self.others], self.tensors)
+
+    def _modules(self) -> Iterator[nn.Module]:
+        for root in (self.module, *self.others):
+            if isinstance(root, nn.Module):
+                yield from root.modules()
+
+
+def refuse_hooks(modules: Iterator[nn.Module], tensors: list[torch.Tensor]) -> None:
+    """Refuse hooks that are not torch's own, and modules of a kind that hides its state.
+
+    Raises:
+        Unwatchable: there is one.
+    """
+    if any(getattr(torch_module, name) for name in _GLOBAL_HOOKS):
+        raise Unwatchable("runs a hook of all modules")
+    for module in modules:
+        kind = type(module)
+        if isinstance(module, torch.jit.ScriptModule) or kind.__module__.startswith(COMPILED):
+            raise Unwatchable(f"contains a {kind.__name__}")
+        for name in _HOOKS:
+            for hook in getattr(module, name).values():
+                if not (type(hook).__module__ or "").startswith("torch.nn.utils"):
+                    raise Unwatchable(f"runs a hook on a {kind.__name__}")
+    for tensor in tensors:
+        if tensor._backward_hooks or getattr(tensor, "_post_accumulate_grad_hooks", None):
+            raise Unwatchable("runs a hook on a parameter")
+
+
+_GLOBAL_HOOKS = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+)
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def refuse_modes() -> None:
+    """Refuse to note anything while somebody else listens to every operation.
+
+    Raises:
+        Unwatchable: somebody does.
+    """
+    if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
+        raise Unwatchable("runs inside a mode of torch")
+    if torch.is_anomaly_enabled():
+        raise Unwatchable("runs with anomaly detection")
+    if torch.is_autocast_enabled("cpu"):
+        raise Unwatchable("casts automatically")
+    if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
+        raise Unwatchable("runs with hooks on saved tensors")
+
+
+def _refuse_kind(tensor: torch.Tensor, *, anywhere: bool) -> None:
+    if type(tensor) not in (torch.Tensor, nn.Parameter, nn.Buffer):
+        raise Unwatchable(f"has a tensor of the type {type(tensor).__name__}")
+    if tensor.device.type != "cpu" and not anywhere:
+        raise Unwatchable("is not on the CPU")
+    if any(stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)):
+        raise Unwatchable("has an expanded tensor")
+    if tensor.requires_grad and not tensor.is_leaf:
+        raise Unwatchable("trains a tensor that is computed")
+
+
+def _tensors(roots: list[Any]) -> Iterator[torch.Tensor]:
+    """Parameters and buffers, each once."""
+    seen: set[int] = set()
+    for root in roots:
+        if isinstance(root, nn.Module):
+            for tensor in (*root.parameters(), *root.buffers()):
+                if id(tensor) not in seen:
+                    seen.add(id(tensor))
+                    yield tensor

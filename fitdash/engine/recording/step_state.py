@@ -1,0 +1,237 @@
+"""What recorded steps stand on: tensors that outlive a step, and what must stay as it is while they are replayed."""
+
+import types
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from fitdash.data.adapter import Batch
+from fitdash.data.weights import ClassWeights
+from fitdash.engine.metrics.third_party import ForeignMetric
+from fitdash.engine.objective.totals import Book
+from fitdash.engine.recording.optimizer_trace import refuse_optimizer
+from fitdash.engine.recording.program.tracer import Notes, Refused, identity
+from fitdash.engine.recording.safety.bytecode import Unwatchable
+from fitdash.engine.recording.safety.checks import NoReads, Watch, refuse_modes
+from fitdash.engine.step.step import Step
+
+Tensor = torch.Tensor
+
+_ENGINE = ".".join(__name__.split(".")[:2]) + "."
+
+
+class Ground:
+    """The tensors and the Python state around a step, found once one has run.
+
+    Args:
+        step, book: What runs and counts.
+        given: Other tensors that a step reads.
+
+    Attributes:
+        tensors: All that outlive a step, but for what the optimizer keeps.
+        states: Those of them that count.
+        trained: The parameters that get gradients.
+        optimizer: What updates them, if anything does.
+        watch: Remembers how all of it was.
+        is_ours: Whether a step runs nobody's code but torch's and this engine's.
+
+    Raises:
+        Refused: the step cannot be recorded; the text says why.
+    """
+
+    optimizer: Any = None
+    anywhere = False
+    """Whether it may lie on another device than the CPU."""
+
+    def __init__(self, step: Step, book: Book, given: Iterable[Tensor] = ()) -> None:
+        self.step, self.book = step, book
+        try:
+            refuse_modes()
+            self.watch = Watch(step.module, list(_called(book.parts())), anywhere=self.anywhere)
+            self.is_ours, leaves_no_trace = self.watch.judged()
+        except (Unwatchable, Refused) as error:
+            raise Refused(str(error)) from error
+        except Exception as error:  # of somebody's object that was asked what it holds
+            raise Refused(f"holds what cannot be watched: {type(error).__name__}") from error
+        if not leaves_no_trace and self.watch.names & OTHERWISE:
+            raise Refused("may keep an account of itself, and takes another way while it is noted")
+        self.trained: list[Tensor] = []
+        self.states = book.states()
+        found = [*self.watch.tensors, *self.states, *given]
+        known_by: Callable[[Tensor], Any] = id if self.anywhere else identity
+        self.tensors = list({known_by(tensor): tensor for tensor in reversed(found)}.values())[::-1]
+
+    def snapshot(self) -> "Snapshot":
+        """All that a step changes, to undo one."""
+        return Snapshot(self)
+
+    def run(self, batch: Batch) -> None:
+        """The step itself."""
+        raise NotImplementedError
+
+    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+        """Run the step while it is noted; gives the names of the gradients by the place of their parameter."""
+        raise NotImplementedError
+
+    def copies(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Copies to try a replay on."""
+        return [torch.empty_like(tensor).copy_(tensor) for tensor in tensors]
+
+    def holds(self, *, entirely: bool) -> bool:
+        """Whether a replay still does what a step would do.
+
+        Args:
+            entirely: Compare the Python state as well, since somebody else's code ran.
+        """
+        states = self.book.states()
+        if len(states) != len(self.states) or any(a is not b for a, b in zip(states, self.states, strict=True)):
+            return False
+        if not entirely:
+            return self.watch.holds()
+        try:
+            refuse_modes()
+        except Unwatchable:
+            return False
+        return self.watch.holds_entirely()
+
+
+class Snapshot:
+    """The numbers before a step; `put_back` undoes it."""
+
+    def __init__(self, ground: Ground) -> None:
+        kept = [] if ground.optimizer is None else [s for s in ground.optimizer.state.values() if isinstance(s, dict)]
+        tensors = [*ground.tensors, *(t for slots in kept for t in slots.values() if isinstance(t, Tensor))]
+        self._tensors = [(tensor.detach(), tensor.detach().clone()) for tensor in tensors]
+        groups = [] if ground.optimizer is None else ground.optimizer.param_groups
+        self._groups = [(group, {k: v for k, v in group.items() if k != "params"}) for group in groups]
+        self._random = torch.get_rng_state()
+        self._book, self._counted = ground.book, (ground.book.rows, ground.book.batches)
+
+    def put_back(self) -> None:
+        for tensor, kept in self._tensors:
+            tensor.copy_(kept)
+        for group, kept_numbers in self._groups:
+            group.update(kept_numbers)
+        torch.set_rng_state(self._random)
+        self._book.rows, self._book.batches = self._counted
+
+
+class TrainingGround(Ground):
+    """Of a step that trains."""
+
+    def __init__(self, step: Step, book: Book, class_weight: ClassWeights | None) -> None:
+        self.class_weight = class_weight
+        self.optimizer = step.optimizer()
+        refuse_optimizer(self.optimizer)
+        tables = [] if class_weight is None else vars(class_weight).values()
+        super().__init__(step, book, [table for table in tables if isinstance(table, Tensor)])
+        self.trained = [t for t in self.watch.tensors if t.requires_grad]
+        updated = {id(p) for group in self.optimizer.param_groups for p in group["params"] if p.requires_grad}
+        ours = {id(t) for t in self.trained}
+        if not updated <= ours <= {id(t) for t in step.cleared}:
+            raise Refused("trains parameters that are not the module's")
+
+    def run(self, batch: Batch) -> None:
+        self.step.train(batch, self.book, self.class_weight)
+
+    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+        """Train a batch; the gradients are laid out as `backward` does."""
+        with notes, NoReads(notes.refuse):
+            loss = self.step.loss(batch, self.book, self.class_weight)
+        if notes.why is not None or not loss.requires_grad:
+            notes.refuse("trains nothing")
+            self.step.improve(loss)
+            return {}
+        for parameter in self.step.cleared:
+            parameter.grad = None
+        with notes, NoReads(notes.refuse):
+            laid = self.slopes(loss)
+        for trained, slope in zip(self.trained, laid, strict=True):
+            trained.grad = slope
+        if self.step.update is not None:
+            self.step.update()
+        return {place: notes.called(slope) for place, slope in enumerate(laid) if slope is not None}
+
+    def slopes(self, loss: Tensor) -> list[Tensor | None]:
+        """The gradients of the trained parameters, laid out as `backward` does; None of those that are not used."""
+        slopes = torch.autograd.grad(loss, self.trained, allow_unused=True)
+        return [None if g is None else _laid_out(g, p) for g, p in zip(slopes, self.trained, strict=True)]
+
+    def holds(self, *, entirely: bool) -> bool:
+        if self.step.optimizer() is not self.optimizer:
+            return False
+        try:
+            refuse_optimizer(self.optimizer)
+        except Refused:
+            return False
+        return super().holds(entirely=entirely)
+
+
+class TestingGround(Ground):
+    """Of a step that measures."""
+
+    def __init__(self, step: Step, book: Book) -> None:
+        super().__init__(step, book)
+        if any(isinstance(part, FASTER_UNWATCHED) for part in step.module.modules()):
+            raise Refused("takes another way while it is noted")
+
+    def run(self, batch: Batch) -> None:
+        self.step.test(batch, self.book)
+
+    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+        with notes, NoReads(notes.refuse):
+            self.step.test(batch, self.book)
+        return {}
+
+
+OTHERWISE = frozenset(
+    ["svdvals", "eigvalsh", "eigvals", "matrix_norm", "matrix_rank", "nuclear_norm", "cond", "prod", "cumprod"]
+)
+"""Names of what `OTHERWISE_UNWATCHED` comes from; a step that has one is undone once, so nobody may keep an account."""
+
+FASTER_UNWATCHED = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
+"""In evaluation these have one kernel for all they do, with other last bits, unless somebody looks on."""
+
+
+def _laid_out(slope: Tensor, parameter: Tensor) -> Tensor:
+    """The gradient in its parameter's strides, which fused updates rely on."""
+    if slope.layout != torch.strided:
+        return slope
+    if slope.stride() == parameter.stride() and slope.dtype == parameter.dtype:
+        return slope
+    return torch.empty_like(parameter, requires_grad=False).copy_(slope)
+
+
+def _called(parts: list[Any]) -> Iterator[Any]:
+    """The modules and functions of other people inside losses and metrics.
+
+    Raises:
+        Refused: a metric keeps its own account.
+    """
+    seen: set[int] = set()
+    stack: list[Any] = list(parts)
+    while stack:
+        thing = stack.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, ForeignMetric):
+            raise Refused(f"counts the metric {thing.name}, which keeps its own account")
+        if isinstance(thing, (list, tuple)):
+            stack += thing
+        elif isinstance(thing, dict):
+            stack += thing.values()
+        elif isinstance(thing, types.MethodType):
+            stack += [thing.__self__, thing.__func__]
+        elif isinstance(thing, types.FunctionType) and _is_ours(thing):
+            stack += [cell.cell_contents for cell in thing.__closure__ or ()]
+        elif _is_ours(type(thing)) and hasattr(thing, "__dict__"):
+            stack += vars(thing).values()
+        elif callable(thing):
+            yield thing
+
+
+def _is_ours(thing: Any) -> bool:
+    return (getattr(thing, "__module__", None) or "").startswith(_ENGINE)

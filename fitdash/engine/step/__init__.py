@@ -1,0 +1,1 @@
+"""One batch: forward, loss, backward, update; where it runs and what it gives."""

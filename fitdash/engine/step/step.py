@@ -1,0 +1,217 @@
+"""How one batch is trained, evaluated or predicted."""
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from fitdash.data.adapter import Batch, leaves_of, rebuilt
+from fitdash.data.weights import ClassWeights
+from fitdash.engine.objective.objective import Objective
+from fitdash.engine.objective.totals import Book
+from fitdash.engine.optimizers.base import KerasOptimizer
+from fitdash.engine.step.devices import target_of
+from fitdash.errors import DataError
+
+LONE_ROW_WORDS = "Expected more than 1 value per channel when training"
+LONE_ROW = (
+    "A batch must have two rows or more where it is normalized, got 1. "
+    "Set a batch_size that leaves no row over, or drop_last=True for a DataLoader."
+)
+DTYPE_WORDS = ("dtype", "scalar type", "Input type", "not implemented for", "can't be cast")
+"""What torch says where a module meets numbers of a kind it does not take."""
+
+
+def _without_gradients(method: Callable[..., Any]) -> Callable[..., Any]:
+    """`torch.no_grad`, entered only where gradients are on: that takes 4 µs, and a loop may enter it once."""
+
+    @functools.wraps(method)
+    def quiet(*args: Any) -> Any:
+        if not torch.is_grad_enabled():
+            return method(*args)
+        with torch.no_grad():
+            return method(*args)
+
+    return quiet
+
+
+class Forward:
+    """Calls a module with a tensor, a tuple (by position) or a dict (by keyword) of inputs."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self._keywords: tuple[set[str], set[str] | None] | None = None
+
+    def __call__(self, x: Any) -> Any:
+        try:
+            if isinstance(x, torch.Tensor):
+                return self.module(x)
+            if isinstance(x, dict):
+                return self.module(**self._chosen(x))
+            return self.module(*x)
+        except ValueError as error:
+            if LONE_ROW_WORDS not in str(error):
+                raise
+            raise DataError(LONE_ROW) from error
+        except RuntimeError as error:
+            if not any(words in str(error) for words in DTYPE_WORDS):
+                raise
+            raise RuntimeError(f"{error}\nx has {_dtypes(x)}; cast it to what the module works with.") from error
+
+    def refuse_missing(self, x: Any, name: str = "x") -> None:
+        """Refuse inputs by keyword that lack one.
+
+        Raises:
+            DataError: naming those that `forward` needs.
+        """
+        if isinstance(x, dict) and (missing := self._names()[0] - set(x)):
+            raise DataError(f"{name} must have the inputs that forward needs; missing: {', '.join(sorted(missing))}.")
+
+    def _chosen(self, x: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The inputs that `forward` takes; the others are left out."""
+        self.refuse_missing(x)
+        _, taken = self._names()
+        return x if taken is None else {name: part for name, part in x.items() if name in taken}
+
+    def _names(self) -> tuple[set[str], set[str] | None]:
+        if self._keywords is None:
+            self._keywords = _keywords(self.module)
+        return self._keywords
+
+
+class Step:
+    """One batch through a module: the loop's smallest part.
+
+    Args:
+        module: Trained in place, one forward call per batch.
+        objective: Losses and metrics.
+        optimizer: Gives the optimizer when it is first needed; None where nothing can be trained.
+        precision: "float32" or "bfloat16" (automatic casting).
+
+    Attributes:
+        cleared: Parameters whose gradients a step clears, looked up by `prepare`.
+        update: Changes the parameters by their gradients, looked up by `prepare`; None where there is no optimizer.
+    """
+
+    def __init__(
+        self, module: nn.Module, objective: Objective, optimizer: Callable[[], Any], precision: str = "float32"
+    ) -> None:
+        self.module, self.objective, self.optimizer = module, objective, optimizer
+        self.forward = Forward(module)
+        self.precision = precision
+        self.output_names = getattr(module, "output_names", None)
+        self.casting: Callable[[], Any] = contextlib.nullcontext
+        if precision == "bfloat16":
+            self.casting = lambda: torch.autocast(target_of(module).device.type, torch.bfloat16)
+        self.tried: Any = None
+        """What `wide` found out about the module, for as long as it stays as it is."""
+        self.example: Any = None
+        """Inputs of the first batch as tensors without values, from which `summary` reads shapes."""
+        self.update: Callable[[], Any] | None = None
+        self.cleared: list[nn.Parameter] = []
+
+    def prepare(self) -> None:
+        """Look up once an epoch what each update needs: the optimizer and the parameters whose gradients it clears."""
+        optimizer = self.optimizer()
+        parameters = dict.fromkeys(self.module.parameters())
+        if optimizer is not None:
+            parameters |= dict.fromkeys(p for group in optimizer.param_groups for p in group["params"])
+        self.cleared = list(parameters)
+        self.update = None if optimizer is None else _update_of(optimizer)
+
+    def train(self, batch: Batch, book: Book, class_weight: ClassWeights | None) -> None:
+        """Forward, loss, backward and update; `book` grows by the losses from before the update."""
+        self.improve(self.loss(batch, book, class_weight))
+
+    def improve(self, loss: torch.Tensor) -> None:
+        """Backward and update."""
+        for parameter in self.cleared:
+            parameter.grad = None
+        if loss.requires_grad:
+            backward(loss)
+            if self.update is not None:
+                self.update()
+
+    def loss(self, batch: Batch, book: Book, class_weight: ClassWeights | None) -> torch.Tensor:
+        """The total loss of a batch, counted in `book`, for `backward`."""
+        with self.casting():
+            prediction = self.forward(batch.x)
+            if self.example is None:
+                self._look_at(batch.x, prediction)
+            weight = batch.weight
+            if class_weight is not None:
+                weight = class_weight.times(weight, batch.y, prediction)
+            return book.add(batch.y, prediction, weight, batch.rows)
+
+    @_without_gradients
+    def test(self, batch: Batch, book: Book) -> None:
+        """Forward and loss; nothing is changed but `book`."""
+        with self.casting():
+            prediction = self.forward(batch.x)
+            if self.example is None:
+                self._look_at(batch.x, prediction)
+            book.add(batch.y, prediction, batch.weight, batch.rows)
+
+    @_without_gradients
+    def outputs(self, x: Any) -> Any:
+        """The module's output; nothing is counted."""
+        with self.casting():
+            return self.forward(x)
+
+    @_without_gradients
+    def predict(self, batch: Batch) -> Any:
+        """The module's output as NumPy arrays in its containers."""
+        with self.casting():
+            return to_numpy(self.forward(batch.x))
+
+    def _look_at(self, x: Any, prediction: Any) -> None:
+        """Learn from the first batch what outputs there are."""
+        self.objective.bind(prediction, self.output_names)
+        self.example = rebuilt(x, iter([torch.empty_like(part, device="meta") for part in leaves_of(x)]))
+
+
+def backward(loss: torch.Tensor) -> None:
+    """`loss.backward()`, past its Python where that only looks for what cannot be there: an eighth of a small step."""
+    if type(loss) is not torch.Tensor or loss.dim() or _ENGINE is None:
+        loss.backward()  # type: ignore[no-untyped-call]
+        return
+    _ENGINE.run_backward(
+        (loss,), (torch.ones_like(loss),), False, False, (), allow_unreachable=True, accumulate_grad=True
+    )
+
+
+_ENGINE: Any = getattr(torch.autograd.Variable, "_execution_engine", None)
+
+
+def to_numpy(structure: Any) -> Any:
+    """A tensor, list, tuple or dict of tensors as NumPy arrays in the same containers."""
+    if isinstance(structure, dict):
+        return {key: to_numpy(part) for key, part in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return [to_numpy(part) for part in structure]
+    tensor = structure.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def _update_of(optimizer: Any) -> Callable[[], Any]:
+    """The optimizer's own update where nobody listens to `step`, which costs ten times as much Python."""
+    hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    plain = isinstance(optimizer, KerasOptimizer) and not hooks and "step" not in vars(optimizer)
+    step: Callable[[], Any] = optimizer.update if plain else optimizer.step
+    return step
+
+
+def _keywords(module: nn.Module) -> tuple[set[str], set[str] | None]:
+    """The names that `forward` needs, and those it takes (None: any)."""
+    parameters = inspect.signature(module.forward).parameters.values()
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes_any = any(p.kind == p.VAR_KEYWORD for p in parameters)
+    return {p.name for p in named if p.default is p.empty}, None if takes_any else {p.name for p in named}
+
+
+def _dtypes(x: Any) -> str:
+    return ", ".join(f"dtype {str(part.dtype).removeprefix('torch.')}" for part in leaves_of(x))

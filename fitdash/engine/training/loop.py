@@ -1,0 +1,263 @@
+"""The loop: what happens in a fit, in its order.
+
+Source: Keras 3 `Trainer.fit`, `evaluate` and `predict`; the arguments' meaning lives in `data` (rows, order, weights),
+in `objective` (losses, metrics) and in the callbacks, not here.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from fitdash.data.passes import Passes, Window
+from fitdash.data.weights import ClassWeights
+from fitdash.engine.callbacks.base import Logs, Moment
+from fitdash.engine.callbacks.callback_list import CallbackList
+from fitdash.engine.objective.totals import Book
+from fitdash.engine.step.step import Step
+from fitdash.engine.training.evaluation_batches import settle
+from fitdash.engine.training.strategies import Stepper, stepper_of, tester_of
+from fitdash.errors import DataError
+
+
+@dataclass(kw_only=True)
+class Validation:
+    """What is measured at the end of an epoch, and at which."""
+
+    window: Window
+    due: Callable[[int], bool]
+
+
+@dataclass(kw_only=True)
+class Fit:
+    """One call of `fit`, its arguments understood.
+
+    Attributes:
+        flags: Has stop_training, stop_evaluating, start_epoch and epoch, which callbacks read and set.
+        step: Trains a batch.
+        book: Running values of training.
+        test_book: Running values of validation.
+        passes: The training data.
+        initial_epoch, epochs: Epochs initial_epoch … epochs − 1 run; `epochs` may change meanwhile.
+        run_eagerly: Whether every step is to be trained by itself.
+        tester: How the steps of a validation run, once one ran; None: one by one.
+        was_cut: Whether an epoch ended before its last step, and the fit with it.
+    """
+
+    flags: Any
+    step: Step
+    book: Book
+    test_book: Book
+    passes: Passes
+    callbacks: CallbackList
+    class_weight: ClassWeights | None
+    validation: Validation | None
+    initial_epoch: int
+    epochs: int
+    run_eagerly: bool = False
+    tester: Stepper | None = None
+    has_tested: bool = False
+    was_cut: bool = False
+
+
+def train(fit: Fit) -> None:
+    """Train epoch after epoch."""
+    fit.flags.stop_training = False
+    fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
+    logs: Logs = {}
+    fit.callbacks.on_train_begin()
+    stepper = stepper_of(fit)
+    for epoch in _epochs(fit):
+        logs = train_epoch(fit, stepper, epoch) or logs
+    fit.callbacks.on_train_end(logs)
+
+
+def train_epoch(fit: Fit, stepper: Stepper, epoch: int) -> Logs:
+    """Train one epoch and validate; gives its values without what callbacks add, none where it was cut short."""
+    callbacks, book = fit.callbacks, fit.book
+    fit.flags.epoch = epoch
+    book.reset()
+    callbacks.on_epoch_begin(epoch)
+    fit.step.module.train()
+    fit.step.prepare()
+    _train_steps(fit, stepper, epoch)
+    fit.step.module.eval()
+    if fit.was_cut or not book.rows:
+        return _cut_short(fit, epoch)
+    logs = book.logs()
+    if fit.validation is not None and fit.validation.due(epoch):
+        logs |= validate(fit, fit.validation)
+    callbacks.on_epoch_end(epoch, dict(logs))
+    return logs
+
+
+def _train_steps(fit: Fit, stepper: Stepper, epoch: int) -> None:
+    """Train the batches of one epoch, until a callback ends it or the whole fit."""
+    callbacks, first = fit.callbacks, 0
+    for count in stepper.train(fit.passes.epoch()):
+        if callbacks.has_seam:
+            moment = Moment(
+                epoch=epoch, first=first, last=first + count - 1, steps=fit.passes.steps, logs=fit.book.logs
+            )
+            fit.was_cut = callbacks.between_steps(moment)
+        if fit.was_cut or fit.flags.stop_training:
+            break
+        first += count
+    if callbacks.history is not None:
+        callbacks.history.params = {**callbacks.history.params, "stepper": stepper.said}
+
+
+def validate(fit: Fit, validation: Validation) -> Logs:
+    """The values of the validation data, their names with `val_` in front; empty where an iterator has run dry."""
+
+    def tester() -> Stepper | None:
+        if not fit.has_tested:
+            fit.tester, fit.has_tested = tester_of(fit), True
+        return fit.tester
+
+    logs = evaluate(fit.flags, fit.step, fit.test_book, validation.window, fit.callbacks, tester=tester)
+    return {f"val_{name}": value for name, value in logs.items()}
+
+
+def evaluate(
+    flags: Any,
+    step: Step,
+    book: Book,
+    window: Window,
+    callbacks: CallbackList,
+    *,
+    alone: bool = False,
+    tester: Callable[[], Stepper | None] | None = None,
+) -> Logs:
+    """The values of all batches of `window`; the module is as before afterwards.
+
+    Args:
+        flags, step, book, window, callbacks: As `Fit` has them.
+        alone: Whether it is no part of a fit, so that the progress bar shows it.
+        tester: Gives what runs the steps; None: one by one, with hooks.
+    """
+    flags.stop_evaluating = False
+    book.reset()
+    callbacks.on_test_begin()
+    with evaluating(step.module):
+        if flags.stop_evaluating:
+            window.narrow()
+        elif not (callbacks.watches_test_batches or step.objective.depends_on_batches):
+            settle(step, window)
+        runner = None if tester is None or flags.stop_evaluating else tester()
+        if runner is None:
+            with _quiet(window):
+                seen = _test_steps(flags, step, book, window, callbacks, alone)
+        else:
+            seen = sum(runner.train(window.epoch()))
+    logs = book.logs() if seen else {}
+    callbacks.on_test_end(dict(logs))
+    return logs
+
+
+def _test_steps(flags: Any, step: Step, book: Book, window: Window, callbacks: CallbackList, alone: bool) -> int:
+    """Evaluate batch after batch, with hooks; gives how many there were."""
+    tells_batches = callbacks.watches_test_batches
+    seen = 0
+    for batch in window.epoch():
+        if tells_batches:
+            callbacks.on_test_batch_begin(seen)
+        step.test(batch, book)
+        if tells_batches:
+            callbacks.on_test_batch_end(seen, book.logs())
+        seen = seen + 1 if window.at_once == 1 else min(seen + window.at_once, window.steps or 0)
+        if alone:
+            callbacks.on_progress(seen, book.logs)
+        if flags.stop_evaluating:
+            break
+    return seen
+
+
+def predict(flags: Any, step: Step, window: Window, callbacks: CallbackList) -> list[Any]:
+    """The outputs of all batches of `window` as NumPy, batch after batch."""
+    flags.stop_predicting = False
+    tells_batches = callbacks.watches_predict_batches
+    outputs: list[Any] = []
+    callbacks.on_predict_begin()
+    with evaluating(step.module):
+        if not (tells_batches or flags.stop_predicting):
+            settle(step, window)
+        with _quiet(window):
+            for index, batch in enumerate(window.epoch()):
+                if tells_batches:
+                    callbacks.on_predict_batch_begin(index)
+                outputs.append(step.predict(batch))
+                if tells_batches:
+                    callbacks.on_predict_batch_end(index, {"outputs": outputs[-1]})
+                callbacks.on_progress(min((index + 1) * window.at_once, window.steps or index + 1), dict)
+                if flags.stop_predicting:
+                    break
+    callbacks.on_predict_end()
+    if not outputs:
+        raise DataError("The data to predict is empty: it gave no batch.")
+    return outputs
+
+
+def _quiet(window: Window) -> Any:
+    """No gradients for all batches at once, where nobody else's code runs between them."""
+    return torch.no_grad() if window.at_once > 1 else nullcontext()
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; every part gets the mode back that it had."""
+    modes = [(part, part.training) for part in module.modules()]
+    if any(was_training for _, was_training in modes):
+        module.eval()
+    try:
+        yield
+    finally:
+        for part, was_training in modes:
+            if part.training is not was_training:
+                part.training = was_training
+
+
+def _epochs(fit: Fit) -> Iterator[int]:
+    """The epochs of a fit, while there is data and nobody ends it; their number may change while they run."""
+    epoch = fit.flags.start_epoch
+    while epoch < fit.epochs and _has_data(fit, epoch):
+        yield epoch
+        if fit.was_cut or fit.flags.stop_training:
+            return
+        epoch += 1
+
+
+def _has_data(fit: Fit, epoch: int) -> bool:
+    """Whether this epoch has a batch, as far as that can be known; if not, training ends with a warning."""
+    if fit.passes.has_more():
+        return True
+    _ran_out(epoch)
+    return False
+
+
+def _cut_short(fit: Fit, epoch: int) -> Logs:
+    """End training with an epoch that is not whole: a callback ended it, or its pass gave no batch.
+
+    Raises:
+        DataError: the first pass gave none.
+    """
+    fit.was_cut = True
+    if fit.book.rows:
+        fit.callbacks.on_partial_epoch(epoch, fit.book.logs())
+    elif epoch == fit.flags.start_epoch:
+        raise DataError("The training data is empty: it gave no batch.")
+    else:
+        _ran_out(epoch)
+    return {}
+
+
+def _ran_out(epoch: int) -> None:
+    warnings.warn(
+        f"The training data ran out of data before epoch {epoch + 1}: training ends here. "
+        "Give a generator function, which is called anew for each pass.",
+        stacklevel=3,
+    )

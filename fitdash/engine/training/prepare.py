@@ -1,0 +1,291 @@
+"""From the arguments of `fit` to what the loop needs, with everything that is wrong named before anything trains."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fitdash.data.adapter import Batch, Source, Target, kind_of
+from fitdash.data.arrays import ArraySource, Order, is_plain
+from fitdash.data.feed import DEFAULT_BATCH_SIZE, KINDS, source_of
+from fitdash.data.passes import Passes, Window
+from fitdash.data.split import cut
+from fitdash.data.weights import ClassWeights
+from fitdash.engine.callbacks.callback_list import make_callbacks
+from fitdash.engine.step.step import Step
+from fitdash.engine.training import argument_checks
+from fitdash.engine.training.loop import Validation
+from fitdash.errors import DataError, SettingError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """The arguments of `fit` as they came."""
+
+    x: Any
+    y: Any
+    batch_size: Any
+    epochs: Any
+    verbose: Any
+    view_metrics: Any
+    validation_split: Any
+    validation_data: Any
+    shuffle: Any
+    class_weight: Any
+    sample_weight: Any
+    initial_epoch: Any
+    steps_per_epoch: Any
+    validation_steps: Any
+    validation_batch_size: Any
+    validation_freq: Any
+    callbacks: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The same arguments, understood."""
+
+    passes: Passes
+    validation: Validation | None
+    class_weight: ClassWeights | None
+    initial_epoch: int
+    epochs: int
+    verbose: int
+    view_metrics: bool | str
+    params: dict[str, Any]
+
+
+def prepared(given: Given, feed: Any, target: Target, step: Step) -> Prepared:
+    """Check all arguments of `fit`, split the data and choose its adapters.
+
+    Args:
+        given: As the caller gave them.
+        feed: What `x=None` trains from, or None.
+        target: Device and floating-point type of the batches.
+        step: Knows which inputs the module needs and what is measured.
+
+    Raises:
+        SettingError, DataError, TypeError: everything that is wrong, in one error.
+    """
+    problems = argument_checks.Problems()
+    check = problems.checked
+    batch_size = check(argument_checks.positive, "batch_size", given.batch_size)
+    steps = check(argument_checks.positive, "steps_per_epoch", given.steps_per_epoch)
+    validation_steps = check(argument_checks.positive, "validation_steps", given.validation_steps)
+    validation_size = check(argument_checks.positive, "validation_batch_size", given.validation_batch_size)
+    epochs = check(argument_checks.epoch_index, "epochs", given.epochs)
+    initial_epoch = check(argument_checks.epoch_index, "initial_epoch", given.initial_epoch)
+    verbose = check(argument_checks.verbosity, given.verbose)
+    view_metrics = check(argument_checks.watching, given.view_metrics)
+    split = check(argument_checks.share, given.validation_split)
+    due = check(argument_checks.validation_epochs, given.validation_freq)
+    shuffle = check(argument_checks.shuffling, given.shuffle)
+    class_weight = check(weights_by_class, given.class_weight, given.y)
+    check(make_callbacks, given.callbacks, None, 0)
+    order: Order = "given" if steps is not None or shuffle is False else "batch" if shuffle == "batch" else "rows"
+    whole = "given" if split and given.validation_data is None else order  # a part of it gets the order
+    source = check(_training_source, given, feed, target, batch_size, whole)
+    validating = check(
+        _validation_source, given, source, split or 0.0, target, validation_size or batch_size, batch_size, order
+    )
+    check(_fitting, source, step, "")
+    if given.validation_data is not None and validating is not None:
+        check(_fitting, validating[1], step, "validation ")
+        check(_with_the_same_targets, validating[0], validating[1], step)
+    problems.refuse()
+    assert source is not None
+    assert due is not None
+    assert epochs is not None
+    assert initial_epoch is not None
+    training, held_out = validating or (source, None)
+    if given.x is None and steps is None and training.steps is None:
+        steps = 1
+    passes = Passes(training, steps)
+    is_free = validation_size is None or isinstance(given.validation_batch_size, argument_checks.Unasked)
+    window = None if held_out is None else Window(held_out, validation_steps, is_free=is_free)
+    if epochs > initial_epoch:
+        check(passes.refuse_empty)
+    if window is not None:
+        check(window.refuse_empty)
+    problems.refuse()
+    return Prepared(
+        passes=passes,
+        validation=None if window is None else Validation(window=window, due=due),
+        class_weight=class_weight,
+        initial_epoch=initial_epoch,
+        epochs=epochs,
+        verbose=verbose or 0,
+        view_metrics="auto" if view_metrics is None else view_metrics,
+        params=_params(training, held_out, batch_size),
+    )
+
+
+def evaluation_source(
+    x: Any,
+    y: Any,
+    weight: Any,
+    batch_size: Any,
+    steps: Any,
+    target: Target,
+    *,
+    needs_y: bool = True,
+    verbose: Any = None,
+    callbacks: Any = None,
+) -> Window:
+    """The batches of `evaluate` and `predict`; `verbose` and `callbacks` are only checked.
+
+    Raises:
+        SettingError, DataError, TypeError: everything that is wrong, in one error.
+
+    Source: with `steps` and no batch_size, arrays are cut into that many equal batches, as in Keras.
+    """
+    problems = argument_checks.Problems()
+    size = problems.checked(argument_checks.positive, "batch_size", batch_size)
+    most = problems.checked(argument_checks.positive, "steps", steps)
+    problems.checked(argument_checks.verbosity, verbose)
+    problems.checked(make_callbacks, callbacks, None, 0)
+    source = problems.checked(source_of, x, y, weight, target=target, batch_size=size, needs_y=needs_y)
+    problems.refuse()
+    assert source is not None
+    if size is None and most is not None and isinstance(source, ArraySource):
+        source = source.narrow(0, source.rows, batch_size=-(-source.rows // most), order="given")
+    window = Window(source, most, is_free=size is None and most is None)
+    window.refuse_empty()
+    return window
+
+
+def single_batch(
+    x: Any, y: Any, weight: Any, target: Target, *, class_weight: Any = None, needs_y: bool = True
+) -> tuple[Batch, ClassWeights | None]:
+    """All rows of arrays as one batch, and the class weights understood.
+
+    Raises:
+        SettingError, DataError: everything that is wrong, in one error.
+    """
+    problems = argument_checks.Problems()
+    by_class = problems.checked(weights_by_class, class_weight, y)
+    source = problems.checked(_rows_of_arrays, x, y, weight, target=target, needs_y=needs_y)
+    problems.refuse()
+    assert source is not None
+    whole = source.narrow(0, source.rows, batch_size=source.rows, order="given")
+    return next(whole.batches()), by_class
+
+
+def _rows_of_arrays(x: Any, y: Any, weight: Any, *, target: Target, needs_y: bool) -> ArraySource:
+    source = source_of(x, y, weight, target=target, needs_y=needs_y)
+    if not isinstance(source, ArraySource):
+        raise DataError(
+            f"x must be the arrays of one batch, got {_named(x)}. Give fit or evaluate a source of batches."
+        )
+    return source
+
+
+def weights_by_class(given: Any, y: Any) -> ClassWeights | None:
+    """`class_weight`, understood.
+
+    Raises:
+        SettingError: it is no mapping of class indices to numbers, or `y` has the targets of several outputs.
+    """
+    if given is None:
+        return None
+    outputs = len(y) if isinstance(y, dict) or (isinstance(y, (list, tuple)) and not is_plain(y)) else 1
+    if outputs > 1:
+        raise SettingError(
+            f"class_weight works with one output, got {outputs} targets. Give sample_weight for each output instead."
+        )
+    return ClassWeights(given)
+
+
+def _fitting(source: Source | None, step: Step, prefix: str) -> None:
+    """Refuse arrays that lack an input, or whose weights cannot fit their targets."""
+    if isinstance(source, ArraySource):
+        step.forward.refuse_missing(source.x, f"{prefix}x")
+        step.objective.refuse_misfits(source.y, source.weight, prefix)
+
+
+def _with_the_same_targets(training: Source, held_out: Source | None, step: Step) -> None:
+    """Refuse validation data that lacks a trained target: else an epoch would be over before that is seen."""
+    if not (isinstance(training, ArraySource) and isinstance(held_out, ArraySource)):
+        return
+    trained, given = training.y, held_out.y
+    if isinstance(trained, dict) and isinstance(given, dict):
+        missing = [str(name) for name in trained if name not in given and step.objective.trains(name)]
+        if missing:
+            raise DataError(f"validation y must have the targets that are trained, got none for {', '.join(missing)}.")
+    count = len(given) if isinstance(given, list) else 1
+    if isinstance(trained, list) and not isinstance(given, dict) and len(trained) != count:
+        raise DataError(f"validation y must have as many targets as y, {len(trained)}, got {count}.")
+
+
+def _training_source(given: Given, feed: Any, target: Target, batch_size: int | None, order: Order) -> Source:
+    x = feed if given.x is None else given.x
+    if x is None:
+        raise DataError("x must be given, got None, and this model has no feed. Pass x, or Model(module, feed=…).")
+    return source_of(x, given.y, given.sample_weight, target=target, batch_size=batch_size, order=order)
+
+
+def _validation_source(
+    given: Given,
+    source: Source | None,
+    split: float,
+    target: Target,
+    validation_size: int | None,
+    batch_size: int | None,
+    order: Order,
+) -> tuple[Source, Source | None] | None:
+    """What trains and what validates; `validation_data` wins over `validation_split`."""
+    if given.validation_data is not None:
+        held_out = _from_validation_data(given.validation_data, target, validation_size)
+        return (source, held_out) if source is not None else None
+    if not split or source is None:
+        return (source, None) if source is not None else None
+    if not isinstance(source, ArraySource):
+        raise SettingError(
+            f"validation_split must be 0 unless x and y are arrays, got {split} with {_named(given.x)}. "
+            "Give validation_data instead."
+        )
+    first = cut(source.rows, split)
+    training = source.narrow(0, first, batch_size=batch_size or DEFAULT_BATCH_SIZE, order=order)
+    size = validation_size or DEFAULT_BATCH_SIZE
+    return training, source.narrow(first, source.rows, batch_size=size, order="given")
+
+
+def _described(data: Any) -> str:
+    shape = getattr(data, "shape", None)
+    return type(data).__name__ if shape is None else f"array of shape {tuple(shape)}"
+
+
+def _named(x: Any) -> str:
+    return "the model's feed" if x is None else KINDS[kind_of(x)]
+
+
+def _from_validation_data(data: Any, target: Target, batch_size: int | None) -> Source:
+    if isinstance(data, Mapping):
+        known = {"x", "y", "sample_weight"}
+        if not {"x", "y"} <= set(data) <= known:
+            raise SettingError(
+                'validation_data must have the names "x", "y" and perhaps "sample_weight", '
+                f"got {', '.join(map(str, data))}."
+            )
+        data = (data["x"], data["y"], data.get("sample_weight"))
+    if isinstance(data, (list, tuple)):
+        if len(data) not in (2, 3):
+            raise SettingError(f"validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} parts.")
+        return source_of(*data, target=target, batch_size=batch_size, prefix="validation ")
+    kind = kind_of(data, "validation_data")
+    if kind == "arrays":
+        raise SettingError(
+            f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches, got one {_described(data)}."
+        )
+    size = batch_size if kind == "dataset" else None
+    return source_of(data, target=target, batch_size=size, prefix="validation ")
+
+
+def _params(training: Source, held_out: Source | None, batch_size: int | None) -> dict[str, Any]:
+    """What callbacks read in `params` beside verbose, epochs and steps."""
+    sized = hasattr(training, "batch_size")
+    params = {
+        "batch_size": (batch_size or DEFAULT_BATCH_SIZE) if sized else None,
+        "samples": training.rows,
+        "validation_samples": None if held_out is None else held_out.rows,
+    }
+    return {name: value for name, value in params.items() if value is not None}
