@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fitdash import callbacks, optimizers, options
-    from fitdash.data.catalogue import load_dataset
+    from fitdash.data.tables.loaded_dataset import load_dataset
     from fitdash.engine.callbacks.base import Callback
     from fitdash.engine.callbacks.history import History
     from fitdash.errors import DataError, FitdashError, NotCompiledError, SettingError, StoreError
@@ -53,7 +53,7 @@ _HOMES = {
     "StoreError": "fitdash.errors",
     "keras_model": "fitdash.model.builders",
     "keras_model_sequential": "fitdash.model.builders",
-    "load_dataset": "fitdash.data.catalogue",
+    "load_dataset": "fitdash.data.tables.loaded_dataset",
     "multi_gpu_model": "fitdash.model.builders",
     "set_random_seed": "fitdash.random_state",
     "sweep": "fitdash.sweeps.run",

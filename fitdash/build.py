@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fitdash import callbacks, optimizers
-from fitdash.data.catalogue import dataset_of
-from fitdash.data.encoded import Encoded, effective, encoded, refuse
-from fitdash.data.feed import DEFAULT_BATCH_SIZE
-from fitdash.data.joining import with_validation
-from fitdash.data.weighing import balanced_weights, weights_of
+from fitdash.data.batches.make_source import DEFAULT_BATCH_SIZE
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
+from fitdash.data.tables.prepared import Encoded, effective, encoded, refuse
+from fitdash.data.tables.row_weights import balanced_weights, weights_of
+from fitdash.data.tables.validation_file import with_validation
 from fitdash.engine.training.argument_checks import Unasked
 from fitdash.engine.training.baseline import trivial_answers
 from fitdash.errors import SettingError, StoreError
@@ -125,7 +126,7 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
     experiment = experiment_of(record)
     uploads_there = uploads or home() / "uploads"
     dataset = dataset_of(experiment.data, uploads_there)
-    facts = dataset.facts()
+    facts = facts_of(dataset)
     with_validation(facts, dataset, experiment.fit, uploads_there)
     if (weighs := effective(experiment.fit, facts).sample_weight) is not None:
         weights_of(dataset, weighs, uploads_there)

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from fitdash.data.catalogue import dataset_of
-from fitdash.data.columns import learn_columns
-from fitdash.data.encoded import effective, refuse
-from fitdash.data.holdout import split_rows
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
+from fitdash.data.tables.encoders import learn_columns
+from fitdash.data.tables.holdout import split_rows
+from fitdash.data.tables.prepared import effective, refuse
 from fitdash.errors import SettingError
 from fitdash.nn.registry import parameter_count
 from fitdash.runs.disk import check_room
@@ -38,7 +39,7 @@ def check(
     """
     refuse(experiment)
     dataset = dataset_of(experiment.data, uploads or home() / "uploads")
-    facts = dataset.facts()
+    facts = facts_of(dataset)
     if facts.rows > settings.rows:
         raise SettingError(f"The data must have at most {settings.rows:,} rows here, got {facts.rows:,}.")
     refuse(experiment, facts)
@@ -46,7 +47,7 @@ def check(
     train, _ = split_rows(dataset, fit, experiment.seed)
     inputs = len(learn_columns(dataset, train, without=fit.sample_weight).names)
     units = output_of(facts.task, facts.class_count, experiment.compile.loss).units
-    shape = shape_of(dataset.facts(inputs=inputs), units)
+    shape = shape_of(facts_of(dataset, inputs=inputs), units)
     count = parameter_count(experiment.network, shape)
     if count > settings.parameters:
         raise SettingError(

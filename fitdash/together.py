@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from fitdash.build import Ready, job, ready
-from fitdash.data.encoded import Encoded
+from fitdash.data.tables.prepared import Encoded
 from fitdash.engine.ensemble.batches import Dice
 from fitdash.engine.ensemble.train import Member, signature, train_together, why_alone
 from fitdash.engine.step.devices import few_threads

@@ -7,7 +7,7 @@ import torch
 
 from fitdash import callbacks, optimizers
 from fitdash.build import build, callback_of, files_of, goes_on, job, optimizer_of
-from fitdash.data.columns import Columns
+from fitdash.data.tables.encoders import Columns
 from fitdash.errors import SettingError
 from fitdash.runs.events import EpochEnded, Printed, Told
 from fitdash.runs.recorder import Recorder

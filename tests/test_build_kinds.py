@@ -7,7 +7,7 @@ import pytest
 
 from fitdash import optimizers
 from fitdash.build import build, compile_arguments, optimizer_of
-from fitdash.data.encoded import effective
+from fitdash.data.tables.prepared import effective
 from fitdash.errors import SettingError
 from fitdash.spec.arg import problems_in
 from fitdash.spec.compile import CompileArgs

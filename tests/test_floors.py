@@ -52,7 +52,7 @@ def _running(tree):
 
 
 def part_of(dotted, names):
-    """The parts of fitdash that an import reaches: data for `fitdash.data.rows`."""
+    """The parts of fitdash that an import reaches: data for `fitdash.data.batches.rows`."""
     pieces = dotted.split(".")
     if pieces[0] != "fitdash":
         return []

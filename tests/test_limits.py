@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fitdash.begin import begin, resume, start_over
-from fitdash.data.upload import keep
+from fitdash.data.tables.upload import keep
 from fitdash.errors import SettingError, StoreError
 from fitdash.runs.runner import Runner
 from fitdash.runs.store import Store

@@ -1,0 +1,1 @@
+"""Data: batches for the loop, and tables that become them."""

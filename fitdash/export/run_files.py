@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from fitdash.data.catalogue import dataset_of
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
 from fitdash.errors import DataError, SettingError, StoreError
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.runs.checkpoints import Checkpoint, best_of, checkpoints_of
@@ -178,7 +179,7 @@ def _facts(store: Store, uid: str) -> tuple[Experiment, Facts] | None:
     if experiment is None:
         return None
     try:
-        return experiment, dataset_of(experiment.data, home() / "uploads").facts()
+        return experiment, facts_of(dataset_of(experiment.data, home() / "uploads"))
     except DataError as error:
         raise StoreError(f"The data of the run must be here to write its script, got: {error}") from error
 

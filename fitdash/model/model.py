@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from fitdash.charts.history import draw
-from fitdash.data.adapter import Target
+from fitdash.data.batches.source import Target
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
 from fitdash.engine.callbacks.history import History

@@ -7,7 +7,7 @@ from typing import Literal
 
 Task = Literal["classification", "regression"]
 STEP_WEIGHTS = ("ramp", "last_steps")
-"""Weights of the steps of a sequence, by name; `fitdash.data.weighing` computes them."""
+"""Weights of the steps of a sequence, by name; `fitdash.data.tables.row_weights` computes them."""
 
 
 @dataclass(frozen=True, kw_only=True)

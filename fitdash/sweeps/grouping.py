@@ -1,6 +1,7 @@
 """How many trials of a sweep train together in one program, and how many are asked for ahead so that they can."""
 
-from fitdash.data.catalogue import dataset_of
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
 from fitdash.runs.home import home
 from fitdash.spec.facts import Facts
 from fitdash.spec.space import corners
@@ -20,7 +21,7 @@ def together_in(recipe: Recipe, facts: Facts | None = None) -> int:
         facts: Of its data; None: they are found.
     """
     if facts is None:
-        facts = dataset_of(recipe.experiment.data, home() / "uploads").facts()
+        facts = facts_of(dataset_of(recipe.experiment.data, home() / "uploads"))
     # Some corners may be too large: their trials train alone.
     most = max(members_of(varied, facts) for varied in corners(recipe.space, recipe.experiment))
     return 1 if most == 1 else min(most, _ahead(recipe))

@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from fitdash.data.catalogue import dataset_of
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
 from fitdash.engine.callbacks.monitor import goes_up
 from fitdash.errors import SettingError
 from fitdash.runs.home import home
@@ -148,7 +149,7 @@ def recipe_of(
         DataError: the data is not there.
     """
     complaints: list[str] = []
-    facts = dataset_of(experiment.data, uploads or home() / "uploads").facts()
+    facts = facts_of(dataset_of(experiment.data, uploads or home() / "uploads"))
     found = None
     try:
         found = space_of(space, experiment, facts)

@@ -9,7 +9,7 @@ import streamlit as st
 from fitdash.charts.findings import Change, Curves, Finding
 from fitdash.charts.neglected import neglected
 from fitdash.charts.rules import findings
-from fitdash.data.holdout import is_even
+from fitdash.data.tables.holdout import is_even
 from fitdash.spec.compile import resolved_learning_rate
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.changes import experiment_now, live_of

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from fitdash.data.tables.data_facts import facts_of
 from fitdash.errors import FitdashError
 from fitdash.runs.disk import check_room
 from fitdash.runs.home import home
@@ -51,11 +52,11 @@ def look(args: DatasetArgs) -> Look:
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _look(key: str, _args: DatasetArgs) -> Look:
-    from fitdash.data.catalogue import dataset_of
+    from fitdash.data.tables.catalogue import dataset_of
 
     try:
         dataset = dataset_of(_args, home() / "uploads")
-        facts = dataset.facts()
+        facts = facts_of(dataset)
     except FitdashError as error:
         return Look(problems=tuple(str(error).splitlines()), columns=_columns_of(_args))
     columns = tuple(str(name) for name in dataset.table.columns)
@@ -73,7 +74,7 @@ def _look(key: str, _args: DatasetArgs) -> Look:
 
 def _columns_of(args: DatasetArgs) -> tuple[str, ...]:
     """The columns of a kept file whose chosen target cannot be learned: another one may."""
-    from fitdash.data.upload import kept_table
+    from fitdash.data.tables.upload import kept_table
 
     try:
         table = kept_table(args.content or "", home() / "uploads", args.filename or "The file")
@@ -158,8 +159,8 @@ def with_file(loaded: Look, experiment: Experiment) -> tuple[Facts | None, tuple
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _with_file(key: str, _data: DatasetArgs, _fit: FitArgs, _facts: Facts) -> tuple[Facts, tuple[str, ...]]:
-    from fitdash.data.catalogue import dataset_of
-    from fitdash.data.joining import with_validation
+    from fitdash.data.tables.catalogue import dataset_of
+    from fitdash.data.tables.validation_file import with_validation
 
     uploads = home() / "uploads"
     try:
@@ -170,7 +171,7 @@ def _with_file(key: str, _data: DatasetArgs, _fit: FitArgs, _facts: Facts) -> tu
 
 def _keep(part: str) -> None:
     """Keep the file that was dropped; one that cannot be read changes nothing."""
-    from fitdash.data.upload import keep
+    from fitdash.data.tables.upload import keep
 
     state: Any = st.session_state
     file = state[f"{part}.file"]

@@ -45,7 +45,7 @@ def _stratify() -> None:
 @st.cache_data(show_spinner=False, max_entries=64)
 def _strip(key: str, _experiment: Experiment) -> tuple[str, str] | None:
     """The picture and what it shows in words; None where nothing can be split."""
-    from fitdash.data.strip import strip_of
+    from fitdash.data.tables.split_preview import strip_of
     from fitdash.errors import FitdashError
 
     dataset = datasets.look(_experiment.data).target_only

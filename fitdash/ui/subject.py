@@ -11,8 +11,8 @@ import streamlit as st
 
 from fitdash.charts.answers import Array
 from fitdash.charts.neglected import Asked
-from fitdash.data.encoded import Encoded, encoded
-from fitdash.data.plane import Plane, axes_of, plane, telling
+from fitdash.data.tables.decision_plane import Plane, axes_of, plane, telling
+from fitdash.data.tables.prepared import Encoded, encoded
 from fitdash.errors import FitdashError
 from fitdash.runs import looks
 from fitdash.runs.home import home

@@ -70,8 +70,8 @@ def _weights(
 ) -> tuple[Weights | None, tuple[str, ...]]:
     import numpy as np
 
-    from fitdash.data.catalogue import dataset_of
-    from fitdash.data.weighing import weights_of
+    from fitdash.data.tables.catalogue import dataset_of
+    from fitdash.data.tables.row_weights import weights_of
 
     uploads = home() / "uploads"
     try:
@@ -90,7 +90,7 @@ def _weights(
 
 def _training_rows(dataset: Any, fit: FitArgs, seed: int) -> Any:
     """The rows that weights are learned from; None where the split cannot be, which is told at its own control."""
-    from fitdash.data.holdout import split_rows
+    from fitdash.data.tables.holdout import split_rows
 
     try:
         train, _ = split_rows(dataset, fit, seed)

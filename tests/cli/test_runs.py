@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from fitdash.cli.commands import main
-from fitdash.data.upload import keep
+from fitdash.data.tables.upload import keep
 from fitdash.runs import alive
 from fitdash.runs.events import Began, Changed, Created, EpochEnded, Told
 from fitdash.runs.history import history_of

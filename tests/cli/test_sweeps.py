@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from fitdash.cli.commands import main
-from fitdash.data.upload import keep
+from fitdash.data.tables.upload import keep
 from fitdash.runs import sweeps
 from fitdash.runs.events import Changed, Created, SweepEnded
 from fitdash.runs.store import Store

@@ -1,6 +1,6 @@
 """Experiments that are written as code: every kind of data, every callback, every way to hold rows out."""
 
-from fitdash.data.upload import keep
+from fitdash.data.tables.upload import keep
 from fitdash.spec.callbacks import (
     CSVLoggerArgs,
     EarlyStoppingArgs,

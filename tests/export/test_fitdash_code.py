@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from fitdash.build import build, job
-from fitdash.data.catalogue import dataset_of
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.network_torch import KINDS
 from fitdash.nn.registry import NETWORKS
@@ -23,7 +24,7 @@ from tests.export.scripts import histories
 
 
 def script_of(experiment, uploads=None, **more):
-    return fitdash_code(experiment, dataset_of(experiment.data, uploads).facts(), **more)
+    return fitdash_code(experiment, facts_of(dataset_of(experiment.data, uploads)), **more)
 
 
 def test_only_what_differs_from_the_defaults_is_written():

@@ -7,7 +7,8 @@ import pytest
 from torch import nn
 
 from fitdash.build import build
-from fitdash.data.catalogue import dataset_of
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.keras_code import keras_code
 from fitdash.spec.arg import problems_in
 from fitdash.spec.callbacks import ModelCheckpointArgs
@@ -26,7 +27,7 @@ GATHERED = ("listed_batches", "listed_batches_first", "listed_image")
 
 
 def code_of(experiment, uploads=None):
-    return keras_code(experiment, dataset_of(experiment.data, uploads).facts())
+    return keras_code(experiment, facts_of(dataset_of(experiment.data, uploads)))
 
 
 def names(folder):
@@ -140,7 +141,7 @@ def agree(theirs, ours):
     [("moons", "binary_crossentropy"), ("iris", "auto"), ("iris", "categorical_crossentropy"), ("diabetes", "mse")],
 )
 def test_every_metric_that_fits_counts_the_same_in_keras(keras, home, data, loss):
-    facts = dataset_of(DatasetArgs(name=data)).facts()
+    facts = facts_of(dataset_of(DatasetArgs(name=data)))
     fitting = [
         name
         for name in (*METRICS, *SHORT)
@@ -167,7 +168,7 @@ def senseless(metric, data):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning:keras")
 @pytest.mark.parametrize("data", ["moons", "iris", "diabetes"])
 def test_every_loss_that_fits_trains_the_same_in_keras(keras, home, data):
-    facts = dataset_of(DatasetArgs(name=data)).facts()
+    facts = facts_of(dataset_of(DatasetArgs(name=data)))
     apart = []
     for loss in (*LOSSES, *(name for name in SHORT if name != "acc")):
         if full_name(loss) == "cosine_similarity" and data == "diabetes":

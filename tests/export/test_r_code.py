@@ -6,7 +6,8 @@ from functools import cache
 
 import pytest
 
-from fitdash.data.catalogue import dataset_of
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.r_code import r_code
 from fitdash.export.recipe import recipe_of
@@ -20,13 +21,13 @@ from tests.export.recipes import recipe, recipes
 from tests.ui.experiments import drawn
 
 
-def facts_of(experiment, uploads=None):
+def facts_in(experiment, uploads=None):
     return _facts(experiment.data, uploads)
 
 
 @cache
 def _facts(data, uploads):
-    return dataset_of(data, uploads).facts()
+    return facts_of(dataset_of(data, uploads))
 
 
 def told(experiment, facts):
@@ -70,7 +71,7 @@ def by_chance(dice):
     """A random experiment without problems, and its data in numbers."""
     while True:
         one = drawn(dice)
-        if one.data.name != "upload" and not problems_in(one) and not problems_in(one, facts := facts_of(one)):
+        if one.data.name != "upload" and not problems_in(one) and not problems_in(one, facts := facts_in(one)):
             return one, facts
 
 
@@ -92,7 +93,7 @@ def test_r_code_is_read_back_to_the_same_experiment(seed):
 def test_every_recipe_is_read_back(write, home):
     uploads = home / "uploads"
     for name, experiment in recipes(uploads).items():
-        facts = facts_of(experiment, uploads)
+        facts = facts_in(experiment, uploads)
         if write is fitdash_code and recipe_of(experiment, facts).kind in ("branches", "heads"):
             continue  # classes of their own, which are not read
         if name == "file_weighs":
@@ -112,7 +113,7 @@ def test_every_recipe_is_read_back(write, home):
 def test_r_code_speaks_like_the_reference_page():
     fit = {"class_weight": {0: 1.0, 1: 2.5}, "shuffle": False, "view_metrics": True, "steps_per_epoch": None}
 
-    code = r_code(recipe("moons", **fit, validation_split=0.25), facts_of(recipe("moons")))
+    code = r_code(recipe("moons", **fit, validation_split=0.25), facts_in(recipe("moons")))
 
     assert code == (
         "library(keras)\n"

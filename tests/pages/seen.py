@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fitdash.data.encoded import encoded
+from fitdash.data.tables.prepared import encoded
 from fitdash.runs.home import home
 from fitdash.spec.experiment import Experiment
 

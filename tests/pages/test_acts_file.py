@@ -1,8 +1,8 @@
 """A second file to validate on, from the page to the run."""
 
-from fitdash.data.builtin import bundled
-from fitdash.data.synthetic import toy
-from fitdash.data.upload import keep
+from fitdash.data.tables.builtin import bundled
+from fitdash.data.tables.synthetic import toy
+from fitdash.data.tables.upload import keep
 from fitdash.runs.home import home
 from tests.pages.conftest import texts, trained
 from tests.pages.test_acts_time import QUICK

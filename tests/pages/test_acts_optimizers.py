@@ -11,7 +11,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 import fitdash.build
-from fitdash.data.encoded import encoded
+from fitdash.data.tables.prepared import encoded
 from fitdash.spec.experiment import Experiment
 from tests.pages.conftest import trained
 from tests.pages.test_acts_time import QUICK

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitdash.data.encoded import encoded
+from fitdash.data.tables.prepared import encoded
 from fitdash.spec.experiment import Experiment
 from tests.pages.conftest import trained
 from tests.pages.seen import per_sample

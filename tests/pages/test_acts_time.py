@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitdash.data.upload import keep
+from fitdash.data.tables.upload import keep
 from fitdash.runs.home import home
 from fitdash.ui.resources import desk
 from tests.pages.conftest import texts, trained

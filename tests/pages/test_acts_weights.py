@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fitdash.data.encoded import encoded
-from fitdash.data.upload import keep
+from fitdash.data.tables.prepared import encoded
+from fitdash.data.tables.upload import keep
 from fitdash.runs.home import home
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitdash.data.catalogue import load_dataset
+from fitdash.data.tables.loaded_dataset import load_dataset
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.keras_code import keras_code
 from fitdash.export.r_code import r_code

@@ -5,7 +5,8 @@ from dataclasses import fields, replace
 
 import pytest
 
-from fitdash.data.catalogue import dataset_of
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
 from fitdash.spec.arg import inert_in, problems_in
 from fitdash.spec.experiment import SECTIONS, Experiment
 from fitdash.ui.filling import linked
@@ -34,7 +35,7 @@ def said(page):
 
 def effective(experiment):
     """The experiment, with the default in place of what is without effect."""
-    facts = dataset_of(experiment.data).facts()
+    facts = facts_of(dataset_of(experiment.data))
     inert = inert_in(experiment, facts)
     for name, cls in SECTIONS.items():
         part, plain = getattr(experiment, name), cls()
@@ -54,7 +55,7 @@ def legal(seed):
         experiment = drawn(dice)
         if experiment.data.name == "upload" or problems_in(experiment):
             continue
-        if not problems_in(experiment, dataset_of(experiment.data).facts()):
+        if not problems_in(experiment, facts_of(dataset_of(experiment.data))):
             return experiment
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitdash.data.catalogue import load_dataset
+from fitdash.data.tables.loaded_dataset import load_dataset
 from tests.pages.conftest import charts, texts, trained
 from tests.pages.test_form import by_key, fit_button
 

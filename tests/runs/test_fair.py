@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fitdash.build import job
-from fitdash.data.encoded import encoded
+from fitdash.data.tables.prepared import encoded
 from fitdash.model.model import Model
 from fitdash.runs.control import Control
 from fitdash.runs.events import Created, EpochEnded, Measured

@@ -13,7 +13,7 @@ import torch
 
 from fitdash.begin import resume, start_over
 from fitdash.build import epochs_kept, job, resumed
-from fitdash.data.upload import keep
+from fitdash.data.tables.upload import keep
 from fitdash.errors import DataError, SettingError, StoreError
 from fitdash.runs.checkpoints import checkpoints_of
 from fitdash.runs.history import history_of

@@ -3,8 +3,8 @@
 import pytest
 
 from fitdash.begin import resume
-from fitdash.data.builtin import bundled
-from fitdash.data.upload import keep
+from fitdash.data.tables.builtin import bundled
+from fitdash.data.tables.upload import keep
 from fitdash.errors import DataError
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fitdash.data.upload import keep, kept_table
+from fitdash.data.tables.upload import keep, kept_table
 from fitdash.runs import sweeps
 from fitdash.runs.disk import size_of_visitor
 from fitdash.runs.events import Changed, Created, SweepEnded

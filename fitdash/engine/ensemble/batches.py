@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from fitdash.data.adapter import Batch
-from fitdash.data.arrays import CHUNK_BYTES, ArraySource
-from fitdash.data.weights import ClassWeights, product
+from fitdash.data.batches.arrays import CHUNK_BYTES, ArraySource
+from fitdash.data.batches.class_weights import ClassWeights, product
+from fitdash.data.batches.source import Batch
 
 Tensor = torch.Tensor
 

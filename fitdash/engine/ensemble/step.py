@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.func import functional_call, vmap
 
-from fitdash.data.adapter import Batch
+from fitdash.data.batches.source import Batch
 from fitdash.engine.ensemble.stacked_parameters import Shelf
 from fitdash.engine.objective.totals import Book
 from fitdash.engine.optimizers.base import KerasOptimizer

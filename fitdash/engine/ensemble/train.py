@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.data.arrays import ArraySource
+from fitdash.data.batches.arrays import ArraySource
 from fitdash.engine.ensemble.batches import Dice, JointRows
 from fitdash.engine.ensemble.stacked_parameters import leave
 from fitdash.engine.ensemble.step import JointBook, JointGround, JointStep

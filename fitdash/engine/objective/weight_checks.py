@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fitdash.data.rows import Rows
+from fitdash.data.batches.rows import Rows
 from fitdash.engine.losses.resolve import Loss
 from fitdash.errors import DataError
 

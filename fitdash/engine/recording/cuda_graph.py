@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fitdash.data.adapter import Batch, leaves_of, rebuilt
+from fitdash.data.batches.source import Batch, leaves_of, rebuilt
 from fitdash.engine.recording.program.op_schema import objection
 from fitdash.engine.recording.program.tracer import Refused
 from fitdash.engine.recording.safety.checks import NoReads

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from fitdash.data.adapter import Batch, leaves_of
+from fitdash.data.batches.source import Batch, leaves_of
 from fitdash.engine.recording.optimizer_trace import Update
 from fitdash.engine.recording.passes.pipeline import ways_of
 from fitdash.engine.recording.program.torchscript import Program, program_of

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.data.adapter import Batch
-from fitdash.data.weights import ClassWeights
+from fitdash.data.batches.class_weights import ClassWeights
+from fitdash.data.batches.source import Batch
 from fitdash.engine.metrics.third_party import ForeignMetric
 from fitdash.engine.objective.totals import Book
 from fitdash.engine.recording.optimizer_trace import refuse_optimizer

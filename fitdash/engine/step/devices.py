@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fitdash import options
-from fitdash.data.adapter import Target
+from fitdash.data.batches.source import Target
 from fitdash.errors import SettingError
 
 

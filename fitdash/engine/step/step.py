@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.data.adapter import Batch, leaves_of, rebuilt
-from fitdash.data.weights import ClassWeights
+from fitdash.data.batches.class_weights import ClassWeights
+from fitdash.data.batches.source import Batch, leaves_of, rebuilt
 from fitdash.engine.objective.objective import Objective
 from fitdash.engine.objective.totals import Book
 from fitdash.engine.optimizers.base import KerasOptimizer

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fitdash.data.encoded import Encoded
-from fitdash.data.shaped import picked
+from fitdash.data.tables.encoded_arrays import picked
+from fitdash.data.tables.prepared import Encoded
 from fitdash.engine.objective.objective import Objective
 from fitdash.spec.compile import CLASS_METRICS, Output, full_name
 

@@ -11,9 +11,9 @@ import torch
 from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fitdash.data.adapter import leaves_of
-from fitdash.data.arrays import ArraySource
-from fitdash.data.passes import Window
+from fitdash.data.batches.arrays import ArraySource
+from fitdash.data.batches.epochs import Window
+from fitdash.data.batches.source import leaves_of
 from fitdash.engine.recording.safety.bytecode import Unwatchable
 from fitdash.engine.recording.safety.checks import Watch, refuse_modes
 from fitdash.engine.step.step import Step

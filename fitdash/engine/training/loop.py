@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.data.passes import Passes, Window
-from fitdash.data.weights import ClassWeights
+from fitdash.data.batches.class_weights import ClassWeights
+from fitdash.data.batches.epochs import Passes, Window
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.callback_list import CallbackList
 from fitdash.engine.objective.totals import Book

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fitdash.data.adapter import Batch, Source, Target, kind_of
-from fitdash.data.arrays import ArraySource, Order, is_plain
-from fitdash.data.feed import DEFAULT_BATCH_SIZE, KINDS, source_of
-from fitdash.data.passes import Passes, Window
-from fitdash.data.split import cut
-from fitdash.data.weights import ClassWeights
+from fitdash.data.batches.arrays import ArraySource, Order, is_plain
+from fitdash.data.batches.class_weights import ClassWeights
+from fitdash.data.batches.epochs import Passes, Window
+from fitdash.data.batches.make_source import DEFAULT_BATCH_SIZE, KINDS, source_of
+from fitdash.data.batches.source import Batch, Source, Target, kind_of
+from fitdash.data.batches.split import cut
 from fitdash.engine.callbacks.callback_list import make_callbacks
 from fitdash.engine.step.step import Step
 from fitdash.engine.training import argument_checks

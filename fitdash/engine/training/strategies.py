@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
-from fitdash.data.adapter import Batch, leaves_of
-from fitdash.data.arrays import ArraySource
-from fitdash.data.loader import LoaderSource
-from fitdash.data.weights import ClassWeights
+from fitdash.data.batches.arrays import ArraySource
+from fitdash.data.batches.class_weights import ClassWeights
+from fitdash.data.batches.data_loader import LoaderSource
+from fitdash.data.batches.source import Batch, leaves_of
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.callback_list import CallbackList
 from fitdash.engine.objective.totals import Book

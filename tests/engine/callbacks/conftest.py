@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fitdash.data.passes import Passes
+from fitdash.data.batches.epochs import Passes
 from fitdash.engine.callbacks.base import Moment
 from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
 from fitdash.engine.callbacks.history import History

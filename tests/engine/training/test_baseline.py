@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitdash.data.encoded import encoded
+from fitdash.data.tables.prepared import encoded
 from fitdash.engine.training.baseline import trivial_answers
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs

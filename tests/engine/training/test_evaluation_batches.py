@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 import fitdash as fd
-from fitdash.data.adapter import Target
-from fitdash.data.feed import source_of
-from fitdash.data.passes import Window
+from fitdash.data.batches.epochs import Window
+from fitdash.data.batches.make_source import source_of
+from fitdash.data.batches.source import Target
 from fitdash.engine.objective.objective import Objective
 from fitdash.engine.step.step import Step
 from fitdash.engine.training import evaluation_batches

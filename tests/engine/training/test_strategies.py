@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fitdash.data.adapter import Batch
+from fitdash.data.batches.source import Batch
 from fitdash.engine.training import strategies
 from fitdash.engine.training.strategies import Recorded
 

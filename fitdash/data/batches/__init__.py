@@ -1,0 +1,1 @@
+"""From whatever x and y are (arrays, tensors, frames, HDF5, loaders, generators) to batches; split, class weights."""

@@ -1,0 +1,76 @@
+"""What the user gave (NumPy, torch, pandas, HDF5, lists) as rows of one array."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from fitdash.data.batches.hdf5 import H5Rows
+from fitdash.data.batches.rows import Rows, TensorRows, kept_kind
+from fitdash.errors import DataError
+
+CAST_ONCE_BYTES = 64 * 1024 * 1024
+"""Larger arrays of another floating-point type are cast piece by piece, so that no second copy of them exists."""
+
+UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
+"""Kinds that torch stores but hardly computes with."""
+
+
+def rows_of(value: Any, name: str, floating: torch.dtype) -> Rows:
+    """`value` as rows: floats become `floating`, integers and booleans keep their kind.
+
+    Raises:
+        DataError: it is no array of numbers, or has no first axis.
+    """
+    if type(value).__module__.partition(".")[0] == "h5py":
+        return H5Rows(value, name, floating)
+    tensor = _plain(value, name) if isinstance(value, torch.Tensor) else torch.from_numpy(_numpy(value, name))
+    if tensor.ndim == 0:
+        raise DataError(f"{name} must have one row per sample, got the single value {tensor.item()}.")
+    dtype = floating if tensor.is_floating_point() else tensor.dtype
+    lazy = isinstance(value, np.memmap) or tensor.nbytes > CAST_ONCE_BYTES
+    return TensorRows(tensor if lazy else tensor.to(dtype), dtype)
+
+
+def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
+    """A tensor without history, of a kind that rows can be gathered from."""
+    if tensor.is_complex() or tensor.layout != torch.strided:
+        found = "a sparse tensor" if tensor.layout != torch.strided else f"dtype {tensor.dtype}"
+        raise DataError(f"{name} must hold real numbers, densely, got {found}.")
+    return tensor.detach().long() if tensor.dtype in UNSIGNED else tensor.detach()
+
+
+def _numpy(value: Any, name: str) -> np.ndarray[Any, Any]:
+    """A NumPy array that torch can share, without copying where its layout allows that."""
+    if type(value).__module__.partition(".")[0] == "pandas":
+        array = _from_pandas(value)
+    else:
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise DataError(f"{name} must be a rectangular array, got rows of different lengths.") from error
+    kind = kept_kind(array.dtype, name)
+    if array.dtype != kind or any(stride < 0 for stride in array.strides):
+        return np.array(array, dtype=kind)
+    return array if array.flags.writeable else np.asarray(_Shared(array))
+
+
+def _from_pandas(value: Any) -> np.ndarray[Any, Any]:
+    """A frame as (n, columns), a series as one column (n, 1), an array of pandas' own as (n,)."""
+    import pandas as pd
+
+    frame = pd.DataFrame(value) if value.ndim == 1 else value
+    array = frame.to_numpy()
+    if array.dtype == object and all(getattr(kind, "kind", "O") in "fiub" for kind in frame.dtypes):
+        array = frame.to_numpy(dtype="float64", na_value=np.nan)
+    return np.asarray(array if hasattr(value, "to_frame") or value.ndim > 1 else array[:, 0])
+
+
+class _Shared:
+    """Read-only memory under a writable name: torch warns about what it could write to, and nothing here writes."""
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.kept = array
+        address = dict(array.__array_interface__)
+        address["data"] = (address["data"][0], False)
+        self.__array_interface__ = address

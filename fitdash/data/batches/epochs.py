@@ -1,0 +1,224 @@
+"""Epochs out of passes: how many batches an epoch has, and what happens where the data ends."""
+
+import itertools
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from fitdash.data.batches.source import Batch, Source
+from fitdash.errors import DataError
+
+
+class Passes:
+    """The batches of a fit or an evaluation, epoch after epoch.
+
+    Data that can be iterated again goes on into its next pass, so every epoch has exactly `steps` batches; data that
+    cannot ends the epoch early, with a warning. No batch is drawn that is not used, but for one look ahead on data
+    whose end cannot be known.
+
+    Args:
+        source: Gives the passes.
+        steps: Batches of an epoch, None: one pass.
+
+    Source: R keras `fit`, steps_per_epoch: "total number of steps before declaring one epoch finished".
+    """
+
+    def __init__(self, source: Source, steps: int | None = None) -> None:
+        self.source = source
+        self.asked = steps
+        self.known = steps if steps is not None else source.steps
+        self._pass: Iterator[Batch] | None = None
+        self._ahead: Batch | None = None
+        self._size: int | None = None
+        self._taken = 0
+        self._random: torch.Tensor | None = None
+
+    @property
+    def steps(self) -> int | None:
+        """Batches of the next epoch, None while unknown; learned from the first full pass."""
+        return self.known
+
+    def has_more(self) -> bool:
+        """Whether another epoch can begin, as far as that is known; looks one batch ahead into an iterator."""
+        if self.source.reiterable:
+            return self.source.steps != 0
+        if self._ahead is None:
+            self._ahead = self._drawn()
+        return self._ahead is not None
+
+    def resize(self, batch_size: int) -> None:
+        """Cut the next pass, not the one that is on, into batches of this size; the source must have a `batch_size`."""
+        self._size = batch_size
+
+    def settle(self) -> bool:
+        """Take over a new batch size if no pass is on; True where that was done."""
+        if self._size is None or self._pass is not None:
+            return False
+        source: Any = self.source
+        source.batch_size, self._size = self._size, None
+        self.known = self.known if self.asked is not None else source.steps
+        return True
+
+    def position(self) -> dict[str, Any]:
+        """Where the next epoch begins: batches taken of a pass that goes on over epochs, and how it was shuffled."""
+        is_on = self.asked is not None and self._pass is not None
+        return {"taken": self._taken if is_on else 0, "random": self._random if is_on else None, "resized": self._size}
+
+    def go_to(self, position: Mapping[str, Any]) -> None:
+        """Go on from a `position`; draws from torch's generator what that pass has drawn."""
+        if position["random"] is not None:
+            torch.set_rng_state(position["random"])
+            self._begin()
+            for _ in range(position["taken"]):
+                self._drawn()
+        self._size = position["resized"]
+
+    def refuse_empty(self) -> None:
+        """Refuse data that is known to be empty.
+
+        Raises:
+            DataError: there is no batch.
+        """
+        if not self.has_more():
+            raise DataError("The training data is empty: it gave no batch.")
+
+    def epoch(self) -> Iterator[Batch]:
+        """The batches of one epoch."""
+        return self._one_pass() if self.asked is None else self._steps(self.asked)
+
+    def _one_pass(self) -> Iterator[Batch]:
+        seen = 0
+        if self._ahead is not None:
+            batch, self._ahead, seen = self._ahead, None, 1
+            yield batch
+        for batch in self._pass or self._begin():
+            self._taken += 1
+            seen += 1
+            yield batch
+        if self.source.reiterable:
+            self._pass = None
+            self.known = seen if self.source.steps is None else self.known
+
+    def _steps(self, steps: int) -> Iterator[Batch]:
+        for taken in range(steps):
+            batch = self._drawn()
+            if batch is None and self.source.reiterable:
+                self._pass = None
+                batch = self._drawn()
+            if batch is None:
+                if taken:
+                    warnings.warn(
+                        f"The training data ran out of data after {taken} of {steps} steps; this epoch ends early. "
+                        "Give a generator function, which is called anew for each pass, or fewer steps_per_epoch.",
+                        stacklevel=2,
+                    )
+                return
+            yield batch
+
+    def _drawn(self) -> Batch | None:
+        """The next batch of the pass, None at its end."""
+        if self._ahead is not None:
+            batch, self._ahead = self._ahead, None
+            return batch
+        running = self._pass or self._begin()
+        self._taken += 1
+        return next(running, None)
+
+    def _begin(self) -> Iterator[Batch]:
+        """A new pass; where it may go on over epochs, note what its order is drawn from."""
+        self.settle()
+        self._taken = 0
+        self._random = torch.get_rng_state() if self.asked is not None else None
+        self._pass = self.source.batches()
+        return self._pass
+
+
+class Window:
+    """The batches of each validation: the first `steps` of re-iterable data, the next ones of an iterator.
+
+    Args:
+        source: Gives the batches.
+        steps: At most so many batches, None: all there are.
+        is_free: Whether nobody asked for the size of a batch, so that several may be given in one.
+
+    Attributes:
+        at_once: Batches that are given in one; `steps` counts them all.
+    """
+
+    def __init__(self, source: Source, steps: int | None = None, *, is_free: bool = False) -> None:
+        self.source, self.asked, self.is_free = source, steps, is_free
+        self.at_once = 1
+        self._wide: Any = None
+        known = source.steps
+        self.known = steps if known is None else known if steps is None else min(steps, known)
+        self._rest: Iterator[Batch] | None = None
+        self._is_fresh = False
+        self._warned: set[bool] = set()
+
+    @property
+    def steps(self) -> int | None:
+        return self.known
+
+    def refuse_empty(self) -> None:
+        """Refuse data without a batch; looks one ahead where the length is unknown.
+
+        Raises:
+            DataError: there is none.
+        """
+        if self.source.steps is None:
+            self._rest = self.source.batches()
+            first = next(self._rest, None)
+            self._rest = itertools.chain([] if first is None else [first], self._rest)
+            self._is_fresh = True
+        if self.source.steps == 0 or (self._is_fresh and first is None):
+            raise DataError("The data is empty: it gave no batch.")
+
+    def widen(self, at_once: int, *, copies: bool = True) -> None:
+        """Give so many batches in one from now on; the source must be arrays, and have all that are asked for."""
+        source: Any = self.source
+        rows = source.rows if self.asked is None else min(source.rows, self.asked * source.batch_size)
+        size = source.batch_size * at_once
+        whole = rows == source.rows
+        wide = self._wide = source.cut(size) if whole else source.narrow(0, rows, batch_size=size, order="given")
+        wide.copies = copies
+        self.at_once = at_once
+
+    def narrow(self) -> None:
+        """Give each batch by itself from now on."""
+        self._wide, self.at_once = None, 1
+
+    @property
+    def calls(self) -> int | None:
+        """How many batches an evaluation gives."""
+        return self.known if self._wide is None else int(self._wide.steps)
+
+    def epoch(self) -> Iterator[Batch]:
+        """The batches of one evaluation; warns once of fewer than asked for, and once of none."""
+        if self._wide is not None:
+            yield from self._wide.batches()
+            return
+        if self._rest is None or (self.source.reiterable and not self._is_fresh):
+            self._rest = self.source.batches()
+        self._is_fresh = False
+        taken = 0
+        while self.asked is None or taken < self.asked:
+            batch = next(self._rest, None)
+            if batch is None:
+                break
+            taken += 1
+            yield batch
+        if taken == 0 or (self.asked is not None and taken < self.asked):
+            self._warn(taken)
+
+    def _warn(self, taken: int) -> None:
+        is_empty = taken == 0
+        if is_empty not in self._warned:
+            self._warned.add(is_empty)
+            asked = "" if self.asked is None else f" of {self.asked}"
+            what = "nothing is measured from here on" if is_empty else "what there was is used"
+            warnings.warn(
+                f"The data to evaluate ran out of data after {taken}{asked} steps; {what}.",
+                stacklevel=2,
+            )

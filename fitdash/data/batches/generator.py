@@ -1,0 +1,126 @@
+"""Batches that somebody else makes: generators, generator functions, any iterable of batches."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+
+from fitdash.data.batches.arrays import arrays_of
+from fitdash.data.batches.rows import Rows
+from fitdash.data.batches.source import Batch, Target, alone, leaves_of
+from fitdash.errors import DataError
+
+
+class IteratorSource:
+    """A generator or another iterator: one pass, and then it is empty."""
+
+    reiterable = False
+    steps = None
+    rows = None
+
+    def __init__(self, iterator: Iterator[Any], read: Callable[[Any], Batch]) -> None:
+        self.iterator, self.read = iterator, read
+
+    def batches(self) -> Iterator[Batch]:
+        for item in self.iterator:
+            yield self.read(item)
+
+
+class IterableSource:
+    """Anything that can be iterated over again, or indexed up to its length.
+
+    Args:
+        iterable: Yields x, (x,), (x, y) or (x, y, weight).
+        read: Makes a batch of such an item.
+    """
+
+    reiterable = True
+
+    def __init__(self, iterable: Any, read: Callable[[Any], Batch]) -> None:
+        self.iterable, self.read = iterable, read
+
+    @property
+    def steps(self) -> int | None:
+        return length_of(self.iterable)
+
+    @property
+    def rows(self) -> int | None:
+        return None
+
+    def batches(self) -> Iterator[Batch]:
+        for item in _items(self.iterable):
+            yield self.read(item)
+
+
+class FunctionSource:
+    """A generator function, called anew for each pass."""
+
+    reiterable = True
+    steps = None
+    rows = None
+
+    def __init__(self, function: Callable[[], Iterable[Any]], read: Callable[[Any], Batch]) -> None:
+        self.function, self.read = function, read
+
+    def batches(self) -> Iterator[Batch]:
+        for item in self.function():
+            yield self.read(item)
+
+
+def batch_of(item: Any, target: Target, *, inputs_only: bool = False) -> Batch:
+    """What a source yielded, as a batch on its device.
+
+    Args:
+        item: x, (x,), (x, y) or (x, y, weight).
+        target: Device and floating-point type.
+        inputs_only: Leave y and weight unread.
+
+    Raises:
+        DataError: more than three parts, or parts that do not fit together.
+    """
+    parts = tuple(item) if isinstance(item, (list, tuple)) else (item,)
+    if not 1 <= len(parts) <= 3:
+        raise DataError(f"A batch must be x, (x,), (x, y) or (x, y, sample_weight), got {len(parts)} parts.")
+    x, y, weight = (*(parts[:1] if inputs_only else parts), None, None)[:3]
+    if _is_ready(x, target) and (y is None or _is_ready(y, target)) and weight is None:
+        batch = Batch(x, y, None, len(x))
+        if y is None or len(y) == len(x) > 0:
+            return batch
+    rows = arrays_of(x, y, weight, target)
+    x, y, weight = (_moved(part, target) for part in rows)
+    return Batch(x, y, weight, int(leaves_of(rows[0])[0].shape[0]))
+
+
+def length_of(iterable: Any) -> int | None:
+    """Its length, None if it has none (a DataLoader over an IterableDataset says so by TypeError)."""
+    try:
+        length = len(iterable)
+    except (TypeError, NotImplementedError):
+        return None
+    return int(length) if length >= 0 else None
+
+
+def _items(iterable: Any) -> Iterator[Any]:
+    if hasattr(iterable, "__iter__"):
+        return iter(iterable)
+    return (iterable[i] for i in range(len(iterable)))
+
+
+def _is_ready(value: Any, target: Target) -> bool:
+    """Whether a tensor needs no conversion; most batches of a DataLoader are so."""
+    if not isinstance(value, torch.Tensor) or value.device != target.device:
+        return False
+    if value.ndim < 2:
+        return value.ndim == 1 and value.dtype == torch.int64
+    return value.dtype == target.floating or not value.is_floating_point()
+
+
+def _moved(structure: Any, target: Target) -> Any:
+    if isinstance(structure, dict):
+        return {key: _moved(part, target) for key, part in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)(_moved(part, target) for part in structure)
+    if structure is None:
+        return None
+    rows: Rows = alone(structure)
+    return rows.slice(0, rows.shape[0]).to(target.device)

@@ -1,0 +1,89 @@
+"""From what a caller gave as data to a source of batches."""
+
+from functools import partial
+from typing import Any
+
+from fitdash.data.batches.arrays import ArraySource, Order, arrays_of
+from fitdash.data.batches.data_loader import LoaderSource, is_plain
+from fitdash.data.batches.generator import FunctionSource, IterableSource, IteratorSource, batch_of, length_of
+from fitdash.data.batches.source import Source, Target, kind_of
+from fitdash.data.batches.torch_dataset import DatasetSource
+from fitdash.errors import DataError, SettingError
+
+DEFAULT_BATCH_SIZE = 32
+
+KINDS = {
+    "dataset": "a Dataset",
+    "loader": "a DataLoader",
+    "iterator": "an iterator",
+    "function": "a function",
+    "iterable": "an iterable",
+}
+"""What batch sources are called."""
+
+
+def source_of(
+    x: Any,
+    y: Any = None,
+    weight: Any = None,
+    *,
+    target: Target,
+    batch_size: int | None = None,
+    order: Order = "given",
+    needs_y: bool = True,
+    prefix: str = "",
+) -> Source:
+    """The adapter that takes `x`.
+
+    Args:
+        x, y, weight: As `fit` takes them.
+        target: Device and floating-point type of the batches.
+        batch_size: Samples of a batch, None: 32.
+        order: Of the rows of arrays and map-style data sets.
+        needs_y: Whether arrays must come with targets.
+        prefix: Put before names in errors, such as "validation ".
+
+    Raises:
+        DataError: `x` cannot be read, or the arrays do not fit together.
+        SettingError: an argument that belongs to arrays came with data that is already in batches.
+    """
+    kind = kind_of(x, f"{prefix}x")
+    if kind == "arrays":
+        if y is None and needs_y:
+            raise DataError(f"{prefix}y must be given with arrays, got None. Pass the targets as y.")
+        rows = arrays_of(x, y, weight, target, prefix)
+        size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
+        return ArraySource(*rows, batch_size=size, order=order, target=target)
+    refuse_with_batches(kind, y=y, sample_weight=weight, batch_size=batch_size, prefix=prefix)
+    read = partial(batch_of, target=target, inputs_only=not needs_y)
+    if kind == "dataset":
+        if not length_of(x):
+            found = "it has no length" if length_of(x) is None else "it is empty: 0 samples"
+            raise DataError(f"{prefix}x must be a data set with samples to count, but {found}.")
+        size = batch_size or DEFAULT_BATCH_SIZE
+        return DatasetSource(x, batch_size=size, order=order, read=read, inputs_only=not needs_y)
+    if kind == "loader" and needs_y and is_plain(x, target):
+        return LoaderSource(x, target)
+    if kind == "iterator":
+        return IteratorSource(x, read)
+    return FunctionSource(x, read) if kind == "function" else IterableSource(x, read)
+
+
+def refuse_with_batches(kind: str, *, y: Any, sample_weight: Any, batch_size: int | None, prefix: str = "") -> None:
+    """Refuse what belongs to arrays only.
+
+    Raises:
+        SettingError: naming every argument that has no place beside such a source.
+
+    Source: R keras `fit_generator`, which has none of these. Keras 3 ignores batch_size silently.
+    """
+    given = {"y": y, "sample_weight": sample_weight, "batch_size": batch_size}
+    if kind == "dataset":
+        del given["batch_size"]
+    found = [name for name, value in given.items() if value is not None]
+    if found:
+        names = " and ".join(f"{prefix}{name}" for name in found)
+        raise SettingError(
+            f"{names} must not be given when x yields batches itself, as {KINDS[kind]} does. "
+            "Yield (x, y, sample_weight) from it, in batches of the size you want."
+        )

@@ -1,0 +1,93 @@
+"""One array as rows that can be sliced and gathered, whatever library it came from; copied only where it must be."""
+
+import math
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from fitdash.data.batches.row_buffer import Room
+from fitdash.errors import DataError
+
+
+class Rows(Protocol):
+    """An array whose first axis counts samples."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def row_bytes(self) -> int: ...
+
+    def slice(self, start: int, stop: int) -> torch.Tensor:
+        """Rows start … stop − 1, a view where that is possible."""
+
+    def take(self, index: torch.Tensor) -> torch.Tensor:
+        """The rows of (k,) int64 indices, a copy."""
+
+    def narrow(self, start: int, stop: int) -> "Rows":
+        """The same array with only these rows; no copy."""
+
+
+class TensorRows:
+    """Rows of a tensor, cast on the way out."""
+
+    def __init__(self, tensor: torch.Tensor, dtype: torch.dtype) -> None:
+        self.tensor, self.dtype = tensor, dtype
+        self._room = Room()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.tensor.shape)
+
+    @property
+    def row_bytes(self) -> int:
+        return max(1, math.prod(self.tensor.shape[1:]) * self.dtype.itemsize)
+
+    def slice(self, start: int, stop: int) -> torch.Tensor:
+        return self.tensor[start:stop].to(self.dtype)
+
+    def take(self, index: torch.Tensor) -> torch.Tensor:
+        index = index.to(self.tensor.device)
+        room = self._room.for_rows(len(index), self.tensor) if self.tensor.dtype == self.dtype else None
+        if room is not None:
+            return torch.index_select(self.tensor, 0, index, out=room)
+        return self.tensor.index_select(0, index).to(self.dtype)
+
+    def narrow(self, start: int, stop: int) -> "TensorRows":
+        return TensorRows(self.tensor[start:stop], self.dtype)
+
+    def on(self, device: torch.device) -> "TensorRows":
+        """The same rows on a device, cast."""
+        return TensorRows(self.tensor.to(device, self.dtype), self.dtype)
+
+    def lies_on(self, device: torch.device) -> bool:
+        """Whether pieces for this device are views."""
+        return self.tensor.device == device and self.tensor.dtype == self.dtype
+
+    def shares(self, piece: torch.Tensor) -> bool:
+        """Whether writing into `piece` would write into these rows."""
+        return piece.untyped_storage().data_ptr() == self.tensor.untyped_storage().data_ptr()
+
+
+def has_room(device: torch.device, size_bytes: int) -> bool:
+    """Whether data may stay on a device: a GPU that has twice as much memory free."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return 2 * size_bytes <= free
+
+
+def kept_kind(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
+    """The NumPy type that torch can hold for data of `dtype`.
+
+    Raises:
+        DataError: it holds no real numbers.
+    """
+    if dtype.kind not in "fiub":
+        raise DataError(f"{name} must hold real numbers, got dtype {dtype}. Encode text, dates and objects as numbers.")
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        return np.dtype(np.float64)
+    if dtype.kind == "u" and dtype.itemsize > 1:
+        return np.dtype(np.int64)
+    return dtype.newbyteorder("=")

@@ -1,0 +1,70 @@
+"""What columns give away that a reader should know before a run: an order in time, values far from all others."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fitdash.data.tables.dataset import Dataset
+from fitdash.data.tables.dates import LOOKED_AT, in_time
+
+DATE = r"\d{4}-\d{2}(-\d{2})?([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{4}( .*)?"
+FEWEST_ROWS = 20
+FAR = 20.0
+"""Standard deviations. What is shipped here stays below 13, and no normal column of a trillion rows comes near it."""
+
+
+def signs_of(dataset: Dataset) -> dict[str, Any]:
+    """Fields of `Facts`: rising, dates, sorted_target, far."""
+    if len(dataset) < FEWEST_ROWS or dataset.image_shape or dataset.steps:
+        return {}
+    columns = [name for name in map(str, dataset.table.columns) if name not in dataset.predicted]
+    dates = [name for name in columns if _holds_dates(dataset.table[name])]
+    return {
+        "rising": next((name for name in columns if _rises(dataset.table[name], is_date=name in dates)), None),
+        "dates": next(iter(dates), None),
+        "sorted_target": dataset.classes is None and _rises(dataset.target, is_date=False, of_rows=0),
+        "far": () if dataset.parts else tuple(_far(dataset)),
+    }
+
+
+def _rises(column: pd.Series, *, is_date: bool, of_rows: float = 0.5) -> bool:
+    """Whether it only goes up, or only down, with the rows, and has a value of its own in such a share of them."""
+    if is_date:
+        dates = in_time(column)
+        if dates is None:
+            return False
+        values = dates.dropna()
+    elif pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+        values = column.dropna()
+    else:
+        return False
+    if len(values) < len(column) / 2 or not (values.is_monotonic_increasing or values.is_monotonic_decreasing):
+        return False
+    return bool(values.nunique() >= max(2, of_rows * len(values)))
+
+
+def _holds_dates(column: pd.Series) -> bool:
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return False
+    values = column.dropna().astype("str").head(LOOKED_AT)
+    return bool(len(values) and values.str.fullmatch(DATE).all())
+
+
+def _far(dataset: Dataset) -> list[tuple[str, float]]:
+    """Input columns and how far their farthest value lies from the mean, in standard deviations."""
+    found = []
+    for name in dataset.inputs:
+        column = dataset.table[name]
+        if not pd.api.types.is_numeric_dtype(column.dtype):
+            continue
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        values = values[np.isfinite(values)]
+        if not len(values):
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):
+            deviation = values.std()
+            reach = float(np.abs(values - values.mean()).max() / deviation) if deviation > 0 else 0.0
+        if FAR < reach < np.inf and column.nunique() > 2:  # a rare truth is far from the others by its nature
+            found.append((name, reach))
+    return found

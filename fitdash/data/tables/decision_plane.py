@@ -1,0 +1,104 @@
+"""A plane through the inputs: two columns vary over their range, the others stay where the data has its middle."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fitdash.data.tables.encoders import Columns, NumberColumn, TextColumn
+from fitdash.data.tables.prepared import Encoded
+
+Array = np.ndarray[Any, Any]
+ROOM = 0.06
+"""Beyond the outermost points on each side, as a share of their range."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plane:
+    """Points in the plane of two columns.
+
+    Attributes:
+        across, up: The columns.
+        xs, ys: Their values, in the unit of the column, (cells,).
+        inputs: What the network is given at each point, row after row from below, (cells * cells, inputs) float32.
+    """
+
+    across: str
+    up: str
+    xs: Array
+    ys: Array
+    inputs: Array
+
+
+def axes_of(columns: Columns) -> tuple[str, ...]:
+    """The columns that can be an axis: those of numbers."""
+    return tuple(column.name for column in columns.inputs if isinstance(column, NumberColumn))
+
+
+def telling(data: Encoded, names: Iterable[str]) -> list[str]:
+    """The columns by how much of the target each explains by itself, most first; in their order where equal."""
+    table, rows = data.dataset.table, data.train
+    if data.dataset.classes is not None:
+        codes = data.dataset.codes[rows]
+        groups = [np.flatnonzero(codes == index) for index in range(len(data.dataset.classes))]
+        shares = {name: _between(_numbers(table[name])[rows], groups) for name in names}
+    else:
+        target = _numbers(data.dataset.target)[rows]
+        shares = {name: abs(_correlation(_numbers(table[name])[rows], target)) for name in names}
+    return sorted(shares, key=lambda name: -shares[name])
+
+
+def plane(data: Encoded, across: str, up: str, cells: int = 72) -> Plane:
+    """The plane of two columns.
+
+    Args:
+        data: Of the run.
+        across, up: Two of `axes_of`.
+        cells: Points along each axis.
+    """
+    seen = np.concatenate([data.train, data.validation])
+    xs, ys = (_span(_numbers(data.dataset.table[name])[seen], cells) for name in (across, up))
+    grid = {across: np.tile(xs, cells), up: np.repeat(ys, cells)}
+    parts = [_part(column, grid, data, cells * cells) for column in data.columns.inputs]
+    return Plane(across=across, up=up, xs=xs, ys=ys, inputs=np.concatenate(parts, axis=1).astype(np.float32))
+
+
+def _part(column: NumberColumn | TextColumn, grid: dict[str, Array], data: Encoded, count: int) -> Array:
+    """What one column becomes: it varies, or stays at its median or its most common word."""
+    if isinstance(column, NumberColumn):
+        values = grid.get(column.name, np.full(count, column.median))
+        return ((values - column.mean) / column.scale)[:, None]
+    words = column.encode(data.dataset.table[column.name].iloc[data.train])
+    one = np.zeros((1, len(column.levels)))
+    one[0, words.sum(0).argmax()] = 1
+    return np.repeat(one, count, axis=0)
+
+
+def _span(values: Array, cells: int) -> Array:
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    room = ROOM * (high - low) or 1.0
+    return np.linspace(low - room, high + room, cells)
+
+
+def _numbers(column: Any) -> Array:
+    """(n,) float64, NaN for what is no finite number."""
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _between(values: Array, groups: list[Array]) -> float:
+    """The share of the variance that lies between groups."""
+    whole = float(np.nanvar(values))
+    if not whole > 0:
+        return 0.0
+    parts = [values[group] for group in groups if len(group) and not np.isnan(values[group]).all()]
+    spread = sum(len(part) * (np.nanmean(part) - np.nanmean(values)) ** 2 for part in parts)
+    return float(spread) / (len(values) * whole)
+
+
+def _correlation(values: Array, target: Array) -> float:
+    known = np.isfinite(values) & np.isfinite(target)
+    if known.sum() < 3 or not (values[known].std() > 0 and target[known].std() > 0):
+        return 0.0
+    return float(np.corrcoef(values[known], target[known])[0, 1])

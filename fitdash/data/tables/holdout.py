@@ -1,0 +1,88 @@
+"""Which rows are trained on, and which are validated on."""
+
+from typing import Any
+
+import numpy as np
+
+from fitdash.data.tables.dataset import Dataset
+from fitdash.errors import DataError
+from fitdash.spec.facts import cut, stratified
+from fitdash.spec.fit import FitArgs, HoldOut, parts_of
+
+Array = np.ndarray[Any, Any]
+UNEVEN = 0.25
+"""A class whose share differs by so much between the two parts makes them unlike each other."""
+
+UNEVEN_MEAN = 0.75
+"""The same for the means of numbers, in standard deviations: twenty rows by chance stay well below."""
+
+
+def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]:
+    """Indices of the training rows and of the validation rows, each in the order of the data.
+
+    Args:
+        dataset: The data.
+        fit: `validation_data` decides, else `validation_split`, which takes the last rows; where the validation rows
+            are those of a file, all rows train.
+        seed: Of the choice of rows; the global generators are left alone.
+
+    Raises:
+        DataError: one of the parts would be empty.
+    """
+    rows = np.arange(len(dataset))
+    if not fit.validates:
+        return rows, rows[:0]
+    held = fit.validation_data
+    if held is not None and held.kind == "upload":
+        return rows, rows[:0]
+    if held is None or held.kind == "last":
+        first, _ = parts_of(len(dataset), fit)
+        train, validation = rows[:first], rows[first:]
+    else:
+        chosen = np.zeros(len(dataset), dtype=bool)
+        chosen[_chosen(dataset, held, seed)] = True
+        train, validation = rows[~chosen], rows[chosen]
+    if not (len(train) and len(validation)):
+        name = "validation_split" if held is None else "validation_data"
+        raise DataError(f"{name} must leave rows on both sides, got {len(train)} and {len(validation)} rows.")
+    return train, validation
+
+
+def _chosen(dataset: Dataset, held: HoldOut, seed: int) -> Array:
+    """Indices of the rows that are held out, by chance."""
+    generator = np.random.default_rng(seed)
+    rows = len(dataset)
+    count = rows - cut(rows, held.share)
+    if held.kind == "random":
+        return generator.permutation(rows)[:count]
+    if dataset.classes is None:
+        return _spread(dataset.target.to_numpy(dtype=np.float64), count, generator)
+    groups = [np.flatnonzero(dataset.codes == index) for index in range(len(dataset.classes))]
+    counts = stratified(tuple(len(group) for group in groups), held.share)
+    return np.concatenate([generator.permutation(group)[:k] for group, k in zip(groups, counts, strict=True)])
+
+
+def _spread(numbers: Array, count: int, generator: np.random.Generator) -> Array:
+    """So many rows over the whole range of the numbers: one by chance from each of as many equal groups by size."""
+    edges = np.linspace(0, len(numbers), count + 1).astype(int)
+    places = edges[:-1] + (generator.random(count) * np.diff(edges)).astype(int)
+    return np.asarray(np.argsort(numbers, kind="stable")[places])
+
+
+def is_even(dataset: Dataset, train: Array, validation: Array) -> bool:
+    """Whether the rows that are held out are much like those that are trained on, as their targets tell.
+
+    Args:
+        dataset: The data.
+        train, validation: Indices of the rows of each part.
+    """
+    if not len(validation):
+        return True
+    if dataset.classes is not None:
+        count = len(dataset.classes)
+        shares = [np.bincount(dataset.labels[rows].ravel(), minlength=count) for rows in (train, validation)]
+        one, other = (part / part.sum() for part in shares)
+        return bool(np.abs(one - other).max() < UNEVEN)
+    learned, held = (dataset.target.to_numpy(dtype=np.float64)[rows] for rows in (train, validation))
+    spread = max(float(learned.std()), 1e-12)
+    return bool(abs(learned.mean() - held.mean()) < UNEVEN_MEAN * spread and 0.5 < held.std() / spread < 2)

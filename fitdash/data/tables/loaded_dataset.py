@@ -1,0 +1,177 @@
+"""`load_dataset`, and what its users call on the data: arrays, rows that are held out, weights, a second file."""
+
+from dataclasses import dataclass, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.csv_reader import read_table
+from fitdash.data.tables.data_facts import facts_of
+from fitdash.data.tables.dataset import Dataset
+from fitdash.data.tables.encoded_arrays import inputs_of, targets_of
+from fitdash.data.tables.encoders import learn_columns
+from fitdash.data.tables.holdout import split_rows
+from fitdash.data.tables.row_weights import balanced_weights, weights_of
+from fitdash.data.tables.upload import from_table
+from fitdash.data.tables.validation_file import joined
+from fitdash.errors import DataError, SettingError
+from fitdash.spec.arg import problems_in, settings_of, unknown
+from fitdash.spec.dataset import DATASETS, DatasetArgs
+from fitdash.spec.facts import Facts, cut
+from fitdash.spec.fit import FitArgs, HoldOut
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LoadedDataset(Dataset):
+    """A data set as `load_dataset` gives it: a Dataset that makes arrays for `fit`."""
+
+    def arrays(
+        self,
+        validation_split: float = 0.0,
+        *,
+        train: Any = None,
+        one_hot: bool = False,
+        sample_weight: str | None = None,
+    ) -> tuple[Any, ...]:
+        """All rows as x and y for `fit`: numbers standardised, gaps filled, words spread out.
+
+        Args:
+            validation_split: What `fit` will be given; what it holds out is not looked at here.
+            train: Indices of the training rows, the only ones that are looked at; in place of validation_split.
+            one_hot: y as one column per class, for losses that compare those.
+            sample_weight: A column that is no input but says how much each row counts, or an expression such as
+                "above(age, 40, 3)" or "upload(weights.csv)"; of sequences also the name of weights of the steps,
+                "ramp" or "last_steps".
+
+        Returns:
+            x (n, inputs) float32, of sequences (n, steps, inputs), of several inputs a dict of them; y (n,) int64
+            class indices, (n, classes) float32, or (n, 1) float32 standardised numbers, of sequences with an axis of
+            steps after the first, of several targets a dict; where sample_weight is given, also (n,) or (n, steps)
+            float32 weights.
+
+        Raises:
+            SettingError: validation_split leaves no training rows, or is no share.
+            DataError: sample_weight names no column of weights.
+        """
+        rows = self._training_rows(validation_split, train)
+        weights = [] if sample_weight is None else [weights_of(self, sample_weight, train=rows)]
+        columns = learn_columns(self, rows, without=sample_weight)
+        y = targets_of(self, columns, self.table, "one_hot" if one_hot else "index")
+        return inputs_of(self, columns, self.table), y, *weights
+
+    def hold_out(
+        self, share: float = 0.2, kind: str = "stratified", seed: int = 0, rows: int | None = None
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Indices of the rows to train on and of those to validate on, each in the order of the data.
+
+        Args:
+            share: How many are held out, from 0 to 1.
+            kind: "stratified" takes the same share of every class, "random" any rows, "last" the last ones.
+            seed: Of the choice; the global generators are left alone.
+            rows: How many of the last rows, in place of a share.
+
+        Raises:
+            SettingError: share, kind or rows cannot be.
+            DataError: one of the parts would be empty.
+        """
+        held = HoldOut(kind=cast(Any, kind), share=share, rows=rows)
+        if problems := problems_in(held):
+            raise SettingError("\n".join(problem.text for problem in problems))
+        return split_rows(self, FitArgs(validation_data=held), seed)
+
+    def with_file(self, path: str | PathLike[str], sample_weight: str | None = None) -> tuple[Any, ...]:
+        """The data with the rows of a second CSV file below its own, to validate on; and the indices of both.
+
+        Args:
+            path: Of the file; it has the same columns.
+            sample_weight: A column of the file that says how much each of its rows counts.
+
+        Returns:
+            The data, the indices of its own rows and of those of the file; where sample_weight is given, also the
+            weights of the latter, (n,) float32.
+
+        Raises:
+            DataError: it cannot be read, or does not fit this data.
+        """
+        name = Path(path).name
+        more = read_table(Path(path).read_bytes(), name).frame
+        both = joined(self, more, name)
+        weights = [] if sample_weight is None else [more[sample_weight].to_numpy(dtype=np.float32)]
+        return _loaded(both.dataset), both.train, both.validation, *weights
+
+    def weights(self, sample_weight: str) -> np.ndarray[Any, Any]:
+        """How much each row counts, (n,) float32, or each step of it, (n, steps).
+
+        Args:
+            sample_weight: As in `arrays`.
+
+        Raises:
+            DataError: it says no weights.
+        """
+        return weights_of(self, sample_weight)
+
+    def balanced_weights(self, validation_split: float = 0.0, *, train: Any = None) -> dict[int, float]:
+        """The class_weight that makes all classes count the same among the training rows.
+
+        Args:
+            validation_split, train: As in `arrays`.
+
+        Raises:
+            DataError: the target is a number.
+        """
+        return balanced_weights(self, self._training_rows(validation_split, train))
+
+    def _training_rows(self, validation_split: float, train: Any) -> np.ndarray[Any, Any]:
+        if train is not None:
+            return np.asarray(train)
+        rows = cut(len(self), validation_split) if 0 <= validation_split < 1 else 0
+        if not rows:
+            raise SettingError(f"validation_split must be from 0 to below 1 and leave rows, got {validation_split}.")
+        return np.arange(rows)
+
+    def facts(self, inputs: int | None = None) -> Facts:
+        """The data in numbers.
+
+        Args:
+            inputs: Numbers that the network receives for a sample; None counts them where no column is text.
+        """
+        return facts_of(self, inputs)
+
+
+def load_dataset(name: str = "digits", **settings: Any) -> LoadedDataset:
+    """Data to try things on, or a CSV file.
+
+    Args:
+        name: digits, wine, breast_cancer, iris, diabetes (real); digits_halves (two inputs), linnerud (three
+            targets); spiral, moons, circles, blobs (toys); regimes (sequences with a class per step); or the path of a
+            CSV file.
+        settings: Those of `fitdash.spec.dataset.DatasetArgs`: order, features; samples, noise and classes of what is
+            made here; target and task of a file.
+
+    Raises:
+        SettingError: a setting is unknown or cannot be.
+        DataError: the file cannot be read or trained on.
+    """
+    known = tuple(setting for setting in settings_of(DatasetArgs) if setting not in ("name", "content", "filename"))
+    if strange := [setting for setting in settings if setting not in known]:
+        raise SettingError(unknown("setting of a data set,", strange[0], known))
+    path = Path(name)
+    file = name not in DATASETS and (path.suffix.lower() in (".csv", ".tsv", ".txt") or path.exists())
+    args = DatasetArgs(name="digits" if file else name, **settings)
+    if problems := problems_in(args):
+        raise SettingError("\n".join(problem.text for problem in problems))
+    return _loaded(_from_path(path, args) if file else dataset_of(args))
+
+
+def _loaded(dataset: Dataset) -> LoadedDataset:
+    return LoadedDataset(**{part.name: getattr(dataset, part.name) for part in fields(Dataset)})
+
+
+def _from_path(path: Path, args: DatasetArgs) -> Dataset:
+    if not path.is_file():
+        raise DataError(f"{path} must be a file, got a path where none is.")
+    table = read_table(path.read_bytes(), path.name)
+    return from_table(table, name=path.name, target=args.target, features=args.features, task=args.task)

@@ -1,0 +1,75 @@
+"""How much rows, steps and classes count, from a column or a name."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fitdash.data.tables.dataset import Dataset
+from fitdash.data.tables.weight_expressions import expressed
+from fitdash.errors import DataError
+from fitdash.spec.facts import STEP_WEIGHTS, balanced
+from fitdash.spec.weighing import read_weighing, spoken
+
+Array = np.ndarray[Any, Any]
+
+
+def weights_of(dataset: Dataset, name: str, uploads: Path | None = None, *, train: Any = None) -> Array:
+    """How much each row counts, (n,) float32; or each step of it, (n, steps).
+
+    Args:
+        dataset: The data.
+        name: A column; else one of the expressions of `fitdash.spec.weighing`; else of sequences "ramp" (from little
+            at the first step to 1 at the last) or "last_steps" (the last third of the steps alone).
+        uploads: The folder where uploads are kept; without it a file is read where its name says.
+        train: Indices of the training rows, as `expressed` takes them.
+
+    Raises:
+        DataError: the column or the file is not there, or they come to anything but numbers from 0 up, one above it.
+    """
+    if name in dataset.numeric_columns:
+        return row_weights(dataset, name)
+    if (meant := read_weighing(name)) is not None:
+        return _weights(expressed(dataset, meant, uploads, None if train is None else np.asarray(train)), spoken(name))
+    if not dataset.steps or name not in STEP_WEIGHTS:
+        return row_weights(dataset, name)
+    return np.tile(step_weights(name, dataset.steps), (len(dataset), 1))
+
+
+def row_weights(dataset: Dataset, column: str) -> Array:
+    """How much each row counts, (n,) float32.
+
+    Raises:
+        DataError: the column is not there, or holds anything but numbers from 0 up, one of them above it.
+    """
+    if column not in dataset.numeric_columns:
+        known = ", ".join(dataset.numeric_columns[:20])
+        raise DataError(f"sample_weight must name a column of numbers, got {column!r}. Columns: {known}.")
+    return _weights(dataset.table[column].to_numpy(dtype=np.float64, na_value=np.nan), column)
+
+
+def _weights(values: Array, told: str) -> Array:
+    """The numbers as weights, if they can be."""
+    with np.errstate(over="ignore"):
+        weights = values.astype(np.float32)
+    bad = np.argwhere(~(np.isfinite(weights) & (weights >= 0)))
+    if len(bad):
+        value, row = values[tuple(bad[0])], bad[0][0] + 1
+        came, remedy = ("a gap", " Fill it.") if np.isnan(value) else (f"{value:g}", "")
+        raise DataError(f"sample_weight must be 0 or more in every row, got {came} in row {row} of {told!r}.{remedy}")
+    if not weights.any():
+        raise DataError(f"sample_weight must be above 0 in one row, got only 0 in {told!r}.")
+    return np.asarray(weights)
+
+
+def step_weights(name: str, steps: int) -> Array:
+    """(steps,) float32, the same for every row."""
+    place = np.arange(1, steps + 1)
+    weights = place / steps if name == "ramp" else place > steps - max(1, steps // 3)
+    return np.asarray(weights, dtype=np.float32)
+
+
+def balanced_weights(dataset: Dataset, train: Array) -> dict[int, float]:
+    """Weight of each class, so that all classes count the same among the labels of the training rows."""
+    counts = np.bincount(dataset.labels[train].ravel(), minlength=len(dataset.classes or ()))
+    return balanced(tuple(int(count) for count in counts))

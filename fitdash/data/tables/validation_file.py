@@ -1,0 +1,130 @@
+"""A second file to validate on: its rows below those of the data, by the same columns."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fitdash.data.tables.dataset import Dataset
+from fitdash.data.tables.target import class_names
+from fitdash.data.tables.upload import kept_table
+from fitdash.errors import DataError
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FitArgs, HoldOut
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Joined:
+    """Two tables as one.
+
+    Attributes:
+        dataset: The rows of the data, then those of the file.
+        train, validation: Indices of the ones and of the others.
+    """
+
+    dataset: Dataset
+    train: Array
+    validation: Array
+
+
+def joined(dataset: Dataset, more: pd.DataFrame, name: str = "The file", *, without: str | None = None) -> Joined:
+    """The data set with the rows of a file below its own.
+
+    Args:
+        dataset: What is trained on; its classes are the only ones.
+        more: The rows to validate on; columns that the data does not have are kept aside.
+        name: What messages call the file.
+        without: A column that is no input: the sample_weight.
+
+    Raises:
+        DataError: a column is missing or is of another kind, a target has gaps or a class that nobody trains on.
+    """
+    dataset = replace(dataset, inputs=tuple(column for column in dataset.inputs if column != without))
+    needed = tuple(dict.fromkeys((*dataset.inputs, *dataset.predicted)))
+    if missing := [column for column in needed if column not in more.columns]:
+        raise DataError(
+            f"{name} must have the columns of {dataset.name}, got a file without {missing[0]!r}. "
+            f"Columns of the file: {', '.join(map(str, list(more.columns)[:20]))}."
+        )
+    for column in needed:
+        _check(dataset, more[column], column, name)
+    below = more.assign(**{column: more[column].astype("str") for column in needed if _is_text(dataset, column)})
+    own = dataset.table
+    table = pd.concat([own[list(needed)], below[list(needed)]], ignore_index=True)
+    for column in own.columns:
+        if column not in needed:
+            table[column] = pd.concat([own[column], more.get(column, pd.Series([np.nan] * len(more)))]).to_numpy()
+    rows = np.arange(len(table))
+    return Joined(dataset=replace(dataset, table=table), train=rows[: len(own)], validation=rows[len(own) :])
+
+
+def kept_validation(held: HoldOut, uploads: Path | None) -> pd.DataFrame:
+    """The rows of the file that was kept.
+
+    Raises:
+        DataError: it is not there.
+    """
+    if uploads is None:
+        raise DataError("A validation file must be kept here to be read, got no folder of uploads.")
+    return kept_table(held.content or "", uploads, held.filename or "The validation file").frame
+
+
+def with_validation(facts: Facts, dataset: Dataset, fit: FitArgs, uploads: Path | None) -> Facts:
+    """The facts with what has to be known of the file that is validated on, where there is one.
+
+    Args:
+        facts: Of the data.
+        dataset: The data.
+        fit: Its `sample_weight` is no input, so the file needs no such column.
+        uploads: The folder where uploads are kept.
+
+    Raises:
+        DataError: it is not there, or does not fit the data.
+    """
+    held = fit.validation_data
+    if held is None or held.kind != "upload" or held.content is None:
+        return facts
+    more = kept_validation(held, uploads)
+    both = joined(dataset, more, held.filename or "The validation file", without=fit.sample_weight)
+    return replace(
+        facts,
+        validation_rows=len(more),
+        validation_weights=tuple(str(name) for name in more.columns if _can_weigh(more[name])),
+        overlap=_overlap(both),
+    )
+
+
+def _check(dataset: Dataset, column: pd.Series, name: str, file: str) -> None:
+    is_number = pd.api.types.is_numeric_dtype(column.dtype)
+    if not _is_text(dataset, name) and not is_number:
+        raise DataError(f"{name!r} of {file} must hold numbers, as in {dataset.name}, got {column.iloc[0]!r}.")
+    if name not in dataset.predicted:
+        return
+    if gaps := int(column.isna().sum()):
+        raise DataError(f"{name!r} of {file} must have a value in every row, got {gaps} gap{'s' * (gaps > 1)}.")
+    classes = dataset.classes
+    if classes is not None and (strange := [one for one in class_names(column) if one not in classes]):
+        known = ", ".join(classes[:20])
+        raise DataError(f"{name!r} of {file} must have the classes of {dataset.name} ({known}), got {strange[0]!r}.")
+
+
+def _is_text(dataset: Dataset, name: str) -> bool:
+    return not pd.api.types.is_numeric_dtype(dataset.table[name].dtype)
+
+
+def _can_weigh(column: pd.Series) -> bool:
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        return False
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return bool(np.isfinite(values).all() and (values >= 0).all() and values.any())
+
+
+def _overlap(both: Joined) -> int:
+    """Rows of the file that are training rows too."""
+    columns = list(dict.fromkeys((*both.dataset.inputs, *both.dataset.predicted)))
+    marks = pd.util.hash_pandas_object(both.dataset.table[columns], index=False).to_numpy()
+    return int(np.isin(marks[both.validation], marks[both.train]).sum())

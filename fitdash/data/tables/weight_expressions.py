@@ -1,0 +1,155 @@
+"""The arithmetic of the expressions that say how much rows count."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fitdash.data.tables.csv_reader import Table, read_table
+from fitdash.data.tables.data_facts import facts_of
+from fitdash.data.tables.dataset import Dataset
+from fitdash.data.tables.dates import in_time
+from fitdash.data.tables.upload import check_size, kept_table
+from fitdash.errors import DataError, SettingError
+from fitdash.spec.arg import problems_in
+from fitdash.spec.weighing import OF_FILES, Weighing
+
+Array = np.ndarray[Any, Any]
+
+
+def expressed(dataset: Dataset, meant: Weighing, uploads: Path | None = None, train: Array | None = None) -> Array:
+    """The numbers that an expression comes to, (n,) or (n, steps) float64, whatever they are.
+
+    Args:
+        dataset: The data.
+        meant: The expression.
+        uploads: The folder where uploads are kept; without it a file is read where its name says.
+        train: Indices of the training rows, the only ones that what is rare or recent is told from; None: all.
+
+    Raises:
+        SettingError: the expression lacks something.
+        DataError: a column or a file is not there, holds no numbers, or not one for each row.
+    """
+    needs_file = meant.form in OF_FILES
+    by_name = meant.content is None and meant.filename and uploads is None
+    problems = problems_in(meant, facts_of(dataset))
+    problems = [one for one in problems if not (by_name and one.where.endswith(".content"))]
+    if problems:
+        raise SettingError("\n".join(problem.text for problem in problems))
+    if needs_file:
+        return _from_file(dataset, meant, uploads)
+    if meant.form == "last_steps":
+        steps = dataset.steps or 0
+        return np.tile(np.arange(steps) >= steps - meant.count, (len(dataset), 1)).astype(np.float64)
+    rows = np.arange(len(dataset))
+    if meant.column is None:
+        return _recency(pd.Series(rows), rows if train is None else train)
+    if meant.column not in dataset.table.columns:
+        known = ", ".join(map(str, list(dataset.table.columns)[:20]))
+        raise DataError(f"sample_weight must name a column of the data, got {meant.column!r}. Columns: {known}.")
+    if meant.form in LEARNED:
+        return LEARNED[meant.form](dataset.table[meant.column], rows if train is None else train)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        return np.asarray(MADE[meant.form](dataset.table[meant.column], meant), dtype=np.float64)
+
+
+def _numbers(column: pd.Series) -> Array:
+    """(n,) float64.
+
+    Raises:
+        DataError: the column holds words.
+    """
+    if not (pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype)):
+        raise DataError(f"sample_weight must be made of numbers, got {column.iloc[0]!r} in {str(column.name)!r}.")
+    return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _rarity(column: pd.Series, train: Array) -> Array:
+    """Rows / (values * rows of the value), of the training rows; a gap counts as a value.
+
+    A value that no training row has counts as one that a single row has.
+
+    Source: scikit-learn `compute_class_weight`, as for the class_weight "balanced".
+    """
+    codes, values = pd.factorize(column, use_na_sentinel=False)
+    counts = np.bincount(codes[train], minlength=len(values))
+    return np.asarray(len(train) / (np.count_nonzero(counts) * np.maximum(counts, 1)[codes]))
+
+
+def _recency(column: pd.Series, train: Array) -> Array:
+    """Place of each row among the training rows in the order of the column, from 1 / rows to 1; gaps come first.
+
+    Equal ones share their place. Dates are in the order of time, other words in that of their signs. A row that is held
+    out stands between its neighbours, behind the last one at 1.
+    """
+    dates = in_time(column)
+    places = (column if dates is None else dates).rank(method="dense", na_option="top").to_numpy(dtype=np.int64)
+    counts = np.bincount(places[train], minlength=places.max() + 1)
+    before = np.cumsum(counts) - counts
+    return np.asarray(np.minimum((before + (counts + 1) / 2)[places] / len(train), 1.0))
+
+
+def _compared(column: pd.Series, meant: Weighing) -> Array:
+    values, threshold = _numbers(column), meant.threshold
+    assert threshold is not None  # `expressed` has asked
+    found = values > threshold if meant.form == "above" else values < threshold
+    return np.where(found, meant.factor, 1.0)
+
+
+def _equal(column: pd.Series, meant: Weighing) -> Array:
+    """Numbers are compared as numbers, words as they are written."""
+    if pd.api.types.is_numeric_dtype(column.dtype) and meant.threshold is not None:
+        found = _numbers(column) == meant.threshold
+    else:
+        found = (column.astype("str") == meant.value).to_numpy(dtype=bool, na_value=False)
+    if not found.any():
+        raise DataError(f"sample_weight must hold {meant.column!r} against one of its values, got {meant.value!r}.")
+    return np.where(found, meant.factor, 1.0)
+
+
+def _from_file(dataset: Dataset, meant: Weighing, uploads: Path | None) -> Array:
+    """One number for each row, or for each of its steps."""
+    name = Path(meant.filename or "").name or "The file of weights"
+    table = _table(meant, name, uploads).frame
+    if meant.form == "upload":
+        named = [column for column in table.columns if str(column).lower() in ("weight", "sample_weight")]
+        if table.shape[1] > 1 and len(named) != 1:
+            raise DataError(
+                f"{name} must have one column, or one named weight or sample_weight, got {table.shape[1]} columns."
+            )
+        table = table[named or list(table.columns)]
+    elif table.shape[1] != dataset.steps:
+        raise DataError(f"{name} must have a column for each of {dataset.steps} steps, got {table.shape[1]}.")
+    if len(table) != len(dataset):
+        raise DataError(
+            f"{name} must have a weight for each of {len(dataset)} rows, before any split, got {len(table)} rows."
+        )
+    values = np.stack([_numbers(table[column]) for column in table.columns], axis=1)
+    return values[:, 0] if meant.form == "upload" else values
+
+
+def _table(meant: Weighing, name: str, uploads: Path | None) -> Table:
+    if meant.content is not None:
+        if uploads is None:
+            raise DataError("A file of weights must be kept here to be read, got no folder of uploads.")
+        return kept_table(meant.content, uploads, name, least_columns=1)
+    path = Path(meant.filename or "")
+    if not path.is_file():
+        raise DataError(f"{path} must be a file of weights, got a path where none is.")
+    check_size(path.stat().st_size, name)
+    return read_table(path.read_bytes(), name, least_columns=1)
+
+
+MADE: dict[str, Callable[[pd.Series, Weighing], Array]] = {
+    "absolute": lambda column, meant: np.abs(_numbers(column)),
+    "square": lambda column, meant: _numbers(column) ** 2,
+    "inverse": lambda column, meant: 1 / _numbers(column),
+    "above": _compared,
+    "below": _compared,
+    "equal": _equal,
+}
+
+LEARNED: dict[str, Callable[[pd.Series, Array], Array]] = {"rarity": _rarity, "recency": _recency}
+"""Those that look at all rows to weigh one, and so at the training rows alone."""
