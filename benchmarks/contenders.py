@@ -82,7 +82,7 @@ def fitdash_eager(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
 def fitdash_stored(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
     """fitdash as it comes, its run written to the store meanwhile, as a dashboard shows it live."""
     from fitdash.model.view_metrics import ScriptRecorder
-    from fitdash.runs.events import Created
+    from fitdash.runs.protocol.events import Created
 
     writer = _writer()
     recorder = ScriptRecorder(secrets.token_hex(8), writer.put)
@@ -242,8 +242,8 @@ def is_here(name: str) -> bool:
 @functools.cache
 def _writer() -> Any:
     """What writes to a store of this process's own, which goes with it."""
-    from fitdash.runs.store import Store
-    from fitdash.runs.writer import Writer
+    from fitdash.runs.record.store import Store
+    from fitdash.runs.record.writer import Writer
 
     folder = tempfile.TemporaryDirectory()
     writer = Writer(Store(Path(folder.name) / "runs.db"))

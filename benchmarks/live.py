@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from fitdash.runs.store import Store
+from fitdash.runs.record.store import Store
 
 CHART = ".st-key-chart-loss .fitdash-chart"
 NOTE_POINTS = """selector => {

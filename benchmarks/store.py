@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fitdash.runs import blocks, records
-from fitdash.runs.events import Changed, Created, EpochEnded, Event
-from fitdash.runs.store import Store
+from fitdash.runs.protocol.events import Changed, Created, EpochEnded, Event
+from fitdash.runs.record import epoch_blocks, records
+from fitdash.runs.record.store import Store
 from fitdash.spec.experiment import Experiment
 
 EPOCHS, RUNS, EPOCHS_EACH = 10_000, 2_000, 20
@@ -51,7 +51,7 @@ def readings(store: Store) -> dict[str, Callable[[], object]]:
     newest = store.epochs("long")[-1].seq
     return {
         "epochs: row by row, one decode for each": lambda: row_by_row(store),
-        "epochs: anew": lambda: (blocks.unpacked.cache_clear(), store.epochs("long")),
+        "epochs: anew": lambda: (epoch_blocks.unpacked.cache_clear(), store.epochs("long")),
         "epochs: again": lambda: store.epochs("long"),
         "epochs: the last 10": lambda: store.epochs("long", since=newest - 10),
         "epochs: nothing new": lambda: store.epochs("long", since=newest),

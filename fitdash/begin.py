@@ -11,12 +11,12 @@ from pathlib import Path
 
 from fitdash.errors import StoreError
 from fitdash.orders import order_of, order_to_resume
-from fitdash.runs.control import Control, Pace
-from fitdash.runs.disk import check_room
-from fitdash.runs.recorder import Recorder
-from fitdash.runs.records import RunRecord
-from fitdash.runs.runner import FLUSH_SECONDS, Job, Run, Runner
-from fitdash.runs.store import Store
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.control import Control, Pace
+from fitdash.runs.record.disk_quota import check_room
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.record.store import Store
+from fitdash.runs.scheduling.runner import FLUSH_SECONDS, Job, Run, Runner
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.server import ServerArgs
 

@@ -19,16 +19,17 @@ from fitdash.errors import SettingError, StoreError
 from fitdash.model.model import Model
 from fitdash.nn.registry import make
 from fitdash.random_state import set_random_seed
-from fitdash.runs.checkpoints import checkpoints_of, forget_after, newest
-from fitdash.runs.fair import FairTraining
-from fitdash.runs.home import home
-from fitdash.runs.looking import Looking
-from fitdash.runs.recorder import Recorder
-from fitdash.runs.records import RunRecord
-from fitdash.runs.runner import Job
-from fitdash.runs.saving import Saving
-from fitdash.runs.steering import SETTING, Control, Steering
-from fitdash.runs.warned import warnings_to
+from fitdash.runs.callbacks.checkpointing import Saving
+from fitdash.runs.callbacks.control_callback import SETTING, Steering
+from fitdash.runs.callbacks.prediction_snapshots import Looking
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.callbacks.train_evaluation import FairTraining
+from fitdash.runs.callbacks.warning_log import warnings_to
+from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, forget_after, newest
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.paths import home
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.scheduling.runner import Job
 from fitdash.spec.callbacks import CallbackArgs
 from fitdash.spec.compile import CompileArgs, optimizer_settings
 from fitdash.spec.experiment import Experiment

@@ -13,7 +13,7 @@ from fitdash.engine.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from fitdash.engine.callbacks.remote_monitor import RemoteMonitor
 from fitdash.engine.callbacks.tensorboard import TensorBoard
 from fitdash.engine.callbacks.terminate_on_nan import TerminateOnNaN
-from fitdash.runs.changing import ChangeSettings
+from fitdash.runs.callbacks.change_settings import ChangeSettings
 
 __all__ = [
     "BackupAndRestore",

@@ -9,9 +9,9 @@ from fitdash.data.tables.holdout import split_rows
 from fitdash.data.tables.prepared import effective, refuse
 from fitdash.errors import SettingError
 from fitdash.nn.registry import parameter_count
-from fitdash.runs.disk import check_room
-from fitdash.runs.home import home
-from fitdash.runs.store import Store
+from fitdash.runs.protocol.paths import home
+from fitdash.runs.record.disk_quota import check_room
+from fitdash.runs.record.store import Store
 from fitdash.spec.compile import output_of
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.server import ServerArgs

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from fitdash.errors import StoreError
-from fitdash.runs.control import Control
-from fitdash.runs.recorder import Recorder
-from fitdash.runs.store import Store
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.record.store import Store
 from fitdash.spec.experiment import Experiment
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError, StoreError
 from fitdash.random_state import set_random_states
-from fitdash.runs.checkpoints import END, checkpoints_of, folder_of
-from fitdash.runs.home import home
+from fitdash.runs.checkpoints.checkpoint_files import END, checkpoints_of, folder_of
+from fitdash.runs.protocol.paths import home
 from fitdash.spec.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Start:
     """What a run goes on from.
 
     Attributes:
-        content: As `snapshot.taken` gives it, None for new weights.
+        content: As `training_state.taken` gives it, None for new weights.
         experiment: Of the run that it comes from, where that is another one.
         is_same_run: Everything goes on as it was.
         is_between: It was taken between two epochs, so that callbacks may go on too.

@@ -14,11 +14,11 @@ from fitdash.data.tables.prepared import Encoded
 from fitdash.engine.ensemble.batches import Dice
 from fitdash.engine.ensemble.train import Member, signature, train_together, why_alone
 from fitdash.engine.step.devices import few_threads
-from fitdash.runs.control import Control
-from fitdash.runs.endings import failure
-from fitdash.runs.events import Changed, Told
-from fitdash.runs.one_of import OneOf
-from fitdash.runs.recorder import Recorder
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import Changed, Told
+from fitdash.runs.protocol.member_control import OneOf
+from fitdash.runs.scheduling.failures import failure
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.together import shared_part
 from fitdash.starts import Start, keep

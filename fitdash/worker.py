@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from fitdash.errors import SettingError
-from fitdash.runs.control import Control
-from fitdash.runs.endings import failure
-from fitdash.runs.events import Told
-from fitdash.runs.lines import from_line
-from fitdash.runs.outbox import Outbox
-from fitdash.runs.recorder import Recorder
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import Told
+from fitdash.runs.protocol.messages import from_line
+from fitdash.runs.scheduling.failures import failure
+from fitdash.runs.scheduling.outbox import Outbox
 
 FLUSH_SECONDS = 2.0
 BEHIND = 5

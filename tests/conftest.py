@@ -30,3 +30,30 @@ def _seeded():
     np.random.seed(0)  # noqa: NPY002
     torch.manual_seed(0)
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def store(home):
+    """The record, empty, closed at the end."""
+    from fitdash.runs.record.store import Store
+
+    with Store() as store:
+        yield store
+
+
+@pytest.fixture
+def writer(store):
+    from fitdash.runs.record.writer import Writer
+
+    writer = Writer(store)
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def runner(writer):
+    from fitdash.runs.scheduling.runner import Runner
+
+    runner = Runner(writer)
+    yield runner
+    runner.shutdown()

@@ -9,9 +9,9 @@ from fitdash import callbacks, optimizers
 from fitdash.build import build, callback_of, files_of, goes_on, job, optimizer_of
 from fitdash.data.tables.encoders import Columns
 from fitdash.errors import SettingError
-from fitdash.runs.events import EpochEnded, Printed, Told
-from fitdash.runs.recorder import Recorder
-from fitdash.runs.steering import Control
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import EpochEnded, Printed, Told
 from fitdash.spec.callbacks import CALLBACKS
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs

@@ -9,9 +9,9 @@ import pytest
 from fitdash.begin import begin, resume, start_over
 from fitdash.data.tables.upload import keep
 from fitdash.errors import SettingError, StoreError
-from fitdash.runs.runner import Runner
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.runner import Runner
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs

@@ -6,11 +6,11 @@ import pytest
 import fitdash
 from fitdash.engine.ensemble import train as ensemble_training
 from fitdash.orders import job_of, order_together
-from fitdash.runs.control import Control
-from fitdash.runs.events import Began, Changed, EpochEnded, Told
-from fitdash.runs.one_of import OneOf
-from fitdash.runs.recorder import Recorder
-from fitdash.runs.workers import Workers
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import Began, Changed, EpochEnded, Told
+from fitdash.runs.protocol.member_control import OneOf
+from fitdash.runs.scheduling.workers import Workers
 from fitdash.spec.compile import OPTIMIZERS
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.space import with_value

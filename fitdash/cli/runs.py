@@ -10,15 +10,15 @@ import click
 
 from fitdash.cli.command_group import CommandFirst
 from fitdash.errors import FitdashError, StoreError
-from fitdash.runs.deletion import Deleted
-from fitdash.runs.disk import size_of_runs
-from fitdash.runs.events import ACTIVE, ENDED
-from fitdash.runs.history import history_of
-from fitdash.runs.records import RunRecord
-from fitdash.runs.store import Store
-from fitdash.runs.sweeps import all_sweeps
-from fitdash.runs.uploads import remove_unused, unused
-from fitdash.runs.words import as_json, details, distinct, line_facts, table
+from fitdash.runs.protocol.events import ACTIVE, ENDED
+from fitdash.runs.record.deletion import Deleted
+from fitdash.runs.record.disk_quota import size_of_runs
+from fitdash.runs.record.history import history_of
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.record.run_text import as_json, details, distinct, line_facts, table
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.sweeps import all_sweeps
+from fitdash.runs.record.uploads import remove_unused, unused
 
 SHOWN = 20
 

@@ -5,8 +5,8 @@ import textwrap
 import click
 
 from fitdash.errors import SettingError
-from fitdash.runs.settings import origins, settings_path, variable
-from fitdash.runs.words import as_json
+from fitdash.runs.record.run_text import as_json
+from fitdash.runs.scheduling.server_settings import origins, settings_path, variable
 from fitdash.spec.arg import Setting, settings_of
 from fitdash.spec.server import ServerArgs
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fitdash.errors import FitdashError, SettingError, StoreError
-from fitdash.runs.encoding import plain
-from fitdash.runs.store import Store
-from fitdash.runs.words import took_seconds
+from fitdash.runs.protocol.json_codec import plain
+from fitdash.runs.record.run_text import took_seconds
+from fitdash.runs.record.store import Store
 from fitdash.spec.differences import word
 
 if TYPE_CHECKING:
-    from fitdash.runs.sweeps import SweepRecord
+    from fitdash.runs.record.sweeps import SweepRecord
     from fitdash.sweeps.recipe import Recipe
     from fitdash.sweeps.results import Sweep
     from fitdash.sweeps.trial import Trial
@@ -77,7 +77,7 @@ def _text_of(file: Path) -> str:
 
 
 def _carry_out(recipe: "Recipe", budget: Any, name: str, how: dict[str, Any], *, is_new: bool, is_json: bool) -> None:
-    from fitdash.runs.writer import Writer
+    from fitdash.runs.record.writer import Writer
     from fitdash.sweeps.grouping import together_in
     from fitdash.sweeps.places import place_of
     from fitdash.sweeps.results import Sweep
@@ -120,7 +120,7 @@ def _known(store: Store, recipe: "Recipe") -> "SweepRecord | None":
     Raises:
         StoreError: another process carries it out.
     """
-    from fitdash.runs import sweeps
+    from fitdash.runs.record import sweeps
     from fitdash.sweeps.run import same_search
 
     found = same_search(store, recipe)
@@ -136,7 +136,7 @@ def _known(store: Store, recipe: "Recipe") -> "SweepRecord | None":
 
 def _is_done(store: Store, record: "SweepRecord", budget: Any) -> bool:
     """Nothing would be trained if it went on."""
-    from fitdash.runs import sweeps
+    from fitdash.runs.record import sweeps
 
     if record.state != "finished":
         return False

@@ -7,10 +7,10 @@ import click
 from fitdash.cli.command_group import CommandFirst
 from fitdash.cli.runs import as_json_flag, counted, opened, tell
 from fitdash.errors import StoreError
-from fitdash.runs import sweeps as record
-from fitdash.runs.store import Store
-from fitdash.runs.sweeps import SweepRecord
-from fitdash.runs.words import aligned, as_json, distinct, iso, moment, one_line, took_seconds
+from fitdash.runs.record import sweeps as record
+from fitdash.runs.record.run_text import aligned, as_json, distinct, iso, moment, one_line, took_seconds
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.sweeps import SweepRecord
 
 
 @click.group(cls=CommandFirst, first="list")

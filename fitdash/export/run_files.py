@@ -9,13 +9,13 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.errors import DataError, SettingError, StoreError
 from fitdash.export.fitdash_code import fitdash_code
-from fitdash.runs.checkpoints import Checkpoint, best_of, checkpoints_of
-from fitdash.runs.history import history_of
-from fitdash.runs.home import home
-from fitdash.runs.records import RunRecord
-from fitdash.runs.selection import exported
-from fitdash.runs.steering import SETTING
-from fitdash.runs.store import Store
+from fitdash.runs.callbacks.control_callback import SETTING
+from fitdash.runs.checkpoints.checkpoint_files import Checkpoint, best_of, checkpoints_of
+from fitdash.runs.protocol.paths import home
+from fitdash.runs.record.history import history_of
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.table_export import exported
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
 from fitdash.starts import folder

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from fitdash.engine.callbacks.base import Logs
-from fitdash.runs.dashboards import find, find_or_start
-from fitdash.runs.encoding import plain
-from fitdash.runs.endings import failure
-from fitdash.runs.events import Changed, Created
-from fitdash.runs.home import store_path
-from fitdash.runs.recorder import Recorder
-from fitdash.runs.runner import new_uid
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.events import Changed, Created
+from fitdash.runs.protocol.json_codec import plain
+from fitdash.runs.protocol.paths import store_path
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.dashboards import find, find_or_start
+from fitdash.runs.scheduling.failures import failure
+from fitdash.runs.scheduling.runner import new_uid
 from fitdash.spec.watching import hidden_because
 
 

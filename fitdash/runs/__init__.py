@@ -1,1 +1,1 @@
-"""The record of runs: training → queue → one writer → the store, which everybody reads."""
+"""The record of runs: training → queue → one writer → the store, which pages, scripts and the command line read."""

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitdash.errors import FitdashError
-from fitdash.runs.control import Control
-from fitdash.runs.endings import failure
-from fitdash.runs.events import Changed, Created
-from fitdash.runs.runner import new_uid
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import Changed, Created
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.failures import failure
+from fitdash.runs.scheduling.runner import new_uid
 from fitdash.sweeps.places import Here
 
 

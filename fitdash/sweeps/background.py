@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 from fitdash.errors import StoreError
-from fitdash.runs import sweeps
-from fitdash.runs.disk import check_room
-from fitdash.runs.sweeps import SweepRecord
-from fitdash.runs.workers import Workers, cores
-from fitdash.runs.writer import Writer
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.disk_quota import check_room
+from fitdash.runs.record.sweeps import SweepRecord
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.workers import Workers, cores
 from fitdash.spec.server import ServerArgs
 from fitdash.spec.space import corners
 from fitdash.sweeps.coordinator import Coordinator, Only

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fitdash.errors import SettingError
-from fitdash.runs.control import Control
-from fitdash.runs.endings import Ended, failure
-from fitdash.runs.events import Changed, Event, Looked, Taken
-from fitdash.runs.lines import event_of, from_line, to_line
-from fitdash.runs.recorder import Recorder
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import Changed, Event, Looked, Taken
+from fitdash.runs.protocol.messages import event_of, from_line, to_line
+from fitdash.runs.scheduling.failures import Ended, failure
 
 TAKE_SECONDS = 0.5
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from fitdash.errors import SettingError, StoreError
 from fitdash.orders import order_of, order_together
-from fitdash.runs import sweeps
-from fitdash.runs.control import Control
-from fitdash.runs.endings import failure
-from fitdash.runs.events import ENDED, Changed, Created, EpochEnded, Event, Judged, SweepEnded
-from fitdash.runs.one_of import OneOf
-from fitdash.runs.runner import FLUSH_SECONDS
-from fitdash.runs.sweeps import SweepRecord
-from fitdash.runs.writer import Writer
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import ENDED, Changed, Created, EpochEnded, Event, Judged, SweepEnded
+from fitdash.runs.protocol.member_control import OneOf
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.sweeps import SweepRecord
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.failures import failure
+from fitdash.runs.scheduling.runner import FLUSH_SECONDS
 from fitdash.sweeps.grouping import ahead_of
 from fitdash.sweeps.live import Live
 from fitdash.sweeps.places import Place

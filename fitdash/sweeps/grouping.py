@@ -2,7 +2,7 @@
 
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
-from fitdash.runs.home import home
+from fitdash.runs.protocol.paths import home
 from fitdash.spec.facts import Facts
 from fitdash.spec.space import corners
 from fitdash.spec.together import MOST_MEMBERS, kinds_in, members_of

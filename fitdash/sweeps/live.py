@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from fitdash.runs.control import Control
-from fitdash.runs.runner import new_uid
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.scheduling.runner import new_uid
 from fitdash.sweeps.recipe import Objective
 from fitdash.sweeps.study import Asked
 from fitdash.sweeps.trial import Trial

@@ -5,10 +5,10 @@ from typing import Any, Protocol
 
 from fitdash.errors import SettingError
 from fitdash.orders import job_of
-from fitdash.runs.control import Control
-from fitdash.runs.events import Event
-from fitdash.runs.recorder import Recorder
-from fitdash.runs.workers import Workers
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import Event
+from fitdash.runs.scheduling.workers import Workers
 
 Order = Mapping[str, Any]
 

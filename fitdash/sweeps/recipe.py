@@ -10,7 +10,7 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.engine.callbacks.monitor import goes_up
 from fitdash.errors import SettingError
-from fitdash.runs.home import home
+from fitdash.runs.protocol.paths import home
 from fitdash.spec.arg import unknown
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.kinds import shown

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError
-from fitdash.runs.encoding import encode
-from fitdash.runs.records import RunRecord
-from fitdash.runs.store import Store
+from fitdash.runs.protocol.json_codec import encode
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.record.store import Store
 from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.sweeps.recipe import Objective, Recipe, recipe_of
 from fitdash.sweeps.verdict import Verdict, verdict

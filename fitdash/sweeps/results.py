@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError
 from fitdash.orders import order_of
-from fitdash.runs import sweeps
-from fitdash.runs.history import history_of
-from fitdash.runs.store import Store
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.history import history_of
+from fitdash.runs.record.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.sweeps.recipe import Budget, Recipe
 from fitdash.sweeps.study import Seen, Study, quiet

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from fitdash.errors import StoreError
-from fitdash.runs import sweeps
-from fitdash.runs.store import Store
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.store import Store
 
 # Of the time, at most so much is spent on asking: to look at the files of thousands of trials takes a while.
 MOST_SHARE = 0.02

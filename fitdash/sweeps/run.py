@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fitdash.runs import sweeps
-from fitdash.runs.encoding import decode, encode
-from fitdash.runs.events import SweepEnded
-from fitdash.runs.runner import FLUSH_SECONDS
-from fitdash.runs.store import Store
-from fitdash.runs.sweeps import SweepRecord
-from fitdash.runs.writer import Writer
+from fitdash.runs.protocol.events import SweepEnded
+from fitdash.runs.protocol.json_codec import decode, encode
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.sweeps import SweepRecord
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.runner import FLUSH_SECONDS
 from fitdash.spec.experiment import Experiment
 from fitdash.sweeps.coordinator import Coordinator, Only
 from fitdash.sweeps.places import Place, place_of

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fitdash.runs.encoding import encode
+from fitdash.runs.protocol.json_codec import encode
 from fitdash.spec.dimension import Range, is_whole
 from fitdash.spec.space import varying
 from fitdash.sweeps.recipe import Recipe

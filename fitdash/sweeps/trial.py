@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from fitdash.errors import SettingError, StoreError
-from fitdash.runs.events import ACTIVE
-from fitdash.runs.records import RunRecord
-from fitdash.runs.store import Store
+from fitdash.runs.protocol.events import ACTIVE
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.record.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.sweeps.recipe import Recipe
 from fitdash.sweeps.study import Seen

@@ -7,8 +7,8 @@ import streamlit as st
 
 from fitdash.begin import begin
 from fitdash.errors import FitdashError
-from fitdash.runs.runner import Run
-from fitdash.runs.steering import RATES
+from fitdash.runs.protocol.control import RATES
+from fitdash.runs.scheduling.runner import Run
 from fitdash.spec.experiment import LARGEST_SEED, Experiment
 from fitdash.spec.plan import plan_of
 from fitdash.ui import code, several, start_from

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import SettingError
-from fitdash.runs.steering import REFUSED, SETTING
+from fitdash.runs.callbacks.control_callback import REFUSED, SETTING
 from fitdash.spec.compile import resolved_learning_rate
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.live import live_settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fitdash.charts.thin import Floats
-from fitdash.runs.records import EpochRow
+from fitdash.runs.record.records import EpochRow
 
 
 @dataclass

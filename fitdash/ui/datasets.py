@@ -8,8 +8,8 @@ import streamlit as st
 
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.errors import FitdashError
-from fitdash.runs.disk import check_room
-from fitdash.runs.home import home
+from fitdash.runs.protocol.paths import home
+from fitdash.runs.record.disk_quota import check_room
 from fitdash.spec.arg import problems_in, settings_of, sound
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment

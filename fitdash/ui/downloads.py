@@ -8,7 +8,7 @@ import streamlit as st
 from fitdash.export.archive import Part
 from fitdash.export.run_files import history_csv as history_csv
 from fitdash.export.run_files import history_json as history_json
-from fitdash.runs.store import Store
+from fitdash.runs.record.store import Store
 from fitdash.ui.snapshot import Snapshot
 from fitdash.ui.takeaways import everything, history_parts, other_parts
 

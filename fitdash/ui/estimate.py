@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Any
 
-from fitdash.runs.steering import WATCHABLE_EPOCHS_PER_SECOND, WATCHABLE_EXTRA_SECONDS
+from fitdash.runs.callbacks.control_callback import WATCHABLE_EPOCHS_PER_SECOND, WATCHABLE_EXTRA_SECONDS
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.plan import Plan
 from fitdash.ui.snapshot import Snapshot

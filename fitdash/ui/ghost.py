@@ -1,6 +1,6 @@
 """The run before the one that is shown: what it is compared with by eye."""
 
-from fitdash.runs.events import ENDED
+from fitdash.runs.protocol.events import ENDED
 from fitdash.ui.changes import experiment_now
 from fitdash.ui.planned import difference_line
 from fitdash.ui.resources import Desk

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from fitdash.errors import SettingError
-from fitdash.runs.runner import Run
+from fitdash.runs.scheduling.runner import Run
 from fitdash.spec.experiment import Experiment
 from fitdash.ui import arguments
 from fitdash.ui.resources import Desk

@@ -8,8 +8,8 @@ from fitdash.charts.curves import best, panels
 from fitdash.charts.theme import shown
 from fitdash.errors import StoreError
 from fitdash.export.run_files import figure, record_of
-from fitdash.runs.records import RunRecord
-from fitdash.runs.store import Store
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.record.store import Store
 from fitdash.ui import chips
 from fitdash.ui.arguments import arguments
 from fitdash.ui.happened import happened

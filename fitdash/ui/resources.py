@@ -10,12 +10,12 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fitdash.errors import StoreError
-from fitdash.runs import dashboards
-from fitdash.runs.runner import Runner
-from fitdash.runs.settings import settings_in_force
-from fitdash.runs.store import Store
-from fitdash.runs.workers import Workers, cores
-from fitdash.runs.writer import DASHBOARD, Writer
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import DASHBOARD, Writer
+from fitdash.runs.scheduling import dashboards
+from fitdash.runs.scheduling.runner import Runner
+from fitdash.runs.scheduling.server_settings import settings_in_force
+from fitdash.runs.scheduling.workers import Workers, cores
 from fitdash.spec.server import ServerArgs
 from fitdash.ui.feeds import Feeds
 from fitdash.ui.outgoing import keep_what_waits

@@ -10,9 +10,9 @@ from typing import Any
 
 from fitdash.charts.thin import Floats
 from fitdash.errors import SettingError
-from fitdash.runs.events import ACTIVE
-from fitdash.runs.records import EpochRow, EventRow, RunRecord
-from fitdash.runs.store import Store
+from fitdash.runs.protocol.events import ACTIVE
+from fitdash.runs.record.records import EpochRow, EventRow, RunRecord
+from fitdash.runs.record.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.columns import Columns
 

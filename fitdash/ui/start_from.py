@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.runs.checkpoints import Checkpoint, checkpoints_of, folder_of
-from fitdash.runs.home import home
+from fitdash.runs.checkpoints.checkpoint_files import Checkpoint, checkpoints_of, folder_of
+from fitdash.runs.protocol.paths import home
 from fitdash.ui.resources import Desk
 from fitdash.ui.state import shown_run
 from fitdash.ui.visitor import is_own

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.runs.events import ACTIVE
+from fitdash.runs.protocol.events import ACTIVE
 from fitdash.spec.network import NetworkArgs
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot, Watch, example

@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 import streamlit as st
 
 from fitdash.begin import resume, start_over
-from fitdash.runs.claim import RESUMABLE
-from fitdash.runs.runner import Run
-from fitdash.runs.steering import REFUSED, SETTING
+from fitdash.runs.callbacks.control_callback import REFUSED, SETTING
+from fitdash.runs.record.claim import RESUMABLE
+from fitdash.runs.scheduling.runner import Run
 from fitdash.ui.asked import asked
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot

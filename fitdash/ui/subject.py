@@ -14,8 +14,8 @@ from fitdash.charts.neglected import Asked
 from fitdash.data.tables.decision_plane import Plane, axes_of, plane, telling
 from fitdash.data.tables.prepared import Encoded, encoded
 from fitdash.errors import FitdashError
-from fitdash.runs import looks
-from fitdash.runs.home import home
+from fitdash.runs.checkpoints import prediction_files
+from fitdash.runs.protocol.paths import home
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import EXAMPLE_LOOKS, Snapshot
@@ -46,7 +46,7 @@ class Subject:
     run: str
     seq: int
     experiment: Experiment
-    look: looks.Look
+    look: prediction_files.Look
     data: Encoded
     mark: str
     target: str
@@ -116,7 +116,7 @@ class Subject:
 
 def epochs_looked(desk: Desk, run: Snapshot) -> list[int]:
     """Index of each epoch after which the model was asked, as far as that is kept."""
-    return looks.epochs_of(_folder(desk, run))
+    return prediction_files.epochs_of(_folder(desk, run))
 
 
 def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
@@ -128,11 +128,11 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
     if run.experiment is None:
         return None
     folder = _folder(desk, run)
-    epoch = looks.at(looks.epochs_of(folder), cursor_epoch(run))
+    epoch = prediction_files.at(prediction_files.epochs_of(folder), cursor_epoch(run))
     if epoch is None:
         return None
     data = _data(run.experiment.to_json(), run.experiment)
-    look = looks.read(folder, epoch, weights=not _belong_together(data))
+    look = prediction_files.read(folder, epoch, weights=not _belong_together(data))
     if look is None:
         return None
     if look.rows.size and look.rows.max() >= len(data.dataset):
@@ -161,7 +161,7 @@ def data_of(experiment: Experiment) -> Encoded | None:
 def asked_lately(desk: Desk, run: Snapshot) -> tuple[list[Asked], Encoded | None]:
     """The last looks in numbers, in their order, and the data they are about; none where it has no classes."""
     folder = _folder(desk, run)
-    epochs = [] if run.experiment is None else looks.epochs_of(folder)[-LATELY:]
+    epochs = [] if run.experiment is None else prediction_files.epochs_of(folder)[-LATELY:]
     if not epochs or run.experiment is None:
         return [], None
     data = data_of(run.experiment)
@@ -173,7 +173,7 @@ def asked_lately(desk: Desk, run: Snapshot) -> tuple[list[Asked], Encoded | None
 
 @st.cache_resource(show_spinner=False, max_entries=1024)
 def _asked(mark: str, _folder: Path, _epoch: int, _data: Encoded) -> Asked | None:
-    look, classes = looks.read(_folder, _epoch, weights=False), len(_data.dataset.classes or ())
+    look, classes = prediction_files.read(_folder, _epoch, weights=False), len(_data.dataset.classes or ())
     if look is None or look.rows.max(initial=0) >= len(_data.dataset):
         return None
     given = (_data.dataset.labels[look.rows], look.answers)
@@ -189,7 +189,7 @@ def map_of(mark: str, across: str, up: str, target: str, _subject: Subject) -> t
         FitdashError: the weights are those of another version's network.
     """
     from fitdash.nn.again import again, outputs
-    from fitdash.runs.looking import answers_of
+    from fitdash.runs.callbacks.prediction_snapshots import answers_of
 
     data = _subject.data
     made = _plane(_subject.experiment.to_json(), across, up, data)
@@ -232,7 +232,7 @@ def _plane(key: str, across: str, up: str, _data: Encoded) -> Plane:
 
 
 def _folder(desk: Desk, run: Snapshot) -> Path:
-    return EXAMPLE_LOOKS if run.is_example else looks.folder_of(desk.store.path.parent, run.uid)
+    return EXAMPLE_LOOKS if run.is_example else prediction_files.folder_of(desk.store.path.parent, run.uid)
 
 
 def _mark(folder: Path, epoch: int) -> str:

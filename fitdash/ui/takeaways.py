@@ -6,8 +6,8 @@ from functools import partial
 import fitdash
 from fitdash.export import run_files as files
 from fitdash.export.archive import Part, archive
-from fitdash.runs.checkpoints import Checkpoint
-from fitdash.runs.store import Store
+from fitdash.runs.checkpoints.checkpoint_files import Checkpoint
+from fitdash.runs.record.store import Store
 from fitdash.ui.report import report
 
 TABLE, BYTES = "application/vnd.apache.parquet", "application/octet-stream"

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from fitdash.errors import SettingError
-from fitdash.runs.compare import Comparison
-from fitdash.runs.events import Tagged
-from fitdash.runs.records import RunRecord
-from fitdash.runs.runner import Run
+from fitdash.runs.protocol.events import Tagged
+from fitdash.runs.record.compare import Comparison
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.scheduling.runner import Run
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.comparing.pictures import names_of, overlay
 from fitdash.ui.comparing.table import compared, metric_of

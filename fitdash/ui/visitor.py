@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import StoreError
-from fitdash.runs.records import RunRecord
-from fitdash.runs.runner import Run
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.scheduling.runner import Run
 from fitdash.ui.resources import Desk
 from fitdash.ui.snapshot import Snapshot
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from fitdash.charts.sketch import bars_svg
 from fitdash.errors import FitdashError
-from fitdash.runs.home import home
+from fitdash.runs.protocol.paths import home
 from fitdash.spec.arg import problems_in, sound
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment

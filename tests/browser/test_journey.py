@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from fitdash.runs.history import history_of
-from fitdash.runs.store import Store
+from fitdash.runs.record.history import history_of
+from fitdash.runs.record.store import Store
 from tests.browser.conftest import wait_for
 
 pytestmark = pytest.mark.browser

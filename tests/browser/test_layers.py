@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import TimeoutError, expect
 
-from fitdash.runs.store import Store
+from fitdash.runs.record.store import Store
 from tests.browser.conftest import wait_for
 from tests.browser.test_journey import button, expect_state, fit, open_page
 

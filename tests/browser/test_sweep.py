@@ -6,8 +6,8 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import expect
 
-from fitdash.runs import sweeps
-from fitdash.runs.store import Store
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.store import Store
 from tests.browser.conftest import Server, wait_for
 
 pytestmark = pytest.mark.browser

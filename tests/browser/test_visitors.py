@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from fitdash.runs.store import Store
+from fitdash.runs.record.store import Store
 from tests.browser.conftest import Server, wait_for
 from tests.browser.test_journey import button, drawn, expect_state, fit, open_page, watch
 from tests.browser.wire import Wire

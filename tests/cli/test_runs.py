@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from fitdash.cli.commands import main
 from fitdash.data.tables.upload import keep
-from fitdash.runs import alive
-from fitdash.runs.events import Began, Changed, Created, EpochEnded, Told
-from fitdash.runs.history import history_of
-from fitdash.runs.store import Store
+from fitdash.runs.protocol.events import Began, Changed, Created, EpochEnded, Told
+from fitdash.runs.record import process_lock
+from fitdash.runs.record.history import history_of
+from fitdash.runs.record.store import Store
 
 
 def created(uid, **facts):
@@ -38,10 +38,10 @@ def store(home):
             uid="bb33", state="failed", error="ValueError: no", traceback="Traceback\nValueError: no", at=75.0
         )
         store.write([error])
-        lock = alive.hold(store.lock_path("living"))
+        lock = process_lock.hold(store.lock_path("living"))
         store.write([created("live", writer="living", state="running")])
         yield store
-        alive.let_go(lock)
+        process_lock.let_go(lock)
 
 
 def call(*words):

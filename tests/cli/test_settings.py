@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from fitdash.cli import commands
-from fitdash.runs.settings import settings_path
+from fitdash.runs.scheduling.server_settings import settings_path
 from fitdash.spec.arg import settings_of
 from fitdash.spec.server import ServerArgs
 

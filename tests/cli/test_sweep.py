@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from fitdash.cli.commands import main
-from fitdash.runs import sweeps
-from fitdash.runs.store import Store
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.store import Store
 
 CONFIG = """
 trials = {trials}
@@ -134,7 +134,7 @@ def test_a_signal_stops_it_properly_and_the_same_command_goes_on(config, number)
 def test_the_same_search_is_not_carried_out_twice_at_once(config):
     call(config(), "--workers", "0")
     with Store() as store:
-        from fitdash.runs.writer import Writer
+        from fitdash.runs.record.writer import Writer
 
         writer = Writer(store)
         (record,) = sweeps.all_sweeps(store)

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 from fitdash.cli.commands import main
 from fitdash.data.tables.upload import keep
-from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created, SweepEnded
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.protocol.events import Changed, Created, SweepEnded
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.network_torch import KINDS
 from fitdash.nn.registry import NETWORKS
-from fitdash.runs.events import EpochEnded, Told
-from fitdash.runs.recorder import Recorder
-from fitdash.runs.steering import Control
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import EpochEnded, Told
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut

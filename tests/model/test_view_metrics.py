@@ -8,9 +8,9 @@ import pytest
 
 from fitdash.errors import StoreError
 from fitdash.model import view_metrics as viewer
-from fitdash.runs.history import history_of
-from fitdash.runs.home import store_path
-from fitdash.runs.store import Store
+from fitdash.runs.protocol.paths import store_path
+from fitdash.runs.record.history import history_of
+from fitdash.runs.record.store import Store
 
 
 @pytest.fixture

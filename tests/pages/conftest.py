@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from fitdash.engine.callbacks.base import Callback
 from fitdash.nn.registry import make
-from fitdash.runs.events import ENDED
+from fitdash.runs.protocol.events import ENDED
 from fitdash.ui.resources import desk
 from tests.pages.seen import Seen
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fitdash.data.tables.prepared import encoded
-from fitdash.runs.home import home
+from fitdash.runs.protocol.paths import home
 from fitdash.spec.experiment import Experiment
 
 

@@ -3,7 +3,7 @@
 from fitdash.data.tables.builtin import bundled
 from fitdash.data.tables.synthetic import toy
 from fitdash.data.tables.upload import keep
-from fitdash.runs.home import home
+from fitdash.runs.protocol.paths import home
 from tests.pages.conftest import texts, trained
 from tests.pages.test_acts_time import QUICK
 from tests.pages.test_form import by_key, fit_button

@@ -3,7 +3,7 @@
 import pytest
 
 from fitdash.data.tables.upload import keep
-from fitdash.runs.home import home
+from fitdash.runs.protocol.paths import home
 from fitdash.ui.resources import desk
 from tests.pages.conftest import texts, trained
 from tests.pages.test_form import by_key, fit_button

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from fitdash.charts.findings import Finding
-from fitdash.runs.events import Changed, Created, EpochEnded
+from fitdash.runs.protocol.events import Changed, Created, EpochEnded
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
 from fitdash.ui import between, chips, feeds

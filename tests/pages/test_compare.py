@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from fitdash.runs.events import Changed, Created, EpochEnded
+from fitdash.runs.protocol.events import Changed, Created, EpochEnded
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment

@@ -3,9 +3,9 @@
 import pytest
 import streamlit as st
 
-from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created, SweepEnded
-from fitdash.runs.store import Store
+from fitdash.runs.protocol.events import Changed, Created, SweepEnded
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.store import Store
 from fitdash.ui.resources import desk
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_compare import FIRST, button, record

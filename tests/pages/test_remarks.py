@@ -1,7 +1,7 @@
 """What the form says beside values: remarks that stop nothing, and problems that can always be set right."""
 
 from fitdash.data.tables.upload import keep
-from fitdash.runs.home import home
+from fitdash.runs.protocol.paths import home
 from tests.pages.conftest import texts
 from tests.pages.test_form import by_key, fit_button
 

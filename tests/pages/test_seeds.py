@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fitdash.runs import sweeps
+from fitdash.runs.record import sweeps
 from fitdash.spec.compile import CompileArgs
 from fitdash.ui.resources import desk
 from fitdash.ui.sweeping.search import sweeper

@@ -5,9 +5,9 @@ import json
 import pytest
 from starlette.applications import Starlette
 
-from fitdash.runs.events import Changed, Created, EpochEnded
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.protocol.events import Changed, Created, EpochEnded
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs

@@ -5,8 +5,8 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created, EpochEnded, SweepEnded
+from fitdash.runs.protocol.events import Changed, Created, EpochEnded, SweepEnded
+from fitdash.runs.record import sweeps
 from fitdash.spec.arg import settings_of
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created, SweepEnded
-from fitdash.runs.writer import DASHBOARD
+from fitdash.runs.protocol.events import Changed, Created, SweepEnded
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.writer import DASHBOARD
 from fitdash.sweeps.recipe import recipe_of
 from fitdash.ui import visitor
 from fitdash.ui.resources import desk

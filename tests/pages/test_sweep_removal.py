@@ -3,8 +3,8 @@
 import pytest
 import streamlit as st
 
-from fitdash.runs import sweeps
-from fitdash.runs.events import Changed, Created, SweepEnded
+from fitdash.runs.protocol.events import Changed, Created, SweepEnded
+from fitdash.runs.record import sweeps
 from fitdash.sweeps.recipe import recipe_of
 from fitdash.ui import visitor
 from fitdash.ui.resources import desk

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from fitdash.runs.history import history_of
+from fitdash.runs.record.history import history_of
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs

@@ -15,11 +15,11 @@ from fitdash.begin import resume, start_over
 from fitdash.build import epochs_kept, job, resumed
 from fitdash.data.tables.upload import keep
 from fitdash.errors import DataError, SettingError, StoreError
-from fitdash.runs.checkpoints import checkpoints_of
-from fitdash.runs.history import history_of
-from fitdash.runs.runner import Runner
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of
+from fitdash.runs.record.history import history_of
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.runner import Runner
 from fitdash.spec.callbacks import CALLBACKS
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs
@@ -188,7 +188,7 @@ def test_the_record_tells_that_it_went_on_and_tells_nothing_twice(store, runner)
 
 @pytest.fixture
 def keeps_all(monkeypatch):
-    monkeypatch.setattr("fitdash.runs.saving.EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("fitdash.runs.callbacks.checkpointing.EVERY_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("keeps_all")
@@ -337,9 +337,9 @@ def test_a_run_of_a_script_is_refused_in_words(store, writer, runner):
 TRAINS = """
 import sys
 from fitdash.build import job
-from fitdash.runs.runner import Runner
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.scheduling.runner import Runner
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
 from fitdash.spec.experiment import Experiment
 
 experiment = Experiment.from_json(sys.argv[1])

@@ -15,9 +15,9 @@ import pytest
 
 from fitdash.begin import resume
 from fitdash.build import job
-from fitdash.runs.checkpoints import checkpoints_of
-from fitdash.runs.runner import Runner
-from fitdash.runs.writer import Writer
+from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.runner import Runner
 from fitdash.starts import folder
 from tests.runs.test_server_ends import EXPERIMENT, ROOT, SECONDS, ended, wait_until
 

@@ -7,8 +7,8 @@ import torch
 
 from fitdash.engine.callbacks.base import Callback
 from fitdash.model.model import Model
-from fitdash.runs.history import history_of
-from fitdash.runs.steering import Steering
+from fitdash.runs.callbacks.control_callback import Steering
+from fitdash.runs.record.history import history_of
 
 ROWS = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fitdash.runs.events import EpochEnded
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.protocol.events import EpochEnded
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.sweeps.coordinator import Coordinator

@@ -3,7 +3,7 @@
 import pytest
 
 from fitdash.errors import SettingError, StoreError
-from fitdash.runs import sweeps
+from fitdash.runs.record import sweeps
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs

@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from fitdash.errors import SettingError, StoreError
-from fitdash.runs import sweeps
-from fitdash.runs.endings import Ended
-from fitdash.runs.events import Changed, Created, EpochEnded
+from fitdash.runs.protocol.events import Changed, Created, EpochEnded
+from fitdash.runs.record import sweeps
+from fitdash.runs.scheduling.failures import Ended
 from fitdash.sweeps.results import Sweep
 from tests.sweeps.conftest import SPACE, Invented, falling
 

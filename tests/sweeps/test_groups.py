@@ -2,8 +2,8 @@
 
 import threading
 
-from fitdash.runs.events import Changed, EpochEnded
-from fitdash.runs.sweeps import find_sweep
+from fitdash.runs.protocol.events import Changed, EpochEnded
+from fitdash.runs.record.sweeps import find_sweep
 from fitdash.sweeps.results import Sweep
 from tests.sweeps.conftest import SPACE
 

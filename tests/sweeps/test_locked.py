@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 
 from fitdash.errors import SettingError
-from fitdash.runs import sweeps
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
 from fitdash.sweeps.coordinator import Coordinator
 from fitdash.sweeps.recipe import Budget, recipe_of
 from fitdash.sweeps.run import begin, carry_out

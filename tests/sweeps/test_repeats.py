@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from fitdash.errors import SettingError
-from fitdash.runs.events import Changed, Created, EpochEnded
+from fitdash.runs.protocol.events import Changed, Created, EpochEnded
 from fitdash.spec.space import with_value
 from fitdash.sweeps.recipe import Objective
 from fitdash.sweeps.repeats import band, band_of, compare_groups, groups_of, repeat, repeats_of

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from fitdash.errors import SettingError
-from fitdash.runs.events import Changed, Created
+from fitdash.runs.protocol.events import Changed, Created
 from fitdash.sweeps.recipe import recipe_of
 from fitdash.sweeps.results import Sweep, best_so_far, frame_of, importance_of
 from fitdash.sweeps.study import Seen

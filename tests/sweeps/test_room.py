@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from fitdash.errors import StoreError
-from fitdash.runs import sweeps
+from fitdash.runs.record import sweeps
 from fitdash.sweeps.coordinator import Coordinator
 from fitdash.sweeps.recipe import Budget, recipe_of
 from fitdash.sweeps.room import Room

@@ -9,11 +9,12 @@ import pytest
 
 import fitdash
 from fitdash.errors import SettingError, StoreError
-from fitdash.runs import looks, sweeps
-from fitdash.runs.endings import Ended
-from fitdash.runs.store import Store
-from fitdash.runs.workers import Workers
-from fitdash.runs.writer import Writer
+from fitdash.runs.checkpoints import prediction_files
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.failures import Ended
+from fitdash.runs.scheduling.workers import Workers
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.space import with_value
 from fitdash.sweeps.places import Here, place_of
@@ -127,7 +128,7 @@ def test_a_worker_that_is_killed_costs_its_trial_a_start_and_nothing_else(home):
 
 def test_what_happens_on_a_cluster_comes_back_as_it_happens_here():
     from fitdash.orders import order_of
-    from fitdash.runs.events import EpochEnded
+    from fitdash.runs.protocol.events import EpochEnded
     from fitdash.sweeps.cluster import Post, hand_on
 
     post, events = Post(), []
@@ -190,6 +191,6 @@ def test_no_worker_means_this_process():
 def test_trials_keep_what_they_have_learned_at_their_end_alone(home):
     found = fitdash.sweep(EXPERIMENT, SPACE, trials=2, workers=0, pruner="none")
 
-    kept = [looks.epochs_of(looks.folder_of(home, trial.run)) for trial in found.trials()]
+    kept = [prediction_files.epochs_of(prediction_files.folder_of(home, trial.run)) for trial in found.trials()]
 
     assert kept == [[2], [2]]

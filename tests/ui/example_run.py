@@ -7,10 +7,11 @@ from dataclasses import replace
 from unittest.mock import patch
 
 from fitdash.build import job
-from fitdash.runs import looking, looks
-from fitdash.runs.control import Control
-from fitdash.runs.events import Event, Looked
-from fitdash.runs.recorder import Recorder
+from fitdash.runs.callbacks import prediction_snapshots
+from fitdash.runs.callbacks.recorder import Recorder
+from fitdash.runs.checkpoints import prediction_files
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import Event, Looked
 from fitdash.ui.snapshot import EXAMPLE_LOOKS, example
 
 
@@ -19,7 +20,9 @@ def trained() -> list[Event]:
     told: list[Event] = []
     experiment = example().experiment
     assert experiment is not None
-    with patch.multiple(looking, LEAST_SECONDS=0.0, MOST_SHARE=float("inf"), MOST_BYTES_A_SECOND=float("inf")):
+    with patch.multiple(
+        prediction_snapshots, LEAST_SECONDS=0.0, MOST_SHARE=float("inf"), MOST_BYTES_A_SECOND=float("inf")
+    ):
         job(experiment)(Recorder("example", told.append), Control())
     return told
 
@@ -31,7 +34,7 @@ def looked(told: list[Event]) -> list[Looked]:
 
 def main() -> None:
     for one in looked(trained()):
-        looks.write(EXAMPLE_LOOKS, one)
+        prediction_files.write(EXAMPLE_LOOKS, one)
 
 
 if __name__ == "__main__":

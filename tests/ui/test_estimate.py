@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitdash.runs.records import EpochRow
+from fitdash.runs.record.records import EpochRow
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment, plan
 from fitdash.spec.facts import Facts

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fitdash.runs import looks
-from fitdash.runs.events import EpochEnded
+from fitdash.runs.checkpoints import prediction_files
+from fitdash.runs.protocol.events import EpochEnded
 from fitdash.ui.snapshot import EXAMPLE_LOOKS, example
 from tests.ui.example_run import looked, trained
 
@@ -15,9 +15,9 @@ def test_the_example_is_what_its_experiment_gives():
     losses = [one.logs["val_loss"] for one in told if isinstance(one, EpochEnded)]
     assert losses == pytest.approx(example().columns["val_loss"].tolist(), rel=1e-3)
     again = looked(told)
-    assert looks.epochs_of(EXAMPLE_LOOKS) == [one.epoch for one in again] == example().epochs
+    assert prediction_files.epochs_of(EXAMPLE_LOOKS) == [one.epoch for one in again] == example().epochs
     for one in again:
-        kept = looks.read(EXAMPLE_LOOKS, one.epoch)
+        kept = prediction_files.read(EXAMPLE_LOOKS, one.epoch)
         assert kept is not None
         assert kept.rows.tolist() == one.rows.tolist()
         # Another processor may round otherwise.

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from fitdash.charts.axis import Axis
-from fitdash.runs.events import BatchEnded, Created, EpochEnded, Told
-from fitdash.runs.store import Store
+from fitdash.runs.protocol.events import BatchEnded, Created, EpochEnded, Told
+from fitdash.runs.record.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.axes import axis
 from fitdash.ui.marks import marks

@@ -15,11 +15,11 @@ from safetensors.torch import load
 from fitdash.build import job
 from fitdash.errors import StoreError
 from fitdash.export import archive, run_files
-from fitdash.runs.events import Changed, Created, EpochEnded, Told
-from fitdash.runs.history import history_of
-from fitdash.runs.runner import Runner
-from fitdash.runs.store import Store
-from fitdash.runs.writer import Writer
+from fitdash.runs.protocol.events import Changed, Created, EpochEnded, Told
+from fitdash.runs.record.history import history_of
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.runner import Runner
 from fitdash.spec.callbacks import EarlyStoppingArgs
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment

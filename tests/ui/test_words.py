@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitdash.runs.records import EpochRow, EventRow
+from fitdash.runs.record.records import EpochRow, EventRow
 from fitdash.spec.callbacks import EarlyStoppingArgs
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from fitdash.errors import SettingError
-from fitdash.runs.records import RunRecord
+from fitdash.runs.record.records import RunRecord
 from fitdash.spec.experiment import Experiment
 from fitdash.ui.asked import asked, complain, was_done
 from fitdash.ui.comparing import seeds, takeaways

@@ -4,8 +4,8 @@ import time
 
 import streamlit as st
 
-from fitdash.runs import sweeps
-from fitdash.runs.events import ACTIVE
+from fitdash.runs.protocol.events import ACTIVE
+from fitdash.runs.record import sweeps
 from fitdash.ui.asked import complain
 from fitdash.ui.comparing import actions, pictures, seeds, table
 from fitdash.ui.resources import Desk

@@ -7,9 +7,9 @@ import numpy as np
 import streamlit as st
 
 from fitdash.charts.overlay import Line, overlay_chart, parallel_chart, printed, scatter_chart, told
-from fitdash.runs.compare import Comparison
-from fitdash.runs.records import RunRecord
-from fitdash.runs.store import Store
+from fitdash.runs.record.compare import Comparison
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.record.store import Store
 from fitdash.ui.comparing.table import compared
 from fitdash.ui.live_chart import live_chart
 from fitdash.ui.words import escaped, labels_of, number, short

@@ -6,8 +6,8 @@ import streamlit as st
 
 from fitdash.charts.band import Band, band_chart, told
 from fitdash.engine.callbacks.monitor import goes_up
-from fitdash.runs.records import RunRecord
-from fitdash.runs.store import Store
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.record.store import Store
 from fitdash.spec.experiment import Experiment
 from fitdash.sweeps.recipe import Budget, Objective
 from fitdash.sweeps.repeats import band_of, compare_groups, groups_of, repeats_of

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from fitdash.runs.compare import Comparison, compare, data_of, visible
-from fitdash.runs.events import ACTIVE, ENDED
-from fitdash.runs.records import RunRecord
+from fitdash.runs.protocol.events import ACTIVE, ENDED
+from fitdash.runs.record.compare import Comparison, compare, data_of, visible
+from fitdash.runs.record.records import RunRecord
 from fitdash.ui.words import labels_of
 
 if TYPE_CHECKING:

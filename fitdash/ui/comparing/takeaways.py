@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from fitdash.export.run_files import can_draw_images, drawn
-from fitdash.runs.history import history_of
-from fitdash.runs.records import RunRecord
-from fitdash.runs.selection import exported
-from fitdash.runs.store import Store
+from fitdash.runs.record.history import history_of
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.table_export import exported
 from fitdash.ui.comparing.pictures import figure
 from fitdash.ui.comparing.table import columns_of, compared
 

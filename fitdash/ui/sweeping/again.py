@@ -4,8 +4,8 @@ import math
 
 import streamlit as st
 
-from fitdash.runs import sweeps
-from fitdash.runs.sweeps import SweepRecord
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.sweeps.coordinator import MOST_ATTEMPTS
 from fitdash.ui.asked import was_done
 from fitdash.ui.resources import Desk

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from fitdash.errors import StoreError
-from fitdash.runs import sweeps
-from fitdash.runs.sweeps import SweepRecord
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.ui.asked import asked, complain
 from fitdash.ui.resources import Desk
 from fitdash.ui.visitor import is_own

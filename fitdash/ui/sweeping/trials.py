@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from fitdash.runs.events import ACTIVE
-from fitdash.runs.selection import exported
+from fitdash.runs.protocol.events import ACTIVE
+from fitdash.runs.record.table_export import exported
 from fitdash.sweeps.results import Sweep, frame_of
 from fitdash.sweeps.trial import Trial
 from fitdash.ui.asked import asked

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from fitdash.errors import FitdashError
-from fitdash.runs import sweeps
-from fitdash.runs.sweeps import SweepRecord
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.sweeps.recipe import most_trials
 from fitdash.sweeps.results import Sweep, best_of
 from fitdash.sweeps.trial import Trial

@@ -7,7 +7,7 @@ import pytest
 from fitdash.data.tables.decision_plane import ROOM, axes_of, plane, telling
 from fitdash.data.tables.prepared import encoded
 from fitdash.data.tables.upload import keep
-from fitdash.runs.home import home
+from fitdash.runs.protocol.paths import home
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs

@@ -13,7 +13,7 @@ from fitdash.engine.recording.safety.bytecode import TRUSTED
 from fitdash.engine.training.strategies import _is_known, _only_observes
 from fitdash.model.model import Model
 from fitdash.model.view_metrics import ScriptRecorder
-from fitdash.runs.recorder import Recorder
+from fitdash.runs.callbacks.recorder import Recorder
 
 
 def test_a_plain_mlp_is_recorded():

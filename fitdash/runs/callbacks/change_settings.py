@@ -1,0 +1,37 @@
+"""The callback that changes settings while a model trains, for scripts."""
+
+from typing import Any
+
+from fitdash.errors import SettingError
+from fitdash.runs.callbacks.control_callback import SETTING, Steering
+from fitdash.runs.protocol.control import Control
+from fitdash.spec.live import live_problems
+
+
+class ChangeSettings(Steering):
+    """Changes settings at one place of the training, exactly as the controls of the dashboard do.
+
+    Args:
+        epoch: Index of the epoch, from 0.
+        step: Index of the batch in it, from 0: the first one that the new settings hold for.
+        settings: learning_rate, weight_decay, dropout, batch_size (from the next pass over the data on) or epochs.
+
+    Raises:
+        SettingError: a setting cannot change, or not to this value; all that is wrong, one per line.
+    """
+
+    def __init__(self, epoch: int, step: int = 0, **settings: Any) -> None:
+        problems = [problem.text for problem in live_problems(settings)]
+        places = {"epoch": epoch, "step": step}
+        for name, value in places.items():
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                problems.append(f"ChangeSettings {name} must be an integer from 0, got {value!r}.")
+        if problems:
+            raise SettingError("\n".join(problems))
+        told = [{"kind": SETTING, "setting": name, "new": value, **places} for name, value in settings.items()]
+        super().__init__(Control(), again=told)
+        self._told = told
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._again = list(self._told)
+        super().on_train_begin(logs)

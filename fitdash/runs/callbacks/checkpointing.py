@@ -1,0 +1,100 @@
+"""The callback that copies what a run can go on from; the writer makes files of it."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fitdash.engine.callbacks.base import Callback, Logs
+from fitdash.runs.checkpoints.training_state import put_back, remember, taken
+from fitdash.runs.protocol.events import Event, Taken
+
+EVERY_SECONDS = 1.0
+
+
+class Saving(Callback):
+    """Takes a copy when training begins, after an epoch (at most one a second, and each that is the best), and at
+    the end; belongs after the recorder and before what pauses.
+
+    Args:
+        uid: The run.
+        put: Takes an event at once and never fails: `Writer.put`.
+        start: What an earlier copy holds, to go on exactly from there; None begins anew.
+        memory: The same, of another run whose callbacks are the same: only their memory is taken over.
+        clock: Seconds that only grow.
+
+    Attributes:
+        end: The last copy that was taken; when training is over, how it ended.
+    """
+
+    def __init__(
+        self,
+        uid: str,
+        put: Callable[[Event], None],
+        *,
+        start: Mapping[str, Any] | None = None,
+        memory: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.uid = uid
+        self.end: dict[str, Any] | None = None
+        self._put = put
+        self._start, self._memory = start, memory
+        self._clock = clock
+        self._last = -math.inf
+        self._best = math.inf
+        self._next = self._cut_after = 0
+        self._has_failed = False
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self._start is not None:
+            put_back(self.model, self._others(), self._start)
+        elif self._memory is not None:
+            remember(self._others(), self._memory)
+        self._start = self._memory = None
+        self._next = self.model.start_epoch
+        self._take(None)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._next, self._cut_after = epoch, 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._next, self._cut_after = epoch + 1, 0
+        value = _watched(logs or {})
+        is_best = value is not None and value < self._best
+        if is_best and value is not None:
+            self._best = value
+        is_last = epoch + 1 >= int(self.params.get("epochs") or 0) or self.model.stop_training
+        if is_best or is_last or self._clock() - self._last >= EVERY_SECONDS:
+            self._take(value)
+
+    def on_tell(self, event: Mapping[str, Any]) -> None:
+        if event.get("kind") in ("stop_run", "interrupted") and "step" in event:
+            self._cut_after = event["step"] + 1
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._take(None, is_end=True)
+
+    def _take(self, value: float | None, *, is_end: bool = False) -> None:
+        """Copy; what keeps it from being copied is told once, and training goes on."""
+        try:
+            self.end = taken(self.model, self._others(), self._next)
+        except Exception as error:  # a state_dict of the user's can raise anything
+            if not self._has_failed:
+                self._has_failed = True
+                self.tell("not_saved", reason=f"{type(error).__name__}: {error}")
+            return
+        self._last = self._clock()
+        step = self._cut_after if is_end else 0
+        self._put(Taken(uid=self.uid, epoch=self._next, step=step, value=value, is_end=is_end, content=self.end))
+
+    def _others(self) -> list[Callback]:
+        """The callbacks whose memory belongs to the run: not those that look on."""
+        return [one for one in self.model.training.callbacks.callbacks if one not in self.model.watchers]
+
+
+def _watched(logs: Logs) -> float | None:
+    """The value by which the best epoch is told: val_loss, else loss; None if it is no number."""
+    value = logs.get("val_loss", logs.get("loss"))
+    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

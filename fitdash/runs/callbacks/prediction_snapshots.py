@@ -1,0 +1,145 @@
+"""The callback that asks a model now and then what it would answer; the writer makes files of it."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+from fitdash.engine.callbacks.base import Callback, Logs
+from fitdash.engine.step.devices import target_of
+from fitdash.engine.step.predictions import joined, probabilities_of
+from fitdash.engine.training.loop import evaluating
+from fitdash.engine.training.prepare import evaluation_source
+from fitdash.runs.protocol.events import Event, Looked
+
+# A little less than an epoch at the watchable pace takes, so that each of its epochs can be looked back on.
+LEAST_SECONDS = 0.18
+# Of the time of training, at most so much is spent on looking.
+MOST_SHARE = 0.02
+# What is written a second on average; weights of a network that would take more than this are not kept.
+MOST_BYTES_A_SECOND = 1_000_000
+MOST_WEIGHT_BYTES = 4_000_000
+ROWS_AT_ONCE = 512
+
+Array = np.ndarray[Any, Any]
+
+
+class Looking(Callback):
+    """Looks after an epoch, at most five times a second and for at most 2 % of the time, and after the last one.
+
+    It changes nothing: evaluation mode, no gradients, no random numbers; the modes come back. Belongs after what
+    records and before what waits.
+
+    Args:
+        uid: The run.
+        put: Takes an event at once and never fails: `Writer.put`.
+        x: Inputs of the rows that it asks about, as `fit` takes them.
+        rows: Index of each of them in the data, (n,).
+        task: Whether the answers are classes or numbers.
+        often: Whether it looks before the last epoch, too.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        uid: str,
+        put: Callable[[Event], None],
+        *,
+        x: Any,
+        rows: Array,
+        task: Literal["classification", "regression"],
+        often: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.uid = uid
+        self._put = put
+        self._x, self._rows, self._task = x, np.asarray(rows, np.int32), task
+        self._clock = clock
+        self._window: Any = None
+        self._next = -math.inf if often else math.inf
+        self._cost = math.inf
+        self._missed: int | None = None
+        self._has_failed = False
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        is_last = epoch + 1 >= int(self.params.get("epochs") or 0) or self.model.stop_training
+        self._missed = epoch
+        if is_last or self._clock() >= self._next:
+            self._look(epoch)
+
+    def on_partial_epoch(self, epoch: int, logs: Logs) -> None:
+        self._missed = None  # the weights are no longer those of the end of an epoch
+
+    def on_tell(self, event: Any) -> None:
+        if event.get("kind") == "restored_weights":
+            self._missed = None
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self._missed is not None:
+            self._look(self._missed)
+
+    def _look(self, epoch: int) -> None:
+        """Ask and put; what keeps the model from answering is told once, and training goes on."""
+        began = self._clock()
+        self._missed = None
+        if self._has_failed:
+            return
+        try:
+            looked = self._asked(epoch)
+        except Exception as error:  # a module of the user's can raise anything
+            self._has_failed = True
+            self.tell("not_looked", reason=f"{type(error).__name__}: {error}")
+            return
+        self._put(looked)
+        self._cost = min(self._cost, self._clock() - began)
+        size = looked.answers.nbytes + sum(array.nbytes for array in looked.weights.values())
+        wait = max(LEAST_SECONDS, self._cost / MOST_SHARE, size / MOST_BYTES_A_SECOND)
+        self._next = began + wait
+
+    def _asked(self, epoch: int) -> Looked:
+        step = self.model.training.step
+        if self._window is None:
+            target = target_of(step.module)
+            self._window = evaluation_source(self._x, None, None, ROWS_AT_ONCE, None, target, needs_y=False)
+        with evaluating(step.module):
+            given = joined([step.predict(batch) for batch in self._window.epoch()])
+        answers, sureness = answers_of(given, self._task, step.objective.links)
+        weights = weights_of(step.module)
+        return Looked(uid=self.uid, epoch=epoch, rows=self._rows, answers=answers, sureness=sureness, weights=weights)
+
+
+def answers_of(given: Any, task: str, links: list[str | None]) -> tuple[Array, Array | None]:
+    """What outputs say: class and its probability for classes, the numbers themselves for numbers.
+
+    Args:
+        given: (n, …) outputs, the classes in their last axis; of several outputs a dict of (n, 1) numbers.
+        links: What turns the outputs of a logits loss into probabilities.
+
+    Returns:
+        (n, …) uint16 classes and float16 probabilities, or (n, numbers) float32 and None.
+    """
+    if task == "regression":
+        parts = list(given.values()) if isinstance(given, dict) else [given]
+        return np.concatenate([np.asarray(part, np.float32).reshape(len(part), -1) for part in parts], axis=1), None
+    shares = probabilities_of(np.asarray(given), links)
+    shares = shares[:, None] if shares.ndim == 1 else shares
+    if shares.shape[-1] == 1:
+        shares = np.concatenate([1 - shares, shares], axis=-1)
+    return shares.argmax(-1).astype(np.uint16), shares.max(-1).astype(np.float16)
+
+
+def weights_of(module: Any) -> dict[str, Array]:
+    """A copy of the complete state_dict; nothing where that is too large."""
+    state = module.state_dict()
+    if sum(value.nbytes for value in state.values() if hasattr(value, "nbytes")) > MOST_WEIGHT_BYTES:
+        return {}
+    return {name: _copy(value) for name, value in state.items() if hasattr(value, "detach")}
+
+
+def _copy(value: Any) -> Array:
+    value = value.detach().cpu()
+    copied: Array = (value.float() if value.is_floating_point() else value).numpy().copy()
+    return copied

@@ -1,0 +1,172 @@
+"""The files that a run can go on from: which there are, which are kept."""
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fitdash.errors import StoreError
+from fitdash.runs.checkpoints.tensor_file import facts_of, pack, unpack
+from fitdash.runs.protocol.events import Taken
+
+# Beside the best, the last and the first.
+MOST_KEPT = 8
+MOST_BYTES = 500_000_000
+
+END = "end.safetensors"
+_NAME = re.compile(r"epoch-(\d+)\.safetensors")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """One file.
+
+    Attributes:
+        epoch: The epoch that comes next, from 0: so many are done.
+        step: Batches of that epoch that were trained too, where a stop cut it.
+        value: Validation loss, or loss, of the epoch before; None where there was none.
+        is_end: The weights as the run left them, perhaps in mid-epoch or those of the best epoch; a run is not
+            resumed from here.
+    """
+
+    path: Path
+    epoch: int
+    step: int
+    value: float | None
+    is_end: bool
+    size_bytes: int
+
+    def content(self) -> Any:
+        """What `training_state.taken` gave.
+
+        Raises:
+            StoreError: the file is broken or no longer there.
+        """
+        return unpack(self.path)
+
+
+def folder_of(home: Path, uid: str) -> Path:
+    """Where the checkpoints of a run are."""
+    return home / "runs" / uid / "checkpoints"
+
+
+def checkpoints_of(folder: Path) -> list[Checkpoint]:
+    """The checkpoints by their epochs, the end last; files that are none are left out."""
+    found = [_described(path) for path in sorted(folder.glob("*.safetensors"))]
+    return sorted((one for one in found if one is not None), key=lambda one: (one.is_end, one.epoch))
+
+
+def best_of(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
+    """The one with the lowest value."""
+    valued = [one for one in checkpoints if one.value is not None and not one.is_end]
+    return min(valued, key=lambda one: (one.value, one.epoch), default=None)
+
+
+def newest(checkpoints: Sequence[Checkpoint]) -> Any:
+    """The content of the newest one that can be read; None where there is none.
+
+    Raises:
+        StoreError: there are some, and none can be read.
+    """
+    problem: StoreError | None = None
+    for one in sorted(checkpoints, key=lambda one: one.epoch, reverse=True):
+        try:
+            return one.content()
+        except StoreError as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
+    return None
+
+
+def write(folder: Path, event: Taken) -> None:
+    """Write it whole or not at all, then remove what need not be kept.
+
+    Raises:
+        StoreError: not now: the disk is full, the folder cannot be written, …
+    """
+    name = END if event.is_end else f"epoch-{event.epoch:06d}.safetensors"
+    facts = {"epoch": event.epoch, "step": event.step, "value": event.value, "is_end": event.is_end, "at": event.at}
+    part = folder / f"{name}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(pack(event.content, facts))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, folder / name)
+        if not event.is_end:
+            _forget_end(folder / END, event.at)
+        _sync(folder)
+        for one in needless(checkpoints_of(folder)):
+            one.path.unlink(missing_ok=True)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise StoreError(f"{folder} cannot be written: {error}.") from error
+
+
+def forget_after(folder: Path, epoch: int) -> None:
+    """Remove those of later epochs: a run that goes on from here may take another course."""
+    for one in checkpoints_of(folder):
+        if one.epoch > epoch and not one.is_end:
+            one.path.unlink(missing_ok=True)
+
+
+def needless(
+    checkpoints: Sequence[Checkpoint], most: int = MOST_KEPT, most_bytes: int = MOST_BYTES
+) -> list[Checkpoint]:
+    """Those beyond the bounds: the first, the best, the last and the end stay, the others are thinned evenly."""
+    kept = [one for one in checkpoints if not one.is_end]
+    stays = [best_of(kept), *kept[:1], *kept[-1:]]
+    gone: list[Checkpoint] = []
+    while True:
+        others = [one for one in kept if one not in stays]
+        if len(others) <= most and sum(one.size_bytes for one in others) <= most_bytes:
+            return gone
+        dense = min(others, key=lambda one: _room(kept, one))
+        kept.remove(dense)
+        gone.append(dense)
+
+
+def _room(kept: Sequence[Checkpoint], one: Checkpoint) -> int:
+    """Epochs between the neighbours."""
+    place = kept.index(one)
+    return kept[place + 1].epoch - kept[place - 1].epoch
+
+
+def _forget_end(path: Path, at: float) -> None:
+    """Remove an end that is older: the run goes on."""
+    with suppress(StoreError, KeyError, TypeError):
+        if facts_of(path)["at"] < at:
+            path.unlink(missing_ok=True)
+
+
+def _described(path: Path) -> Checkpoint | None:
+    try:
+        facts = facts_of(path)
+        if path.name != END and _NAME.fullmatch(path.name) is None:
+            return None
+        return Checkpoint(
+            path=path,
+            epoch=int(facts["epoch"]),
+            step=int(facts["step"]),
+            value=facts["value"],
+            is_end=bool(facts["is_end"]),
+            size_bytes=path.stat().st_size,
+        )
+    except (StoreError, OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _sync(folder: Path) -> None:
+    """Let the new name survive a power cut, where folders can be synced."""
+    if os.name == "posix":
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)

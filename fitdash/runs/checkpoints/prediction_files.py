@@ -1,0 +1,128 @@
+"""What a model answered after an epoch, as small files beside its run: which there are, which are kept.
+
+A file holds arrays and nothing that is run when it is read. Of a long run so many are kept that its whole course can
+be looked back on; the newest is always among them.
+"""
+
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from fitdash.errors import StoreError
+from fitdash.runs.protocol.events import Looked
+
+MOST_KEPT = 64
+MOST_BYTES = 32_000_000
+
+Array = np.ndarray[Any, Any]
+_NAME = re.compile(r"epoch-(\d+)\.npz")
+_WEIGHT = "weights/"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Look:
+    """What one file holds.
+
+    Attributes:
+        epoch: Index of the epoch that had ended.
+        rows: Indices of the rows that were asked about, (n,).
+        answers: Class indices, (n,) or (n, steps) integers; or numbers as the network gives them, (n, numbers) floats.
+        sureness: Probability of the class that was answered, like `answers`; None for numbers.
+        weights: Parameters and buffers by name; empty where the network is too large to keep them so often.
+    """
+
+    epoch: int
+    rows: Array
+    answers: Array
+    sureness: Array | None
+    weights: Mapping[str, Array]
+
+
+def folder_of(home: Path, uid: str) -> Path:
+    """Where the looks of a run are."""
+    return home / "runs" / uid / "looks"
+
+
+def epochs_of(folder: Path) -> list[int]:
+    """Index of each epoch after which there was a look that is kept, in order."""
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except OSError:
+        return []
+    return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
+
+
+def at(epochs: Sequence[int], epoch: int | None) -> int | None:
+    """The last of these that was not after `epoch`, else the first; None for `epoch` takes the last."""
+    if not epochs:
+        return None
+    earlier = [one for one in epochs if epoch is None or one <= epoch]
+    return earlier[-1] if earlier else epochs[0]
+
+
+def read(folder: Path, epoch: int, *, weights: bool = True) -> Look | None:
+    """The look after an epoch; None where it is gone or cannot be read.
+
+    Args:
+        folder: Of the run's looks.
+        epoch: Its index.
+        weights: Read those too: they are most of a file, and most of what reading it takes.
+    """
+    try:
+        with _path(folder, epoch).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if weights or not name.startswith(_WEIGHT)}
+        return Look(
+            epoch=epoch,
+            rows=arrays["rows"],
+            answers=arrays["answers"],
+            sureness=arrays.get("sureness"),
+            weights={name.removeprefix(_WEIGHT): arrays[name] for name in arrays if name.startswith(_WEIGHT)},
+        )
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def write(folder: Path, event: Looked) -> None:
+    """Write it whole or not at all, then remove what need not be kept.
+
+    Raises:
+        StoreError: not now: the disk is full, the folder cannot be written, …
+    """
+    content = io.BytesIO()
+    arrays: dict[str, Any] = {"rows": event.rows, "answers": event.answers}
+    arrays |= {} if event.sureness is None else {"sureness": event.sureness}
+    np.savez(content, **arrays, **{_WEIGHT + name: array for name, array in event.weights.items()})
+    path = _path(folder, event.epoch)
+    part = path.with_suffix(".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content.getbuffer())
+        os.replace(part, path)
+        most = min(MOST_KEPT, max(3, MOST_BYTES // len(content.getbuffer())))
+        for epoch in needless(epochs_of(folder), most):
+            _path(folder, epoch).unlink(missing_ok=True)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise StoreError(f"{folder} cannot be written: {error}.") from error
+
+
+def needless(epochs: Sequence[int], most: int = MOST_KEPT) -> list[int]:
+    """Those beyond `most`: the first and the last stay, the others are thinned where they lie closest."""
+    kept, gone = list(epochs), []
+    while len(kept) > max(most, 2):
+        dense = min(range(1, len(kept) - 1), key=lambda place: kept[place + 1] - kept[place - 1])
+        gone.append(kept.pop(dense))
+    return gone
+
+
+def _path(folder: Path, epoch: int) -> Path:
+    return folder / f"epoch-{epoch:06d}.npz"

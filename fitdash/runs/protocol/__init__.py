@@ -1,0 +1,1 @@
+"""What travels: events, messages between processes, control of a run, paths."""

@@ -1,0 +1,44 @@
+"""Messages between processes as lines of JSON, and events within them, without loss.
+
+Floats come back as the same floats, NaN and the infinities too: see `encoding`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from fitdash.runs.protocol import events
+from fitdash.runs.protocol.events import Event
+from fitdash.runs.protocol.json_codec import decode, encode
+
+_KINDS: dict[str, type[Event]] = {
+    kind.__name__: kind
+    for kind in (
+        events.Changed,
+        events.Began,
+        events.EpochEnded,
+        events.BatchEnded,
+        events.PartialEpoch,
+        events.Told,
+        events.Printed,
+    )
+}
+
+
+def to_line(message: Mapping[str, Any] | Event) -> bytes:
+    """The line of a message, or of the message that an event happened."""
+    if isinstance(message, Event):
+        facts = {field.name: getattr(message, field.name) for field in fields(message)}
+        message = {"is": "event", "kind": type(message).__name__, "facts": facts}
+    # What a user's text holds of no character, such as half a surrogate, passes as it is.
+    return encode(message).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def from_line(line: bytes) -> dict[str, Any]:
+    """The message of a line."""
+    return dict(decode(line.decode("utf-8", "surrogatepass")))
+
+
+def event_of(message: Mapping[str, Any]) -> Event:
+    """The event that a message tells of."""
+    return _KINDS[message["kind"]](**message["facts"])

@@ -1,0 +1,1 @@
+"""The record of runs in SQLite: schema, one writer, readers, deletion, backup."""

@@ -1,0 +1,25 @@
+"""Taking over a run that has ended, so that it can go on."""
+
+from fitdash.errors import StoreError
+from fitdash.runs.record.store import Store
+
+RESUMABLE = ("stopped", "interrupted", "failed")
+
+
+def claim(store: Store, uid: str, writer: str) -> None:
+    """Make the run this writer's, queued again; only one of several who try at once gets it.
+
+    Raises:
+        StoreError: there is no such run, or it is in a state from which it cannot go on; nothing is changed then.
+    """
+    run = store.run(uid)
+    if run is None:
+        raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
+    with store._transaction(durable=True) as db:
+        taken = db.execute(
+            "UPDATE runs SET state='queued', writer=?, ended=NULL, error=NULL, traceback=NULL, seq=seq+1"
+            f" WHERE uid=? AND state IN {RESUMABLE}",
+            [writer, uid],
+        ).rowcount
+    if not taken:
+        raise StoreError(f"A run must be stopped, interrupted or failed to go on, got one that is {run.state}.")

@@ -1,0 +1,137 @@
+"""Runs side by side: a table of what differs between them and of what came of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from fitdash.engine.callbacks.monitor import goes_up
+from fitdash.runs.protocol.events import ACTIVE
+from fitdash.runs.protocol.json_codec import decode
+from fitdash.runs.record.records import RunRecord
+from fitdash.spec.differences import differing, flat, word
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEAD = ("run", "name", "state", "tags")
+FACTS = ("epochs", "seconds", "samples_per_second", "created", "parent", "sweep", "trial", "notes")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """Runs side by side.
+
+    Attributes:
+        frame: One row per run: `HEAD`, the settings that differ, the results, `FACTS`.
+        settings: Columns of the settings that differ, by address.
+        results: Columns of the results: "val_loss" (its last value), "val_loss best", "val_loss min".
+        shared: Value of each setting that all runs share.
+    """
+
+    frame: "pd.DataFrame"
+    settings: list[str]
+    results: list[str]
+    shared: Mapping[str, Any]
+
+
+def compare(runs: Sequence[RunRecord], *, now: float) -> Comparison:
+    """The runs side by side, in their order.
+
+    Args:
+        now: Seconds since 1970; a run that still trains lasts until then, before its first epoch.
+
+    Returns:
+        Numbers stay numbers; lists and tables become words. `seconds` it trained, `created` as a time,
+        `samples_per_second` of training with validation. "best" is the highest value of a metric that is better when
+        higher, else the lowest; it is missing for a metric of which nobody knows that.
+    """
+    import pandas as pd
+
+    experiments = [_flat(run.experiment_text) for run in runs]
+    settings = differing(experiments)
+    logs = [run.summary.get("logs", {}) for run in runs]
+    columns: dict[str, list[Any]] = {
+        "run": [run.uid for run in runs],
+        "name": [run.name for run in runs],
+        "state": [run.verdict or run.state for run in runs],
+        "tags": [", ".join(run.tags) if run.tags_text != "[]" else "" for run in runs],
+    }
+    for address in settings:
+        columns[address] = [_cell(one.get(address)) for one in experiments]
+    results = _results(logs)
+    columns |= results
+    seconds = [_seconds(run, now) for run in runs]
+    columns |= {
+        "epochs": [run.summary.get("epochs", 0) for run in runs],
+        "seconds": seconds,
+        "samples_per_second": [_speed(run, took) for run, took in zip(runs, seconds, strict=True)],
+        "created": pd.to_datetime([run.created for run in runs], unit="s", utc=True),
+        "parent": [run.parent for run in runs],
+        "sweep": [run.sweep for run in runs],
+        "trial": pd.array([None if run.trial is None else run.trial + 1 for run in runs], dtype="Int64"),
+        "notes": [run.notes for run in runs],
+    }
+    shared = {name: value for name, value in (experiments[0] if runs else {}).items() if name not in settings}
+    return Comparison(frame=pd.DataFrame(columns), settings=settings, results=list(results), shared=shared)
+
+
+def visible(comparison: Comparison) -> list[str]:
+    """Columns that tell the runs apart, in their order; those that are the same or empty in all rows are left out."""
+    frame = comparison.frame
+    kept = {"run", "state", *comparison.settings, *comparison.results}
+    return [name for name in frame if name in kept or (len(frame) > 1 and frame[name].nunique(dropna=False) > 1)]
+
+
+def data_of(run: RunRecord) -> str:
+    """What a run was trained on, as people call it; its name where that is not known, such as of a script's run."""
+    settings = _flat(run.experiment_text)
+    return str(settings.get("data.filename") or settings.get("data.name") or run.name)
+
+
+@lru_cache(4096)
+def _flat(text: str) -> dict[str, Any]:
+    """The settings of an experiment by address; kept by its text: a page compares the same runs every second."""
+    return flat(dict(decode(text)))
+
+
+def _results(logs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Last, best and lowest value of each metric."""
+    found: dict[str, list[Any]] = {}
+    for name in dict.fromkeys(name for one in logs for name in one):
+        entries = [one.get(name, {}) for one in logs]
+        found[name] = [_number(entry.get("last")) for entry in entries]
+        up = goes_up(name)
+        if up is not None:
+            found[f"{name} best"] = [_number(entry.get("max" if up else "min")) for entry in entries]
+        if up is not False:
+            found[f"{name} min"] = [_number(entry.get("min")) for entry in entries]
+    return found
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _cell(value: Any) -> Any:
+    """A value as a table shows it."""
+    return word(value) if isinstance(value, list | tuple | Mapping) else value
+
+
+def _seconds(run: RunRecord, now: float) -> float | None:
+    """What its epochs took, without pauses and waiting for a pace; from begin to end, where that was not kept."""
+    if (took := run.summary.get("seconds")) is not None:
+        return float(took)
+    end = run.ended if run.ended is not None else now if run.state in ACTIVE else None
+    return None if run.started is None or end is None else max(0.0, end - run.started)
+
+
+def _speed(run: RunRecord, seconds: float | None) -> float | None:
+    """Samples that training took in a second."""
+    params, epochs = run.params, run.summary.get("epochs", 0)
+    samples, steps, size = params.get("samples"), params.get("steps"), params.get("batch_size")
+    if not seconds or not epochs or not isinstance(samples, int):
+        return None
+    if isinstance(steps, int) and isinstance(size, int) and steps != -(-samples // size):
+        samples = steps * size  # steps_per_epoch was set
+    return float(samples * epochs / seconds)

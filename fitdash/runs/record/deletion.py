@@ -1,0 +1,104 @@
+"""Runs and sweeps that are deleted: marked and hidden first, so that it can be undone, and removed when asked for.
+
+Called inside a transaction; all runs and sweeps of one deletion carry the same moment.
+"""
+
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from fitdash.errors import StoreError
+from fitdash.runs.protocol.events import ACTIVE
+
+Kind = Literal["runs", "sweeps"]
+
+
+class Deleted(NamedTuple):
+    """What was deleted, brought back or removed, by uid."""
+
+    runs: list[str]
+    sweeps: list[str]
+
+
+def delete(db: sqlite3.Connection, uids: Sequence[str]) -> None:
+    """Hide these runs, all or none.
+
+    Raises:
+        StoreError: one is unknown or has not ended.
+    """
+    _refuse("run", db, uids)
+    _hide(db, runs=uids)
+
+
+def delete_sweeps(db: sqlite3.Connection, uids: Sequence[str], *, with_runs: bool) -> Deleted:
+    """Hide these sweeps and, unless they are to stay, their runs, all or none.
+
+    Raises:
+        StoreError: one is unknown, or it or one of its runs has not ended.
+    """
+    _refuse("sweep", db, uids)
+    sweeps = list(dict.fromkeys(uids))
+    query = "SELECT uid FROM runs WHERE sweep = ? AND deleted IS NULL ORDER BY id"
+    runs = [row[0] for uid in sweeps if with_runs for row in db.execute(query, [uid]).fetchall()]
+    _refuse("run", db, runs)
+    _hide(db, runs=runs, sweeps=sweeps)
+    return Deleted(runs, sweeps)
+
+
+def undelete(db: sqlite3.Connection, of: Kind = "runs") -> Deleted:
+    """Bring back all that the last deletion took of those that took runs, or sweeps."""
+    (moment,) = db.execute(f"SELECT max(deleted) FROM {of}").fetchone()
+    runs = db.execute("UPDATE runs SET deleted = NULL, seq = seq + 1 WHERE deleted = ? RETURNING uid", [moment])
+    sweeps = db.execute("UPDATE sweeps SET deleted = NULL WHERE deleted = ? RETURNING uid", [moment])
+    return Deleted(_uids(runs), _uids(sweeps))
+
+
+def purge(db: sqlite3.Connection) -> Deleted:
+    """Remove all that is deleted, for good."""
+    runs, sweeps = (
+        db.execute(f"DELETE FROM {table} WHERE deleted IS NOT NULL RETURNING uid") for table in ("runs", "sweeps")
+    )
+    return Deleted(_uids(runs), _uids(sweeps))
+
+
+def remove_files(home: Path, uids: Sequence[str]) -> None:
+    """Remove what these runs keep beside the store, as far as it can be removed."""
+    for uid in uids:
+        folder = home / "runs" / uid
+        # A uid is read from a file that may come from elsewhere: it shall lead nowhere else.
+        if folder.parent == home / "runs" and uid not in (".", "..") and not folder.is_symlink():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse(kind: str, db: sqlite3.Connection, uids: Iterable[str]) -> None:
+    problems = [problem for uid in dict.fromkeys(uids) if (problem := _problem(kind, db, uid))]
+    if problems:
+        raise StoreError(" ".join(problems))
+
+
+def _problem(kind: str, db: sqlite3.Connection, uid: str) -> str | None:
+    """Why this run or sweep cannot be deleted."""
+    row = db.execute(f"SELECT state FROM {kind}s WHERE uid = ? AND deleted IS NULL", [uid]).fetchone()
+    if row is None:
+        return f"A {kind} must be in the store to be deleted, got {uid!r}."
+    return (
+        f"A {kind} must have ended to be deleted, got {uid}, which is {row[0]}. Stop it first."
+        if row[0] in ACTIVE
+        else None
+    )
+
+
+def _hide(db: sqlite3.Connection, *, runs: Iterable[str] = (), sweeps: Iterable[str] = ()) -> None:
+    both = "SELECT deleted FROM runs UNION ALL SELECT deleted FROM sweeps"
+    (newest,) = db.execute(f"SELECT max(deleted) FROM ({both})").fetchone()
+    # Later than the last one also where the clock was set back, so that undo knows their order.
+    now = max(time.time(), (newest or 0.0) + 0.001)
+    db.executemany("UPDATE runs SET deleted = ?, seq = seq + 1 WHERE uid = ?", [(now, uid) for uid in runs])
+    db.executemany("UPDATE sweeps SET deleted = ? WHERE uid = ?", [(now, uid) for uid in sweeps])
+
+
+def _uids(rows: sqlite3.Cursor) -> list[str]:
+    return [row[0] for row in rows.fetchall()]

@@ -1,0 +1,98 @@
+"""A table of runs for elsewhere: CSV, JSON, Parquet, LaTeX."""
+
+import io
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fitdash.errors import SettingError
+from fitdash.runs.protocol.json_codec import plain
+from fitdash.runs.record.run_text import as_json
+from fitdash.spec.arg import unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    **{sign: "\\" + sign for sign in "&%$#_{}"},
+}
+
+
+def exported(frame: "pd.DataFrame", kind: str, *, columns: Sequence[str] | None = None) -> bytes:
+    """The table as a file.
+
+    Args:
+        frame: As `compare` gives it, or any other.
+        kind: "csv", "json", "parquet" or "latex".
+        columns: Only these, in this order.
+
+    Raises:
+        SettingError: nobody knows the kind, or a column.
+    """
+    if kind not in KINDS:
+        raise SettingError(unknown("kind of file", kind, tuple(KINDS)))
+    for name in columns or ():
+        if name not in frame:
+            raise SettingError(unknown("column", name, tuple(map(str, frame.columns))))
+    return KINDS[kind](frame if columns is None else frame[list(columns)])
+
+
+def latex(frame: "pd.DataFrame") -> str:
+    """The table for a paper, with the rules of booktabs; numbers to four digits at their right edge."""
+    aligns = "".join("r" if frame[name].dtype.kind in "iuf" else "l" for name in frame)
+    rows = [" & ".join(_tex(value) for value in row) + r" \\" for row in frame.itertuples(index=False)]
+    head = " & ".join(_tex(name) for name in frame) + r" \\"
+    lines = [rf"\begin{{tabular}}{{{aligns}}}", r"\toprule", head, r"\midrule", *rows, r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(lines) + "\n"
+
+
+def _tex(value: Any) -> str:
+    if _is_missing(value):
+        return "--"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return "".join(_LATEX.get(sign, sign) for sign in " ".join(str(value).split()))
+
+
+def _parquet(frame: "pd.DataFrame") -> bytes:
+    """Columns with values of several kinds, such as "batch" beside True, become texts: Parquet has one kind in each."""
+    mixed = {
+        name: frame[name].map(lambda value: None if value is None else str(value))
+        for name in frame
+        if frame[name].dtype == object and len({type(value) for value in frame[name] if value is not None}) > 1
+    }
+    file = io.BytesIO()
+    frame.assign(**mixed).to_parquet(file, index=False)
+    return file.getvalue()
+
+
+def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    times = {name: frame[name].map(lambda value: value.isoformat()) for name in frame if frame[name].dtype.kind == "M"}
+    return [
+        {str(name): None if _is_missing(value) else plain(value) for name, value in row.items()}
+        for row in frame.assign(**times).astype(object).to_dict("records")
+    ]
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, or what pandas has in their place."""
+    import pandas as pd
+
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
+
+
+KINDS: dict[str, Callable[["pd.DataFrame"], bytes]] = {
+    "csv": lambda frame: frame.to_csv(index=False).encode(),
+    "json": lambda frame: as_json(_rows(frame)).encode(),
+    "parquet": _parquet,
+    "latex": lambda frame: latex(frame).encode(),
+}

@@ -1,0 +1,163 @@
+"""The one thread of a process that writes to the store."""
+
+import atexit
+import logging
+import os
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from fitdash.errors import StoreError
+from fitdash.runs.checkpoints.file_queue import Copies
+from fitdash.runs.protocol.events import BatchEnded, Event, Looked, Printed, Taken
+from fitdash.runs.record import process_lock
+from fitdash.runs.record.store import Store
+
+COMMITS_PER_SECOND = 20
+RETRY_SECONDS = 0.5
+# Beyond so many waiting events the running values within epochs are let go of; epochs never are.
+MOST_WAITING = 100_000
+CLOSE_SECONDS = 2.0
+DASHBOARD = "dashboard-"
+"""Role of a process that serves pages."""
+
+
+class _Flush:
+    """A mark in the queue: everything before it is to be written now, and after the last one nothing comes."""
+
+    def __init__(self, *, is_last: bool = False) -> None:
+        self.done = threading.Event()
+        self.is_last = is_last
+
+
+class Writer:
+    """Sleeps on a queue, wakes with the first event and commits what is there, at most 20 times a second.
+
+    Copies to go on from become files, one a second for each run. While the store or a file cannot be written (locked,
+    disk full) events and the latest copies wait in memory and `trouble` tells why. The process
+    holds a lock as long as it lives; runs of a process without one are marked interrupted by `Store.reap`.
+
+    Args:
+        store: Where events go.
+        role: What this process is, kept with all that it writes as the beginning of the writer's name.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, store: Store, *, role: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+        self.store = store
+        self.uid = role + secrets.token_hex(8)
+        self._troubles: dict[str, str] = {}
+        self._copies = Copies(store.path.parent, clock=clock)
+        self._clock = clock
+        self._queue: queue.SimpleQueue[Event | _Flush] = queue.SimpleQueue()
+        self._hurry = threading.Event()
+        self._lock = process_lock.hold(store.lock_path(self.uid))
+        self._process = os.getpid()
+        self._is_closed = False
+        # Bound once: this is called in the training thread.
+        self.put: Callable[[Event], None] = self._queue.put
+        self._thread = threading.Thread(target=self._work, name="fitdash-writer", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why something waits in memory, None while all is well."""
+        return next(iter(list(self._troubles.values())), None)
+
+    def note_trouble(self, what: str, why: str | None) -> None:
+        """Keep in mind why this waits in memory, also where it is another process that waits; None: all is well."""
+        if why is None:
+            self._troubles.pop(what, None)
+        else:
+            self._troubles[what] = why
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything put so far is in the store; False if that took longer than `timeout` seconds."""
+        if not self._thread.is_alive():
+            return False
+        mark = _Flush()
+        self._queue.put(mark)
+        self._hurry.set()
+        return mark.done.wait(timeout)
+
+    def close(self, timeout: float = CLOSE_SECONDS) -> None:
+        """Write what is left, within `timeout` seconds, and end the thread. More than once is fine."""
+        if self._is_closed or os.getpid() != self._process:
+            return
+        self._is_closed = True
+        atexit.unregister(self.close)
+        self._queue.put(_Flush(is_last=True))
+        self._hurry.set()
+        self._thread.join(timeout)
+        process_lock.let_go(self._lock)
+
+    def _work(self) -> None:
+        waiting: list[Event] = []
+        marks: list[_Flush] = []
+        last = -1.0
+        while True:
+            for item in self._taken(last, retry=bool(waiting or self._copies)):
+                if isinstance(item, _Flush):
+                    marks.append(item)
+                elif isinstance(item, (Taken, Looked)):
+                    self._copies.add(item)
+                else:
+                    waiting.append(item)
+            waiting = self._written(waiting)
+            self._save(hurry=bool(marks))
+            last = self._clock()
+            if waiting or (marks and self._copies):
+                continue
+            for mark in marks:
+                mark.done.set()
+            if any(mark.is_last for mark in marks):
+                return
+            marks.clear()
+
+    def _taken(self, last: float, *, retry: bool) -> list[Event | _Flush]:
+        """What is in the queue, once something is there and the last commit is 50 ms ago."""
+        taken = []
+        with suppress(queue.Empty):
+            taken.append(self._queue.get(timeout=RETRY_SECONDS if retry else None))
+        self._hurry.wait(max(0.0, last + 1 / COMMITS_PER_SECOND - self._clock()))
+        self._hurry.clear()
+        while not self._queue.empty():
+            taken.append(self._queue.get())
+        return taken
+
+    def _written(self, events: list[Event]) -> list[Event]:
+        """Write the events; gives those that have to wait."""
+        if not events:
+            return []
+        try:
+            self.store.write(events)
+        except StoreError as error:
+            self.note_trouble("store", str(error))
+            return bounded(events)
+        except Exception as error:
+            if len(events) > 1:
+                # One of them cannot be kept: the others shall not be lost with it.
+                return [late for event in events for late in self._written([event])]
+            logging.getLogger(__name__).error("%r cannot be kept: %s", events[0], error)
+        self.note_trouble("store", None)
+        return []
+
+    def _save(self, *, hurry: bool) -> None:
+        """Make files of the copies that are due; those that cannot be written wait."""
+        try:
+            self._copies.write(hurry=hurry)
+        except StoreError as error:
+            self.note_trouble("checkpoints", str(error))
+        else:
+            self.note_trouble("checkpoints", None)
+
+
+def bounded(events: list[Event], most: int = MOST_WAITING) -> list[Event]:
+    """The events without running values within epochs, then without printed lines, if there are more than `most`."""
+    for kind in (BatchEnded, Printed):
+        events = events if len(events) <= most else [event for event in events if not isinstance(event, kind)]
+    return events

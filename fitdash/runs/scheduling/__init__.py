@@ -1,0 +1,1 @@
+"""Threads and processes: which run trains when and where, with which limits."""

@@ -1,0 +1,147 @@
+"""Which dashboards show this store: each has a small file with its address and a lock as long as it lives."""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+from fitdash.errors import StoreError
+from fitdash.runs.protocol.paths import home
+from fitdash.runs.record import process_lock
+from fitdash.runs.scheduling import child_environment
+
+START_SECONDS = 30.0
+HEALTH_SECONDS = 1.0
+
+
+def announce(url: str) -> None:
+    """Tell others that this process shows the store at this address, until it ends."""
+    if url in _addresses():
+        return
+    entry = _new_entry()
+    _announced.append(process_lock.hold(entry.with_suffix(".lock")))
+    _write(entry, url)
+
+
+def find() -> str | None:
+    """The address of a living dashboard on this store."""
+    return next((url for url in _addresses() if is_healthy(url)), None)
+
+
+def find_or_start() -> str:
+    """The address of a dashboard on this store; where there is none, one is started as a process of its own.
+
+    Raises:
+        StoreError: it did not start.
+    """
+    _folder().mkdir(parents=True, exist_ok=True)
+    # Two scripts that begin together share one.
+    with FileLock(_folder() / "start", timeout=START_SECONDS):
+        return find() or start()
+
+
+def start() -> str:
+    """Start a dashboard on a free port and wait until it answers; it stays when this process ends."""
+    entry, port = _new_entry(), free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = _spawn(port, entry)
+    _write(entry, url, process.pid)
+    for _ in range(int(START_SECONDS / 0.1)):
+        if is_healthy(url):
+            # It is not waited for: it outlives this process, and nobody shall warn about that.
+            process.returncode = 0
+            return url
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        raise StoreError(f"The dashboard must start, got exit status {process.returncode}. {_log_path()} tells more.")
+    process.terminate()
+    process.wait()
+    raise StoreError(f"The dashboard must answer within {START_SECONDS:g} s. {_log_path()} tells more.")
+
+
+def is_healthy(url: str) -> bool:
+    """A dashboard answers at this address."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"{url}/_stcore/health", timeout=HEALTH_SECONDS) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
+    with socket.socket() as somewhere:
+        somewhere.bind(("127.0.0.1", 0))
+        return int(somewhere.getsockname()[1])
+
+
+# The locks of this process; they are freed when it ends.
+_announced: list[FileLock] = []
+
+
+def _spawn(port: int, entry: Path) -> "subprocess.Popen[bytes]":
+    """The dashboard's process, which holds the lock of its entry."""
+    lock = process_lock.lend(entry.with_suffix(".lock"))
+    try:
+        with _log_path().open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "fitdash", "dashboard", f"--server.port={port}", "--server.headless=true"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=home(),
+                env=child_environment.environment(),
+                pass_fds=() if lock is None else [lock],
+                start_new_session=True,
+            )
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _addresses() -> Iterator[str]:
+    """Of dashboards whose process lives; what dead ones left is removed."""
+    for entry in sorted(_folder().glob("*.json")):
+        lock = entry.with_suffix(".lock")
+        if process_lock.is_held(lock):
+            yield from _address_in(entry)
+        else:
+            entry.unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
+
+
+def _address_in(entry: Path) -> list[str]:
+    """The address that the file tells, nothing if it is no such file."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return [str(json.loads(entry.read_text("utf-8"))["url"])]
+    return []
+
+
+def _new_entry() -> Path:
+    _folder().mkdir(parents=True, exist_ok=True)
+    return _folder() / f"{secrets.token_hex(8)}.json"
+
+
+def _write(entry: Path, url: str, pid: int | None = None) -> None:
+    draft = entry.with_suffix(".draft")
+    draft.write_text(json.dumps({"url": url, "pid": pid or os.getpid()}), "utf-8")
+    draft.replace(entry)
+
+
+def _folder() -> Path:
+    return home() / "dashboards"
+
+
+def _log_path() -> Path:
+    return _folder() / "dashboard.log"

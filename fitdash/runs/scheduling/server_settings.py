@@ -1,0 +1,84 @@
+"""What is in force on this server: fitdash.toml beside the store, and over it the environment.
+
+    # fitdash.toml
+    shared = true
+    runs_at_once = 3
+
+The same in the environment: FITDASH_SHARED=true, FITDASH_RUNS_AT_ONCE=3.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fitdash.errors import SettingError
+from fitdash.runs.protocol.paths import home
+from fitdash.spec.arg import Setting, problems_in, settings_of, unknown
+from fitdash.spec.server import ServerArgs
+
+WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def settings_path() -> Path:
+    """The file, which need not be there."""
+    return home() / "fitdash.toml"
+
+
+def settings_in_force(environment: Mapping[str, str] = os.environ) -> ServerArgs:
+    """The settings of this server.
+
+    Raises:
+        SettingError: the file or a variable says what cannot be; all that is wrong, one per line.
+    """
+    return ServerArgs(**{name: value for name, (value, _) in origins(environment).items()})
+
+
+def origins(environment: Mapping[str, str] = os.environ) -> dict[str, tuple[Any, str]]:
+    """Each setting's value, and where it comes from: "default", the name of a variable or the path of the file.
+
+    Raises:
+        SettingError: as `settings_in_force`.
+    """
+    path = settings_path()
+    found = {name: (setting.default, "default") for name, setting in settings_of(ServerArgs).items()}
+    wrong = []
+    for name, value in _in_file(path).items():
+        if name not in found:
+            wrong.append(f"{path}: {unknown('setting', name, tuple(found))}")
+        else:
+            found[name] = (value, str(path))
+    for name, setting in settings_of(ServerArgs).items():
+        text = environment.get(variable(name), "").strip()
+        if text:
+            found[name] = (_read(setting, text), variable(name))
+    settings = ServerArgs(**{name: value for name, (value, _) in found.items()})
+    wrong += [f"{found[p.where.partition('.')[2]][1]}: {p.text}" for p in problems_in(settings)]
+    if wrong:
+        raise SettingError("\n".join(wrong))
+    return found
+
+
+def variable(name: str) -> str:
+    """The variable that gives this setting."""
+    return f"FITDASH_{name.upper()}"
+
+
+def _in_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise SettingError(f"{path} must be TOML, got: {error}.") from error
+
+
+def _read(setting: Setting, text: str) -> Any:
+    """The value that a variable's text means; what means none is left for the checks to refuse."""
+    if setting.base == "bool":
+        return WORDS.get(text.lower(), text)
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
