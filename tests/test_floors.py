@@ -9,23 +9,10 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"spec", "options", "errors", "__init__"},
     {"data", "nn", "random_state", "pasted"},
-    {"engine"},
-    {"runs", "charts"},
-    {
-        "model",
-        "callbacks",
-        "optimizers",
-        "build",
-        "starts",
-        "orders",
-        "sweeps",
-        "together",
-        "begin",
-        "limits",
-        "sweep",
-        "worker",
-        "export",
-    },
+    {"engine", "optimizers"},
+    {"runs", "charts", "callbacks"},
+    {"model", "export"},
+    {"jobs", "sweeps"},
     {"ui", "cli", "__main__"},
 ]
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS) for name in names}

@@ -10,7 +10,7 @@ from fitdash.data.tables.data_facts import facts_of
 from fitdash.errors import DataError, SettingError, StoreError
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.runs.callbacks.control_callback import SETTING
-from fitdash.runs.checkpoints.checkpoint_files import Checkpoint, best_of, checkpoints_of
+from fitdash.runs.checkpoints.checkpoint_files import Checkpoint, best_of, checkpoints_of, run_checkpoint_folder
 from fitdash.runs.protocol.paths import home
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.records import RunRecord
@@ -18,7 +18,6 @@ from fitdash.runs.record.store import Store
 from fitdash.runs.record.table_export import exported
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.facts import Facts
-from fitdash.starts import folder
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -104,13 +103,13 @@ def drawn(made: "go.Figure", kind: str) -> bytes:
 
 def last_checkpoint(uid: str) -> Checkpoint | None:
     """How the run ended; while it is on, its newest state."""
-    found = checkpoints_of(folder(uid))
+    found = checkpoints_of(run_checkpoint_folder(uid))
     return found[-1] if found else None
 
 
 def best_checkpoint(uid: str) -> Checkpoint | None:
     """The state after its best epoch, by validation loss, or loss."""
-    return best_of(checkpoints_of(folder(uid)))
+    return best_of(checkpoints_of(run_checkpoint_folder(uid)))
 
 
 def weights(store: Store, uid: str, checkpoint: Checkpoint | None) -> bytes:

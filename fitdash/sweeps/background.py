@@ -133,7 +133,7 @@ class Sweeper:
         """Look at the extremes of what is searched: the largest network, the most rows."""
         if self._settings is None:
             return
-        from fitdash.limits import check
+        from fitdash.jobs.quotas import check
 
         for varied in corners(recipe.space, recipe.experiment):
             check(self.writer.store, varied, self._settings, owner=owner)

@@ -26,7 +26,7 @@ class Post:
 
     def train(self, order: Mapping[str, Any], uid: str) -> None:
         """Train the run; its last line says that it is over."""
-        from fitdash.orders import job_of
+        from fitdash.jobs.job_spec import job_of
 
         recorder = Recorder(uid, self._put)
         error = traceback = None

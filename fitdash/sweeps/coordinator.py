@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fitdash.errors import SettingError, StoreError
-from fitdash.orders import order_of, order_together
+from fitdash.jobs.job_spec import order_of, order_together
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import ENDED, Changed, Created, EpochEnded, Event, Judged, SweepEnded
 from fitdash.runs.protocol.member_control import OneOf

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from fitdash.errors import SettingError
-from fitdash.orders import job_of
+from fitdash.jobs.job_spec import job_of
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Event
@@ -26,7 +26,7 @@ class Place(Protocol):
         """Train a run; returns when it is over.
 
         Args:
-            order: As `fitdash.orders` makes it.
+            order: As `fitdash.jobs.job_spec` makes it.
             uid: The run.
             put: Takes what happens to it, in this thread.
             control: What is wanted of it.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError
-from fitdash.orders import order_of
+from fitdash.jobs.job_spec import order_of
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store

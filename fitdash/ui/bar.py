@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.begin import begin
 from fitdash.errors import FitdashError
+from fitdash.jobs.launch import begin
 from fitdash.runs.protocol.control import RATES
 from fitdash.runs.scheduling.runner import Run
 from fitdash.spec.experiment import LARGEST_SEED, Experiment

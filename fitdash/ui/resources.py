@@ -126,8 +126,8 @@ def _import_and_freeze() -> None:
     """What was imported stays, so that no collection looks at it again."""
     # The server may end in the middle of it; whatever else goes wrong is told by the first Fit.
     with suppress(Exception):
-        import fitdash.build  # noqa: F401
-        import fitdash.limits  # noqa: F401
+        import fitdash.jobs.build  # noqa: F401
+        import fitdash.jobs.quotas  # noqa: F401
 
         gc.collect()
         gc.freeze()

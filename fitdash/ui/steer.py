@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
-from fitdash.begin import resume, start_over
+from fitdash.jobs.launch import resume, start_over
 from fitdash.runs.callbacks.control_callback import REFUSED, SETTING
 from fitdash.runs.record.claim import RESUMABLE
 from fitdash.runs.scheduling.runner import Run

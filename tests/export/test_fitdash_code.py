@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from fitdash.build import build, job
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.network_torch import KINDS
+from fitdash.jobs.build import build, job
 from fitdash.nn.registry import NETWORKS
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control

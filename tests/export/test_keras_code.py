@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from torch import nn
 
-from fitdash.build import build
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.keras_code import keras_code
+from fitdash.jobs.build import build
 from fitdash.spec.arg import problems_in
 from fitdash.spec.callbacks import ModelCheckpointArgs
 from fitdash.spec.compile import CLASS_METRICS, LOSSES, METRICS, SHORT, CompileArgs, full_name

@@ -73,8 +73,8 @@ def open_page():
 def seen(monkeypatch):
     """What the network of each run sees while it trains and validates."""
     found = Seen()
-    monkeypatch.setattr("fitdash.build.make", found.watch(make))
-    monkeypatch.setattr("fitdash.build.Looking._look", lambda self, epoch: None)
+    monkeypatch.setattr("fitdash.jobs.build.make", found.watch(make))
+    monkeypatch.setattr("fitdash.jobs.build.Looking._look", lambda self, epoch: None)
     return found
 
 

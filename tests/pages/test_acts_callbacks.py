@@ -5,7 +5,7 @@ import csv
 import pytest
 import torch
 
-from fitdash.build import files_of
+from fitdash.runs.protocol.paths import run_folder
 from fitdash.spec.schedules import rate_at
 from fitdash.ui.resources import desk
 from tests.pages.conftest import trained
@@ -99,7 +99,7 @@ def test_model_checkpoint_writes_a_file_for_each_epoch(open_page):
 
     run, _ = trained(page)
 
-    files = sorted(files_of(run.uid).glob("at-*.pt"))
+    files = sorted(run_folder(run.uid).glob("at-*.pt"))
     assert [file.name for file in files] == ["at-01.pt", "at-02.pt"]
     first, second = (torch.load(file, weights_only=True) for file in files)
     assert first["hidden_1.weight"].shape == (4, 2)
@@ -116,8 +116,8 @@ def test_model_checkpoint_writes_only_what_is_best_and_beats_a_threshold(open_pa
     run, _ = trained(page)
     earlier = next(one for one in desk().store.runs() if one.uid != run.uid)
 
-    assert [file.name for file in files_of(earlier.uid).glob("0*.pt")] == ["001.pt"]
-    assert list(files_of(run.uid).glob("0*.pt")) == []
+    assert [file.name for file in run_folder(earlier.uid).glob("0*.pt")] == ["001.pt"]
+    assert list(run_folder(run.uid).glob("0*.pt")) == []
 
 
 def test_model_checkpoint_counts_batches(open_page):
@@ -127,7 +127,7 @@ def test_model_checkpoint_counts_batches(open_page):
 
     run, _ = trained(page)
 
-    assert sorted(file.name for file in files_of(run.uid).glob("*-*.pt")) == ["1-5.pt", "2-4.pt"]
+    assert sorted(file.name for file in run_folder(run.uid).glob("*-*.pt")) == ["1-5.pt", "2-4.pt"]
 
 
 def test_terminate_on_nan_ends_the_run(open_page):
@@ -147,7 +147,7 @@ def test_csv_logger_writes_what_the_history_has(open_page):
 
     run, logs = trained(page)
 
-    head, *rows = rows_of(files_of(run.uid) / "numbers.csv", ";")
+    head, *rows = rows_of(run_folder(run.uid) / "numbers.csv", ";")
     assert head[:3] == ["epoch", "accuracy", "loss"]
     assert [float(row[2]) for row in rows] == [one["loss"] for one in logs]
 
@@ -163,5 +163,5 @@ def test_callbacks_are_called_in_the_order_of_their_cards(open_page):
     after, _ = trained(page)
 
     # The rate is in the logs from the moment that ReduceLROnPlateau was called.
-    heads = [rows_of(files_of(run.uid) / "log.csv")[0] for run in (before, after)]
+    heads = [rows_of(run_folder(run.uid) / "log.csv")[0] for run in (before, after)]
     assert ["learning_rate" in head for head in heads] == [False, True]

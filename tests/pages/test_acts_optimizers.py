@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-import fitdash.build
+import fitdash.jobs.build
 from fitdash.data.tables.prepared import encoded
 from fitdash.spec.experiment import Experiment
 from tests.pages.conftest import trained
@@ -24,14 +24,14 @@ WHOLE = QUICK | {"data__name": "iris", "fit__batch_size": "150", "fit__shuffle":
 def beginnings(monkeypatch):
     """Copies of the networks that were made, as they were before training."""
     found = []
-    make = fitdash.build.make
+    make = fitdash.jobs.build.make
 
     def made(*args):
         module = make(*args)
         found.append(copy.deepcopy(module))
         return module
 
-    monkeypatch.setattr("fitdash.build.make", made)
+    monkeypatch.setattr("fitdash.jobs.build.make", made)
     return found
 
 

@@ -127,7 +127,7 @@ def test_a_worker_that_is_killed_costs_its_trial_a_start_and_nothing_else(home):
 
 
 def test_what_happens_on_a_cluster_comes_back_as_it_happens_here():
-    from fitdash.orders import order_of
+    from fitdash.jobs.job_spec import order_of
     from fitdash.runs.protocol.events import EpochEnded
     from fitdash.sweeps.cluster import Post, hand_on
 

@@ -6,7 +6,7 @@
 from dataclasses import replace
 from unittest.mock import patch
 
-from fitdash.build import job
+from fitdash.jobs.build import job
 from fitdash.runs.callbacks import prediction_snapshots
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.checkpoints import prediction_files

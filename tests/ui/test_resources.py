@@ -7,7 +7,7 @@ from fitdash.ui.resources import Viewers
 
 
 def test_a_warm_up_that_fails_is_silent(monkeypatch):
-    monkeypatch.setitem(sys.modules, "fitdash.build", None)
+    monkeypatch.setitem(sys.modules, "fitdash.jobs.build", None)
 
     resources._import_and_freeze()
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load
 
-from fitdash.build import job
 from fitdash.errors import StoreError
 from fitdash.export import archive, run_files
+from fitdash.jobs.build import job
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded, Told
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store

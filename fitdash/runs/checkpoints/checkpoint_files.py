@@ -11,6 +11,7 @@ from typing import Any
 from fitdash.errors import StoreError
 from fitdash.runs.checkpoints.tensor_file import facts_of, pack, unpack
 from fitdash.runs.protocol.events import Taken
+from fitdash.runs.protocol.paths import home
 
 # Beside the best, the last and the first.
 MOST_KEPT = 8
@@ -51,6 +52,11 @@ class Checkpoint:
 def folder_of(home: Path, uid: str) -> Path:
     """Where the checkpoints of a run are."""
     return home / "runs" / uid / "checkpoints"
+
+
+def run_checkpoint_folder(uid: str) -> Path:
+    """Where the checkpoints of a run are, in the folder of this user."""
+    return folder_of(home(), uid)
 
 
 def checkpoints_of(folder: Path) -> list[Checkpoint]:

@@ -16,6 +16,11 @@ def store_path() -> Path:
     return home() / "runs.db"
 
 
+def run_folder(uid: str) -> Path:
+    """The folder of a run: its checkpoints, what its callbacks wrote, and how its columns became numbers."""
+    return home() / "runs" / uid
+
+
 def _data_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")

@@ -19,7 +19,7 @@ from fitdash.runs.scheduling.failures import Ended
 from fitdash.runs.scheduling.free_memory import free_bytes
 
 Order = Mapping[str, Any]
-"""What a worker is to train, as plain values; `fitdash.orders` makes one and understands it."""
+"""What a worker is to train, as plain values; `fitdash.jobs.job_spec` makes one and understands it."""
 
 # torch and a small network; another process is started only where as much again is left over.
 WORKER_BYTES = 500_000_000
@@ -31,7 +31,7 @@ LAST_WORDS = 40
 
 
 class Worker:
-    """One process, `python -m fitdash.worker`, that trains one run after the other.
+    """One process, `python -m fitdash.jobs.worker`, that trains one run after the other.
 
     It writes the checkpoints of its runs itself; everything else it tells. It ends with this process.
 
@@ -48,7 +48,7 @@ class Worker:
         self._sending = threading.Lock()
         self._said: deque[str] = deque(maxlen=LAST_WORDS)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "fitdash.worker"],
+            [sys.executable, "-m", "fitdash.jobs.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

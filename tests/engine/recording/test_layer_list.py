@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitdash.build import build, compile_arguments
+from fitdash.jobs.build import build, compile_arguments
 from tests.export.recipes import LISTED, recipe
 
 

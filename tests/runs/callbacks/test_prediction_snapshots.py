@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.build import build, job
 from fitdash.engine.callbacks.base import Callback
+from fitdash.jobs.build import build, job
 from fitdash.model.model import Model
 from fitdash.runs.callbacks.prediction_snapshots import LEAST_SECONDS, Looking, answers_of
 from fitdash.runs.callbacks.recorder import Recorder

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.build import job
 from fitdash.data.tables.prepared import encoded
+from fitdash.jobs.build import job
 from fitdash.model.model import Model
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.callbacks.train_evaluation import FairTraining

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.begin import resume
-from fitdash.build import job
 from fitdash.engine.callbacks.base import Callback
+from fitdash.jobs.build import job
+from fitdash.jobs.launch import resume
 from fitdash.model.model import Model
 from fitdash.runs.callbacks.checkpointing import Saving
 from fitdash.runs.callbacks.control_callback import Steering
-from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of
+from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.protocol.events import BatchEnded, EpochEnded, Printed
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer, bounded
@@ -22,7 +22,6 @@ from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.starts import folder
 
 SECONDS = 60
 ROWS = np.random.default_rng(0).standard_normal((32, 3)).astype("float32")
@@ -140,7 +139,7 @@ def test_a_loss_that_is_no_number_is_recorded_as_such_and_never_the_best(store, 
     losses = [row.logs["loss"] for row in store.epochs(run.uid)]
     assert store.run(run.uid).state == "finished", store.run(run.uid).traceback
     assert math.isnan(losses[-1])
-    kept = checkpoints_of(folder(run.uid))
+    kept = checkpoints_of(run_checkpoint_folder(run.uid))
     assert kept[-2].epoch == 8
     assert kept[-2].value is None
     assert torch.isnan(kept[-1].content()["weights"]["output.weight"]).any()

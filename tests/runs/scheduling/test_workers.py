@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from fitdash.begin import resume
-from fitdash.build import job
 from fitdash.errors import StoreError
-from fitdash.orders import order_of, order_to_resume
+from fitdash.jobs.build import job
+from fitdash.jobs.job_spec import order_of, order_to_resume
+from fitdash.jobs.launch import resume
+from fitdash.jobs.worker import BEHIND
 from fitdash.runs.checkpoints import prediction_files
-from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of
+from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Created, EpochEnded
 from fitdash.runs.scheduling.failures import Ended
@@ -25,8 +26,6 @@ from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
-from fitdash.starts import folder
-from fitdash.worker import BEHIND
 
 SECONDS = 60
 EXPERIMENT = Experiment(
@@ -135,7 +134,7 @@ def test_a_worker_gives_the_numbers_that_the_thread_gives(warm, store, writer, r
     told = [[row.data for row in store.events(uid, "told", "printed")] for uid in (away.uid, here.uid)]
     assert [without_seconds(line) for line in told[0]] == [without_seconds(line) for line in told[1]] != []
     assert store.run(away.uid).params == store.run(here.uid).params
-    one, other = (checkpoints_of(folder(uid)) for uid in (away.uid, here.uid))
+    one, other = (checkpoints_of(run_checkpoint_folder(uid)) for uid in (away.uid, here.uid))
     assert (one[0].epoch, one[-2].epoch, one[-1].is_end) == (other[0].epoch, other[-2].epoch, other[-1].is_end)
     ends = [kept[-1].content()["weights"] for kept in (one, other)]
     assert all(
@@ -188,7 +187,7 @@ def test_a_run_in_a_worker_is_steered(warm, writer, store):
     (changed,) = [row.data for row in store.events("steered", "told") if row.data["kind"] == "setting"]
     assert (changed["setting"], changed["new"]) == ("learning_rate", 0.25)
     assert store.events("steered", "told")[-1].data["kind"] == "stop_run"
-    assert checkpoints_of(folder("steered"))[-1].is_end
+    assert checkpoints_of(run_checkpoint_folder("steered"))[-1].is_end
 
 
 def test_what_was_wished_before_it_began_holds_there(warm, writer, store):
@@ -266,7 +265,7 @@ def test_a_worker_that_is_told_to_end_interrupts_its_run_and_keeps_where_it_was(
 
     assert run.ended.state == "interrupted"
     assert run.ended.error == "The process that trained this run was told to end. Resume the run."
-    kept = checkpoints_of(folder("ended"))
+    kept = checkpoints_of(run_checkpoint_folder("ended"))
     assert kept[-1].is_end
     assert kept[-1].epoch == len(run.epochs)
     assert 0 < kept[-2].epoch <= len(run.epochs)  # a copy a second, and of the best

@@ -16,6 +16,7 @@ from fitdash.data.tables.validation_file import with_validation
 from fitdash.engine.training.argument_checks import Unasked
 from fitdash.engine.training.baseline import trivial_answers
 from fitdash.errors import SettingError, StoreError
+from fitdash.jobs.warm_start import Start, go_on, keep, origin_of
 from fitdash.model.model import Model
 from fitdash.nn.registry import make
 from fitdash.random_state import set_random_seed
@@ -25,9 +26,9 @@ from fitdash.runs.callbacks.prediction_snapshots import Looking
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.callbacks.train_evaluation import FairTraining
 from fitdash.runs.callbacks.warning_log import warnings_to
-from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, forget_after, newest
+from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, forget_after, newest, run_checkpoint_folder
 from fitdash.runs.protocol.control import Control
-from fitdash.runs.protocol.paths import home
+from fitdash.runs.protocol.paths import home, run_folder
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.scheduling.runner import Job
 from fitdash.spec.callbacks import CallbackArgs
@@ -37,10 +38,6 @@ from fitdash.spec.facts import Facts
 from fitdash.spec.fit import FitArgs
 from fitdash.spec.goals import resolved_learning_rate, resolved_loss, resolved_metrics
 from fitdash.spec.schedules import rate_at
-from fitdash.starts import Start, folder, go_on, keep, origin_of
-from fitdash.starts import epochs_kept as epochs_kept
-from fitdash.starts import files_of as files_of
-from fitdash.starts import goes_on as goes_on
 
 MOST_LOOKED_AT = 2000
 """Rows that the model is asked about after an epoch, for the page to show what it has learned."""
@@ -131,7 +128,7 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
     with_validation(facts, dataset, experiment.fit, uploads_there)
     if (weighs := effective(experiment.fit, facts).sample_weight) is not None:
         weights_of(dataset, weighs, uploads_there)
-    kept = [one for one in checkpoints_of(folder(record.uid)) if not one.is_end]
+    kept = [one for one in checkpoints_of(run_checkpoint_folder(record.uid)) if not one.is_end]
     # Files are synced and rows are not: after a power cut, or where another process wrote the files, one may be ahead.
     done = record.summary.get("epoch", -1) + 1
     content = newest([one for one in kept if one.epoch <= done or one is kept[0]])
@@ -238,7 +235,7 @@ def ready(
     Raises:
         SettingError, DataError: it cannot run.
     """
-    files = files_of(recorder.uid)
+    files = run_folder(recorder.uid)
     built = build(experiment, uploads=uploads, files=files, data=data)
     files.mkdir(parents=True, exist_ok=True)
     (files / "columns.json").write_text(built.data.columns.to_json(), encoding="utf-8")
@@ -247,7 +244,7 @@ def ready(
     arguments = built.fit_arguments | {"view_metrics": False}  # the page shows the run itself
     saving = Saving(recorder.uid, recorder.put)
     if start.is_same_run and start.content is not None:
-        forget_after(folder(recorder.uid), start.content["epoch"])
+        forget_after(run_checkpoint_folder(recorder.uid), start.content["epoch"])
         saving = Saving(recorder.uid, recorder.put, start=start.content)
         arguments |= _gone_on(arguments, start.content)
     elif start.content is not None:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fitdash import optimizers
-from fitdash.build import build, compile_arguments, optimizer_of
 from fitdash.data.tables.prepared import effective
 from fitdash.errors import SettingError
+from fitdash.jobs.build import build, compile_arguments, optimizer_of
 from fitdash.spec.arg import problems_in
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs

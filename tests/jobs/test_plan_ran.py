@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 import pytest
 
-from fitdash.build import build
 from fitdash.data.tables.loaded_dataset import load_dataset
 from fitdash.data.tables.upload import keep
+from fitdash.jobs.build import build
 from fitdash.spec.arg import problems_in
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment, plan

@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from fitdash.build import Ready, job, ready
 from fitdash.data.tables.prepared import Encoded
 from fitdash.engine.ensemble.batches import Dice
 from fitdash.engine.ensemble.train import Member, signature, train_together, why_alone
 from fitdash.engine.step.devices import few_threads
+from fitdash.jobs.build import Ready, job, ready
+from fitdash.jobs.warm_start import Start, keep
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Changed, Told
@@ -21,7 +22,6 @@ from fitdash.runs.protocol.member_control import OneOf
 from fitdash.runs.scheduling.failures import failure
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.together import shared_part
-from fitdash.starts import Start, keep
 
 
 @dataclass(eq=False, kw_only=True)

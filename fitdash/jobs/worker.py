@@ -1,4 +1,4 @@
-"""Trains for another process: `python -m fitdash.worker`, which `runs.workers.Worker` starts.
+"""Trains for another process: `python -m fitdash.jobs.worker`, which `runs.workers.Worker` starts.
 
 Lines of JSON come in on the standard input: start (an order), exit, and the wishes of a `Control`. Others go out on
 the standard output: ready, event, stands, trouble, over. Where the input ends the other process is gone, and this
@@ -55,7 +55,7 @@ class Post:
 
     def work(self) -> None:
         """Train what was ordered, until it is time to leave."""
-        import fitdash.build  # noqa: F401  the first order shall not wait for it
+        import fitdash.jobs.build  # noqa: F401  the first order shall not wait for it
 
         self._outbox.say({"is": "ready"})
         while (order := self._orders.get()) is not None:
@@ -84,7 +84,7 @@ class Post:
                     self._outbox.put(Told(uid=self._uid, facts=facts))
 
     def _train(self, uid: str, order: Mapping[str, Any], control: Control) -> None:
-        from fitdash.orders import job_of
+        from fitdash.jobs.job_spec import job_of
 
         recorder = Recorder(uid, self._outbox.put)
         control.listen(partial(self._stands, uid))

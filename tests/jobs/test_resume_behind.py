@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from fitdash.begin import resume
-from fitdash.build import epochs_kept
-from tests.runs.test_resume import EVERYTHING, SECONDS, cut, gone_on, logs, whole
+from fitdash.jobs.launch import resume
+from fitdash.jobs.warm_start import epochs_kept
+from tests.jobs.test_resume import EVERYTHING, SECONDS, cut, gone_on, logs, whole
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ import copy
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError, StoreError
 from fitdash.random_state import set_random_states
-from fitdash.runs.checkpoints.checkpoint_files import END, checkpoints_of, folder_of
-from fitdash.runs.protocol.paths import home
+from fitdash.runs.checkpoints.checkpoint_files import END, checkpoints_of, run_checkpoint_folder
+from fitdash.runs.protocol.paths import run_folder
 from fitdash.spec.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -45,17 +44,12 @@ _lock = threading.Lock()
 
 def goes_on(uid: str) -> bool:
     """Whether the weights of this run are still here to go on from."""
-    return uid in _kept or (folder(uid) / END).exists()
+    return uid in _kept or (run_checkpoint_folder(uid) / END).exists()
 
 
 def epochs_kept(uid: str) -> list[int]:
     """After how many epochs of this run another can go on: what `job` takes as `epoch`."""
-    return [one.epoch for one in checkpoints_of(folder(uid)) if not one.is_end]
-
-
-def files_of(uid: str) -> Path:
-    """The folder of a run: what its callbacks wrote, and columns.json, how its columns became numbers."""
-    return home() / "runs" / uid
+    return [one.epoch for one in checkpoints_of(run_checkpoint_folder(uid)) if not one.is_end]
 
 
 def go_on(model: "Model", experiment: Experiment, start: Start) -> None:
@@ -92,11 +86,11 @@ def origin_of(uid: str, epoch: int | None) -> Start:
     """What another run goes on from: how this one ended, or an epoch of it."""
     if epoch is None and uid in _kept:
         return _kept[uid]
-    found = [one for one in checkpoints_of(folder(uid)) if one.is_end is (epoch is None)]
+    found = [one for one in checkpoints_of(run_checkpoint_folder(uid)) if one.is_end is (epoch is None)]
     chosen = [one for one in found if epoch is None or one.epoch == epoch]
     try:
         if chosen:
-            experiment = Experiment.from_json((files_of(uid) / "experiment.json").read_bytes())
+            experiment = Experiment.from_json((run_folder(uid) / "experiment.json").read_bytes())
             return Start(content=chosen[0].content(), experiment=experiment, is_between=epoch is not None)
     except (StoreError, OSError) as error:
         raise SettingError(f"The run to go on from must be whole, got {error}") from error
@@ -106,8 +100,3 @@ def origin_of(uid: str, epoch: int | None) -> Start:
         )
     kept = ", ".join(str(one.epoch) for one in found) or "none"
     raise SettingError(f"epoch must be one that is kept of the run, got {epoch}. Kept: {kept}.")
-
-
-def folder(uid: str) -> Path:
-    """Where the checkpoints of a run are."""
-    return folder_of(home(), uid)

@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from fitdash import callbacks, optimizers
-from fitdash.build import build, callback_of, files_of, goes_on, job, optimizer_of
 from fitdash.data.tables.encoders import Columns
 from fitdash.errors import SettingError
+from fitdash.jobs.build import build, callback_of, job, optimizer_of
+from fitdash.jobs.warm_start import goes_on
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import EpochEnded, Printed, Told
+from fitdash.runs.protocol.paths import run_folder
 from fitdash.spec.callbacks import CALLBACKS
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs
@@ -142,7 +144,7 @@ def test_a_schedule_starts_at_the_rate_that_compile_was_given():
     args = CALLBACKS["LearningRateScheduler"](schedule="step", every=2, factor=0.5)
     recipe = experiment(compile=CompileArgs(learning_rate=0.08), epochs=6)
 
-    schedule = callback_of(args, recipe, files_of("x")).schedule
+    schedule = callback_of(args, recipe, run_folder("x")).schedule
 
     assert [schedule(epoch, 123.0) for epoch in range(6)] == [0.08, 0.08, 0.04, 0.04, 0.02, 0.02]
 
@@ -155,7 +157,7 @@ def test_a_job_records_the_run_what_was_done_to_the_data_and_keeps_its_columns()
     assert told[0]["kind"] == "data"
     assert "4 number columns standardised; learned from 150 training rows." in told[0]["text"]
     assert any("Epoch 1/2" in event.text for event in events if isinstance(event, Printed))
-    kept = Columns.from_json((files_of("abc") / "columns.json").read_text())
+    kept = Columns.from_json((run_folder("abc") / "columns.json").read_text())
     assert kept.names == ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
 
 

@@ -11,11 +11,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fitdash.begin import resume, start_over
-from fitdash.build import epochs_kept, job, resumed
 from fitdash.data.tables.upload import keep
 from fitdash.errors import DataError, SettingError, StoreError
-from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of
+from fitdash.jobs.build import job, resumed
+from fitdash.jobs.launch import resume, start_over
+from fitdash.jobs.warm_start import epochs_kept
+from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
@@ -26,7 +27,6 @@ from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
-from fitdash.starts import folder
 
 SECONDS = 60
 EVERYTHING = Experiment(
@@ -122,7 +122,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_numbers(store, runner, exper
 
     assert before == logs(store, expected)[: len(before)] != logs(store, expected)
     assert logs(store, uid) == logs(store, expected)
-    one, other = (checkpoints_of(folder(each))[-1].content() for each in (uid, expected))
+    one, other = (checkpoints_of(run_checkpoint_folder(each))[-1].content() for each in (uid, expected))
     assert all(torch.equal(one["weights"][name], other["weights"][name]) for name in other["weights"])
 
 
@@ -140,8 +140,8 @@ def test_it_goes_on_again_and_again(store, runner):
     gone_on(runner, uid)
 
     assert logs(store, uid) == logs(store, expected)
-    csv = (folder(uid).parent / "log.csv").read_text()
-    assert csv == (folder(expected).parent / "log.csv").read_text()
+    csv = (run_checkpoint_folder(uid).parent / "log.csv").read_text()
+    assert csv == (run_checkpoint_folder(expected).parent / "log.csv").read_text()
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 0.2}, {"batch_size": 70}, {"dropout": 0.6}, {"epochs": 9}])
@@ -256,7 +256,7 @@ def test_an_epoch_that_is_not_kept_is_refused(runner):
 
 def test_a_run_can_go_on_where_another_process_ended_it(store, runner, monkeypatch):
     uid = whole(runner, EVERYTHING)
-    monkeypatch.setattr("fitdash.starts._kept", {})
+    monkeypatch.setattr("fitdash.jobs.warm_start._kept", {})
     experiment = replace(EVERYTHING, fit=replace(EVERYTHING.fit, initial_epoch=7, epochs=8))
 
     run = runner.submit(job(experiment, origin=uid), experiment=experiment.to_dict(), parent=uid)
@@ -292,14 +292,14 @@ def test_only_one_process_gets_a_run_to_go_on_with(home, runner):
 def test_a_broken_checkpoint_is_passed_over_and_if_all_are_the_file_is_named(store, runner):
     expected = whole(runner, EVERYTHING)
     uid = cut(runner, EVERYTHING, 60)
-    kept = [one for one in checkpoints_of(folder(uid)) if not one.is_end]
+    kept = [one for one in checkpoints_of(run_checkpoint_folder(uid)) if not one.is_end]
     whole_file = kept[-1].path.read_bytes()
     kept[-1].path.write_bytes(whole_file[: len(whole_file) // 2])
     gone_on(runner, uid)
     assert logs(store, uid) == logs(store, expected)
 
     uid = cut(runner, EVERYTHING, 60)
-    for one in checkpoints_of(folder(uid)):
+    for one in checkpoints_of(run_checkpoint_folder(uid)):
         one.path.write_bytes(one.path.read_bytes()[:-10])
     with pytest.raises(StoreError, match=r"epoch-\d+.safetensors must be a checkpoint of fitdash"):
         resume(runner, uid)
@@ -336,7 +336,7 @@ def test_a_run_of_a_script_is_refused_in_words(store, writer, runner):
 
 TRAINS = """
 import sys
-from fitdash.build import job
+from fitdash.jobs.build import job
 from fitdash.runs.scheduling.runner import Runner
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
@@ -377,6 +377,6 @@ def test_after_kill_9_a_run_reads_interrupted_and_goes_on_to_the_same_numbers(ho
 
         assert before == logs(store, expected)[: len(before)]
         assert logs(store, uid) == logs(store, expected)
-        assert not list(folder(uid).glob("*.part"))
+        assert not list(run_checkpoint_folder(uid).glob("*.part"))
         runner.shutdown()
         writer.close()

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from fitdash.build import job
-from tests.runs.test_resume import EVERYTHING, SECONDS, cut, gone_on, logs
+from fitdash.jobs.build import job
+from tests.jobs.test_resume import EVERYTHING, SECONDS, cut, gone_on, logs
 
 
 @pytest.mark.parametrize("change", [None, {"batch_size": 20}])

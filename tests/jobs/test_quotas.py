@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from fitdash.begin import begin, resume, start_over
 from fitdash.data.tables.upload import keep
 from fitdash.errors import SettingError, StoreError
+from fitdash.jobs.launch import begin, resume, start_over
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
@@ -102,7 +102,7 @@ GOES_ON = {
 )
 @pytest.mark.parametrize("way", GOES_ON)
 def test_what_goes_on_is_refused_too_where_the_disk_is_used_up(runner, stopped, monkeypatch, way, settings, message):
-    monkeypatch.delitem(sys.modules, "fitdash.limits", raising=False)
+    monkeypatch.delitem(sys.modules, "fitdash.jobs.quotas", raising=False)
     before = runner.writer.store.runs()
 
     with pytest.raises(StoreError, match=message):

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from fitdash.errors import StoreError
-from fitdash.orders import order_of, order_to_resume
+from fitdash.jobs.job_spec import order_of, order_to_resume
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control, Pace
 from fitdash.runs.record.disk_quota import check_room
@@ -49,7 +49,7 @@ def begin(
     """
     check: Callable[[], None] = partial(_check, runner.writer.store, experiment, settings, owner, uploads)
     make: Callable[[], Job] = partial(_job, experiment, origin, epoch, uploads)
-    is_late = late and not {"fitdash.build", "fitdash.limits"} <= sys.modules.keys()
+    is_late = late and not {"fitdash.jobs.build", "fitdash.jobs.quotas"} <= sys.modules.keys()
     if not is_late:
         check()
     elif settings is not None:
@@ -81,7 +81,7 @@ def resume(
     Raises:
         StoreError, SettingError, DataError: it cannot go on; nothing is changed then.
     """
-    from fitdash.build import resumed
+    from fitdash.jobs.build import resumed
 
     store = runner.writer.store
     runner.writer.flush(FLUSH_SECONDS)
@@ -115,7 +115,7 @@ def start_over(
         StoreError: there is no such run, or no experiment was kept with it.
         SettingError: the seed cannot be.
     """
-    from fitdash.build import experiment_of
+    from fitdash.jobs.build import experiment_of
 
     runner.writer.flush(FLUSH_SECONDS)
     record = _recorded(runner.writer.store, uid)
@@ -139,14 +139,14 @@ def _recorded(store: Store, uid: str) -> RunRecord:
 def _check(
     store: Store, experiment: Experiment, settings: ServerArgs | None, owner: str | None, uploads: Path | None
 ) -> None:
-    from fitdash.limits import check
+    from fitdash.jobs.quotas import check
 
     if settings is not None:
         check(store, experiment, settings, owner=owner, uploads=uploads)
 
 
 def _job(experiment: Experiment, origin: str | None, epoch: int | None, uploads: Path | None) -> Job:
-    from fitdash.build import job
+    from fitdash.jobs.build import job
 
     return job(experiment, origin=origin, epoch=epoch, uploads=uploads)
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from fitdash.begin import resume
 from fitdash.data.tables.builtin import bundled
 from fitdash.data.tables.upload import keep
 from fitdash.errors import DataError
+from fitdash.jobs.launch import resume
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
-from tests.runs.test_resume import cut, gone_on, logs, whole
+from tests.jobs.test_resume import cut, gone_on, logs, whole
 
 
 def goes_on_until_it_is_gone(store, runner, experiment, file, filename):

@@ -50,11 +50,11 @@ def job_of(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
         SettingError, DataError, StoreError: it cannot be.
     """
     # Whoever gives orders need not have torch yet.
-    from fitdash.build import job, resumed
+    from fitdash.jobs.build import job, resumed
 
     uploads = None if order["uploads"] is None else Path(order["uploads"])
     if "together" in order:
-        from fitdash.together import group_job
+        from fitdash.jobs.ensemble_job import group_job
 
         return partial(group_job, order["together"], uploads)
     if "resume" not in order:

@@ -5,7 +5,7 @@ import pytest
 
 import fitdash
 from fitdash.engine.ensemble import train as ensemble_training
-from fitdash.orders import job_of, order_together
+from fitdash.jobs.job_spec import job_of, order_together
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Began, Changed, EpochEnded, Told
@@ -87,7 +87,7 @@ def test_trials_of_every_optimizer_train_together(optimizer):
 
 
 def test_what_one_has_learned_is_kept_as_if_it_had_been_alone():
-    from fitdash.starts import origin_of
+    from fitdash.jobs.warm_start import origin_of
 
     found = fitdash.sweep(EXPERIMENT, SPACE, trials=8, workers=0, sampler="random", pruner="none")
 

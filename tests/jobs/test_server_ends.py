@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fitdash.begin import resume
-from fitdash.build import job
-from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of
+from fitdash.jobs.build import job
+from fitdash.jobs.launch import resume
+from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
 from fitdash.spec.compile import CompileArgs
@@ -20,7 +20,6 @@ from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
 from fitdash.spec.network import NetworkArgs
-from fitdash.starts import folder
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -39,7 +38,7 @@ def start():
     import streamlit.runtime
     while not streamlit.runtime.exists():
         time.sleep(0.02)
-    from fitdash.build import job
+    from fitdash.jobs.build import job
     from fitdash.spec.experiment import Experiment
     from fitdash.ui.resources import desk
     experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
@@ -114,8 +113,8 @@ def test_a_server_that_is_told_to_end_keeps_its_run_to_go_on(store, server, numb
     assert (record.state, record.error) == ("interrupted", None)
     assert store.reap() == []
     done = len(store.epochs(run.uid))
-    assert max(one.epoch for one in checkpoints_of(folder(run.uid)) if not one.is_end) >= done - 25
-    assert checkpoints_of(folder(run.uid))[-1].is_end
+    assert max(one.epoch for one in checkpoints_of(run_checkpoint_folder(run.uid)) if not one.is_end) >= done - 25
+    assert checkpoints_of(run_checkpoint_folder(run.uid))[-1].is_end
 
     writer = Writer(store)
     runner = Runner(writer)

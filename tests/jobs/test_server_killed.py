@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from fitdash.begin import resume
-from fitdash.build import job
-from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of
+from fitdash.jobs.build import job
+from fitdash.jobs.launch import resume
+from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
-from fitdash.starts import folder
-from tests.runs.test_server_ends import EXPERIMENT, ROOT, SECONDS, ended, wait_until
+from tests.jobs.test_server_ends import EXPERIMENT, ROOT, SECONDS, ended, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Processes are watched as Linux lets it.")
 
@@ -35,7 +34,7 @@ def start():
     while not streamlit.runtime.exists():
         time.sleep(0.02)
     from dataclasses import replace
-    from fitdash.begin import begin
+    from fitdash.jobs.launch import begin
     from fitdash.spec.experiment import Experiment
     from fitdash.ui.resources import desk
     experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
@@ -119,13 +118,13 @@ def test_a_server_that_is_told_to_end_keeps_the_runs_of_its_workers_too(store, s
     end(workers)
     for run in store.runs():
         assert (run.state, run.error) == ("interrupted", None)
-        assert checkpoints_of(folder(run.uid))[-1].is_end
-        assert checkpoints_of(folder(run.uid))[-1].epoch == len(store.epochs(run.uid))
+        assert checkpoints_of(run_checkpoint_folder(run.uid))[-1].is_end
+        assert checkpoints_of(run_checkpoint_folder(run.uid))[-1].epoch == len(store.epochs(run.uid))
     assert store.reap() == []
 
 
 def _newest(uid):
-    return max((one.epoch for one in checkpoints_of(folder(uid))), default=0)
+    return max((one.epoch for one in checkpoints_of(run_checkpoint_folder(uid))), default=0)
 
 
 def _both(runner, uid, *, epochs):
