@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from fitdash.ui import link
+from fitdash.ui.session import url_state
 
-link.keep()  # before what takes a while to import on a server that has just started
+url_state.keep()  # before what takes a while to import on a server that has just started
 
-from fitdash.ui.resources import desk  # noqa: E402
-from fitdash.ui.visitor import remember  # noqa: E402
+from fitdash.ui.session.identity import remember  # noqa: E402
+from fitdash.ui.session.server_resources import desk  # noqa: E402
 
 st.set_page_config(page_title="fitdash", page_icon="📈", layout="wide", initial_sidebar_state=400)
 
@@ -17,5 +17,5 @@ PAGES = [
     st.Page("pages/sweep.py", title="Sweep"),
 ]
 st.navigation(PAGES, position="top").run()
-link.let_go()
+url_state.let_go()
 remember(desk())

@@ -1,8 +1,8 @@
 """Compare: runs side by side."""
 
-from fitdash.ui import style
-from fitdash.ui.comparing.page import compare
-from fitdash.ui.resources import announced, desk, warm_up
+from fitdash.ui.compare.page import compare
+from fitdash.ui.session import style
+from fitdash.ui.session.server_resources import announced, desk, warm_up
 
 style.apply()
 compare(desk())

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from fitdash.ui import style
-from fitdash.ui.bar import draft
-from fitdash.ui.live import live_view
-from fitdash.ui.live_chart import live_keys
-from fitdash.ui.queue import queue_view
-from fitdash.ui.resources import announced, desk, warm_up
-from fitdash.ui.together import together_view
+from fitdash.ui.components.live_components import live_keys
+from fitdash.ui.run.live_view import live_view
+from fitdash.ui.run.queue import queue_view
+from fitdash.ui.session import style
+from fitdash.ui.session.server_resources import announced, desk, warm_up
+from fitdash.ui.train.action_bar import draft
+from fitdash.ui.train.variants import together_view
 
 style.apply()
 goes_in, happens, as_code = (st.container() for _ in range(3))

@@ -68,7 +68,7 @@ def held(tmp_path):
 
 
 def test_a_link_is_read_although_its_reader_leaves_before_the_page_is_drawn(context, held):
-    server, free = held("fitdash.ui.bar")
+    server, free = held("fitdash.ui.train.action_bar")
     page = context.new_page()
     with page.expect_websocket() as made:
         page.goto(f"{server.url}/{LINK}", wait_until="commit")
@@ -83,12 +83,17 @@ def test_a_link_is_read_although_its_reader_leaves_before_the_page_is_drawn(cont
 
 
 def test_two_who_come_at_once_to_a_page_of_a_new_server_both_get_the_whole(context, held):
-    server, free = held("fitdash.ui.comparing.page")
+    server, free = held("fitdash.ui.compare.page")
     pages = [context.new_page() for _ in range(2)]
     for page in pages:
-        with page.expect_websocket() as made:
-            page.goto(f"{server.url}/compare", wait_until="commit")
-        made.value.wait_for_event("framereceived")
+        received = []
+        page.on(
+            "websocket",
+            lambda socket, received=received: socket.on("framereceived", lambda frame: received.append(frame)),
+        )
+        page.goto(f"{server.url}/compare", wait_until="commit")
+        while not received:  # of this page: the server waits after its first frames, so listen before they come
+            page.evaluate("new Promise(done => setTimeout(done))")
     free.touch()
 
     for page in pages:

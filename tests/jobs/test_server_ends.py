@@ -40,7 +40,7 @@ def start():
         time.sleep(0.02)
     from fitdash.jobs.build import job
     from fitdash.spec.experiment import Experiment
-    from fitdash.ui.resources import desk
+    from fitdash.ui.session.server_resources import desk
     experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
     run = desk().runner.submit(job(experiment), experiment=experiment.to_dict(), pace=20)
     if os.environ["TEST_PAUSE"]:

@@ -36,7 +36,7 @@ def start():
     from dataclasses import replace
     from fitdash.jobs.launch import begin
     from fitdash.spec.experiment import Experiment
-    from fitdash.ui.resources import desk
+    from fitdash.ui.session.server_resources import desk
     experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
     for seed in range(int(os.environ["FITDASH_RUNS_AT_ONCE"])):
         begin(desk().runner, replace(experiment, seed=seed), pace=20)

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from fitdash.engine.callbacks.base import Callback
 from fitdash.nn.registry import make
 from fitdash.runs.protocol.events import ENDED
-from fitdash.ui.resources import desk
+from fitdash.ui.session.server_resources import desk
 from tests.pages.seen import Seen
 
 APP = Path(__file__).parents[2] / "app.py"

@@ -4,7 +4,7 @@ import pytest
 
 from fitdash.data.tables.upload import keep
 from fitdash.runs.protocol.paths import home
-from fitdash.ui.resources import desk
+from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import texts, trained
 from tests.pages.test_form import by_key, fit_button
 

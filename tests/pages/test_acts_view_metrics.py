@@ -9,8 +9,8 @@ from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
 from fitdash.spec.watching import hidden_because
-from fitdash.ui.live import reasons_to_hide
-from fitdash.ui.snapshot import Snapshot
+from fitdash.ui.run.live_view import reasons_to_hide
+from fitdash.ui.view_models.run_view import Snapshot
 from tests.pages.conftest import charts
 from tests.pages.test_form import by_key
 

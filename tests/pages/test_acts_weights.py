@@ -8,8 +8,8 @@ from fitdash.data.tables.upload import keep
 from fitdash.runs.protocol.paths import home
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.ui.filling import linked
-from fitdash.ui.reading import written
+from fitdash.ui.form.fill import linked
+from fitdash.ui.form.widget_values import written
 from tests.pages.conftest import texts, trained
 from tests.pages.seen import per_sample
 from tests.pages.test_acts_rows import STILL

@@ -4,8 +4,8 @@ import pytest
 
 import fitdash
 from fitdash.export.run_files import script
-from fitdash.ui.happened import happened
-from fitdash.ui.resources import desk
+from fitdash.ui.session.server_resources import desk
+from fitdash.ui.view_models.event_text import happened
 from tests.pages.conftest import texts, trained, wait_for
 
 IRIS = {"data": {"name": "iris"}, "fit": {"epochs": 3}}

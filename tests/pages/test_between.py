@@ -11,8 +11,9 @@ from fitdash.charts.findings import Finding
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.ui import between, chips, feeds
-from fitdash.ui.resources import desk
+from fitdash.ui.run import diagnosis_chips, live_updates
+from fitdash.ui.session import live_endpoint
+from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import sent, texts, until, wait_for
 
 SLOW = {"data__name": "iris", "fit__epochs": "400", "pace": "20 epochs per second"}
@@ -22,7 +23,7 @@ SLOW = {"data__name": "iris", "fit__epochs": "400", "pace": "20 epochs per secon
 def served(monkeypatch):
     """A server that answers; it has no sessions of its own."""
     app = Starlette()
-    monkeypatch.setattr(feeds, "_application", lambda: app)
+    monkeypatch.setattr(live_endpoint, "_application", lambda: app)
 
 
 def asked(page):
@@ -99,7 +100,7 @@ def chip(monkeypatch):
         text = f"So say {len(curves.loss)} epochs."
         return [Finding(kind="learns", epoch=None, is_sure=True, weight="note", name=shown.name, text=text)]
 
-    monkeypatch.setattr(chips, "findings", found)
+    monkeypatch.setattr(diagnosis_chips, "findings", found)
     return shown
 
 
@@ -163,8 +164,8 @@ def test_the_first_epoch_has_a_place_as_soon_as_it_is_there_at_full_speed_too(op
     run, _ = held_run(Experiment(fit=FitArgs(epochs=10)), epochs=0)
     run.control.pace = "full"
     page = open_page()
-    monkeypatch.setattr(between, "SAID_SECONDS", 0.0)
-    monkeypatch.setattr(between, "SAID_FAST_SECONDS", float("inf"))
+    monkeypatch.setattr(live_updates, "SAID_SECONDS", 0.0)
+    monkeypatch.setattr(live_updates, "SAID_FAST_SECONDS", float("inf"))
     before = asked(page)["due"]
 
     desk().store.write([EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=1.0)])
@@ -176,10 +177,10 @@ def test_the_first_epoch_has_a_place_as_soon_as_it_is_there_at_full_speed_too(op
     assert before is None
     assert first
     assert later["due"] is None  # not so soon: each drawing costs training some epochs
-    assert later["seconds"] == between.FULL_SECONDS
+    assert later["seconds"] == live_updates.FULL_SECONDS
 
 
-@pytest.mark.parametrize(("took", "every"), [(0.01, between.WATCHED_SECONDS), (1.0, between.LEAST_SECONDS)])
+@pytest.mark.parametrize(("took", "every"), [(0.01, live_updates.WATCHED_SECONDS), (1.0, live_updates.LEAST_SECONDS)])
 def test_epochs_that_wait_to_be_watched_are_told_one_by_one(open_page, held_run, served, took, every):
     run, _ = held_run(Experiment(fit=FitArgs(epochs=10)), epochs=0)
     run.control.pace = 5
@@ -188,7 +189,7 @@ def test_epochs_that_wait_to_be_watched_are_told_one_by_one(open_page, held_run,
 
     desk().store.write([EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=took)])
 
-    assert before["seconds"] == between.LEAST_SECONDS
+    assert before["seconds"] == live_updates.LEAST_SECONDS
     assert asked(page)["seconds"] == every
 
 
@@ -268,7 +269,7 @@ def drawn_by(monkeypatch):
     def drawn(page):
         secret, feeds_here = page.session_state["page"].secret, desk().feeds
         _, session, at = feeds_here.offered[secret]
-        monkeypatch.setitem(feeds_here.offered, "followed", (lambda: between.follow(desk()), session, at))
+        monkeypatch.setitem(feeds_here.offered, "followed", (lambda: live_updates.follow(desk()), session, at))
         with monkeypatch.context() as patch:
             patch.setattr("streamlit.rerun", rerun)
             try:
@@ -325,6 +326,6 @@ def test_a_run_that_waits_is_told_when_its_turn_has_come(open_page, served):
 def test_what_is_no_longer_shared_is_no_longer_told(open_page, held_run, served, monkeypatch):
     held_run(Experiment(fit=FitArgs(epochs=10)))
     page = open_page()
-    monkeypatch.setattr("fitdash.ui.between.may_see", lambda desk, run: False)
+    monkeypatch.setattr("fitdash.ui.run.live_updates.may_see", lambda desk, run: False)
 
     assert asked(page) == {"due": "gone"}

@@ -2,7 +2,7 @@
 
 from fitdash.spec.callbacks import EarlyStoppingArgs
 from fitdash.spec.experiment import Experiment
-from fitdash.ui.reading import written
+from fitdash.ui.form.widget_values import written
 from tests.pages.conftest import adder, texts
 from tests.pages.test_form import by_key, fit_button
 

@@ -3,10 +3,10 @@
 import json
 import re
 
-from fitdash.ui import saying
-from fitdash.ui.resources import desk
-from fitdash.ui.snapshot import example
-from fitdash.ui.state import PageState, cursor_epoch
+from fitdash.ui.run import run_messages
+from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.state import PageState, cursor_epoch
+from fitdash.ui.view_models.run_view import example
 from tests.pages.conftest import charts, sent, texts, until, wait_for
 
 
@@ -39,7 +39,7 @@ def test_the_projector_makes_lines_thick(open_page):
 
 
 def test_the_log_of_a_run_that_is_on_is_its_end_and_afterwards_all_that_is_kept(open_page, monkeypatch):
-    monkeypatch.setattr(saying, "LINES_WHILE_ON", 3)
+    monkeypatch.setattr(run_messages, "LINES_WHILE_ON", 3)
     page = open_page(data__name="iris", fit__epochs="400", pace="20 epochs per second", fit__verbose="2")
     page.button(key="fit").click().run()
     (run,) = desk().runner.active()
@@ -61,7 +61,7 @@ def log(page):
 
 def test_the_cursor_follows_the_newest_epoch_until_it_is_put_elsewhere(monkeypatch):
     page, run = PageState(), example()
-    monkeypatch.setattr("fitdash.ui.state.state", lambda: page)
+    monkeypatch.setattr("fitdash.ui.session.state.state", lambda: page)
 
     assert cursor_epoch(run) == 19
     page.epoch_at = (run.uid, 4)

@@ -11,8 +11,9 @@ from fitdash.spec.compile import CompileArgs
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.ui.comparing import pictures, takeaways
-from fitdash.ui.resources import desk
+from fitdash.ui.compare import charts as compare_charts
+from fitdash.ui.compare import downloads
+from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import charts, texts
 
 FIRST = Experiment(fit=FitArgs(validation_split=0.2, epochs=7))
@@ -96,8 +97,8 @@ def test_a_figure_names_every_run_in_its_legend(compared):
         record(f"{number}" * 16, replace(FIRST, seed=number + 1))
     records = desk().store.runs()
 
-    drawn = pictures.figure(desk().store, records, "loss")
-    page = takeaways.figure_file(desk().store, records, "loss", "html")
+    drawn = compare_charts.figure(desk().store, records, "loss")
+    page = downloads.figure_file(desk().store, records, "loss", "html")
 
     assert drawn.layout.showlegend
     assert len({trace.name for trace in drawn.data}) == len(records) == 9
@@ -119,13 +120,13 @@ def test_files_hold_what_the_store_holds(compared):
 
     records = desk().store.runs()
 
-    table = pd.read_parquet(io.BytesIO(takeaways.table_file(records, "parquet")))
-    curves = pd.read_csv(io.StringIO(takeaways.curves_csv(desk().store, records)))
-    told = json.loads(takeaways.runs_json(desk().store, records))
+    table = pd.read_parquet(io.BytesIO(downloads.table_file(records, "parquet")))
+    curves = pd.read_csv(io.StringIO(downloads.curves_csv(desk().store, records)))
+    told = json.loads(downloads.runs_json(desk().store, records))
 
     assert table["loss best"].tolist() == [0.2, 0.5]
-    assert b"learning\\_rate" in takeaways.table_file(records, "latex", "val_accuracy")
-    assert b"val\\_loss" not in takeaways.table_file(records, "latex", "val_accuracy")
+    assert b"learning\\_rate" in downloads.table_file(records, "latex", "val_accuracy")
+    assert b"val\\_loss" not in downloads.table_file(records, "latex", "val_accuracy")
     assert curves[curves.name == "loss"].value.tolist() == [0.9, 0.2, 1.0, 0.5, 0.75]
     assert [one["history"]["history"]["loss"] for one in told] == [[0.9, 0.2], [1.0, 0.5, 0.75]]
     assert Experiment.from_dict(told[0]["experiment"]) == SECOND

@@ -11,9 +11,9 @@ PROGRAM = """if True:
 
     from streamlit.testing.v1 import AppTest
 
-    from fitdash.ui import resources
+    from fitdash.ui.session import server_resources
 
-    resources.warm_up = lambda: None
+    server_resources.warm_up = lambda: None
     for path in sys.argv[1:]:
         page = AppTest.from_file(path, default_timeout=60).run()
         assert not page.exception, page.exception

@@ -3,7 +3,7 @@
 import pytest
 
 from fitdash.spec.fit import FIT_ARGUMENTS
-from fitdash.ui import controls
+from fitdash.ui.form import controls
 from tests.pages.conftest import texts
 
 KINDS = ("number_input", "selectbox", "multiselect", "button_group", "text_input")

@@ -3,7 +3,7 @@
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.layers import DenseArgs, DropoutArgs
 from fitdash.spec.network import NetworkArgs
-from fitdash.ui.reading import written
+from fitdash.ui.form.widget_values import written
 from tests.pages.conftest import adder, texts, trained
 from tests.pages.test_form import by_key, fit_button
 

@@ -9,8 +9,8 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.spec.arg import inert_in, problems_in
 from fitdash.spec.experiment import SECTIONS, Experiment
-from fitdash.ui.filling import linked
-from fitdash.ui.reading import read_experiment, written
+from fitdash.ui.form.fill import linked
+from fitdash.ui.form.widget_values import read_experiment, written
 from tests.pages.conftest import APP, SECONDS
 from tests.ui.experiments import drawn
 

@@ -6,7 +6,7 @@ import streamlit as st
 from fitdash.runs.protocol.events import Changed, Created, SweepEnded
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.store import Store
-from fitdash.ui.resources import desk
+from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_compare import FIRST, button, record
 from tests.pages.test_mishaps import WAITS

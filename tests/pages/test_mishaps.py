@@ -1,6 +1,6 @@
 """What the page says and does while the record cannot be written."""
 
-from fitdash.ui.resources import desk
+from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_steering import SLOW
 

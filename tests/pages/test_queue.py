@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fitdash.runs.record.records import RunRecord
-from fitdash.ui.resources import desk
+from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_form import by_key
 from tests.pages.test_steering import SLOW

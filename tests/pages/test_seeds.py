@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from fitdash.runs.record import sweeps
 from fitdash.spec.compile import CompileArgs
-from fitdash.ui.resources import desk
-from fitdash.ui.sweeping.search import sweeper
+from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.sweeper import sweeper
 from tests.pages.conftest import SECONDS, texts, wait_for
 from tests.pages.test_compare import FIRST, record
 from tests.pages.test_sweep import drawn

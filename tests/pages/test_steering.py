@@ -11,8 +11,9 @@ from fitdash.runs.record.writer import Writer
 from fitdash.spec.compile import CompileArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs
-from fitdash.ui import between, feeds, live, steer
-from fitdash.ui.resources import desk
+from fitdash.ui.run import live_updates, live_view, run_controls
+from fitdash.ui.session import live_endpoint
+from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import charts, sent, texts, until, wait_for
 from tests.pages.test_form import by_key
 
@@ -38,30 +39,34 @@ def disabled(page):
 def test_the_view_is_drawn_less_often_at_full_speed_than_where_it_is_watched(training, monkeypatch):
     page, run = training
     ticks = []
-    fragment = live.st.fragment
+    fragment = live_view.st.fragment
 
     def noted(function, *, key, run_every=None):
         ticks.append(run_every)
         return fragment(function, run_every=run_every, key=key)
 
-    monkeypatch.setattr(live.st, "fragment", noted)
+    monkeypatch.setattr(live_view.st, "fragment", noted)
     for pace, watched in ((20, 0), ("watchable", 400), ("watchable", 399), ("full", 400)):
-        monkeypatch.setattr(between, "WATCHED_EPOCHS", watched)
+        monkeypatch.setattr(live_updates, "WATCHED_EPOCHS", watched)
         run.control.pace = pace
         page.run()
 
-    slow, full = between.LEAST_SECONDS, between.FULL_SECONDS
+    slow, full = live_updates.LEAST_SECONDS, live_updates.FULL_SECONDS
     assert [tick for tick in ticks if tick] == [slow, slow, full, full]
 
     ticks.clear()
-    monkeypatch.setattr(between, "whole_seconds", lambda run: between.LONG_RUN_SECONDS)
+    monkeypatch.setattr(live_updates, "whole_seconds", lambda run: live_updates.LONG_RUN_SECONDS)
     page.run()
-    monkeypatch.setattr(feeds, "_application", Starlette)
+    monkeypatch.setattr(live_endpoint, "_application", Starlette)
     page.run()
     run.control.pace = 20
     page.run()
 
-    assert [tick for tick in ticks if tick] == [between.LONG_SECONDS, live.DRAWN_SECONDS, live.DRAWN_SECONDS]
+    assert [tick for tick in ticks if tick] == [
+        live_updates.LONG_SECONDS,
+        live_view.DRAWN_SECONDS,
+        live_view.DRAWN_SECONDS,
+    ]
 
 
 def test_nothing_can_be_steered_while_nothing_trains(open_page):
@@ -73,7 +78,7 @@ def test_nothing_can_be_steered_while_nothing_trains(open_page):
 
 def test_a_press_shows_what_it_did_without_another_look(training, monkeypatch):
     page, _ = training
-    monkeypatch.setattr(steer, "SOON_SECONDS", 60)
+    monkeypatch.setattr(run_controls, "SOON_SECONDS", 60)
 
     page.button(key="pause").click().run()
 

@@ -16,10 +16,10 @@ from fitdash.spec.layers import DenseArgs
 from fitdash.spec.network import NetworkArgs
 from fitdash.spec.space import space_of
 from fitdash.sweeps.recipe import recipe_of
-from fitdash.ui import several
-from fitdash.ui.resources import desk
-from fitdash.ui.sweeping.search import sweeper
-from fitdash.ui.words import labels_of
+from fitdash.ui.form import value_lists
+from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.sweeper import sweeper
+from fitdash.ui.view_models.formatting import labels_of
 from tests.pages.conftest import APP, SECONDS, texts, wait_for
 from tests.pages.test_form import by_key
 
@@ -117,7 +117,7 @@ def test_every_suggestion_is_within_the_declaration(cls):
 
     for name, setting in settings_of(cls).items():
         if setting.arg.vary:
-            dimension_from(several.suggestion(setting), setting, f"{cls.section}.{name}")
+            dimension_from(value_lists.suggestion(setting), setting, f"{cls.section}.{name}")
 
 
 def test_weights_of_rows_are_searched_and_the_loss_that_they_weigh_is_told(sweep_page):

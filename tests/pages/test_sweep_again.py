@@ -8,9 +8,9 @@ from fitdash.runs.protocol.events import Changed, Created, SweepEnded
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.writer import DASHBOARD
 from fitdash.sweeps.recipe import recipe_of
-from fitdash.ui import visitor
-from fitdash.ui.resources import desk
-from fitdash.ui.sweeping.search import sweeper
+from fitdash.ui.session import identity
+from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.sweeper import sweeper
 from tests.pages.conftest import SECONDS, texts, wait_for
 from tests.pages.test_compare import FIRST
 from tests.pages.test_visitors import KEY
@@ -91,7 +91,7 @@ def test_one_of_the_command_line_is_left_to_it_and_goes_on_when_that_is_asked(cu
 @pytest.mark.parametrize("owner", ["mine", "theirs"])
 def test_on_a_server_of_many_it_goes_on_when_its_owner_comes(cut, monkeypatch, owner):
     monkeypatch.setenv("FITDASH_SHARED", "true")
-    monkeypatch.setattr(visitor, "_cookie", lambda: KEY)
+    monkeypatch.setattr(identity, "_cookie", lambda: KEY)
 
     page = cut(owner=hashlib.sha256(KEY.encode()).hexdigest()[:32] if owner == "mine" else "somebody")
 

@@ -6,9 +6,9 @@ import streamlit as st
 from fitdash.runs.protocol.events import Changed, Created, SweepEnded
 from fitdash.runs.record import sweeps
 from fitdash.sweeps.recipe import recipe_of
-from fitdash.ui import visitor
-from fitdash.ui.resources import desk
-from fitdash.ui.sweeping.search import sweeper
+from fitdash.ui.session import identity
+from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.sweeper import sweeper
 from tests.pages.conftest import texts
 from tests.pages.test_compare import FIRST
 from tests.pages.test_visitors import KEY
@@ -99,8 +99,8 @@ def test_a_sweep_that_cannot_be_read_can_be_deleted(sweep_of):
 def test_on_a_server_of_many_only_the_owner_deletes_a_sweep(sweep_of, monkeypatch):
     monkeypatch.setenv("FITDASH_SHARED", "true")
     st.cache_resource.clear()
-    monkeypatch.setattr(visitor, "_cookie", lambda: KEY)
-    page = sweep_of(owner=visitor.hashlib.sha256(KEY.encode()).hexdigest()[:32])
+    monkeypatch.setattr(identity, "_cookie", lambda: KEY)
+    page = sweep_of(owner=identity.hashlib.sha256(KEY.encode()).hexdigest()[:32])
     page.session_state["visitor.key"] = "j" * 43
 
     page.button(key="delete_sweep").click().run()

@@ -5,8 +5,8 @@ import streamlit as st
 
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
-from fitdash.ui import visitor
-from fitdash.ui.resources import desk
+from fitdash.ui.session import identity
+from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_steering import SLOW, disabled
 
@@ -89,7 +89,7 @@ def test_the_pace_of_a_visitor_is_not_that_of_others(training, open_page):
 
 
 def test_the_key_of_the_browser_survives_a_reload(monkeypatch, open_page):
-    monkeypatch.setattr(visitor, "_cookie", lambda: KEY)
+    monkeypatch.setattr(identity, "_cookie", lambda: KEY)
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
     (run,) = desk().runner.active()
@@ -103,11 +103,11 @@ def test_the_key_of_the_browser_survives_a_reload(monkeypatch, open_page):
 
 @pytest.mark.parametrize("cookie", ["", "short", "k" * 44, "<script>" + "k" * 35])
 def test_a_key_that_cannot_be_one_is_replaced(monkeypatch, open_page, cookie):
-    monkeypatch.setattr(visitor, "_cookie", lambda: cookie)
+    monkeypatch.setattr(identity, "_cookie", lambda: cookie)
 
     page = open_page()
 
-    assert visitor.KEY.fullmatch(page.session_state["visitor.key"])
+    assert identity.KEY.fullmatch(page.session_state["visitor.key"])
 
 
 def test_visitors_take_turns(training, open_page):

@@ -15,7 +15,7 @@ from fitdash.runs.record.store import Store
 from fitdash.spec.dataset import DatasetArgs
 from fitdash.spec.experiment import Experiment
 from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.ui.snapshot import Watch
+from fitdash.ui.view_models.run_view import Watch
 
 ROWS = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")
 TARGETS = ROWS.sum(1)

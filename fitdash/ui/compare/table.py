@@ -1,0 +1,115 @@
+"""The table of runs: filtered, sorted by its heads, chosen by its boxes."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from fitdash.runs.protocol.events import ACTIVE, ENDED
+from fitdash.runs.record.compare import Comparison, compare, data_of, visible
+from fitdash.runs.record.records import RunRecord
+from fitdash.ui.components.settings_columns import settings_columns
+
+FIRST = 5
+"""So many of the newest runs are chosen where nobody chose yet."""
+
+SELDOM = ("sweep", "trial")
+
+
+def filtered(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """The runs that the fields above the table ask for."""
+    words = st.text_input("find", key="compare.find", placeholder="name, tag, note or uid", width=240)
+    known = [data_of(record) for record in records]
+    data = st.multiselect("data", list(dict.fromkeys(known)), key="compare.data", placeholder="all", width=220)
+    states = st.multiselect("state", [*ACTIVE, *ENDED], key="compare.state", placeholder="all", width=220)
+    wanted = words.lower().split()
+    return [
+        record
+        for record, name in zip(records, known, strict=True)
+        if (not data or name in data)
+        and (not states or record.state in states)
+        and all(word in _searched(record) for word in wanted)
+    ]
+
+
+def _searched(record: RunRecord) -> str:
+    return " ".join((record.name, record.uid, record.notes, *record.tags)).lower()
+
+
+def metric_of(records: Sequence[RunRecord], *, key: str = "compare.metric") -> str | None:
+    """What is compared: the choice of the reader, at first what validation says of the first metric."""
+    names = list(dict.fromkeys(name for record in records for name in record.summary.get("logs", {})))
+    if not names:
+        return None
+    first = next((name for name in names if name.startswith("val_") and name != "val_loss"), names[0])
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = first
+    return str(st.selectbox("metric", names, key=key, width=220))
+
+
+def compared(records: Sequence[RunRecord]) -> Comparison:
+    """The runs side by side."""
+    return _compared(tuple((record.uid, record.seq) for record in records), records)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _compared(key: Any, _records: Sequence[RunRecord]) -> Comparison:
+    """Made anew only where something happened to one of the runs: 0.1 s for two thousand."""
+    return compare(_records, now=time.time())
+
+
+def table(records: Sequence[RunRecord], metric: str | None) -> list[RunRecord]:
+    """Draw it; gives the chosen runs in the order of the table."""
+    comparison = compared(records)
+    uids = [record.uid for record in records]
+    chosen = set(st.session_state.get("compare.chosen", uids[:FIRST]))
+    picked: Any = st.dataframe(
+        comparison.frame,
+        # Places are what a choice is told by: another list of runs is another table that starts from the same choice.
+        key=f"compare.table.{hash(tuple(uids))}",
+        hide_index=True,
+        height=min(38 + 35 * max(1, len(uids)), 38 + 35 * 9),
+        on_select="rerun",
+        selection_mode="multi-row",
+        selection_default={"selection": {"rows": [place for place, uid in enumerate(uids) if uid in chosen]}},
+        column_order=columns_of(comparison, metric),
+        column_config=_columns(comparison),
+        placeholder="",
+        alt=f"{len(uids)} runs with the settings in which they differ, and their results",
+    )
+    rows = [place for place in picked.selection.rows if place < len(uids)]
+    hidden = [uid for uid in st.session_state.get("compare.chosen", ()) if uid not in uids]
+    st.session_state["compare.chosen"] = [*(uids[place] for place in rows), *hidden]
+    return [records[place] for place in rows]
+
+
+def columns_of(comparison: Comparison, metric: str | None) -> list[str]:
+    """What is shown of it: what differs, the results of one metric, when and how long."""
+    of_metric = [name for name in comparison.results if metric is not None and name in (metric, *_of(metric))]
+    best_first = sorted(of_metric, key=lambda name: not name.endswith(" best"))
+    told = [name for name in visible(comparison) if name not in ("run", "name", "state", *comparison.results)]
+    settings = [name for name in told if name in comparison.settings]
+    seed_last = sorted(settings, key=lambda address: address == "seed")
+    rest = [name for name in told if name not in comparison.settings and name not in SELDOM]
+    return ["name", "state", *seed_last, *best_first, *dict.fromkeys(["epochs", "seconds", *rest]), "run"]
+
+
+def _of(metric: str) -> tuple[str, str]:
+    return f"{metric} best", f"{metric} min"
+
+
+def _columns(comparison: Comparison) -> dict[str, Any]:
+    """Numbers in few digits, settings by their argument's name."""
+    config: dict[str, Any] = {
+        "run": st.column_config.TextColumn("uid"),
+        "name": st.column_config.TextColumn("run", pinned=True),
+        "created": st.column_config.DatetimeColumn("asked for", format="YYYY-MM-DD HH:mm"),
+        "epochs": st.column_config.NumberColumn("epochs done"),
+        "seconds": st.column_config.NumberColumn("seconds", format="%.3g", help="Of training, without pauses."),
+        "samples_per_second": st.column_config.NumberColumn("samples / s", format="compact"),
+    }
+    for name in comparison.results:
+        last = not name.endswith((" best", " min"))
+        config[name] = st.column_config.NumberColumn(f"{name} last" if last else name, format="%.4g")
+    return config | settings_columns(comparison.frame, comparison.settings)

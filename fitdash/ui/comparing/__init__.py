@@ -1,1 +1,0 @@
-"""The Compare page: runs side by side."""

@@ -1,0 +1,1 @@
+"""Pieces of the page that need JavaScript, and the scripts and styles they bring."""

@@ -1,0 +1,160 @@
+"""Cards in an order of their own: add, set, put in order, remove. Callbacks are called in it, layers passed through."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from fitdash.spec.arg import settings_of
+from fitdash.spec.callbacks import CALLBACKS, LearningRateSchedulerArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.ui.form.controls import Around, controls, remarks
+from fitdash.ui.form.schedule_preview import schedule_line
+from fitdash.ui.form.widget_values import free_slot, kind_of, read_slots
+from fitdash.ui.view_models.effective_defaults import monitors
+from fitdash.ui.view_models.formatting import escaped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deck:
+    """Cards of one sort.
+
+    Attributes:
+        key: Where their order stands, in the session and in the link; first part of the keys of their controls.
+        address: Of what they set, in the experiment.
+        adder: First part of the key of the list to add one from.
+        kinds: Settings by the name of each kind.
+    """
+
+    key: str
+    address: str
+    adder: str
+    kinds: Mapping[str, Any]
+
+    @property
+    def slots(self) -> list[str]:
+        """Name of each card, in their order."""
+        return read_slots(st.session_state.get, self.key)
+
+    @property
+    def adding(self) -> str:
+        """Key of the list now: another one after each card, so that no card is added twice.
+
+        A list that were emptied would still be full in a browser that has not drawn it again, and what is moved there
+        meanwhile would choose from it once more.
+        """
+        return f"{self.adder}.{st.session_state.get(self.adder, 0)}"
+
+
+CALLED = Deck(key="callbacks", address="callbacks", adder="add_callback", kinds=CALLBACKS)
+
+
+def restore(deck: Deck = CALLED) -> None:
+    """Take up the cards that the link names, and name them in the link again where a change of pages cleared it."""
+    values: Any = st.session_state
+    if deck.key not in values:
+        values[deck.key] = [slot for slot in st.query_params.get_all(deck.key) if kind_of(slot) in deck.kinds]
+    tell_link(deck.key, deck.slots)
+
+
+def draw(experiment: Experiment, around: Around, text: str) -> None:
+    """A list to add a callback from, and the cards.
+
+    Args:
+        experiment: The draft.
+        around: What the controls need to know.
+        text: Help for the argument.
+    """
+    with st.container(gap="xxsmall", key="at-callbacks"):
+        placeholder = "none, add one" if not experiment.callbacks else "add another one"
+        draw_adder(CALLED, "callbacks", list(CALLBACKS), placeholder, text)
+        st.caption("called in this order · then history and progress")
+    names = monitors(experiment, around.facts)
+
+    def preview(place: int, slot: str) -> None:
+        args = experiment.callbacks[place]
+        if isinstance(args, LearningRateSchedulerArgs):
+            schedule_line(args, experiment, key=f"preview-{slot}")
+
+    for place, slot in enumerate(CALLED.slots):
+        draw_card(CALLED, place, replace(around, columns={f"{CALLED.key}.{slot}.monitor": names}), preview)
+
+
+def draw_adder(deck: Deck, label: str, kinds: Sequence[str], placeholder: str, text: str) -> None:
+    """A list to add a card from."""
+    st.selectbox(
+        label,
+        kinds,
+        index=None,
+        key=deck.adding,
+        placeholder=placeholder,
+        format_func=lambda kind: f"{kind}: {deck.kinds[kind].summary}",
+        help=text,
+        on_change=_add,
+        args=[deck, deck.adding],
+    )
+
+
+def draw_card(deck: Deck, place: int, around: Around, beneath: Callable[[int, str], None]) -> None:
+    """One card: its name and buttons, what is wrong with it as a whole, its settings, and something beneath."""
+    slots = deck.slots
+    slot, address = slots[place], f"{deck.address}.{place}"
+    cls = deck.kinds[kind_of(slot)]
+    with st.container(border=True, key=f"card-{slot}", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"head-{slot}"):
+            st.markdown(f"**{escaped(_name(slot))}**", help=cls.summary, width="stretch")
+            _button(deck, slot, "up", ":material/arrow_upward:", disabled=place == 0, then=_move, args=[place, -1])
+            last = place == len(slots) - 1
+            _button(deck, slot, "down", ":material/arrow_downward:", disabled=last, then=_move, args=[place, 1])
+            _button(deck, slot, "remove", ":material/close:", disabled=False, then=_remove, args=[place])
+        for text in around.problems.get(address, ()):
+            st.caption(f":red[**{escaped(text)}**]")
+        remarks(address, around)
+        controls(cls, f"{deck.key}.{slot}", list(settings_of(cls)), around, told_as=address)
+        beneath(place, slot)
+
+
+def _button(deck: Deck, slot: str, what: str, icon: str, *, disabled: bool, then: Any, args: list[int]) -> None:
+    says = f"{what} {_name(slot)}" if what == "remove" else f"move {_name(slot)} {what}"
+    given: dict[str, Any] = {"disabled": disabled, "help": says, "on_click": then, "args": [deck, *args]}
+    st.button(says, key=f"{what}-{slot}", icon=icon, type="tertiary", **given)
+
+
+def _name(slot: str) -> str:
+    kind, _, count = slot.partition("~")
+    return f"{kind} {count}" if count else kind
+
+
+def _add(deck: Deck, adding: str) -> None:
+    values: Any = st.session_state
+    kind = values.get(adding)
+    if kind is not None and adding == deck.adding:
+        values[deck.adder] = values.get(deck.adder, 0) + 1
+        _set(deck, [*deck.slots, free_slot(kind, deck.slots)])
+
+
+def _move(deck: Deck, place: int, by: int) -> None:
+    slots = deck.slots
+    if 0 <= place + by < len(slots):
+        slots.insert(place + by, slots.pop(place))
+        _set(deck, slots)
+
+
+def _remove(deck: Deck, place: int) -> None:
+    slots = deck.slots
+    _set(deck, slots[:place] + slots[place + 1 :])
+
+
+def _set(deck: Deck, slots: Sequence[str]) -> None:
+    st.session_state[deck.key] = list(slots)
+    tell_link(deck.key, slots)
+
+
+def tell_link(key: str, slots: Sequence[str]) -> None:
+    """Name these cards in the link, or none."""
+    if st.query_params.get_all(key) != list(slots):
+        if slots:
+            st.query_params[key] = list(slots)
+        else:
+            st.query_params.pop(key, None)

@@ -1,0 +1,57 @@
+"""The weight of each class, and how much of the training loss each class then makes up."""
+
+from typing import Any
+
+import streamlit as st
+
+from fitdash.spec.facts import Facts, balanced, class_shares
+from fitdash.ui.form.fill import fill_in
+from fitdash.ui.form.widget_values import UNSET
+from fitdash.ui.view_models.formatting import escaped
+
+MOST_CLASSES = 30
+FEW_CLASSES = 12
+
+
+def draw(key: str, facts: Facts | None) -> None:
+    """The weight of each class where they are custom, and how much of the loss each class then makes up."""
+    names = facts.classes if facts is not None and facts.classes else ()
+    counts = facts.labels if facts is not None else ()
+    what = "steps" if facts is not None and facts.steps else "rows"
+    st.session_state[f"{key}.count"] = min(len(names), MOST_CLASSES)
+    kind = st.session_state.get(key, UNSET)
+    if kind == UNSET or not names:
+        return
+    given = {index: st.session_state.get(f"{key}.{index}", 1.0) for index in range(len(names))}
+    weights = balanced(counts) if kind == "balanced" else {i: 1.0 if w is None else w for i, w in given.items()}
+    told = [
+        f"{count:,} {what} · {share:.0%}" for count, share in zip(counts, class_shares(counts, weights), strict=True)
+    ]
+    if kind == "balanced":
+        lines = (
+            f"{escaped(name)} × {weights.get(i, 1.0):.3g} · {told[i]}" for i, name in enumerate(names[:FEW_CLASSES])
+        )
+        st.caption("  \n".join(lines))
+        return
+    st.button(
+        "Even out",
+        key=f"{key}.even",
+        help="Gives every class the same share of the loss.",
+        on_click=_even,
+        args=[key, counts],
+    )
+    for first in range(0, min(len(names), MOST_CLASSES), 2):
+        for place, index in zip(st.columns(2, gap="small"), range(first, min(first + 2, len(names))), strict=False):
+            with place, st.container(gap="xxsmall"):
+                _class_number(index, names[index], key)
+                st.caption(told[index] if told else "")
+
+
+def _class_number(index: int, name: str, key: str) -> None:
+    step: dict[str, Any] = {"step": 0.1, "format": "%.6g", "bind": "query-params"}
+    st.number_input(f"{index}: {escaped(name)}", value=1.0, key=f"{key}.{index}", **step)
+
+
+def _even(key: str, counts: tuple[int, ...]) -> None:
+    """What "balanced" would come to, as numbers to go on from."""
+    fill_in({f"{key}.{index}": round(weight, 4) for index, weight in balanced(counts).items()})

@@ -1,0 +1,346 @@
+"""One control per declared setting: the widget its type asks for, and beneath it one line that says what matters."""
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from fitdash.spec.arg import Setting, Settings, settings_of
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import HoldOut
+from fitdash.spec.weighing import FORMS, Weighing
+from fitdash.ui.form import class_weights, row_weights, value_lists
+from fitdash.ui.form.row_weights import Weights
+from fitdash.ui.form.widget_values import EXPRESSION, FILES, OPTIONS, UNSET, start_of
+from fitdash.ui.session.live_changes import Live
+from fitdash.ui.view_models.formatting import choice_word, escaped, help_of, label_of, number, unset_word
+
+FEW = 4
+SHORT = len("not set → 123")
+LATE_SECONDS = 3.0
+"""Until a browser that is busy has heard where a slider stands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What a control shows beside its value.
+
+    Attributes:
+        problems: Sentences by address; they stop a run.
+        inert: By address, why a control is without effect.
+        open: Addresses that can be changed also while they are without effect.
+        remarks: Sentences by address; they stop nothing.
+        columns: Names that a setting may be chosen from, by address.
+        unset: By address, what None comes to with these data, where the declaration is less exact.
+        facts: The data, None while there is none.
+        live: The run that is on, whose settings some controls change.
+        uploader: Draws the field that takes a file, for the setting of this key.
+        basic: The form is short.
+        several: Addresses of the settings that several values can be listed of.
+        searches: They are what a search varies.
+        weights: What sample_weight comes to.
+    """
+
+    problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    inert: Mapping[str, str] = field(default_factory=dict)
+    open: Collection[str] = ()
+    remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    unset: Mapping[str, str] = field(default_factory=dict)
+    facts: Facts | None = None
+    live: Live = field(default_factory=Live)
+    uploader: Callable[[str], None] = lambda key: None
+    basic: bool = False
+    several: Collection[str] = ()
+    searches: bool = False
+    weights: Weights | None = None
+
+    def leaves_out(self, setting: Setting, where: str, told_as: str) -> bool:
+        """Whether a short form does without this control: it is rare, at its default, and nothing is wrong with it."""
+        key = f"{where}.{setting.name}"
+        if not (self.basic and setting.arg.rare) or f"{told_as}.{setting.name}" in self.problems:
+            return False
+        value = st.session_state.get(key, setting.default)
+        in_link = key not in st.session_state and key in st.query_params
+        return not in_link and value in (setting.default, str(setting.default), None, UNSET)
+
+    def is_off(self, address: str) -> bool:
+        """Whether a control cannot be moved, because that would have no effect."""
+        return address in self.inert and address not in self.open
+
+    def unset_word(self, setting: Setting, key: str) -> str:
+        """What None means, in sight."""
+        return f"not set → {self.unset[key]}" if key in self.unset else unset_word(setting)
+
+
+def controls(cls: type[Settings], where: str, names: Sequence[str], around: Around, *, told_as: str = "") -> None:
+    """The named settings, two in a row where both are short; a short form leaves out what is rare.
+
+    Args:
+        where: First part of the widgets' keys.
+        told_as: First part of the addresses of problems, where it is another one.
+    """
+    declared = settings_of(cls)
+    drawn = [declared[name] for name in names if not around.leaves_out(declared[name], where, told_as or where)]
+    for row in rows_of(drawn, where, around):
+        places = st.columns(2, gap="small") if _is_short(row[0], where, around) else [st.container()]
+        for place, setting in zip(places, row, strict=False):
+            with place:
+                control(setting, f"{where}.{setting.name}", around, address=f"{told_as or where}.{setting.name}")
+
+
+def rows_of(settings: Sequence[Setting], where: str, around: Around) -> list[list[Setting]]:
+    """The settings in their order, neighbours that are short together."""
+    rows: list[list[Setting]] = []
+    for setting in settings:
+        beside = rows and len(rows[-1]) == 1 and _is_short(rows[-1][0], where, around)
+        if beside and _is_short(setting, where, around):
+            rows[-1].append(setting)
+        else:
+            rows.append([setting])
+    return rows
+
+
+def _is_short(setting: Setting, where: str, around: Around) -> bool:
+    """Whether half a row shows it whole."""
+    unset = around.unset_word(setting, f"{where}.{setting.name}") if setting.optional else ""
+    return setting.base in ("int", "float") and len(unset) <= SHORT and not setting.arg.slides
+
+
+def control(setting: Setting, key: str, around: Around, *, address: str = "") -> None:
+    """One widget, named by the argument, with its line beneath."""
+    address = address or key
+    draw = DRAWERS[setting.base]
+    with st.container(gap="xxsmall", key=f"at-{key}"):
+        common: dict[str, Any] = {"key": key, "help": help_of(setting), "disabled": around.is_off(address)}
+        if key in around.live.now:
+            common |= {"on_change": around.live.change, "args": [key]}
+        draw(setting, key, around, common)
+        if address in around.several:
+            (value_lists.vary if around.searches else value_lists.field)(setting, key)
+        note(setting, address, around)
+    if details := DETAILS.get(key) or DETAILS.get(setting.base):
+        details(key, around)
+
+
+def note(setting: Setting, address: str, around: Around) -> None:
+    """Beneath: what is wrong, else why it is without effect, else remarks, what it is in plain words, when it acts."""
+    problems = around.problems.get(address, ())
+    for text in problems:
+        st.caption(f":red[**{escaped(text)}**]")
+    if problems:
+        return
+    reason = around.inert.get(address)
+    if reason:
+        st.caption(f":material/block: {escaped(reason)}")
+        return
+    if address in around.live.refused:
+        st.caption(f":orange[{escaped(around.live.refused[address])}]")
+    remarks(address, around)
+    plain = setting.arg.plain if setting.arg.plain != label_of(address) else ""
+    words = [escaped(plain), around.live.note(address, st.session_state.get(address))]
+    if any(words):
+        st.caption(" · ".join(filter(None, words)))
+
+
+def remarks(address: str, around: Around) -> None:
+    """What is worth knowing of it and stops nothing."""
+    for text in around.remarks.get(address, ()):
+        st.caption(f":orange[{escaped(text)}]")
+
+
+def _number(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """A field that takes any number: what cannot be is told beneath it, in our words."""
+    if setting.listed:
+        st.text_input(label_of(key), value=str(setting.default), bind="query-params", **common)
+    elif setting.arg.slides:
+        field, slider = st.columns([2, 3], gap="small", vertical_alignment="bottom")
+        with field:
+            _field(setting, key, around, common)
+        with slider:
+            _slider(setting, key, common)
+    else:
+        _field(setting, key, around, common)
+        _handy(setting, key, common)
+
+
+def _field(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    whole = setting.base == "int"
+    step = setting.arg.step or (1 if whole else 0.001)
+    st.number_input(
+        label_of(key),
+        value=setting.default,
+        step=int(step) if whole else float(step),
+        format="%d" if whole else "%.6g",
+        placeholder=around.unset_word(setting, key) if setting.optional else None,
+        bind="query-params",
+        **common,
+    )
+
+
+def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
+    """The same value to be dragged; one that is out of its range stands at its end."""
+    low, high = setting.arg.soft or (0.0, 1.0)
+    beside = f"{key}.slider"
+    value = st.session_state.get(key, setting.default)
+    shown = float(min(max(value if value is not None else low, low), high))
+    stood, now = st.session_state.setdefault(f"{beside}.stood", {}), time.monotonic()
+    if (known := st.session_state.get(beside, shown)) != shown:
+        stood[known] = now
+    st.session_state[f"{beside}.stood"] = {place: at for place, at in stood.items() if now - at < LATE_SECONDS}
+    st.session_state[beside] = st.session_state[f"{beside}.put"] = shown
+    st.slider(
+        f"{label_of(key)} slider",
+        float(low),
+        float(high),
+        step=setting.arg.step,
+        key=beside,
+        label_visibility="collapsed",
+        disabled=common["disabled"],
+        on_change=_drag,
+        args=[key, beside, common],
+    )
+
+
+def _drag(key: str, beside: str, common: dict[str, Any]) -> None:
+    """Give the field what the slider says.
+
+    Not so where that is what the field gave to it, or where it stood just before: the browser tells of the old place
+    with whatever else is moved until it has heard of the new one, and then of that, which is news to nobody.
+    """
+    place = st.session_state[beside]
+    stood = st.session_state.get(f"{beside}.stood", {}).get(place, -LATE_SECONDS)
+    if place == st.session_state.get(f"{beside}.put") or time.monotonic() - stood < LATE_SECONDS:
+        return
+    st.session_state[f"{beside}.put"] = place
+    _take(key, place, common)
+
+
+def _handy(setting: Setting, key: str, common: dict[str, Any]) -> None:
+    """Values that are set with one click: buttons, which have no state that could come too late."""
+    if not setting.arg.handy:
+        return
+    with st.container(horizontal=True, gap="xxsmall", key=f"{key}.handy"):
+        for value in setting.arg.handy:
+            st.button(
+                number(value),
+                key=f"{key}.handy.{value}",
+                type="secondary" if st.session_state.get(key, setting.default) == value else "tertiary",
+                disabled=common["disabled"],
+                help=f"{label_of(key)} {number(value)}",
+                on_click=_take,
+                args=[key, value, common],
+            )
+
+
+def _take(key: str, value: Any, common: dict[str, Any]) -> None:
+    """Give the field this value, and tell those who wait for it."""
+    st.session_state[key] = value
+    if "on_change" in common:
+        common["on_change"](*common["args"])
+
+
+def _choice(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """Buttons side by side for a few, a list for many."""
+    start = start_of(setting, key)
+    choices = list(setting.choices)
+    if key in OPTIONS:
+        choices = [one for one in choices if one != "auto" or start == "auto" or key != "fit.verbose"]
+    elif setting.optional:
+        choices = [None, *choices]
+    bound = {"format_func": lambda value: choice_word(key, value), "bind": "query-params", **common}
+    if len(choices) <= FEW:
+        st.segmented_control(label_of(key), choices, default=start, required=True, width="stretch", **bound)
+    else:
+        st.selectbox(label_of(key), choices, index=choices.index(start), **bound)
+
+
+def _names(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """Several of many, in any order."""
+    words = [setting.default] if isinstance(setting.default, str) else []
+    known = around.columns.get(key, setting.arg.choices)
+    unset = around.unset_word(setting, key) if setting.optional else "none"
+    options = [*words, *known]
+    st.multiselect(label_of(key), options, default=words, placeholder=unset, bind="query-params", **common)
+
+
+def _column(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """One of the columns, or free text where there are none to choose from."""
+    known = around.columns.get(key)
+    if known is None:
+        st.text_input(label_of(key), value=setting.default or "", bind="query-params", **common)
+    elif setting.optional:
+        unset = around.unset_word(setting, key)
+        st.selectbox(label_of(key), known, index=None, placeholder=unset, bind="query-params", **common)
+    else:
+        st.selectbox(label_of(key), list(dict.fromkeys([setting.default, *known])), bind="query-params", **common)
+
+
+def _weights(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """No weights, weights that even the classes out, or one number for each class."""
+    choices = [UNSET, *setting.words, "custom"]
+    bound: dict[str, Any] = {"bind": "query-params", **common}
+    st.segmented_control(label_of(key), choices, default=UNSET, required=True, width="stretch", **bound)
+
+
+def _output_numbers(key: str, around: Around) -> None:
+    """The weight of each output, where they are custom."""
+    names = around.facts.outputs if around.facts is not None else ()
+    st.session_state[f"{key}.names"] = list(names)
+    if st.session_state.get(key) != "custom":
+        return
+    step: dict[str, Any] = {"step": 0.1, "format": "%.6g", "bind": "query-params"}
+    for name in names:
+        st.number_input(escaped(name), value=1.0, key=f"{key}.{name}", **step)
+
+
+def _hold_out(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+    """Which rows are held out."""
+    choices = [UNSET, *settings_of(HoldOut)["kind"].choices]
+    st.selectbox(label_of(key), choices, bind="query-params", **common)
+
+
+def _rows_held(key: str, around: Around) -> None:
+    """What belongs to the kind of rows that is chosen."""
+    kind = st.session_state.get(key, UNSET)
+    declared = settings_of(HoldOut)
+    if kind == "upload":
+        around.uploader(key)
+        control(declared["sample_weight"], f"{key}.sample_weight", around)
+    elif kind != UNSET:
+        for name in ("share", "rows") if kind == "last" else ("share",):
+            control(declared[name], f"{key}.{name}", around)
+
+
+def _weighing(key: str, around: Around) -> None:
+    """What belongs to the way in which rows are weighed, and the weights that it comes to."""
+    chosen, declared = st.session_state.get(key), settings_of(Weighing)
+    if chosen in FILES.values():
+        around.uploader(key)
+    elif chosen == EXPRESSION:
+        form = row_weights.draw_form(key, has_steps=bool(around.facts and around.facts.steps))
+        for name in FORMS[form]:
+            control(declared[name], f"{key}.{name}", around)
+    if around.weights is not None and not around.problems.get(key) and not around.is_off(key):
+        row_weights.draw_weights(around.weights)
+
+
+DETAILS: dict[str, Callable[[str, Around], None]] = {
+    "fit.sample_weight": _weighing,
+    "weights": lambda key, around: class_weights.draw(key, around.facts),
+    "shares": _output_numbers,
+    "settings": _rows_held,
+}
+DRAWERS: dict[str, Callable[[Setting, str, Around, dict[str, Any]], None]] = {
+    "bool": _choice,
+    "choice": _choice,
+    "int": _number,
+    "float": _number,
+    "names": _names,
+    "str": _column,
+    "weights": _weights,
+    "shares": _weights,
+    "settings": _hold_out,
+}

@@ -1,0 +1,204 @@
+"""The data section: which data, a file of one's own, what to predict from what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from fitdash.data.tables.data_facts import facts_of
+from fitdash.errors import FitdashError
+from fitdash.runs.protocol.paths import home
+from fitdash.runs.record.disk_quota import check_room
+from fitdash.spec.arg import problems_in, settings_of, sound
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.ui.form.controls import Around, control, controls
+from fitdash.ui.session.identity import visitor
+from fitdash.ui.session.server_resources import desk
+from fitdash.ui.view_models.formatting import escaped, number
+
+ASKED_HERE = ("name", "features", "target", "task")
+HELD, WEIGHTS = "fit.validation_data", "fit.sample_weight"
+IN_LINK = tuple(f"{part}.{name}" for part in ("data", HELD, WEIGHTS) for name in ("content", "filename"))
+"""No widgets, but part of the link: which file, by the hash of its content, and what it was called."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What the form needs to know of the data; nothing but problems where it cannot be read.
+
+    Attributes:
+        target_only: The `Dataset` without any column but the target: to see what a split takes.
+    """
+
+    facts: Facts | None = None
+    target: str = ""
+    columns: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    line: str = ""
+    target_only: Any = None
+    problems: tuple[str, ...] = ()
+
+
+def look(args: DatasetArgs) -> Look:
+    """The data that these settings name, as numbers; read once per choice."""
+    if problems_in(args):
+        return Look()
+    return _look(repr(args), args)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _look(key: str, _args: DatasetArgs) -> Look:
+    from fitdash.data.tables.catalogue import dataset_of
+
+    try:
+        dataset = dataset_of(_args, home() / "uploads")
+        facts = facts_of(dataset)
+    except FitdashError as error:
+        return Look(problems=tuple(str(error).splitlines()), columns=_columns_of(_args))
+    columns = tuple(str(name) for name in dataset.table.columns)
+    features = tuple(name for name in columns if name not in dataset.predicted)
+    alone = replace(dataset, table=dataset.table[[dataset.target_name]], inputs=())
+    return Look(
+        facts=facts,
+        target=dataset.target_name,
+        columns=columns,
+        features=features,
+        line=dataset.line,
+        target_only=alone,
+    )
+
+
+def _columns_of(args: DatasetArgs) -> tuple[str, ...]:
+    """The columns of a kept file whose chosen target cannot be learned: another one may."""
+    from fitdash.data.tables.upload import kept_table
+
+    try:
+        table = kept_table(args.content or "", home() / "uploads", args.filename or "The file")
+    except FitdashError:
+        return ()
+    return tuple(str(name) for name in table.frame.columns)
+
+
+def restore() -> None:
+    """Take up the file that the link names: after a reload the session knows nothing of it."""
+    for key in IN_LINK:
+        if key in st.query_params:
+            st.session_state.setdefault(key, st.query_params[key])
+
+
+def line(args: DatasetArgs, facts: Facts | None) -> str:
+    """The section in one line."""
+    name = args.filename or "your file" if args.name == "upload" else args.name
+    if facts is None:
+        return escaped(str(name))
+    kind = f"{facts.class_count} classes" if facts.classes else f"{len(facts.outputs)} numbers"
+    kind = kind if facts.classes or facts.outputs else "a number"
+    kind += f" at each of {facts.steps} steps" if facts.steps else ""
+    return f"{escaped(str(name))} · {number(facts.rows)} rows · {number(len(facts.features))} columns → {kind}"
+
+
+def draw(args: DatasetArgs, around: Around) -> None:
+    """The controls of the data; those that this kind of data does not have are left out."""
+    declared = settings_of(DatasetArgs)
+    control(declared["name"], "data.name", around)
+    st.file_uploader(
+        "CSV file",
+        type=["csv", "tsv", "txt"],
+        key="data.file",
+        on_change=_keep_upload,
+        max_upload_size=desk().settings.upload_megabytes,
+        help="A table with a header: one row per sample, one column to predict. It stays on this machine.",
+    )
+    for text in (*around.problems.get("data.content", ()), *st.session_state.get("data.refused", ())):
+        st.error(escaped(text))
+    made = [n for n in declared if n not in (*ASKED_HERE, "content", "filename") and not around.is_off(f"data.{n}")]
+    controls(DatasetArgs, "data", made, around)
+    for name in ("features", "target", "task"):
+        if name == "features" or not around.is_off(f"data.{name}"):
+            control(declared[name], f"data.{name}", around)
+
+
+UPLOADS = {
+    HELD: ("CSV file to validate on", "A table with the same columns as the data.", "validates on", 2),
+    WEIGHTS: ("CSV file of weights", "One row for each row of the data, in its order.", "weighs by", 1),
+}
+"""Of each file beside the data: its title, what it has to hold, what is done with it, and its fewest columns."""
+
+
+def draw_uploader(key: str, problems: Sequence[str] = ()) -> None:
+    """The field for a second file, to validate on or to weigh rows by."""
+    title, rule, does, _ = UPLOADS[key]
+    st.file_uploader(
+        title,
+        type=["csv", "tsv", "txt"],
+        key=f"{key}.file",
+        on_change=_keep,
+        max_upload_size=desk().settings.upload_megabytes,
+        args=[key],
+        help=f"{rule} It stays on this machine.",
+    )
+    name = st.session_state.get(f"{key}.filename")
+    if name:
+        st.caption(f"{does} {escaped(name)}")
+    for text in (*problems, *st.session_state.get(f"{key}.refused", ())):
+        st.error(escaped(text))
+
+
+def with_file(loaded: Look, experiment: Experiment) -> tuple[Facts | None, tuple[str, ...]]:
+    """The facts with those of the file that is validated on, and what is wrong with it."""
+    held = experiment.fit.validation_data
+    if loaded.facts is None or not isinstance(held, HoldOut) or held.kind != "upload" or problems_in(held):
+        return loaded.facts, ()
+    key = repr((experiment.data, held.content, experiment.fit.sample_weight))
+    return _with_file(key, experiment.data, sound(experiment.fit), loaded.facts)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _with_file(key: str, _data: DatasetArgs, _fit: FitArgs, _facts: Facts) -> tuple[Facts, tuple[str, ...]]:
+    from fitdash.data.tables.catalogue import dataset_of
+    from fitdash.data.tables.validation_file import with_validation
+
+    uploads = home() / "uploads"
+    try:
+        return with_validation(_facts, dataset_of(_data, uploads), _fit, uploads), ()
+    except FitdashError as error:
+        return _facts, tuple(str(error).splitlines())
+
+
+def _keep(part: str) -> None:
+    """Keep the file that was dropped; one that cannot be read changes nothing."""
+    from fitdash.data.tables.upload import keep
+
+    state: Any = st.session_state
+    file = state[f"{part}.file"]
+    state[f"{part}.refused"] = ()
+    if file is None:
+        return
+    try:
+        # The field refuses it in the browser alone.
+        most = desk().settings.upload_megabytes * 1_000_000
+        check_room(desk().store, desk().settings, visitor(desk()), more_bytes=file.size)
+        least = UPLOADS[part][-1] if part in UPLOADS else 2
+        folder = home() / "uploads"
+        content = keep(file.getvalue(), folder, file.name, most_bytes=most, least_columns=least)
+        state[f"{part}.content"] = content
+    except FitdashError as error:
+        state[f"{part}.refused"] = tuple(str(error).splitlines())
+        return
+    state[f"{part}.filename"] = file.name
+    st.query_params.update({key: state[key] for key in (f"{part}.content", f"{part}.filename")})
+
+
+def _keep_upload() -> None:
+    """Keep the file that was dropped and choose it."""
+    _keep("data")
+    state: Any = st.session_state
+    if state["data.file"] is None or state["data.refused"]:
+        return
+    state["data.name"] = "upload"
+    for key in ("data.target", "data.features", "fit.sample_weight"):
+        state.pop(key, None)

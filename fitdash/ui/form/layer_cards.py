@@ -1,0 +1,125 @@
+"""The layers of the network: as cards where they are listed, and as a table with their shapes."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from fitdash.errors import FitdashError
+from fitdash.spec.arg import problems_in
+from fitdash.spec.compile import output_of
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.spec.layers import LAYERS, fitting
+from fitdash.spec.listed import as_listed
+from fitdash.spec.network import LISTED, NetworkArgs, end_of, layers_in
+from fitdash.spec.shape import shape_of
+from fitdash.ui.form import cards
+from fitdash.ui.form.controls import Around
+from fitdash.ui.form.fill import fill_in, pour
+from fitdash.ui.form.widget_values import written
+from fitdash.ui.session.state import state
+from fitdash.ui.view_models.formatting import escaped, number
+
+PASSED = cards.Deck(key="layers", address="network.layers", adder="add_layer", kinds=LAYERS)
+HELP = """What the data pass through, in this order. The output is added by itself: as many units as the target and \
+the loss want."""
+
+
+def restore() -> None:
+    """Take up the layers that the link names; where they have just been asked for, those that were there, or the
+    preset's.
+    """
+    page = state()
+    kind = st.session_state.get("network.kind", st.query_params.get("network.kind"))
+    if kind != LISTED:
+        st.session_state.setdefault(PASSED.key, [])
+        cards.tell_link(PASSED.key, [])
+        return
+    if page.preset is not None:
+        fill_in(_cards_of(page.listed or page.preset))
+        page.preset = None
+        pour()
+    cards.restore(PASSED)
+
+
+def remember(network: NetworkArgs, facts: Facts | None) -> None:
+    """Keep the listed layers while a preset is looked at, and what the preset is as layers."""
+    page = state()
+    if network.kind == LISTED:
+        page.listed, page.preset = network, None
+    else:
+        page.preset = as_listed(network, facts) or NetworkArgs(kind=LISTED)
+
+
+def draw(experiment: Experiment, around: Around) -> None:
+    """The cards, or a button that makes cards of the preset; and a table with a row per layer."""
+    network, facts = experiment.network, around.facts
+    if network.kind == LISTED:
+        _draw_cards(experiment, around)
+    with st.container(horizontal=True, gap="xsmall", key="layers-below"):
+        _table(experiment, facts)
+        listed = None if network.kind == LISTED or around.basic else as_listed(network, facts)
+        if listed is not None and not problems_in(network, facts):
+            st.button(
+                "Edit layers",
+                key="edit_layers",
+                icon=":material/edit:",
+                help="Makes a list of layers of this network, to add, set, order and remove them.",
+                on_click=fill_in,
+                args=[_cards_of(listed)],
+            )
+
+
+def _draw_cards(experiment: Experiment, around: Around) -> None:
+    """Each listed layer, with what it gives, and the output after them."""
+    network, facts = experiment.network, around.facts
+    shape = shape_of(facts)
+    places = layers_in(network, shape)
+
+    def gives(place: int, slot: str) -> None:
+        one = places[place]
+        if facts is not None and facts.inputs is not None and one.wrong is None:
+            st.caption(f"gives {_size(one.after)} · {number(one.args.parameters(one.before))} parameters")
+
+    for place in range(len(places)):
+        cards.draw_card(PASSED, place, around, gives)
+    with st.container(gap="xxsmall", key="at-layers"):
+        cards.draw_adder(PASSED, "layers", list(fitting(facts)), "add a layer", HELP)
+        if facts is not None and facts.inputs is not None:
+            output = output_of(facts.task, facts.class_count, experiment.compile.loss)
+            count = (end_of(network, shape)[-1] + 1) * output.units
+            bend = "" if output.activation == "linear" else f" {output.activation}"
+            st.caption(f"then the output: Dense {output.units}{bend} · {number(count)} parameters")
+
+
+def _size(size: tuple[int, ...]) -> str:
+    return escaped(" × ".join(map(str, size)))
+
+
+def _cards_of(network: NetworkArgs) -> dict[str, Any]:
+    """What the widgets have to hold for these layers."""
+    values = written(replace(Experiment(), network=network))
+    return {key: one for key, one in values.items() if key.partition(".")[0] == PASSED.key or key == "network.kind"}
+
+
+def _table(experiment: Experiment, facts: Facts | None) -> None:
+    """A popover with a row per layer; nothing while torch is still being imported, for which a page does not wait."""
+    layers_of: Callable[..., Any] | None = getattr(sys.modules.get("fitdash.nn.registry"), "layers_of", None)
+    if layers_of is None or facts is None or facts.inputs is None or problems_in(experiment.network, facts):
+        return
+    with st.popover("Layers", icon=":material/layers:"):
+        output = output_of(facts.task, facts.class_count, experiment.compile.loss)
+        try:
+            layers = layers_of(experiment.network, shape_of(facts, output.units), output.activation)
+        except FitdashError:
+            return
+        rows = {
+            "layer": [layer.name for layer in layers],
+            "kind": [layer.kind for layer in layers],
+            "gives": [" × ".join(map(str, layer.shape)) for layer in layers],
+            "parameters": [layer.parameters for layer in layers],
+        }
+        st.dataframe(rows, hide_index=True, alt=f"{len(layers)} layers: {', '.join(layer.kind for layer in layers)}")

@@ -1,0 +1,99 @@
+"""How rows are weighed: the expressions there are, and the weights that the choice comes to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from fitdash.charts.sketch import bars_svg
+from fitdash.errors import FitdashError
+from fitdash.runs.protocol.paths import home
+from fitdash.spec.arg import problems_in, sound
+from fitdash.spec.dataset import DatasetArgs
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.spec.fit import FitArgs
+from fitdash.spec.weighing import FORMS, MEANINGS, OF_FILES, OF_STEPS, Weighing
+from fitdash.ui.form.widget_values import EXPRESSION, FILES
+from fitdash.ui.view_models.formatting import escaped
+
+BARS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """The weights of all rows, as a picture and in words."""
+
+    counts: tuple[int, ...]
+    line: str
+
+
+def ways_to_weigh(facts: Facts | None) -> tuple[str, ...]:
+    """What can be chosen: names of weights of steps, columns, an expression, files."""
+    if facts is None:
+        return ()
+    files = [FILES[form] for form in OF_FILES if facts.steps or form not in OF_STEPS]
+    return (*facts.step_weights, *facts.weights, EXPRESSION, *files)
+
+
+def draw_form(key: str, *, has_steps: bool) -> str:
+    """Which expression, and what it means; gives its name."""
+    forms = [form for form in FORMS if form not in OF_FILES and (has_steps or form not in OF_STEPS)]
+    start = forms.index(Weighing().form)
+    form = st.selectbox("sample_weight expression", forms, index=start, key=f"{key}.form", bind="query-params")
+    st.caption(escaped(MEANINGS[form]))
+    return form
+
+
+def draw_weights(weights: Weights) -> None:
+    """How many rows have which weight."""
+    with st.container(gap="xxsmall", key="weights"):
+        st.html(bars_svg(weights.counts, weights.line))
+        st.caption(escaped(weights.line))
+
+
+def weights_of(experiment: Experiment, facts: Facts | None) -> tuple[Weights | None, tuple[str, ...]]:
+    """The weights that the draft comes to, and what is wrong with them where nothing else is."""
+    said = experiment.fit.sample_weight
+    if facts is None or facts.has_feed or not isinstance(said, str) or problems_in(experiment.data):
+        return None, ()
+    if any(problem.where == "fit.sample_weight" for problem in problems_in(experiment, facts)):
+        return None, ()
+    fit = sound(experiment.fit)
+    split = (FitArgs(validation_split=fit.validation_split, validation_data=fit.validation_data), experiment.seed)
+    return _weights(repr((experiment.data, said, split)), experiment.data, said, split)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _weights(
+    key: str, _data: DatasetArgs, _said: str, _split: tuple[FitArgs, int]
+) -> tuple[Weights | None, tuple[str, ...]]:
+    import numpy as np
+
+    from fitdash.data.tables.catalogue import dataset_of
+    from fitdash.data.tables.row_weights import weights_of
+
+    uploads = home() / "uploads"
+    try:
+        dataset = dataset_of(_data, uploads)
+        weights = weights_of(dataset, _said, uploads, train=_training_rows(dataset, *_split))
+    except FitdashError as error:
+        return None, tuple(str(error).splitlines())
+    counts, _ = np.histogram(weights.astype(np.float64), bins=BARS)
+    what = f"{len(weights):,} rows" + (f" of {weights.shape[1]} steps" if weights.ndim > 1 else "")
+    span = f"from {weights.min():.3g} to {weights.max():.3g}, {weights.mean(dtype=float):.3g} on average"
+    line = f"weights of {what}: {span}"
+    zeros = int((weights == 0).sum())
+    line += f", {zeros:,} of them 0" if zeros else ""
+    return Weights(counts=tuple(int(count) for count in counts), line=line), ()
+
+
+def _training_rows(dataset: Any, fit: FitArgs, seed: int) -> Any:
+    """The rows that weights are learned from; None where the split cannot be, which is told at its own control."""
+    from fitdash.data.tables.holdout import split_rows
+
+    try:
+        train, _ = split_rows(dataset, fit, seed)
+    except FitdashError:
+        return None
+    return train

@@ -1,0 +1,1 @@
+"""What a network has learned so far: boundary, confusion, residuals, samples."""

@@ -1,0 +1,82 @@
+"""The confusion matrix, and the samples behind one of its cells."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from fitdash.charts.answers import Array, counted, most_mistaken
+from fitdash.ui.components.live_components import HEIGHT, TALL, live_picture
+from fitdash.ui.learned import samples
+from fitdash.ui.learned.panel_charts import KEYS, confusion
+from fitdash.ui.learned.panel_data import Subject
+from fitdash.ui.session.chart_options import view
+from fitdash.ui.view_models.formatting import escaped
+
+CHART = KEYS["Confusion"][0]
+MOST_LISTED = 14
+MOST_SAMPLES = 8
+
+
+def draw_confusion(subject: Subject) -> None:
+    """The matrix, and under it the samples of the cell that was clicked, else of the most common mistake."""
+    counts = counted(subject.truth, subject.answers, len(subject.classes))
+    height = TALL if view().projector else HEIGHT
+    live_picture(confusion(subject), key=CHART, height=height, on_pick=partial(_picked, len(subject.classes)))
+    cell = _choice(subject.classes, counts) or most_mistaken(counts)
+    if cell is None:
+        st.markdown("No class is taken for another.")
+        return
+    true, predicted = (escaped(subject.classes[index]) for index in cell)
+    what = "rightly predicted" if cell[0] == cell[1] else f"predicted as **{predicted}**"
+    st.markdown(f"True **{true}**, {what}: {counts[cell]} of {counts[cell[0]].sum()}.")
+    samples.draw(subject, _places(subject, cell), key="panel-cell", most=MOST_SAMPLES)
+
+
+def beneath(subject: Subject) -> tuple[object, ...]:
+    """What is drawn under the matrix: the cell, how often it came, and its first samples; of a table all that it tells
+    of them, which is new after each look.
+    """
+    if subject.data.dataset.image_shape is None:
+        return (subject.look.epoch,)
+    counts = counted(subject.truth, subject.answers, len(subject.classes))
+    cell = st.session_state.get(_key(len(subject.classes))) or most_mistaken(counts)
+    if cell is None:
+        return ()
+    places = _places(subject, cell)
+    return cell, len(places), tuple(subject.rows_of(places[:MOST_SAMPLES]).tolist())
+
+
+def _places(subject: Subject, cell: tuple[int, int]) -> Array:
+    """The answers of a cell, the surest first."""
+    places = np.flatnonzero((subject.truth == cell[0]) & (subject.answers == cell[1]))
+    found: Array = places[np.argsort(-subject.sureness[places], kind="stable")]
+    return found
+
+
+def _choice(classes: Sequence[str], counts: Array) -> tuple[int, int] | None:
+    """The cell that was clicked, or chosen from a list, which needs no mouse."""
+    cells = [divmod(place, len(classes)) for place in range(len(classes) ** 2)]
+    if len(classes) > MOST_LISTED:
+        return st.session_state.get(_key(len(classes)))
+    return st.selectbox(
+        "Cell",
+        cells,
+        index=None,
+        placeholder="Click a cell, or choose one: its samples",
+        format_func=lambda cell: f"true {classes[cell[0]]}, predicted {classes[cell[1]]}: {counts[cell]}",
+        key=_key(len(classes)),
+        label_visibility="collapsed",
+    )
+
+
+def _key(classes: int) -> str:
+    """Of the choice of a cell: a matrix of another size has its own."""
+    return f"panel.cell.{classes}"
+
+
+def _picked(classes: int) -> None:
+    place = st.session_state[CHART]["picked"]
+    if isinstance(place, list | tuple) and len(place) == 2:
+        st.session_state[_key(classes)] = (int(place[0]), int(place[1]))

@@ -1,0 +1,201 @@
+"""What the network has learned, by task, at the epoch of the cursor: maps, matrices, mistakes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from fitdash.charts.answers import accuracy, confident_mistakes, counted, worst
+from fitdash.charts.residuals import told_numbers
+from fitdash.errors import FitdashError
+from fitdash.ui.components.live_components import TALL, Words, live_picture, live_words, told
+from fitdash.ui.learned import samples
+from fitdash.ui.learned.confusion import beneath, draw_confusion
+from fitdash.ui.learned.panel_charts import KEYS, MOST_STRIPS, axes_of, keys_of_axes
+from fitdash.ui.learned.panel_data import TARGET, Subject, best_axes, epochs_looked, subject_of
+from fitdash.ui.session.chart_options import view
+from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.view_models.formatting import escaped, number
+from fitdash.ui.view_models.run_view import Snapshot
+
+Draw = Callable[[Subject], None]
+WIDE = "clamp(300px, 44vh, 700px)"
+
+
+def is_there(desk: Desk, run: Snapshot) -> bool:
+    """Whether there is something to see of a run, or will be: a script's run tells numbers only."""
+    return run.experiment is not None and (run.is_active or bool(epochs_looked(desk, run)))
+
+
+def draw(desk: Desk, run: Snapshot) -> None:
+    """The panel of a run, with an empty place before the first look."""
+    try:
+        subject = subject_of(desk, run)
+    except FitdashError as error:
+        st.caption(f"What it has learned cannot be shown: {escaped(str(error).splitlines()[0])}")
+        return
+    if subject is None:
+        with st.container(border=True, key="panel"):
+            st.markdown("**What it has learned** is shown from the first epoch on.")
+        return
+    views = views_of(subject)
+    with st.container(border=True, key="panel", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="panel-head"):
+            live_words(_when(subject), key="panel-when")
+            chosen = st.segmented_control(
+                "View",
+                list(views),
+                default=_first(subject, views),
+                required=True,
+                key=_key_of(views),
+                label_visibility="collapsed",
+            )
+            if len(subject.targets) > 1:
+                st.segmented_control(
+                    "Target",
+                    subject.targets,
+                    default=subject.targets[0],
+                    required=True,
+                    key=TARGET,
+                    label_visibility="collapsed",
+                )
+        views[chosen or _first(subject, views)](subject)
+        live_words(_how_good(subject), key="panel-words")
+
+
+def shape(desk: Desk, run: Snapshot) -> Any:
+    """What is drawn of it beside what has news: another one is another drawing."""
+    if not is_there(desk, run):
+        return None
+    try:
+        subject = subject_of(desk, run)
+    except FitdashError as error:
+        return str(error)
+    if subject is None:
+        return False
+    views = views_of(subject)
+    shown = _shown(views, subject)
+    if shown == "Confusion":
+        return shown, beneath(subject)
+    return shown if shown in KEYS else (shown, subject.look.epoch)
+
+
+def news(desk: Desk, run: Snapshot) -> dict[str, Any]:
+    """The same for a page that has it: "charts" and "words" by key; nothing where it shows what has no news."""
+    subject = subject_of(desk, run)
+    if subject is None:
+        return {}
+    views = views_of(subject)
+    shown = KEYS.get(_shown(views, subject))
+    if shown is None:
+        return {}
+    key, picture = shown
+    words = {"panel-when": told(_when(subject)), "panel-words": told(_how_good(subject))}
+    return {"charts": {key: told(picture(subject))}, "words": words}
+
+
+def views_of(subject: Subject) -> dict[str, Draw]:
+    """What there is to see, by name."""
+    views: dict[str, Draw] = {"Boundary": _boundary, "Confusion": draw_confusion, "Mistakes": _mistakes}
+    if subject.steps > 1:
+        views = {"Sequences": _sequences, "Confusion": draw_confusion, "Mistakes": _mistakes}
+    elif not subject.classes:
+        views = {"Predictions": _predicted, "Residuals": _residuals, "Map": _surface, "Worst rows": _worst}
+    return {name: view for name, view in views.items() if name not in ("Boundary", "Map") or len(subject.axes) >= 2}
+
+
+def _key_of(views: dict[str, Draw]) -> str:
+    """Of the choice between them."""
+    return f"panel.view.{'-'.join(views)}"
+
+
+def _shown(views: dict[str, Draw], subject: Subject) -> str:
+    return st.session_state.get(_key_of(views)) or _first(subject, views)
+
+
+def _first(subject: Subject, views: dict[str, Draw]) -> str:
+    """The boundary where the inputs are the plane itself, else what shows all inputs at once."""
+    names = [name for name in views if name != "Boundary" or len(subject.data.columns.names) == 2]
+    return names[0]
+
+
+def _when(subject: Subject) -> Words:
+    return Words(bold="Learned", text=f"after epoch {subject.look.epoch + 1}", of=subject.run, seq=subject.seq)
+
+
+def _how_good(subject: Subject) -> Words:
+    return Words(text=_told(subject), of=subject.run, seq=subject.seq)
+
+
+def _told(subject: Subject) -> str:
+    """How many rows it is about, and how good the answers are."""
+    count, all_rows = len(subject.look.rows), len(subject.data.validation if subject.is_held else subject.data.train)
+    kind = "held-out rows" if subject.is_held else "rows that it was trained on"
+    rows = f"{number(count)} {kind}" if count == all_rows else f"{number(count)} of {number(all_rows)} {kind}, evenly"
+    if not subject.classes:
+        return f"{rows}: {told_numbers(subject.truth, subject.answers)}."
+    counts = counted(subject.truth, subject.answers, len(subject.classes))
+    most = counts.sum(axis=1).max() / max(counts.sum(), 1)
+    lost = "" if np.isfinite(subject.sureness).all() else " The network's outputs are no longer numbers."
+    what = f"{accuracy(counts):.1%} {'of all steps ' if subject.steps > 1 else ''}right"
+    return f"{rows}: {what}; always answering the most common class: {most:.1%}.{lost}"
+
+
+def _draw(subject: Subject, name: str) -> None:
+    key, picture = KEYS[name]
+    live_picture(picture(subject), key=key, height=TALL if view().projector else WIDE)
+
+
+def _boundary(subject: Subject) -> None:
+    _choose_axes(subject)
+    _draw(subject, "Boundary")
+    if subject.is_held:
+        st.caption("Deeper where it is surer. Strongly outlined samples are held out.")
+
+
+def _surface(subject: Subject) -> None:
+    _choose_axes(subject)
+    _draw(subject, "Map")
+
+
+def _choose_axes(subject: Subject) -> None:
+    """The two columns, a choice where there are more; the others stay at their middle."""
+    names = best_axes(subject)
+    if len(names) == 2 and len(subject.data.columns.inputs) == 2:
+        return
+    keys, (now, _) = keys_of_axes(names), axes_of(subject)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="panel-axes"):
+        shared: dict[str, Any] = {"width": 220, "label_visibility": "collapsed"}
+        st.selectbox("across", names, key=keys[0], help="Column across.", **shared)
+        others = [name for name in names if name != now]
+        st.selectbox("up", others, key=keys[1], help="Column up.", **shared)
+        st.caption("across and up; all other columns stay at their median", width="content")
+
+
+def _sequences(subject: Subject) -> None:
+    _draw(subject, "Sequences")
+    st.caption(f"The {min(MOST_STRIPS, len(subject.look.rows))} rows with most wrong steps.")
+
+
+def _predicted(subject: Subject) -> None:
+    _draw(subject, "Predictions")
+
+
+def _residuals(subject: Subject) -> None:
+    _draw(subject, "Residuals")
+
+
+def _mistakes(subject: Subject) -> None:
+    """The samples that were answered wrongly and surely."""
+    places = confident_mistakes(subject.truth, subject.answers, subject.sureness)
+    if not len(places):
+        st.markdown("No mistake.")
+        return
+    st.markdown(f"{number(len(places))} mistakes; those first of which the network was most sure.")
+    samples.draw(subject, places, key="panel-mistakes")
+
+
+def _worst(subject: Subject) -> None:
+    """The rows whose prediction is furthest off."""
+    samples.draw(subject, worst(subject.truth, subject.answers), key="panel-worst")

@@ -1,0 +1,117 @@
+"""The charts of what a network has learned, as plain data: by the name of the view that shows them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from fitdash.charts.answers import counted
+from fitdash.charts.boundary import Points, boundary_chart, surface_chart, told_boundary, told_surface
+from fitdash.charts.confusion import confusion_chart, told_confusion
+from fitdash.charts.residuals import predicted_chart, residual_chart, told_numbers
+from fitdash.charts.strips import strips_chart, told_strips
+from fitdash.charts.theme import Chart
+from fitdash.ui.components.live_components import Picture
+from fitdash.ui.learned.panel_data import Subject, best_axes, map_of
+
+MOST_STRIPS = 8
+
+
+def boundary(subject: Subject) -> Picture:
+    """Which class is answered where on the plane of two columns, and how surely."""
+    axes = axes_of(subject)
+    made, answers, sureness = map_of(subject.mark, *axes, subject.target, subject)
+    spec = boundary_chart(
+        ((axes[0], made.xs), (axes[1], made.ys)),
+        answers,
+        sureness,
+        subject.classes,
+        _points(subject, *axes),
+        run=subject.run,
+    )
+    return _picture(subject, spec, told_boundary(answers, subject.classes, *axes))
+
+
+def surface(subject: Subject) -> Picture:
+    """Which number is answered where on the plane of two columns."""
+    axes = axes_of(subject)
+    made, values, _ = map_of(subject.mark, *axes, subject.target, subject)
+    name = subject.target
+    spec = surface_chart(
+        ((axes[0], made.xs), (axes[1], made.ys)), values, name, _points(subject, *axes), run=subject.run
+    )
+    return _picture(subject, spec, told_surface(values, name, *axes))
+
+
+def confusion(subject: Subject) -> Picture:
+    """How often each class is taken for each."""
+    counts = counted(subject.truth, subject.answers, len(subject.classes))
+    spec = confusion_chart(counts, subject.classes, run=subject.run)
+    return _picture(subject, spec, told_confusion(counts, subject.classes))
+
+
+def sequences(subject: Subject) -> Picture:
+    """The rows with most wrong steps, true classes above predicted ones."""
+    truth, answers = (one.reshape(-1, subject.steps) for one in (subject.truth, subject.answers))
+    most = np.argsort(-(truth != answers).sum(axis=1), kind="stable")[:MOST_STRIPS]
+    names = [f"row {row + 1}" for row in subject.look.rows[most]]
+    spec = strips_chart(truth[most], answers[most], names, subject.classes, run=subject.run)
+    return _picture(subject, spec, told_strips(truth, answers))
+
+
+def predicted(subject: Subject) -> Picture:
+    """Predicted against true numbers."""
+    return _numbers(subject, predicted_chart)
+
+
+def residuals(subject: Subject) -> Picture:
+    """How far off the predicted numbers are."""
+    return _numbers(subject, residual_chart)
+
+
+KEYS: dict[str, tuple[str, Callable[[Subject], Picture]]] = {
+    "Boundary": ("panel-boundary", boundary),
+    "Map": ("panel-map", surface),
+    "Confusion": ("panel-confusion", confusion),
+    "Sequences": ("panel-sequences", sequences),
+    "Predictions": ("panel-predicted", predicted),
+    "Residuals": ("panel-residuals", residuals),
+}
+"""By view: the key of its chart on the page, and what draws it; views without a chart that moves are not here."""
+
+
+def axes_of(subject: Subject) -> tuple[str, str]:
+    """The two columns that span the plane: those that were chosen, else those that tell most."""
+    names = best_axes(subject)
+    across, up = (st.session_state.get(key) for key in keys_of_axes(names))
+    across = across if across in names else names[0]
+    others = [name for name in names if name != across]
+    return across, up if up in others else others[0]
+
+
+def keys_of_axes(names: list[str]) -> tuple[str, str]:
+    """Of the choices of the two columns."""
+    return f"panel.across.{names[:2]}", f"panel.up.{names[:2]}"
+
+
+def _points(subject: Subject, across: str, up: str) -> list[Points]:
+    """The samples, those that are held out last, so that they lie on top."""
+    dataset, found = subject.data.dataset, []
+    for split, rows in (("train", subject.data.train), ("val", subject.data.validation)):
+        if len(rows):
+            x, y = (dataset.table[name].to_numpy(dtype=np.float64, na_value=np.nan)[rows] for name in (across, up))
+            whole = dataset.codes if subject.classes else dataset.table[subject.target].to_numpy(dtype=np.float64)
+            found.append(Points(split=split, x=x, y=y, truth=whole[rows]))
+    return found
+
+
+def _numbers(subject: Subject, chart: Callable[..., Any]) -> Picture:
+    name = subject.target
+    spec = chart(subject.truth, subject.answers, name, run=subject.run, split=subject.split)
+    told = f"Predicted against true {name}, or their difference: {told_numbers(subject.truth, subject.answers)}."
+    return _picture(subject, spec, told)
+
+
+def _picture(subject: Subject, spec: Chart, alt: str) -> Picture:
+    return Picture(spec=spec, alt=alt, rev=subject.look.epoch + 1, of=subject.run, seq=subject.seq)

@@ -1,0 +1,1 @@
+"""One run on the page: curves, cursor, messages, controls, downloads."""

@@ -1,0 +1,88 @@
+"""Signs on the curves: what people changed while a run was on, and what callbacks did."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fitdash.charts.marks import Mark
+from fitdash.ui.session.live_changes import Facts, changed, changes
+from fitdash.ui.view_models.formatting import number
+from fitdash.ui.view_models.run_view import Snapshot
+
+MOST_RATES = 8
+"""More changes of the learning rate than this are a schedule: one sign tells of all, and it has a chart of its own."""
+
+
+def marks(run: Snapshot) -> list[Mark]:
+    """Everything that happened on the way, each at its place; changes of one setting at one place are one."""
+    return sorted([*_changes(run), *_rates(run), *_others(run)], key=lambda mark: mark.at)
+
+
+def _changes(run: Snapshot) -> list[Mark]:
+    found: dict[tuple[Any, ...], Facts] = {}
+    for facts in changes(run):
+        place = (facts["setting"], facts["epoch"], facts.get("step", 0))
+        found[place] = {**facts, "old": found[place]["old"]} if place in found else facts
+    by_place: dict[float, list[str]] = {}
+    for facts in found.values():
+        by_place.setdefault(facts["epoch"] + _part(run, facts.get("step", 0)), []).append(changed(facts))
+    return [Mark(at=at, text="; ".join(texts)) for at, texts in by_place.items()]
+
+
+def _part(run: Snapshot, steps_done: int) -> float:
+    """Share of an epoch."""
+    steps = run.params.get("steps") or 0
+    return min(1.0, steps_done / steps) if steps else 0.0
+
+
+def _rates(run: Snapshot) -> list[Mark]:
+    """Changes of the learning rate by callbacks."""
+    told = [facts for facts in run.told if facts.get("kind") == "learning_rate"]
+    if len(told) > MOST_RATES:
+        first, last = told[0], told[-1]
+        text = f"learning_rate changed {len(told)} times, {number(first['was'])} → {number(last['value'])} so far"
+        return [Mark(at=_since(run, first), text=text, kind="learning_rate")]
+    found = []
+    for facts in told:
+        since = _since(run, facts)
+        text = f"learning_rate {number(facts['was'])} → {number(facts['value'])} from epoch {since + 1}"
+        found.append(Mark(at=since, text=text, kind="learning_rate"))
+    return found
+
+
+def _since(run: Snapshot, facts: Facts) -> int:
+    """Epochs that were over when a new rate began to count: its own epoch still had the rate that was logged."""
+    if "since" in facts:
+        return int(facts["since"])
+    epoch = int(facts["epoch"])
+    logged = next((row.logs.get("learning_rate") for row in run.rows if row.epoch == epoch), None)
+    return epoch + (logged is not None and logged == facts.get("was"))
+
+
+def _others(run: Snapshot) -> list[Mark]:
+    return [
+        Mark(at=PLACES[facts["kind"]](run, facts), text=TEXTS[facts["kind"]](facts), kind=facts["kind"])
+        for facts in run.told
+        if facts.get("kind") in PLACES
+    ]
+
+
+def _end(run: Snapshot, facts: Facts) -> float:
+    """The end of its epoch, or the batch that it names."""
+    step = facts.get("step", facts.get("batch"))
+    return int(facts["epoch"]) + (1.0 if step is None else _part(run, int(step) + 1) or 1.0)
+
+
+PLACES: dict[str, Callable[[Snapshot, Facts], float]] = {
+    "early_stop": _end,
+    "restored_weights": lambda run, facts: int(facts["best_epoch"]) + 1.0,
+    "nan": _end,
+    "stop_run": _end,
+    "resumed": lambda run, facts: float(facts.get("start_epoch", facts.get("epoch", 0))),
+}
+TEXTS: dict[str, Callable[[Facts], str]] = {
+    "early_stop": lambda facts: f"EarlyStopping ended it here: {facts.get('monitor')} no longer got better",
+    "restored_weights": lambda facts: "the best epoch: its weights came back at the end",
+    "nan": lambda facts: "TerminateOnNaN ended it here: the loss was no longer a number",
+    "stop_run": lambda facts: "stopped by hand",
+    "resumed": lambda facts: "it went on from here",
+}

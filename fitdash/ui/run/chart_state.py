@@ -1,0 +1,147 @@
+"""What the charts of a run show at one moment, as plain data: drawn by Streamlit, and told between two drawings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fitdash.charts.axis import Axis
+from fitdash.charts.curves import Answer, Curve, Panel, panels, told
+from fitdash.charts.marks import Mark
+from fitdash.charts.picture import Look, curve_chart
+from fitdash.ui.components.live_components import Picture
+from fitdash.ui.run.annotations import marks
+from fitdash.ui.run.axes import axis
+from fitdash.ui.session.chart_options import View
+from fitdash.ui.view_models.effective_defaults import monitors
+from fitdash.ui.view_models.run_view import Snapshot
+
+FEW_RUNNING = 3
+"""Running values that an epoch has to have before any are drawn: a short one told one or two because it had to wait."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What all charts of one drawing have in common.
+
+    Attributes:
+        ghost: The run before, with its own axis.
+        held: Index of the epoch at which the reader put the cursor; None where it follows the newest.
+    """
+
+    run: Snapshot
+    view: View
+    axis: Axis
+    marks: Sequence[Mark]
+    ghost: tuple[Snapshot, Axis] | None = None
+    held: int | None = None
+
+
+def scene_of(run: Snapshot, view: View, previous: Snapshot | None = None, held: int | None = None) -> Scene:
+    """A run as the reader wants it, before the one before it."""
+    ghost = None if previous is None else (previous, axis(previous, view.x))
+    return Scene(run=run, view=view, axis=axis(run, view.x), marks=marks(run), ghost=ghost, held=held)
+
+
+def drawn(scene: Scene) -> list[Panel]:
+    """The panels of a run with everything that is drawn beside its curves."""
+    run = scene.run
+    history: Mapping[str, Any] = run.columns or run.history or {name: [] for name in _expected(run)}
+    ghosts = {panel.metric: panel.curves for panel in _ghost_panels(scene)}
+    return [
+        replace(
+            panel,
+            curves=(*panel.curves, *_fair(scene, panel)),
+            within=_within(scene, panel.metric),
+            ghost=ghosts.get(panel.metric, ()),
+            answer=_answer(run, panel.metric),
+        )
+        for panel in panels(run.epochs, history, scene.axis)
+    ]
+
+
+def key_of(panel: Panel) -> str:
+    """Of the chart on the page."""
+    return f"chart-{panel.metric}"
+
+
+def picture(scene: Scene, panel: Panel) -> Picture:
+    """One chart."""
+    view, run = scene.view, scene.run
+    look = Look(smoothing=view.smoothing, log=view.log, bold=view.bold)
+    spec = curve_chart(panel, run=run.uid, planned=run.planned, axis=scene.axis, marks=scene.marks, look=look)
+    return Picture(spec=spec, alt=told(panel, scene.marks), rev=len(run.rows), of=run.uid, seq=run.seq)
+
+
+def cursor(scene: Scene) -> dict[str, Any]:
+    """Where the cursor of all charts can be, and what is told there."""
+    run, (first, last) = scene.run, scene.run.planned
+    over, x = scene.axis.knots()
+    ahead = scene.axis.place(last)
+    places = {"over": [*over.tolist(), last + 1.0], "x": [*x.tolist(), ahead + scene.axis.ahead]}
+    return {
+        "run": run.uid,
+        "seq": run.seq,
+        "start": first - 1,
+        "done": run.epochs[-1] + 1 if run.rows else first - 1,
+        "planned": last,
+        "places": None if scene.axis.kind == "epoch" else places,
+        "exact": _exact(scene),
+    }
+
+
+def _fair(scene: Scene, panel: Panel) -> list[Curve]:
+    """Training rows measured as validation rows are; a place for them from the start, where they are wished."""
+    run = scene.run
+    if not scene.view.fair or not (run.measured or run.is_active):
+        return []
+    values = [run.measured.get(epoch, {}).get(panel.metric, np.nan) for epoch in run.epochs]
+    first = panel.curves[0]
+    return [Curve(split="fair", epochs=first.epochs, x=first.x, values=np.asarray(values, dtype=float))]
+
+
+def _ghost_panels(scene: Scene) -> list[Panel]:
+    if scene.ghost is None:
+        return []
+    run, its_axis = scene.ghost
+    return panels(run.epochs, run.columns, its_axis)
+
+
+def _answer(run: Snapshot, metric: str) -> Answer | None:
+    """The trivial answer, as the run told it when it began."""
+    told_answers: Mapping[str, Any] = next(
+        (facts["answers"] for facts in run.told if facts.get("kind") == "trivial"), {}
+    )
+    known = told_answers.get(metric)
+    return None if known is None else Answer(text=known["text"], value=known["value"])
+
+
+def _within(scene: Scene, metric: str) -> Curve | None:
+    """Running values, each epoch's by itself."""
+    found = [(one.over, one.logs[metric]) for one in scene.run.running if metric in one.logs]
+    if not found:
+        return None
+    over, values = np.asarray(found, dtype=float).T
+    if np.unique(np.ceil(over), return_counts=True)[1].max() < FEW_RUNNING:
+        return None
+    # What is over at the end of an epoch belongs to it, not to the next one.
+    news = np.flatnonzero(np.diff(np.ceil(over))) + 1
+    over, values = np.insert(over, news, over[news]), np.insert(values, news, np.nan)
+    return Curve(split="train", epochs=over, x=scene.axis.places(over), values=values)
+
+
+def _exact(scene: Scene) -> dict[str, Any] | None:
+    """The values at the cursor, where it was put: charts of long runs do not hold all of them."""
+    run, at = scene.run, scene.held
+    if at is None:
+        return None
+    place = run.epochs.index(at) if at in run.epochs else None
+    logs = dict(run.rows[place].logs) if place is not None else {}
+    logs |= {f"fair_{name}": value for name, value in run.measured.get(at, {}).items()}
+    return {"over": at + 1, "values": {name: value if np.isfinite(value) else None for name, value in logs.items()}}
+
+
+def _expected(run: Snapshot) -> list[str]:
+    """Names that the history will have."""
+    return ["loss"] if run.experiment is None else monitors(run.experiment, None)

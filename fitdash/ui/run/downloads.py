@@ -1,0 +1,48 @@
+"""What can be taken away from a run, from the first epoch on, while it trains too and after it failed."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from fitdash.export.archive import Part
+from fitdash.runs.record.store import Store
+from fitdash.ui.run.run_files import everything, history_parts, other_parts
+from fitdash.ui.view_models.run_view import Snapshot
+
+DOWNLOAD = ":material/download:"
+
+
+def draw(store: Store, run: Snapshot) -> None:
+    """The history by itself, and a menu of everything else; what a button gives is made when it is pressed."""
+    with st.container(horizontal=True, gap="small", key="downloads"):
+        for part in history_parts(store, run.uid):
+            _button(part, disabled=not run.rows)
+        menu = st.popover("Download", key="download_menu", icon=DOWNLOAD, on_change="rerun")
+        # Looked up where it is open alone, not with every drawing.
+        if menu.open:
+            with menu, st.container(gap="xsmall"):
+                _menu(store, run)
+
+
+def _menu(store: Store, run: Snapshot) -> None:
+    whole = partial(everything, store, run.uid)
+    what = "Everything in one file, with a manifest that tells what each is."
+    name = f"{run.uid}.zip"
+    part = Part(name=name, title="Everything (ZIP)", what=what, mime="application/zip", make=whole)
+    _button(part, width="stretch", help=what, type="primary")
+    for part in other_parts(store, run.uid):
+        _button(part, width="stretch", help=part.what)
+
+
+def _button(part: Part, **look: Any) -> None:
+    st.download_button(
+        part.title,
+        data=part.make,
+        file_name=part.name,
+        mime=part.mime,
+        key=f"download_{part.name.partition('-')[2] or part.name}",
+        icon=DOWNLOAD,
+        on_click="ignore",
+        **look,
+    )

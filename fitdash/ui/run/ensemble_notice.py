@@ -1,0 +1,30 @@
+"""A run that was trained together with others: said on its page, with the way to its exact numbers."""
+
+import streamlit as st
+
+from fitdash.ui.run.run_controls import NOT_AGAIN, train_again
+from fitdash.ui.session.action_errors import asked
+from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.view_models.run_view import Snapshot
+
+
+def draw(desk: Desk, run: Snapshot) -> None:
+    """A sentence and a button; nothing for a run that was alone."""
+    count = run.params.get("together")
+    if not count:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            f"Trained together with {count - 1} others in one program: its numbers are those of a run alone to about "
+            "four digits.",
+            width="content",
+        )
+        st.button(
+            "Repeat alone",
+            key="repeat_alone",
+            icon=":material/replay:",
+            disabled=run.is_active or run.experiment is None,
+            help="Trains the same settings from the same initial weights as a new run, by itself: its exact numbers.",
+            on_click=asked,
+            args=["run", NOT_AGAIN, train_again, desk, run.uid],
+        )

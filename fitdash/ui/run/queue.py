@@ -1,0 +1,79 @@
+"""The runs that wait, beneath the action bar: the place of each, and what can be done with it."""
+
+import streamlit as st
+
+from fitdash.errors import SettingError
+from fitdash.runs.scheduling.runner import Run
+from fitdash.spec.experiment import Experiment
+from fitdash.ui.run import settings_used
+from fitdash.ui.run.run_controls import places, places_told, standing
+from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.state import draw_again, show, shown_run, state
+from fitdash.ui.view_models.formatting import escaped
+
+KEY = "queue"
+SHOWN = 4
+
+
+def queue_view(desk: Desk) -> None:
+    """Those of this visitor's, drawn by themselves when one moves up; nothing where none wait."""
+    st.fragment(_view, key=KEY)(desk)
+
+
+def _view(desk: Desk) -> None:
+    waiting = places(desk)
+    state().queue = places_told(waiting)
+    if waiting:
+        _draw(desk, waiting)
+    if standing(desk, shown_run(desk)) != state().drawn:  # what was pressed here has changed more than the queue
+        draw_again()
+
+
+def _draw(desk: Desk, waiting: list[tuple[int, Run]]) -> None:
+    with st.container(key="queue", border=True, gap="xxsmall"):
+        for place, run in waiting[:SHOWN]:
+            _line(desk, place, run, is_first=run is waiting[0][1])
+        _rest(desk, waiting)
+
+
+def _line(desk: Desk, place: int, run: Run, *, is_first: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{place}.** {_told(desk, run)}", width="stretch")
+        st.button("Show", key=f"show-{run.uid}", type="tertiary", on_click=show, args=[run.uid])
+        st.button(
+            "First",
+            key=f"first-{run.uid}",
+            type="tertiary",
+            disabled=is_first,
+            help="Let it train before the others here.",
+            on_click=desk.runner.put_first,
+            args=[run],
+        )
+        st.button("Cancel", key=f"cancel-{run.uid}", type="tertiary", on_click=run.stop)
+
+
+def _rest(desk: Desk, waiting: list[tuple[int, Run]]) -> None:
+    """How many more there are, and a way to be rid of all."""
+    if len(waiting) < 2:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        more = len(waiting) - SHOWN
+        st.caption(f"and {more} more" if more > 0 else "&nbsp;", width="stretch")
+        st.button(f"Cancel all {len(waiting)}", key="cancel_all", type="tertiary", on_click=_cancel, args=[waiting])
+
+
+def _cancel(waiting: list[tuple[int, Run]]) -> None:
+    for _, run in reversed(waiting):
+        run.stop()
+
+
+def _told(desk: Desk, run: Run) -> str:
+    """What will train: its name, and what differs from the defaults."""
+    record = desk.store.run(run.uid)
+    if record is None:
+        return "waits"
+    try:
+        line = settings_used.line(Experiment.from_dict(record.experiment))
+    except SettingError:
+        line = ""
+    return escaped(" · ".join(filter(None, (f"waits: {record.name}", line))))

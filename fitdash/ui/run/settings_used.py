@@ -1,0 +1,92 @@
+"""The settings of a run, frozen when it began: only what differs from the defaults."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from fitdash.spec.arg import changed_in, settings_of
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.fit import FitArgs
+from fitdash.ui.view_models.formatting import escaped, label_of, short
+from fitdash.ui.view_models.run_view import Snapshot
+
+OBJECT = re.compile(r"<(?:[\w.]*\.)?(\w+) object at 0x[0-9a-f]+>")
+UNSAID = ("content", "view_metrics")
+HOW = (
+    "Recorded: the step is noted once and replayed many batches at a time. Eager: every batch by itself. Step by step: "
+    "with hooks before and after every batch. On a CPU all three give the same numbers to the last bit."
+)
+Parts = dict[str, dict[str, str]]
+
+
+def draw(run: Snapshot) -> None:
+    """One folded line under the run's name; unfolded, part by part."""
+    parts = arguments(run)
+    with st.expander(
+        f"**Arguments** {escaped(_line(parts)) or 'all at their defaults'}", key="arguments", type="compact"
+    ):
+        st.code("\n".join(f"{part}({_call(given)})" for part, given in parts.items()) or "fit()", language=None)
+        if how := run.params.get("stepper"):
+            st.caption(f"How it was trained: {escaped(how)}.", help=HOW)
+
+
+def line(experiment: Experiment) -> str:
+    """What is not at its default, in one line."""
+    return _line(_of_page(experiment))
+
+
+def _line(parts: Parts) -> str:
+    return " · ".join(f"{name} {word}" for part in parts.values() for name, word in part.items())
+
+
+def arguments(run: Snapshot) -> Parts:
+    """By part of the experiment, each argument that is not at its default, in words."""
+    parts = _of_page(run.experiment) if run.experiment is not None else _of_script(run.recipe)
+    return {name: given for name, given in parts.items() if given}
+
+
+def _of_page(experiment: Experiment) -> Parts:
+    parts = {
+        getattr(part, "kind", where) if "." in where else where: _changed(where, part)
+        for where, part in experiment.parts()
+    }
+    if experiment.callbacks:
+        parts["fit"]["callbacks"] = ", ".join(args.kind for args in experiment.callbacks)
+    return parts | {"set_random_seed": {"seed": str(experiment.seed)} if experiment.seed else {}}
+
+
+def _changed(where: str, settings: Any) -> dict[str, str]:
+    changes = {name: value for name, value in changed_in(settings).items() if name not in UNSAID}
+    return {label_of(f"{where}.{name}"): short(value) for name, value in changes.items()}
+
+
+def _of_script(recipe: Mapping[str, Any]) -> Parts:
+    """What a script told of its compile and fit."""
+    known = {name: setting.default for name, setting in settings_of(FitArgs).items()}
+    fit = {name: value for name, value in _part(recipe, "fit").items() if value != known.get(name)}
+    compiled = {name: value for name, value in _part(recipe, "compile").items() if value not in (False, "float32")}
+    return {"compile": _told(compiled), "fit": _told(fit)}
+
+
+def _part(recipe: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = recipe.get(name)
+    return part if isinstance(part, Mapping) else {}
+
+
+def _told(given: Mapping[str, Any]) -> dict[str, str]:
+    """What was given; objects by their class, and without their own arguments that are not set."""
+    said = {name: value for name, value in given.items() if name not in UNSAID and value not in (None, [], {})}
+    return {name: _word(value) for name, value in said.items()}
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, str):
+        return re.sub(r", \w+=None|\w+=None, ", "", OBJECT.sub(r"\1", value))
+    return ", ".join(map(_word, value)) if isinstance(value, list) else short(value)
+
+
+def _call(given: Mapping[str, str]) -> str:
+    plain = {name: re.sub(r"(?<=\d),(?=\d{3})", "", word) for name, word in given.items()}
+    return ", ".join(f"{name}={word}" for name, word in plain.items())

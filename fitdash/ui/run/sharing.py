@@ -1,0 +1,40 @@
+"""On a server of many: a run is shown to others only where its owner shares it by its link."""
+
+import streamlit as st
+
+from fitdash.ui.session.action_errors import complain, was_done
+from fitdash.ui.session.identity import check_own, is_own
+from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.view_models.run_view import Snapshot
+
+
+def draw(desk: Desk, run: Snapshot) -> None:
+    """The switch for the owner, a word for others; nothing where runs have no owners."""
+    if not desk.is_shared or run.is_example:
+        return
+    if not is_own(desk, run.owner):
+        st.caption("This run is another visitor's, shared by its link: it can be looked at, not steered.")
+        return
+    key = f"share-{run.uid}"
+    st.toggle(
+        "Share by link",
+        value=run.shared,
+        key=key,
+        help="Whoever has the address of this page may then look at the run and download it. Nobody else can steer it.",
+        on_change=_switched,
+        args=[desk, run.uid, key],
+    )
+    complain(key)
+
+
+def _switched(desk: Desk, uid: str, key: str) -> None:
+    """Do what the switch says; where that cannot be, it goes back."""
+    wanted = bool(st.session_state[key])
+    undone = f"The run could not be {'shared' if wanted else 'hidden from others'}"
+    if not was_done(key, undone, _share, desk, uid, wanted):
+        st.session_state[key] = not wanted
+
+
+def _share(desk: Desk, uid: str, is_shared: bool) -> None:
+    check_own(desk, uid)
+    desk.store.share(uid, is_shared)

@@ -1,0 +1,55 @@
+"""A sweep that is over can be deleted, with the runs of its trials or without, and brought back."""
+
+import streamlit as st
+
+from fitdash.errors import StoreError
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.sweeps import SweepRecord
+from fitdash.ui.session.action_errors import asked, complain
+from fitdash.ui.session.identity import is_own
+from fitdash.ui.session.server_resources import Desk
+
+PLACE = "sweep"
+"""Where the page says what was not done."""
+
+
+def offer(desk: Desk, record: SweepRecord) -> None:
+    """Its way out: what goes with it is chosen, and said on the button."""
+    on = record.is_active
+    why = "Stop it first." if on else None if desk.is_shared else "Undo brings back what was deleted."
+    place = f"delete-{record.uid}"
+    with st.popover("Delete", icon=":material/delete:", disabled=on, help=why):
+        count = sweeps.run_counts(desk.store).get(record.uid, 0)
+        runs = f"{count:,} run{'' if count == 1 else 's'}"
+        with_runs = st.toggle(f"its {runs} too", value=True, key=f"delete_runs.{record.uid}", disabled=not count)
+        label = "Delete the sweep"
+        if count:
+            label += f" and {runs}" if with_runs else f", keep {runs}"
+        st.button(
+            label,
+            key="delete_sweep",
+            type="primary",
+            disabled=on,
+            on_click=asked,
+            args=[place, "The sweep could not be deleted", _delete, desk, record.uid, with_runs],
+        )
+        complain(place)  # here: what opens over the page would hide it there
+
+
+def offer_undo(desk: Desk) -> None:
+    """A button that brings back the sweep that was deleted last, where one was; on a server of many, nobody's."""
+    if not desk.is_shared and sweeps.all_sweeps(desk.store, deleted=True):
+        st.button(
+            "Undo delete",
+            key="undelete_sweep",
+            icon=":material/undo:",
+            on_click=asked,
+            args=[PLACE, "The sweep could not be brought back", desk.store.undelete, "sweeps"],
+        )
+
+
+def _delete(desk: Desk, uid: str, with_runs: bool) -> None:
+    # A browser can press what another visitor's page has.
+    if not is_own(desk, sweeps.find_sweep(desk.store, uid).owner):
+        raise StoreError("A sweep must be your own for that, got another visitor's.")
+    sweeps.delete_sweeps(desk.store, [uid], with_runs=with_runs)

@@ -1,0 +1,168 @@
+"""A sweep while it goes on and afterwards: state, best so far, pictures, trials."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import streamlit as st
+
+from fitdash.errors import FitdashError
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.sweeps import SweepRecord
+from fitdash.sweeps.recipe import most_trials
+from fitdash.sweeps.results import Sweep, best_of
+from fitdash.sweeps.trial import Trial
+from fitdash.ui.form.fill import fill
+from fitdash.ui.session.action_errors import asked, complain, tell_trouble
+from fitdash.ui.session.identity import visitor
+from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.sweeper import sweeper
+from fitdash.ui.sweep import charts, deletion, resume, trials
+from fitdash.ui.sweep.deletion import PLACE
+from fitdash.ui.sweep.resume import NOT_ON
+from fitdash.ui.view_models.formatting import STATE_COLOURS, duration, escaped, labels_of, number, short
+
+EVERY_SECONDS = 1.0
+TRAIN = "pages/train.py"
+SHOWN = "sweep.shown"
+NOT_OVER = ("running", "queued", "interrupted")
+"""States of trials that train, or will again."""
+
+
+def watch(desk: Desk) -> None:
+    """The sweep that is shown, drawn again while it goes on."""
+    resume.take_up(desk)
+    record = _chosen(desk)
+    follows = record is not None and record.is_active
+    every = desk.viewers.every(EVERY_SECONDS)
+    st.fragment(_watch, run_every=every if follows else None, key="watch")(desk)
+
+
+def _chosen(desk: Desk) -> SweepRecord | None:
+    """The one that was chosen, else the newest."""
+    known = sweeps.all_sweeps(desk.store, owner=visitor(desk))
+    return next((one for one in known if one.uid == st.session_state.get(SHOWN)), known[0] if known else None)
+
+
+def _watch(desk: Desk) -> None:
+    desk.viewers.here(time.monotonic())
+    tell_trouble(desk)
+    known = sweeps.all_sweeps(desk.store, owner=visitor(desk))
+    if not known:
+        st.info("No sweep yet. Let a setting vary on the left, and start one: all its trials are kept as runs.")
+        deletion.offer_undo(desk)
+        complain(PLACE)
+        return
+    names = _names(known)
+    if st.session_state.get(SHOWN) not in names:
+        st.session_state[SHOWN] = known[0].uid
+    was_active = st.session_state.get("sweep.was_active")
+    uid = st.selectbox("sweep", list(names), format_func=names.__getitem__, key=SHOWN)
+    record = next(one for one in known if one.uid == uid)
+    st.session_state["sweep.was_active"] = record.is_active
+    if was_active is not None and was_active != record.is_active:
+        st.rerun()  # the interval of a fragment is read where the whole page is drawn
+    _show(desk, record)
+
+
+def _names(known: Sequence[SweepRecord]) -> dict[str, str]:
+    """What each is called in the list; no two alike, because the browser tells one by its name."""
+    names = {one.uid: f"{one.name} · {time.strftime('%d %b %H:%M', time.localtime(one.created))}" for one in known}
+    count = Counter(names.values())
+    return {uid: name if count[name] == 1 else f"{name} · {uid[:6]}" for uid, name in names.items()}
+
+
+def _show(desk: Desk, record: SweepRecord) -> None:
+    try:
+        sweep = Sweep(desk.store, record.uid)
+    except FitdashError as error:
+        st.error(f"This sweep cannot be read: {escaped(str(error))}")
+        deletion.offer(desk, record)
+        complain(PLACE)
+        return
+    found = sweep.trials()
+    _heading(desk, sweep, record, found)
+    if record.error:
+        (st.warning if record.is_active else st.error)(escaped(record.error))
+    best = best_of(found, sweep.recipe)
+    if best is not None:
+        _best(sweep, best)
+    if found:
+        charts.draw(desk.store, sweep, found)
+        trials.draw(desk, sweep, found)
+
+
+def _heading(desk: Desk, sweep: Sweep, record: SweepRecord, found: list[Trial]) -> None:
+    """State, how far, and what can be done with the whole."""
+    over = sum(trial.state not in NOT_OVER for trial in found if trial.number is not None)
+    trials, seconds = most_trials(sweep.recipe, record.budget.get("trials")), record.budget.get("seconds")
+    pruned = sum(trial.state == "pruned" for trial in found)
+    told = [f"{over:,}{f' of {trials:,}' if trials else ''} trials", *([f"{pruned} pruned"] if pruned else [])]
+    told.append(duration(record.seconds or 0.001) + (f" of {duration(seconds)}" if seconds else ""))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sweep-state"):
+        st.badge(record.state, color=STATE_COLOURS.get(record.state, "gray"))
+        st.markdown(" · ".join(told), width="content")
+        if record.is_active:
+            st.button(
+                "Stop sweep",
+                key="stop_sweep",
+                icon=":material/stop:",
+                on_click=asked,
+                args=[PLACE, "The sweep could not be stopped", sweeper().stop, record.uid],
+            )
+        else:
+            _offer_more(sweep, record, over)
+        deletion.offer(desk, record)
+        deletion.offer_undo(desk)
+    complain(PLACE)
+    resume.tell(desk, record)
+    shares = [done / most for done, most in ((over, trials), (record.seconds, seconds)) if most]
+    if shares:
+        st.progress(min(1.0, max(shares)))
+
+
+def _offer_more(sweep: Sweep, record: SweepRecord, over: int) -> None:
+    """To go on to the end of its budget, and beyond it: by trials, and by as many seconds as it had."""
+    trials, seconds = most_trials(sweep.recipe, record.budget.get("trials")), record.budget.get("seconds")
+    is_left = (trials is None or over < trials) and (seconds is None or record.seconds < seconds)
+    if record.state in ("stopped", "interrupted", "failed") and is_left:
+        left = "" if trials is None else f": {trials - over:,} left"
+        _offer(f"Go on{left}", "go_on_sweep", ":material/resume:", record.uid, None, None)
+    every = most_trials(sweep.recipe, None)
+    if every is not None and over >= every:
+        return  # a grid that is done
+    more = int(st.number_input("more", 1, 100_000, 20, key="sweep.more", width=130, label_visibility="collapsed"))
+    _offer(f"{more:,} more trials", "extend_sweep", ":material/add:", record.uid, max(trials or 0, over) + more, None)
+    if seconds is not None:
+        asked_for = record.budget.get("trials")
+        bound = None if asked_for is None or over >= asked_for else asked_for
+        label = f"{duration(seconds)} more"
+        _offer(label, "extend_seconds", ":material/more_time:", record.uid, bound, record.seconds + seconds)
+
+
+def _offer(label: str, key: str, icon: str, uid: str, trials: int | None, seconds: float | None) -> None:
+    st.button(label, key=key, icon=icon, on_click=asked, args=[PLACE, NOT_ON, _go_on, uid, trials, seconds])
+
+
+def _go_on(uid: str, trials: int | None, seconds: float | None) -> None:
+    sweeper().go_on(uid, trials=trials, seconds=seconds)
+
+
+def _best(sweep: Sweep, best: Trial) -> None:
+    """The best trial in one line, and the way into the form."""
+    labels = labels_of(best.values)
+    values = " · ".join(f"{escaped(labels[a])} {escaped(short(value))}" for a, value in best.values.items())
+    which = "a run made by hand" if best.number is None else f"trial {best.number + 1}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True, key="sweep-best"):
+        what = escaped(sweep.recipe.objective.name)
+        st.markdown(
+            f"**Best {what} {number(float(f'{best.value or 0.0:.4g}'))}** in {which}: {values}", width="stretch"
+        )
+        if st.button("Use in Train", key="use_best", icon=":material/tune:"):
+            use(sweep, best)
+
+
+def use(sweep: Sweep, trial: Trial) -> None:
+    """Make the form say what a trial was, and go there."""
+    fill(sweep.recipe.space.apply(sweep.recipe.experiment, trial.values))
+    st.switch_page(TRAIN)

@@ -1,0 +1,40 @@
+"""Sweeps that a server's end cut off go on by themselves when their owner comes to the page."""
+
+import math
+
+import streamlit as st
+
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.sweeps import SweepRecord
+from fitdash.sweeps.coordinator import MOST_ATTEMPTS
+from fitdash.ui.session.action_errors import was_done
+from fitdash.ui.session.identity import visitor
+from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.sweeper import sweeper
+from fitdash.ui.sweep.deletion import PLACE
+
+NOT_ON = "The sweep could not go on"
+
+
+def take_up(desk: Desk) -> None:
+    """Go on with them, with each once a server: one that may itself be what ends servers waits for its owner."""
+    for record in sweeps.all_sweeps(desk.store, owner=visitor(desk)):
+        if record.was_cut_off and not _is_dangerous(desk, record) and desk.due(_mark(record), math.inf):
+            was_done(PLACE, NOT_ON, sweeper().go_on, record.uid)
+
+
+def tell(desk: Desk, record: SweepRecord) -> None:
+    """What became of one that was cut off."""
+    if record.is_active and _mark(record) in desk.done:
+        st.caption("The server ended meanwhile; the sweep has gone on by itself where it was.")
+    elif record.was_cut_off and _is_dangerous(desk, record):
+        why = f"{MOST_ATTEMPTS} times the server ended while the same trial trained"
+        st.caption(f":orange[It does not go on by itself: {why}.]")
+
+
+def _is_dangerous(desk: Desk, record: SweepRecord) -> bool:
+    return sweeps.times_in_vain(desk.store.runs(sweep=record.uid)) >= MOST_ATTEMPTS
+
+
+def _mark(record: SweepRecord) -> str:
+    return f"take up {record.uid}"

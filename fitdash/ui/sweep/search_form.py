@@ -1,0 +1,160 @@
+"""What begins a search: the draft, what varies in it, how it is searched and for how long."""
+
+from typing import Any
+
+import streamlit as st
+
+from fitdash.errors import FitdashError
+from fitdash.spec.facts import Facts
+from fitdash.sweeps.grouping import together_in
+from fitdash.sweeps.recipe import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, most_trials, recipe_of, uneven
+from fitdash.ui.form import value_lists
+from fitdash.ui.form.fill import pour
+from fitdash.ui.form.form import Draft, draw_form, read_form
+from fitdash.ui.session.action_errors import asked, complain
+from fitdash.ui.session.identity import visitor
+from fitdash.ui.session.live_changes import Live
+from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.sweeper import sweeper
+from fitdash.ui.view_models.effective_defaults import monitors
+from fitdash.ui.view_models.formatting import duration, escaped, labels_of
+
+SAMPLER_HELP = (
+    "How the next trial is chosen: tpe learns from the trials so far, random does not, grid takes every combination, "
+    "quasi-random spreads trials evenly, cma-es follows the slope (two ranges of numbers or more)."
+)
+PRUNER_HELP = (
+    "What is given up early: median what is worse than half of the others at the same epoch, hyperband what loses in "
+    "rounds, none nothing."
+)
+
+
+@st.fragment(key="search")
+def search(desk: Desk) -> None:
+    """The form in the sidebar, with a switch beneath everything that may vary; above the results how to search."""
+    pour()
+    with st.sidebar:
+        draft, around = read_form(Live(), searches=True)
+        draw_form(draft, around)  # first: what can be searched for depends on all that a link says
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="search-settings"):
+        settings = _settings(draft)
+    recipe, problems = _recipe(draft, settings)
+    _plan(recipe, draft.facts, settings, problems)
+    st.button(
+        "Start sweep",
+        key="start_sweep",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=recipe is None,
+        on_click=asked,
+        args=["search", "The sweep could not begin", _begin, desk, recipe, settings],
+    )
+    complain("search")
+    if st.session_state.pop("sweep.begun", False):
+        st.rerun()  # what is watched stands in another fragment
+
+
+def _settings(draft: Draft) -> dict[str, Any]:
+    """How it is searched; the widgets keep their values in the link."""
+    names = monitors(draft.experiment, draft.facts)
+    first = "val_loss" if "val_loss" in names else "loss"
+    bound: dict[str, Any] = {"bind": "query-params"}
+    found = {
+        "objective": st.selectbox(
+            "objective", names, index=names.index(first), key="sweep.objective", width=190, help=OBJECTIVE_HELP, **bound
+        ),
+        "which": st.selectbox("which epoch", WHICH, key="sweep.which", width=110, help=WHICH_HELP, **bound),
+    }
+    place = st.container(width=150)
+    found |= {
+        "seconds": st.number_input(
+            "seconds", 1, None, None, key="sweep.seconds", placeholder="no limit", width=130, help=SECONDS_HELP, **bound
+        ),
+        "sampler": st.selectbox("sampler", SAMPLERS, key="sweep.sampler", width=140, help=SAMPLER_HELP, **bound),
+        "pruner": st.selectbox("pruner", PRUNERS, key="sweep.pruner", width=120, help=PRUNER_HELP, **bound),
+    }
+    with place:
+        found["trials"] = _trials(is_bound=found["seconds"] is not None or found["sampler"] == "grid")
+    return found
+
+
+def _trials(*, is_bound: bool) -> int | None:
+    """How many; where nothing is said a few, or any number of a search that ends otherwise."""
+    few = None if is_bound else FEW_TRIALS
+    given = st.number_input(
+        "trials",
+        1,
+        100_000,
+        None,
+        key="sweep.trials",
+        placeholder="no limit" if is_bound else f"not set → {few}",
+        help=TRIALS_HELP,
+        bind="query-params",
+    )
+    return few if given is None else int(given)
+
+
+FEW_TRIALS = 30
+OBJECTIVE_HELP = "The number by which trials are compared, by its name in the history."
+WHICH_HELP = "The best epoch of a trial counts, or its last one."
+TRIALS_HELP = "At most so many, over all starts. A grid ends by itself, and so does a search for so many seconds."
+SECONDS_HELP = "At most so long, over all starts."
+
+
+def _recipe(draft: Draft, settings: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
+    """What would be searched; None with the reasons why it cannot be."""
+    if draft.problems:
+        return None, list(draft.problems)
+    space = value_lists.listed(draft.experiment)
+    if not space:
+        return None, ["Switch on vary beneath a setting on the left: the search tries values of it."]
+    try:
+        recipe = recipe_of(
+            draft.experiment,
+            space,
+            objective=settings["objective"],
+            which=settings["which"],
+            sampler=settings["sampler"],
+            pruner=settings["pruner"],
+        )
+        budget_of(settings["trials"], settings["seconds"], sampler=recipe.sampler)
+    except FitdashError as error:
+        return None, str(error).splitlines()
+    return recipe, []
+
+
+def _plan(recipe: Recipe | None, facts: Facts | None, settings: dict[str, Any], problems: list[str]) -> None:
+    """In one line what pressing Start would do, or why it waits."""
+    if recipe is None:
+        first, *others = problems
+        more = f" And {len(others)} more." if others else ""
+        st.markdown(f":orange[{escaped(first)}{more}]")
+        return
+    labels = labels_of(recipe.space.dimensions)
+    varied = [f"**{escaped(labels[address])}** {escaped(text)}" for address, text in recipe.space.to_text().items()]
+    goal = "largest" if recipe.objective.rises else "smallest"
+    most = _most(recipe, settings)
+    trials = f"{most}, {sweeper().most} at once"
+    if (count := together_in(recipe, facts)) > 1:
+        trials += f", up to {count} together in one program"
+    st.markdown(f"Plan: {' · '.join(varied)} · for the {goal} **{escaped(recipe.objective.name)}** · {trials}.")
+    if text := uneven(recipe):
+        st.caption(f":orange[{escaped(text)}]")
+
+
+def _most(recipe: Recipe, settings: dict[str, Any]) -> str:
+    """How many trials there may be, and how long it may take, in words."""
+    trials, seconds = most_trials(recipe, settings["trials"]), settings["seconds"]
+    parts = [f"up to {trials:,} trial{'' if trials == 1 else 's'}"] if trials is not None else ["as many trials as fit"]
+    return " ".join([*parts, *([f"in {duration(seconds)}"] if seconds else [])])
+
+
+def _begin(desk: Desk, recipe: Recipe | None, settings: dict[str, Any]) -> None:
+    if recipe is None:
+        return
+    data = recipe.experiment.data
+    names = ", ".join(labels_of(recipe.space.dimensions).values())
+    budget = budget_of(settings["trials"], settings["seconds"], sampler=recipe.sampler)
+    record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor(desk))
+    st.session_state["sweep.shown"] = record.uid
+    st.session_state["sweep.begun"] = True

@@ -1,1 +1,0 @@
-"""The Sweep page: a search over settings, watched while it goes on."""

@@ -1,0 +1,218 @@
+"""The action bar: Fit and what steers a run, seed, what to start from, the pace; beneath it the plan line."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from fitdash.errors import FitdashError
+from fitdash.jobs.launch import begin
+from fitdash.runs.protocol.control import RATES
+from fitdash.runs.scheduling.runner import Run
+from fitdash.spec.experiment import LARGEST_SEED, Experiment
+from fitdash.spec.plan import plan_of
+from fitdash.ui.form import value_lists
+from fitdash.ui.form.fill import pour
+from fitdash.ui.form.form import Draft, draw_form, has_been_drawn, read_form
+from fitdash.ui.run.run_controls import WIDTH, Standing, buttons, standing
+from fitdash.ui.session.action_errors import complain
+from fitdash.ui.session.identity import is_own, visitor
+from fitdash.ui.session.live_changes import experiment_now, live_of
+from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.state import begun_elsewhere, draw_again, show, shown_run, state
+from fitdash.ui.train import code, start_from
+from fitdash.ui.train.variants import note_group
+from fitdash.ui.view_models.eta import eta_seconds
+from fitdash.ui.view_models.formatting import duration, escaped
+from fitdash.ui.view_models.plan_line import difference_line, plan_line, weights_line
+from fitdash.ui.view_models.run_view import Snapshot
+
+PACES: dict[Any, str] = {"watchable": "watchable", "full": "full speed"}
+PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in RATES}
+
+
+@st.fragment(key="draft")
+def draft(desk: Desk, code_place: Any) -> None:
+    """What goes in, in the sidebar, and what starts it, above the results; the same as code in a place of its own."""
+    pour()
+    with st.container(key="bar"):
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+            buttons_place = st.container(horizontal=True, gap="xsmall", width="content", key="steer")
+            # Before the form: the seed is part of what it says.
+            _choices(desk)
+        run = shown_run(desk)
+        continues = start_from.origin(desk)[0] is not None
+        with st.sidebar:
+            form, around = read_form(live_of(desk, run), continues=continues)
+            # At first, since a link may say more than was read; later after what answers, since it takes longest.
+            if not (is_known := has_been_drawn()):
+                draw_form(form, around)
+        before, now = state().drawn, standing(desk, run)
+        state().drawn = now
+        with buttons_place:
+            _fit(form, now)
+            buttons(desk, now)
+        with st.container(key="plan", gap="xxsmall"):
+            _plan(form, run)
+            _beside(desk, form, run)
+    if is_known:
+        with st.sidebar:
+            draw_form(form, around)
+    _start_if_wanted(desk, form)
+    complain("run")
+    code.draw(form, code_place, continues=continues)
+    # Resume and Reset run only this part of the page: what is below has to follow the run that they began.
+    if before is not None and (before.uid, before.is_on) != (now.uid, now.is_on):
+        draw_again()
+
+
+def _fit(form: Draft, now: Standing) -> None:
+    st.button(
+        "Fit",
+        key="fit",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=bool(form.problems),
+        help=_what_it_does(form, now),
+        on_click=_ask,
+        width=WIDTH,
+    )
+
+
+def _ask() -> None:
+    """Noted at once and heeded when the form is drawn: a drawing that something else interrupts loses no click."""
+    state().fit_is_wanted = True
+
+
+def _start_if_wanted(desk: Desk, form: Draft) -> None:
+    if state().fit_is_wanted:
+        state().fit_is_wanted = False
+        if not form.problems:
+            _start(desk, form.variants)
+
+
+def _choices(desk: Desk) -> None:
+    """What is said beside the form: seed, start, pace."""
+    st.number_input(
+        "seed",
+        min_value=0,
+        max_value=LARGEST_SEED,
+        value=0,
+        step=1,
+        format="%d",
+        key="seed",
+        bind="query-params",
+        width=84,
+        help="Where all random numbers start: the same seed gives the same run.",
+    )
+    st.button(
+        "",
+        key="other_weights",
+        icon=":material/casino:",
+        help="Another seed: other weights, and everything else that is random, with the next fit.",
+        on_click=_another_seed,
+    )
+    start_from.draw(desk)
+    st.selectbox(
+        "pace",
+        list(PACES),
+        format_func=PACES.__getitem__,
+        key="pace",
+        bind="query-params",
+        width=138,
+        help="How fast it may run, so that it can be watched; it changes no number. Applies at once. Watchable: at "
+        "most 5 epochs a second, about 15 s more than the run needs.",
+        on_change=_set_pace,
+        args=[desk],
+    )
+
+
+def _plan(form: Draft, run: Snapshot) -> None:
+    """What pressing Fit would do; where nothing is held out, one click that changes it."""
+    if form.problems:
+        first, *others = form.problems
+        more = f" And {len(others)} more, marked in the form." if others else ""
+        st.markdown(f":red[:material/error: **Fit waits:** {escaped(first)}{more}]")
+        return
+    if form.facts is None:
+        return
+    plan = plan_of(form.experiment.fit, form.facts)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        seconds = eta_seconds(plan, form.experiment, run, st.session_state["pace"])
+        time = "" if seconds is None else f"about {duration(seconds * len(form.variants))}"
+        said = filter(
+            None, (value_lists.told(form.variants), plan_line(plan), weights_line(form.experiment, form.facts), time)
+        )
+        st.markdown(f"Plan: {' · '.join(said)}.", width="content")
+        if form.remarks:
+            many = f"{len(form.remarks)} remark{'s' * (len(form.remarks) > 1)}"
+            st.markdown(f":orange[{many}]", width="content", help=escaped(" ".join(form.remarks)))
+        if not plan.val_rows:
+            st.button("Hold out 20 %", key="hold_out", on_click=_hold_out, help=HOLD_OUT_HELP)
+
+
+def _beside(desk: Desk, form: Draft, run: Snapshot) -> None:
+    """A run that began elsewhere; else what the form, which is the draft, has changed since the run below."""
+    other = state().other = begun_elsewhere(desk, run)
+    if other is not None:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown("Another run is on.", width="content")
+            st.button("Show it", key="show_other", on_click=show, args=[other])
+        return
+    experiment = None if run.is_example else experiment_now(run)
+    line = difference_line(experiment, form.experiment) if experiment is not None else ""
+    said = "For the next fit, changed" if run.is_active else "Changed"
+    st.caption(f"{said} since the run below: {line}" if line else "&nbsp;")
+
+
+HOLD_OUT_HELP = "Sets validation_data to a stratified 20 %: the same share of every class, never trained on."
+
+
+def _what_it_does(form: Draft, now: Standing) -> str:
+    if form.problems:
+        return "There is something to fix first: it is marked in the form."
+    return "Queue this: it trains when its turn comes." if now.is_busy else "Train this."
+
+
+def _start(desk: Desk, experiments: Sequence[Experiment]) -> None:
+    """Hand the draft to the runner and show the run, the first one where there are several, unless one is on."""
+    shown = shown_run(desk)
+    try:
+        runs = [_submit(desk, experiment) for experiment in experiments]
+    except FitdashError as error:
+        st.error(escaped(str(error)))
+        return
+    note_group(desk, runs)
+    desk.writer.flush(2.0)
+    if not (shown.is_active and is_own(desk, shown.owner)):
+        show(runs[0].uid)
+    draw_again()
+
+
+def _submit(desk: Desk, experiment: Experiment) -> Run:
+    uid, epoch = start_from.origin(desk)
+    return begin(
+        desk.runner,
+        experiment,
+        pace=st.session_state["pace"],
+        owner=visitor(desk),
+        origin=uid,
+        epoch=epoch,
+        settings=desk.settings,
+        late=True,
+    )
+
+
+def _set_pace(desk: Desk) -> None:
+    """The runs that are on take the new pace at once."""
+    for run in desk.runner.active():
+        if is_own(desk, run.owner):
+            run.control.pace = st.session_state["pace"]
+
+
+def _another_seed() -> None:
+    st.session_state["seed"] = (st.session_state["seed"] + 1) % (LARGEST_SEED + 1)
+
+
+def _hold_out() -> None:
+    st.session_state["fit.validation_data"] = "stratified"

@@ -1,0 +1,87 @@
+"""Runs that one Fit started, a value of a setting each: their curves over each other, and a way into each."""
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from fitdash.errors import SettingError
+from fitdash.runs.protocol.events import Tagged
+from fitdash.runs.record.compare import Comparison
+from fitdash.runs.record.records import RunRecord
+from fitdash.runs.scheduling.runner import Run
+from fitdash.spec.experiment import Experiment
+from fitdash.ui.compare.charts import names_of, overlay
+from fitdash.ui.compare.table import compared, metric_of
+from fitdash.ui.form.fill import fill
+from fitdash.ui.session.identity import visitor
+from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.state import show, shown_run
+
+TAG = "values "
+EVERY_SECONDS = 1.0
+IN_A_ROW = 4
+
+
+def note_group(desk: Desk, runs: Sequence[Run]) -> None:
+    """Tag runs that belong together, so that they are found again after a reload."""
+    for run in runs if len(runs) > 1 else ():
+        # By way of the writer: behind the run itself, which waits in memory while the store is locked.
+        desk.writer.put(Tagged(uid=run.uid, tags=[f"{TAG}{runs[0].uid[:6]}"]))
+
+
+def together_view(desk: Desk) -> None:
+    """The runs that were started with the one that is shown; drawn again while one of them goes on."""
+    group = group_of(desk, shown_run(desk).uid)
+    every = desk.viewers.every(EVERY_SECONDS)
+    is_live = any(record.is_active for record in group)
+    st.fragment(_view, run_every=every if is_live else None, key="together")(desk)
+
+
+def group_of(desk: Desk, uid: str) -> list[RunRecord]:
+    """The runs that belong to this one, itself among them, in the order in which they were asked for."""
+    record = desk.store.run(uid)
+    tag = next((tag for tag in record.tags if tag.startswith(TAG)), None) if record else None
+    if tag is None:
+        return []
+    return [one for one in reversed(desk.store.runs(owner=visitor(desk))) if tag in one.tags]
+
+
+def _view(desk: Desk) -> None:
+    group = group_of(desk, shown_run(desk).uid)
+    if len(group) < 2:
+        return
+    desk.viewers.here(time.monotonic())
+    comparison = compared(group)
+    with st.container(border=True, key="values"):
+        over = sum(not record.is_active for record in group)
+        st.markdown(f"**{len(group)} runs together** · {over} of them over")
+        metric = metric_of(group, key="together.metric")
+        if metric is not None:
+            overlay(desk.store, group, metric, key="together")
+        _choices(group, comparison)
+
+
+def _choices(group: Sequence[RunRecord], comparison: Comparison) -> None:
+    """A button for each run: its settings become the draft, and it is shown."""
+    names = names_of(comparison)
+    for first in range(0, len(group), IN_A_ROW):
+        row = list(zip(group, names, strict=True))[first : first + IN_A_ROW]
+        for place, (record, name) in zip(st.columns(IN_A_ROW), row, strict=False):
+            place.button(
+                f"{name} · {record.state}",
+                key=f"take-{record.uid}",
+                help="Shows this run and takes its settings into the form.",
+                on_click=_take,
+                args=[record],
+                width="stretch",
+            )
+
+
+def _take(record: RunRecord) -> None:
+    try:
+        fill(Experiment.from_dict(record.experiment))
+    except SettingError:
+        return
+    st.session_state["several"] = False
+    show(record.uid)

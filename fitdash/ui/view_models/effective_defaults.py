@@ -1,0 +1,31 @@
+"""What follows from the settings and the data together: names that a history will have, what None comes to."""
+
+from fitdash.spec.compile import resolved_learning_rate
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.facts import Facts
+from fitdash.spec.plan import plan_of
+from fitdash.ui.view_models.formatting import number
+
+
+def monitors(experiment: Experiment, facts: Facts | None) -> list[str]:
+    """loss and the metrics, and the same with val_ where something is held out."""
+    return list(experiment.logged(facts or Facts(rows=1)))
+
+
+def unset_in(experiment: Experiment, facts: Facts | None, target: str) -> dict[str, str]:
+    """What None comes to here, by address: the number, where the declaration can only name the rule."""
+    optimizer = experiment.compile.optimizer
+    known = {
+        "compile.learning_rate": number(resolved_learning_rate(optimizer)),
+        "compile.weight_decay": "0.004" if optimizer == "adamw" else "none",
+    }
+    if facts is None:
+        return known
+    plan = plan_of(experiment.fit, facts)
+    known |= {
+        "data.features": f"all {len(facts.features)} columns",
+        "data.target": target,
+        "fit.steps_per_epoch": number(plan.batches),
+        "fit.validation_batch_size": number(plan.batch_size),
+    }
+    return known | ({"fit.validation_steps": "all"} if plan.val_rows else {})

@@ -1,0 +1,48 @@
+"""How long the next fit would take, from what the steps of the run that is shown took."""
+
+from statistics import median
+from typing import Any
+
+from fitdash.runs.callbacks.control_callback import WATCHABLE_EPOCHS_PER_SECOND, WATCHABLE_EXTRA_SECONDS
+from fitdash.spec.experiment import Experiment
+from fitdash.spec.plan import Plan
+from fitdash.ui.view_models.run_view import Snapshot
+
+RECENT = 20
+
+
+def eta_seconds(plan: Plan, draft: Experiment, run: Snapshot, pace: Any) -> float | None:
+    """Seconds that a run of the draft would take.
+
+    Args:
+        plan: Of the draft.
+        run: A run of the same data, network and batches: only those steps take as long.
+        pace: At which it would be watched.
+
+    Returns:
+        None where nothing like it was timed.
+    """
+    per_epoch = _seconds_per_epoch(plan, draft, run)
+    if per_epoch is None:
+        return None
+    needed = per_epoch * plan.epochs
+    if pace == "full":
+        return needed
+    if pace == "watchable":
+        return max(needed, min(plan.epochs / WATCHABLE_EPOCHS_PER_SECOND, needed + WATCHABLE_EXTRA_SECONDS))
+    return max(needed, plan.epochs / float(pace))
+
+
+def _seconds_per_epoch(plan: Plan, draft: Experiment, run: Snapshot) -> float | None:
+    """As long as the run's epochs, in the proportion of their steps."""
+    before = run.experiment
+    if before is None or not run.rows or not _is_alike(before, draft):
+        return None
+    steps = run.params.get("steps")
+    return float(median(row.seconds for row in run.rows[-RECENT:]) * plan.steps / steps) if steps else None
+
+
+def _is_alike(before: Experiment, draft: Experiment) -> bool:
+    """Whether a step of the one does what a step of the other does."""
+    same_batches = (before.fit.batch_size or 0) == (draft.fit.batch_size or 0)
+    return before.data == draft.data and before.network == draft.network and same_batches

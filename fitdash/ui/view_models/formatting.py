@@ -1,0 +1,122 @@
+"""Values and settings in the words of the page."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from fitdash.spec.arg import Setting, Settings, changed_in
+from fitdash.spec.weighing import spoken
+
+STATE_COLOURS: dict[str, Any] = {
+    "running": "blue",
+    "paused": "yellow",
+    "finished": "green",
+    "failed": "red",
+    "interrupted": "violet",
+    "stopped": "orange",
+}
+"""Badge colours of run states, by name in Streamlit; others are gray."""
+
+VALUES = {True: "on", False: "off", None: "not set"}
+LABELS = {"data.name": "data", "data.features": "x", "data.target": "y", "network.kind": "object"}
+LABELS |= {"fit.validation_data.kind": "validation_data"}
+LABELS |= {f"fit.validation_data.{name}": f"validation_data {name}" for name in ("share", "rows", "sample_weight")}
+LABELS |= {f"fit.sample_weight.{name}": f"sample_weight {name}" for name in ("column", "value", "factor", "count")}
+"""Controls that are an argument of `fit` under another name in the declaration, or need a name to stand alone."""
+
+CHOICES: dict[str, dict[Any, str]] = {"fit.verbose": {0: "0 silent", 1: "1 bar", 2: "2 lines"}}
+
+
+def escaped(text: str) -> str:
+    """Text as it is, where markdown would read signs into it; what users name things is never markup."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|:$~<>])", r"\\\1", text)
+
+
+def label_of(key: str) -> str:
+    """Name of a control: the argument's; of the kind of a card which one it is, from 1."""
+    if card := re.fullmatch(r"(?:network\.)?(layer|callback)s\.(\d+)\.kind", key):
+        return f"{card[1]} {int(card[2]) + 1}"
+    return LABELS.get(key, key.rpartition(".")[2])
+
+
+def labels_of(addresses: Iterable[str], *, besides: Iterable[str] = ()) -> dict[str, str]:
+    """Name of each control by its address, told apart where two are called alike; `besides` are other names there."""
+    names = {address: label_of(address) for address in addresses}
+    count = Counter([*names.values(), *besides])
+    return {address: name if count[name] == 1 else _told_apart(address, name) for address, name in names.items()}
+
+
+def _told_apart(address: str, name: str) -> str:
+    card = re.fullmatch(r"(?:network\.)?(layer|callback)s\.(\d+)\..+", address)
+    return address if card is None else f"{card[1]} {int(card[2]) + 1} {name}"
+
+
+def choice_word(key: str, value: Any) -> str:
+    """A choice as its button says it."""
+    if not isinstance(value, bool) and value in (own := CHOICES.get(key, {})):
+        return own[value]
+    return VALUES[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def number(value: float) -> str:
+    """A number in few digits, never shown as 0 when it is not."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def unset_word(setting: Setting) -> str:
+    """What None means, in sight."""
+    return f"not set → {setting.arg.unset}" if setting.arg.unset else "not set"
+
+
+def help_of(setting: Setting) -> str:
+    """Meaning and default."""
+    default = unset_word(setting) if setting.default is None else choice_word("", setting.default)
+    return f"{setting.arg.help} Default: {escaped(default)}."
+
+
+def summary(settings: Settings, always: tuple[str, ...] = (), group: str | None = None) -> str:
+    """One line of what is set: what differs from the defaults, and `always` these."""
+    from fitdash.spec.arg import settings_of
+
+    declared = settings_of(type(settings))
+    changed = changed_in(settings)
+    names = [n for n, s in declared.items() if (n in always or n in changed) and group in (None, s.arg.group)]
+    return " · ".join(f"{escaped(name)} {escaped(short(getattr(settings, name)))}" for name in names)
+
+
+def short(value: Any) -> str:
+    """A value in a word or two."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number(value)
+    if isinstance(value, tuple):
+        return ", ".join(str(getattr(one, "kind", one)) for one in value) or "none"
+    if isinstance(value, dict):
+        return "custom"
+    if isinstance(value, Settings):
+        return _held(value)
+    if isinstance(value, str):
+        return spoken(value)
+    return choice_word("", value)
+
+
+def _held(held: Any) -> str:
+    """Rows that are held out, or the file that is validated on."""
+    if held.kind == "upload":
+        return held.filename or "upload"
+    if held.kind == "last" and held.rows:
+        return f"last {short(held.rows)} rows"
+    return f"{held.kind} {short(held.share)}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them; few are not shown as 0."""
+    if seconds < 1:
+        return f"{max(1, round(1000 * seconds))} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{whole} s"
