@@ -43,8 +43,8 @@ SCRIPT = """
 import torch
 import fitdash as fd
 from fitdash.nn.registry import make
-from fitdash.spec.network import NetworkArgs
-from fitdash.spec.shape import Shape
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.network_shape import Shape
 
 torch.set_num_threads(1)
 x, y = fd.load_dataset("digits").arrays()

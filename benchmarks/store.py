@@ -19,7 +19,7 @@ from pathlib import Path
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded, Event
 from fitdash.runs.record import epoch_blocks, records
 from fitdash.runs.record.store import Store
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 
 EPOCHS, RUNS, EPOCHS_EACH = 10_000, 2_000, 20
 NAMES = ("loss", "accuracy", "val_loss", "val_accuracy")

@@ -23,7 +23,7 @@ from benchmarks.fit import machine
 from benchmarks.workloads import Workload, mlp, table
 from fitdash.engine.ensemble.batches import Dice
 from fitdash.engine.ensemble.train import Member, train_together
-from fitdash.spec.together import LEAST_MEMBERS, is_faster_together
+from fitdash.settings.ensemble_rules import LEAST_MEMBERS, is_faster_together
 
 Tensor = torch.Tensor
 

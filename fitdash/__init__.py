@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from fitdash.model.builders import keras_model, keras_model_sequential, multi_gpu_model
     from fitdash.model.model import Model
     from fitdash.random_state import set_random_seed
-    from fitdash.spec.experiment import Experiment
-    from fitdash.sweeps.run import sweep
+    from fitdash.settings.experiment import Experiment
+    from fitdash.sweeps.api import sweep
 
 __all__ = [
     "Callback",
@@ -44,7 +44,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Callback": "fitdash.engine.callbacks.base",
     "DataError": "fitdash.errors",
-    "Experiment": "fitdash.spec.experiment",
+    "Experiment": "fitdash.settings.experiment",
     "FitdashError": "fitdash.errors",
     "History": "fitdash.engine.callbacks.history",
     "Model": "fitdash.model.model",
@@ -56,7 +56,7 @@ _HOMES = {
     "load_dataset": "fitdash.data.tables.loaded_dataset",
     "multi_gpu_model": "fitdash.model.builders",
     "set_random_seed": "fitdash.random_state",
-    "sweep": "fitdash.sweeps.run",
+    "sweep": "fitdash.sweeps.api",
 }
 
 

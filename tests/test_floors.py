@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"spec", "options", "errors", "__init__"},
+    {"settings", "options", "errors", "__init__"},
     {"data", "nn", "random_state", "pasted"},
     {"engine", "optimizers"},
     {"runs", "charts", "callbacks"},
@@ -65,8 +65,8 @@ def test_only_the_ui_imports_streamlit(path):
     assert "streamlit" not in used or "ui" in path.relative_to(ROOT / "fitdash").parts
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "fitdash/spec").rglob("*.py")), ids=lambda path: path.name)
-def test_the_spec_needs_the_standard_library_alone(path):
+@pytest.mark.parametrize("path", sorted((ROOT / "fitdash/settings").rglob("*.py")), ids=lambda path: path.name)
+def test_the_settings_need_the_standard_library_alone(path):
     import sys
 
     outside = {dotted.split(".")[0] for dotted, _ in imports(path)} - set(sys.stdlib_module_names) - {"fitdash"}

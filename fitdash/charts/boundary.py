@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fitdash.charts.answers import Array
+from fitdash.charts.prediction_counts import Array
 from fitdash.charts.theme import Chart, packed, shown
 
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")

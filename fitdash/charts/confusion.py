@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fitdash.charts.answers import Array, accuracy, most_mistaken, shares
+from fitdash.charts.prediction_counts import Array, accuracy, most_mistaken, shares
 from fitdash.charts.theme import Chart
 
 RIGHT, WRONG = 0, 1

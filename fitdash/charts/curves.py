@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fitdash.charts.annotations import Mark
 from fitdash.charts.axis import Axis
-from fitdash.charts.marks import Mark
 from fitdash.charts.theme import SPOKEN, shown
 from fitdash.charts.thin import Floats
 

@@ -7,8 +7,8 @@ import click
 from fitdash.errors import SettingError
 from fitdash.runs.record.run_text import as_json
 from fitdash.runs.scheduling.server_settings import origins, settings_path, variable
-from fitdash.spec.arg import Setting, settings_of
-from fitdash.spec.server import ServerArgs
+from fitdash.settings.declaration import Setting, settings_of
+from fitdash.settings.server import ServerArgs
 
 
 @click.command()

@@ -15,11 +15,11 @@ from fitdash.errors import FitdashError, SettingError, StoreError
 from fitdash.runs.protocol.json_codec import plain
 from fitdash.runs.record.run_text import took_seconds
 from fitdash.runs.record.store import Store
-from fitdash.spec.differences import word
+from fitdash.settings.differences import word
 
 if TYPE_CHECKING:
     from fitdash.runs.record.sweeps import SweepRecord
-    from fitdash.sweeps.recipe import Recipe
+    from fitdash.sweeps.config import Recipe
     from fitdash.sweeps.results import Sweep
     from fitdash.sweeps.trial import Trial
 
@@ -52,7 +52,7 @@ def sweep(file: Path, alone: bool, is_new: bool, is_json: bool, workers: str | N
     --trials a search that has finished goes on.
     """
     with _told():
-        from fitdash.sweeps.recipe import config_of, planned
+        from fitdash.sweeps.config import config_of, planned
 
         experiment, arguments = config_of(_text_of(file))
         arguments |= {name: value for name, value in given.items() if value is not None}
@@ -78,10 +78,10 @@ def _text_of(file: Path) -> str:
 
 def _carry_out(recipe: "Recipe", budget: Any, name: str, how: dict[str, Any], *, is_new: bool, is_json: bool) -> None:
     from fitdash.runs.record.writer import Writer
-    from fitdash.sweeps.grouping import together_in
-    from fitdash.sweeps.places import place_of
+    from fitdash.sweeps.api import begin, carry_out, go_on
+    from fitdash.sweeps.ensemble_groups import together_in
+    from fitdash.sweeps.executors import place_of
     from fitdash.sweeps.results import Sweep
-    from fitdash.sweeps.run import begin, carry_out, go_on
 
     with Store() as store:
         store.reap()
@@ -121,7 +121,7 @@ def _known(store: Store, recipe: "Recipe") -> "SweepRecord | None":
         StoreError: another process carries it out.
     """
     from fitdash.runs.record import sweeps
-    from fitdash.sweeps.run import same_search
+    from fitdash.sweeps.api import same_search
 
     found = same_search(store, recipe)
     if found is None:

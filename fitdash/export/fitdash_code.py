@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fitdash.export.code_format import call, joined, named, python
 from fitdash.export.network_torch import network
-from fitdash.export.recipe import Recipe, recipe_of
-from fitdash.export.script import (
+from fitdash.export.resolved_experiment import Recipe, recipe_of
+from fitdash.export.script_parts import (
     callback_calls,
     callbacks_argument,
     data_lines,
@@ -18,10 +19,9 @@ from fitdash.export.script import (
     validation,
     weight_of_training,
 )
-from fitdash.export.writing import call, joined, named, python
-from fitdash.spec.compile import CompileArgs, optimizer_settings
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
+from fitdash.settings.compile import CompileArgs, optimizer_settings
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.experiment import Experiment
 
 
 def fitdash_code(

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from fitdash.export.code_format import call, joined, named, python
 from fitdash.export.network_keras import keras_network
-from fitdash.export.recipe import Recipe, recipe_of
-from fitdash.export.script import (
+from fitdash.export.resolved_experiment import Recipe, recipe_of
+from fitdash.export.script_parts import (
     callback_arguments,
     callbacks_argument,
     data_lines,
@@ -20,15 +21,16 @@ from fitdash.export.script import (
     validation,
     weight_of_training,
 )
-from fitdash.export.writing import call, joined, named, python
-from fitdash.spec.callbacks import CallbackArgs, ModelCheckpointArgs
-from fitdash.spec.compile import full_name, optimizer_settings
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.network import LISTED
-from fitdash.spec.plan import BATCH_SIZE
-from fitdash.spec.weighing import weighs_steps
+from fitdash.settings.callbacks import CallbackArgs, ModelCheckpointArgs
+from fitdash.settings.compile import optimizer_settings
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.losses_and_metrics import full_name
+from fitdash.settings.network import LISTED
+from fitdash.settings.plan import BATCH_SIZE
+from fitdash.settings.validation_data import HoldOut
+from fitdash.settings.weight_expressions import weighs_steps
 
 OPTIMIZERS = {
     "sgd": "SGD",

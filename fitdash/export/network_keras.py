@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fitdash.export.recipe import Recipe
-from fitdash.export.writing import call, listed, named, python
-from fitdash.spec.arg import changed_in, settings_of
-from fitdash.spec.layers import IMAGE, LayerArgs
-from fitdash.spec.network import LISTED, layers_in, pooled
+from fitdash.export.code_format import call, listed, named, python
+from fitdash.export.resolved_experiment import Recipe
+from fitdash.settings.declaration import changed_in, settings_of
+from fitdash.settings.layers import IMAGE, LayerArgs
+from fitdash.settings.network import LISTED, layers_in, pooled
 
 
 @dataclass(frozen=True, kw_only=True)

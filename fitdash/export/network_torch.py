@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
 
-from fitdash.export.recipe import Recipe
-from fitdash.export.writing import call, python
-from fitdash.spec.layers import EPSILON, IMAGE, Passed
-from fitdash.spec.network import LISTED, end_of, layers_in, pooled
+from fitdash.export.code_format import call, python
+from fitdash.export.resolved_experiment import Recipe
+from fitdash.settings.layers import EPSILON, IMAGE, Passed
+from fitdash.settings.network import LISTED, end_of, layers_in, pooled
 
 ACTIVATIONS = {
     "relu": "nn.ReLU()",

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
+from fitdash.export.code_format import call, r, r_named
 from fitdash.export.network_keras import Spoken, ending, hidden, stack
-from fitdash.export.recipe import Recipe, recipe_of
+from fitdash.export.resolved_experiment import Recipe, recipe_of
 from fitdash.export.schedules import r_schedule
-from fitdash.export.script import callback_settings, fit_settings, hold_out_arguments, is_file, load_settings
-from fitdash.export.writing import call, r, r_named
-from fitdash.spec.callbacks import CallbackArgs, LearningRateSchedulerArgs
-from fitdash.spec.compile import optimizer_settings
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.weighing import weighs_steps
+from fitdash.export.script_parts import callback_settings, fit_settings, hold_out_arguments, is_file, load_settings
+from fitdash.settings.callbacks import CallbackArgs, LearningRateSchedulerArgs
+from fitdash.settings.compile import optimizer_settings
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.weight_expressions import weighs_steps
 
 CALLBACKS = {
     "EarlyStopping": "callback_early_stopping",

@@ -16,8 +16,8 @@ from fitdash.runs.record.history import history_of
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.table_export import exported
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.experiment import Experiment
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -62,7 +62,7 @@ def experiment_json(store: Store, uid: str) -> str:
 
 def figure(store: Store, uid: str) -> "go.Figure":
     """All curves: a panel for the loss and each metric, with legend, axes and the look of plotly itself."""
-    from fitdash.charts.history import draw
+    from fitdash.charts.history_plot import draw
 
     made = draw(history_of(store, uid).as_data_frame(), smooth=False)
     return made.update_layout(title={"text": record_of(store, uid).name})

@@ -1,8 +1,8 @@
 """The courses of a learning rate as functions in code, number for number those of `rate_at`."""
 
-from fitdash.spec.callbacks import LearningRateSchedulerArgs
-from fitdash.spec.compile import resolved_learning_rate
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.callbacks import LearningRateSchedulerArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.losses_and_metrics import resolved_learning_rate
 
 
 def numbers_of(args: LearningRateSchedulerArgs, experiment: Experiment) -> dict[str, str]:

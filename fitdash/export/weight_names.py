@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from fitdash.export.recipe import recipe_of
-from fitdash.nn.joined import Branches
+from fitdash.export.resolved_experiment import recipe_of
+from fitdash.nn.multi_input_output import Branches
 from fitdash.nn.registry import make
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.experiment import Experiment
 
 
 def names_in_script(experiment: Experiment, facts: Facts) -> dict[str, str]:

@@ -31,13 +31,13 @@ from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.paths import home, run_folder
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.scheduling.runner import Job
-from fitdash.spec.callbacks import CallbackArgs
-from fitdash.spec.compile import CompileArgs, optimizer_settings
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FitArgs
-from fitdash.spec.goals import resolved_learning_rate, resolved_loss, resolved_metrics
-from fitdash.spec.schedules import rate_at
+from fitdash.settings.callbacks import CallbackArgs
+from fitdash.settings.compile import CompileArgs, optimizer_settings
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.losses_and_metrics import resolved_learning_rate, resolved_loss, resolved_metrics
+from fitdash.settings.schedules import rate_at
 
 MOST_LOOKED_AT = 2000
 """Rows that the model is asked about after an epoch, for the page to show what it has learned."""

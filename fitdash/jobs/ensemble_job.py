@@ -20,8 +20,8 @@ from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Changed, Told
 from fitdash.runs.protocol.member_control import OneOf
 from fitdash.runs.scheduling.failures import failure
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.together import shared_part
+from fitdash.settings.ensemble_rules import shared_part
+from fitdash.settings.experiment import Experiment
 
 
 @dataclass(eq=False, kw_only=True)

@@ -9,7 +9,7 @@ from fitdash.errors import StoreError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.record.store import Store
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 
 
 def order_of(

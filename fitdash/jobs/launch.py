@@ -17,8 +17,8 @@ from fitdash.runs.record.disk_quota import check_room
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
 from fitdash.runs.scheduling.runner import FLUSH_SECONDS, Job, Run, Runner
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.server import ServerArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.server import ServerArgs
 
 
 def begin(

@@ -12,10 +12,10 @@ from fitdash.nn.registry import parameter_count
 from fitdash.runs.protocol.paths import home
 from fitdash.runs.record.disk_quota import check_room
 from fitdash.runs.record.store import Store
-from fitdash.spec.compile import output_of
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.server import ServerArgs
-from fitdash.spec.shape import shape_of
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.losses_and_metrics import output_of
+from fitdash.settings.network_shape import shape_of
+from fitdash.settings.server import ServerArgs
 
 
 def check(

@@ -10,7 +10,7 @@ from fitdash.errors import SettingError, StoreError
 from fitdash.random_state import set_random_states
 from fitdash.runs.checkpoints.checkpoint_files import END, checkpoints_of, run_checkpoint_folder
 from fitdash.runs.protocol.paths import run_folder
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 
 if TYPE_CHECKING:
     from fitdash.model.model import Model

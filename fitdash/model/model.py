@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fitdash.charts.history import draw
+from fitdash.charts.history_plot import draw
 from fitdash.data.batches.source import Target
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks

@@ -19,7 +19,7 @@ from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.dashboards import find, find_or_start
 from fitdash.runs.scheduling.failures import failure
 from fitdash.runs.scheduling.runner import new_uid
-from fitdash.spec.watching import hidden_because
+from fitdash.settings.view_metrics import hidden_because
 
 
 class ScriptRecorder(Recorder):

@@ -5,8 +5,8 @@ from collections import OrderedDict
 from torch import nn
 
 from fitdash.nn.mlp import Layers, bent, output
-from fitdash.spec.network import NetworkArgs, pooled
-from fitdash.spec.shape import Shape
+from fitdash.settings.network import NetworkArgs, pooled
+from fitdash.settings.network_shape import Shape
 
 WINDOW = 3
 

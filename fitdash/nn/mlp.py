@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from torch import nn
 
-from fitdash.spec.network import NetworkArgs
-from fitdash.spec.shape import Shape
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.network_shape import Shape
 
 Layers = OrderedDict[str, nn.Module]
 ACTIVATIONS: dict[str, Callable[[], nn.Module] | None] = {

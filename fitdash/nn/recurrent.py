@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from fitdash.nn.mlp import Layers, output
-from fitdash.spec.network import NetworkArgs, resolved_kind
-from fitdash.spec.shape import Shape
+from fitdash.settings.network import NetworkArgs, resolved_kind
+from fitdash.settings.network_shape import Shape
 
 
 class GRU(nn.GRU):

@@ -9,13 +9,13 @@ from torch import nn
 
 from fitdash.errors import SettingError
 from fitdash.nn.cnn import cnn
-from fitdash.nn.joined import branches, heads
-from fitdash.nn.listed import listed
+from fitdash.nn.layer_list import listed
 from fitdash.nn.mlp import mlp
+from fitdash.nn.multi_input_output import branches, heads
 from fitdash.nn.recurrent import recurrent
-from fitdash.spec.arg import unknown
-from fitdash.spec.network import NetworkArgs, resolved_kind
-from fitdash.spec.shape import Shape
+from fitdash.settings.declaration import unknown
+from fitdash.settings.network import NetworkArgs, resolved_kind
+from fitdash.settings.network_shape import Shape
 
 FEW_PARAMETERS = 1_000_000
 """Of a network that takes a sample in no time: without memory the first one imports torch's compiler, for 0.8 s."""

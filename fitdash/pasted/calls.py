@@ -7,14 +7,15 @@ from typing import Any
 
 from fitdash.pasted.network import Layers
 from fitdash.pasted.schedules import schedule_of
-from fitdash.pasted.tree import Call, Given, Items, Name, Other, resolved, told
+from fitdash.pasted.syntax_tree import Call, Given, Items, Name, Other, resolved, told
 from fitdash.pasted.values import NotUnderstood, named_one, text_of, value_for
-from fitdash.spec.arg import Setting, Settings, problems_in, settings_of
-from fitdash.spec.callbacks import CALLBACKS, CallbackArgs
-from fitdash.spec.compile import OPTIMIZERS, CompileArgs
-from fitdash.spec.dataset import DATASETS, DatasetArgs
-from fitdash.spec.fit import FIT_ARGUMENTS, FitArgs, HoldOut
-from fitdash.spec.goals import LOSSES, METRICS, SHORT
+from fitdash.settings.callbacks import CALLBACKS, CallbackArgs
+from fitdash.settings.compile import OPTIMIZERS, CompileArgs
+from fitdash.settings.dataset import DATASETS, DatasetArgs
+from fitdash.settings.declaration import Setting, Settings, problems_in, settings_of
+from fitdash.settings.fit import FIT_ARGUMENTS, FitArgs
+from fitdash.settings.losses_and_metrics import LOSSES, METRICS, SHORT
+from fitdash.settings.validation_data import HoldOut
 
 FIT, COMPILE, DATA = settings_of(FitArgs), settings_of(CompileArgs), settings_of(DatasetArgs)
 FIT_ORDER = [one.name for one in FIT_ARGUMENTS if one.name not in ("...", "validation_freq", "validation_batch_size")]

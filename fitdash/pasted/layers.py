@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fitdash.pasted.tree import Call, Items, told
+from fitdash.pasted.syntax_tree import Call, Items, told
 from fitdash.pasted.values import NotUnderstood, named_one, text_of, value_for
-from fitdash.spec.arg import Setting, settings_of
-from fitdash.spec.kinds import words_of
-from fitdash.spec.layers import EPSILON, LAYERS, ActivationArgs, Bend, LayerArgs
+from fitdash.settings.declaration import Setting, settings_of
+from fitdash.settings.layers import EPSILON, LAYERS, ActivationArgs, Bend, LayerArgs
+from fitdash.settings.type_checks import words_of
 
 BENDS = tuple(str(one) for one in words_of(Bend))
 KINDS = {

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from fitdash.pasted.layers import KIND_OF, layer_of
-from fitdash.pasted.tree import Call, Items, Known, Name, resolved, told
+from fitdash.pasted.syntax_tree import Call, Items, Known, Name, resolved, told
 from fitdash.pasted.values import NotUnderstood, named_one, text_of, value_for
-from fitdash.spec.arg import settings_of
-from fitdash.spec.layers import ActivationArgs, ConvolutionArgs, DenseArgs, FlattenArgs, LayerArgs, PoolingArgs
-from fitdash.spec.listed import as_listed
-from fitdash.spec.network import LISTED, NetworkArgs
+from fitdash.settings.declaration import settings_of
+from fitdash.settings.layer_list import as_listed
+from fitdash.settings.layers import ActivationArgs, ConvolutionArgs, DenseArgs, FlattenArgs, LayerArgs, PoolingArgs
+from fitdash.settings.network import LISTED, NetworkArgs
 
 NETWORK = settings_of(NetworkArgs)
 BENDS = tuple(str(choice) for choice in NETWORK["activation"].choices)

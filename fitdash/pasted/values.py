@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fitdash.pasted.tree import Call, Items, Name, Other, told
-from fitdash.spec.arg import Setting, fault
-from fitdash.spec.kinds import alternatives
+from fitdash.pasted.syntax_tree import Call, Items, Name, Other, told
+from fitdash.settings.declaration import Setting, fault
+from fitdash.settings.type_checks import alternatives
 
 
 class NotUnderstood(Exception):

@@ -14,11 +14,11 @@ from fitdash.runs.record.disk_quota import check_room
 from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.workers import Workers, cores
-from fitdash.spec.server import ServerArgs
-from fitdash.spec.space import corners
+from fitdash.settings.search_space import corners
+from fitdash.settings.server import ServerArgs
+from fitdash.sweeps.api import begin, carry_out, go_on
+from fitdash.sweeps.config import Budget, Recipe
 from fitdash.sweeps.coordinator import Coordinator, Only
-from fitdash.sweeps.recipe import Budget, Recipe
-from fitdash.sweeps.run import begin, carry_out, go_on
 
 SHUTDOWN_SECONDS = 2.0
 

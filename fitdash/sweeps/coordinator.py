@@ -18,14 +18,14 @@ from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.failures import failure
 from fitdash.runs.scheduling.runner import FLUSH_SECONDS
-from fitdash.sweeps.grouping import ahead_of
-from fitdash.sweeps.live import Live
-from fitdash.sweeps.places import Place
-from fitdash.sweeps.recipe import Budget, Recipe
-from fitdash.sweeps.room import Room
+from fitdash.sweeps.capacity import Room
+from fitdash.sweeps.config import Budget, Recipe
+from fitdash.sweeps.ensemble_groups import ahead_of
+from fitdash.sweeps.executors import Place
+from fitdash.sweeps.running_trial import Live
 from fitdash.sweeps.study import Seen, Study
 from fitdash.sweeps.trial import Trial, included, seen_of
-from fitdash.sweeps.upcoming import Upcoming
+from fitdash.sweeps.trial_queue import Upcoming
 
 LOOK_SECONDS = 0.5
 """The record is looked at this often for what others want of the sweep."""

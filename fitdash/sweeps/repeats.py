@@ -7,9 +7,9 @@ from fitdash.errors import SettingError
 from fitdash.runs.protocol.json_codec import encode
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
-from fitdash.spec.experiment import LARGEST_SEED, Experiment
-from fitdash.sweeps.recipe import Objective, Recipe, recipe_of
-from fitdash.sweeps.verdict import Verdict, verdict
+from fitdash.settings.experiment import LARGEST_SEED, Experiment
+from fitdash.sweeps.config import Objective, Recipe, recipe_of
+from fitdash.sweeps.significance import Verdict, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def repeat(
     Raises:
         SettingError, DataError, StoreError: all that is wrong, before anything trains.
     """
-    from fitdash.sweeps.run import sweep
+    from fitdash.sweeps.api import sweep
 
     recipe = repeats_of(experiment, n, objective=objective)
     return sweep(

@@ -9,8 +9,8 @@ from fitdash.jobs.job_spec import order_of
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store
-from fitdash.spec.experiment import Experiment
-from fitdash.sweeps.recipe import Budget, Recipe
+from fitdash.settings.experiment import Experiment
+from fitdash.sweeps.config import Budget, Recipe
 from fitdash.sweeps.study import Seen, Study, quiet
 from fitdash.sweeps.trial import Trial, curve_of, included, seen_of, trial_of
 
@@ -113,7 +113,7 @@ class Sweep:
         Raises:
             SettingError: there is no such trial.
         """
-        from fitdash.sweeps.alone import train_alone
+        from fitdash.sweeps.run_inline import train_alone
 
         experiment = self.experiment(number)
         experiment = experiment if seed is None else replace(experiment, seed=seed)
@@ -122,7 +122,7 @@ class Sweep:
 
     def to_optuna(self, file: Any, *, kind: str | None = None) -> str:
         """Write it as a study for optuna-dashboard; see `export.to_optuna`."""
-        from fitdash.sweeps.export import to_optuna
+        from fitdash.sweeps.optuna_export import to_optuna
 
         return to_optuna(self, file, kind=kind)
 

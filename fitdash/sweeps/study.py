@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fitdash.runs.protocol.json_codec import encode
-from fitdash.spec.dimension import Range, is_whole
-from fitdash.spec.space import varying
-from fitdash.sweeps.recipe import Recipe
+from fitdash.settings.search_dimension import Range, is_whole
+from fitdash.settings.search_space import varying
+from fitdash.sweeps.config import Recipe
 
 STARTUP_TRIALS = 5
 """Trials that end before the median prunes."""

@@ -8,8 +8,8 @@ from fitdash.errors import SettingError, StoreError
 from fitdash.runs.protocol.events import ACTIVE
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
-from fitdash.spec.experiment import Experiment
-from fitdash.sweeps.recipe import Recipe
+from fitdash.settings.experiment import Experiment
+from fitdash.sweeps.config import Recipe
 from fitdash.sweeps.study import Seen
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from fitdash.charts.curve_chart import curve_chart
 from fitdash.charts.curves import best, panels, told
-from fitdash.charts.picture import curve_chart
 
 HISTORY = {
     "loss": [0.9, 0.5, 0.25],

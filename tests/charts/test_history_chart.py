@@ -2,7 +2,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from fitdash.charts.history import draw, history_chart, smoothed
+from fitdash.charts.history_plot import draw, history_chart, smoothed
 from fitdash.engine.callbacks.history import History
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from fitdash.charts import boundary, confusion, residuals, samples, strips
+from fitdash.charts import boundary, confusion, residuals, samples, sequence_strips
 
 XS, YS = np.linspace(0, 1, 4), np.linspace(-1, 1, 4)
 AXES = (("a", XS), ("b", YS))
@@ -209,7 +209,7 @@ def test_an_image_of_one_grey_is_drawn():
 def test_sequences_are_pairs_of_strips_with_a_gap_between():
     truth, answers = np.array([[0, 1, 2], [1, 1, 1]]), np.array([[0, 1, 1], [1, 1, 1]])
 
-    spec = strips.strips_chart(truth, answers, ["row 4", "row 9"], ["a", "b", "c"], run="r1")
+    spec = sequence_strips.strips_chart(truth, answers, ["row 4", "row 9"], ["a", "b", "c"], run="r1")
 
     figure = accepted(spec)
     ground, *entries = figure.data
@@ -219,4 +219,4 @@ def test_sequences_are_pairs_of_strips_with_a_gap_between():
     assert list(figure.layout.yaxis.tickvals) == [0, 1, 3, 4]
     assert [entry.name for entry in entries] == ["a", "b", "c"]
     assert ground.meta["scale"][-1][0] == 1
-    assert strips.told_strips(truth, answers).endswith("3 steps of 2 sequences: 83.3% agree.")
+    assert sequence_strips.told_strips(truth, answers).endswith("3 steps of 2 sequences: 83.3% agree.")

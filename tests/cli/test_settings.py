@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from fitdash.cli import commands
 from fitdash.runs.scheduling.server_settings import settings_path
-from fitdash.spec.arg import settings_of
-from fitdash.spec.server import ServerArgs
+from fitdash.settings.declaration import settings_of
+from fitdash.settings.server import ServerArgs
 
 
 def call(*words):

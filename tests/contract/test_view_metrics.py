@@ -4,7 +4,7 @@ import pytest
 
 import fitdash as fd
 from fitdash.model import view_metrics as viewer
-from fitdash.spec.watching import hidden_because
+from fitdash.settings.view_metrics import hidden_because
 from tests.contract.networks import linear, xy
 
 X, Y = xy(10)

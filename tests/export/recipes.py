@@ -1,7 +1,7 @@
 """Experiments that are written as code: every kind of data, every callback, every way to hold rows out."""
 
 from fitdash.data.tables.upload import keep
-from fitdash.spec.callbacks import (
+from fitdash.settings.callbacks import (
     CSVLoggerArgs,
     EarlyStoppingArgs,
     LearningRateSchedulerArgs,
@@ -9,11 +9,11 @@ from fitdash.spec.callbacks import (
     ReduceLROnPlateauArgs,
     TerminateOnNaNArgs,
 )
-from fitdash.spec.compile import OPTIMIZERS, CompileArgs
-from fitdash.spec.dataset import BUNDLED, MADE, DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.layers import (
+from fitdash.settings.compile import OPTIMIZERS, CompileArgs
+from fitdash.settings.dataset import BUNDLED, MADE, DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.layers import (
     ActivationArgs,
     BatchNormalizationArgs,
     ConvolutionArgs,
@@ -25,7 +25,8 @@ from fitdash.spec.layers import (
     LstmArgs,
     PoolingArgs,
 )
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.validation_data import HoldOut
 
 SMALL = NetworkArgs(width=6, depth=1)
 

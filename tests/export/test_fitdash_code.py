@@ -15,10 +15,11 @@ from fitdash.nn.registry import NETWORKS
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import EpochEnded, Told
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.validation_data import HoldOut
 from tests.export.recipes import FILES, recipe, recipes
 from tests.export.scripts import histories
 

@@ -10,13 +10,14 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.keras_code import keras_code
 from fitdash.jobs.build import build
-from fitdash.spec.arg import problems_in
-from fitdash.spec.callbacks import ModelCheckpointArgs
-from fitdash.spec.compile import CLASS_METRICS, LOSSES, METRICS, SHORT, CompileArgs, full_name
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.layers import DropoutArgs
-from fitdash.spec.network import layers_in, pooled
-from fitdash.spec.shape import shape_of
+from fitdash.settings.callbacks import ModelCheckpointArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.declaration import problems_in
+from fitdash.settings.layers import DropoutArgs
+from fitdash.settings.losses_and_metrics import CLASS_METRICS, LOSSES, METRICS, SHORT, full_name
+from fitdash.settings.network import layers_in, pooled
+from fitdash.settings.network_shape import shape_of
 from tests.export.recipes import FILES, recipe, recipes, upload
 
 PARTS = 4

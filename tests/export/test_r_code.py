@@ -10,13 +10,13 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.r_code import r_code
-from fitdash.export.recipe import recipe_of
-from fitdash.pasted.reading import read_pasted
-from fitdash.spec.arg import problems_in
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.layers import ActivationArgs, FlattenArgs
-from fitdash.spec.listed import as_listed
-from fitdash.spec.network import NetworkArgs
+from fitdash.export.resolved_experiment import recipe_of
+from fitdash.pasted.read import read_pasted
+from fitdash.settings.declaration import problems_in
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.layer_list import as_listed
+from fitdash.settings.layers import ActivationArgs, FlattenArgs
+from fitdash.settings.network import NetworkArgs
 from tests.export.recipes import recipe, recipes
 from tests.ui.experiments import drawn
 

@@ -14,13 +14,14 @@ from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import EpochEnded, Printed, Told
 from fitdash.runs.protocol.paths import run_folder
-from fitdash.spec.callbacks import CALLBACKS
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.network import NetworkArgs
-from fitdash.spec.shape import Shape
+from fitdash.settings.callbacks import CALLBACKS
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.network_shape import Shape
+from fitdash.settings.validation_data import HoldOut
 
 SMALL = NetworkArgs(width=4, depth=1)
 

@@ -9,13 +9,13 @@ from fitdash import optimizers
 from fitdash.data.tables.prepared import effective
 from fitdash.errors import SettingError
 from fitdash.jobs.build import build, compile_arguments, optimizer_of
-from fitdash.spec.arg import problems_in
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
-from fitdash.spec.goals import LOSSES, METRICS
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.declaration import problems_in
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.losses_and_metrics import LOSSES, METRICS
+from fitdash.settings.network import NetworkArgs
 
 NAMES = ("regimes", "digits_halves", "linnerud", "iris", "moons")
 

@@ -11,9 +11,9 @@ from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Began, Changed, EpochEnded, Told
 from fitdash.runs.protocol.member_control import OneOf
 from fitdash.runs.scheduling.workers import Workers
-from fitdash.spec.compile import OPTIMIZERS
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.space import with_value
+from fitdash.settings.compile import OPTIMIZERS
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.search_space import with_value
 
 EXPERIMENT = {
     "data": {"name": "iris"},

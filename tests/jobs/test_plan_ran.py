@@ -9,11 +9,12 @@ import pytest
 from fitdash.data.tables.loaded_dataset import load_dataset
 from fitdash.data.tables.upload import keep
 from fitdash.jobs.build import build
-from fitdash.spec.arg import problems_in
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment, plan
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.declaration import problems_in
+from fitdash.settings.experiment import Experiment, plan
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.validation_data import HoldOut
 from tests.pages.seen import Seen
 
 DATA = ("moons", "blobs", "iris", "linnerud", "regimes", "diabetes", "digits_halves")

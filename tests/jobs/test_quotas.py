@@ -12,11 +12,11 @@ from fitdash.jobs.launch import begin, resume, start_over
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
-from fitdash.spec.network import NetworkArgs
-from fitdash.spec.server import ServerArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.server import ServerArgs
 
 IRIS = Experiment(
     data=DatasetArgs(name="iris"), network=NetworkArgs(width=10, depth=1), fit=FitArgs(epochs=1, verbose=0)

@@ -21,12 +21,13 @@ from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
-from fitdash.spec.callbacks import CALLBACKS
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.callbacks import CALLBACKS
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.validation_data import HoldOut
 
 SECONDS = 60
 EVERYTHING = Experiment(
@@ -340,7 +341,7 @@ from fitdash.jobs.build import job
 from fitdash.runs.scheduling.runner import Runner
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 
 experiment = Experiment.from_json(sys.argv[1])
 writer = Writer(Store())

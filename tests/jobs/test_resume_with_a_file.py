@@ -6,9 +6,10 @@ from fitdash.data.tables.builtin import bundled
 from fitdash.data.tables.upload import keep
 from fitdash.errors import DataError
 from fitdash.jobs.launch import resume
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 from tests.jobs.test_resume import cut, gone_on, logs, whole
 
 

@@ -15,11 +15,12 @@ from fitdash.jobs.launch import resume
 from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.validation_data import HoldOut
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -39,7 +40,7 @@ def start():
     while not streamlit.runtime.exists():
         time.sleep(0.02)
     from fitdash.jobs.build import job
-    from fitdash.spec.experiment import Experiment
+    from fitdash.settings.experiment import Experiment
     from fitdash.ui.session.server_resources import desk
     experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
     run = desk().runner.submit(job(experiment), experiment=experiment.to_dict(), pace=20)

@@ -35,7 +35,7 @@ def start():
         time.sleep(0.02)
     from dataclasses import replace
     from fitdash.jobs.launch import begin
-    from fitdash.spec.experiment import Experiment
+    from fitdash.settings.experiment import Experiment
     from fitdash.ui.session.server_resources import desk
     experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
     for seed in range(int(os.environ["FITDASH_RUNS_AT_ONCE"])):

@@ -121,7 +121,7 @@ def test_tiny_numbers_count_again_after_fit(model, xy, fails):
 
 
 def test_importing_fitdash_imports_no_torch():
-    code = "import sys, fitdash, fitdash.options, fitdash.spec.experiment; sys.exit('torch' in sys.modules)"
+    code = "import sys, fitdash, fitdash.options, fitdash.settings.experiment; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -7,8 +7,8 @@ import torch
 
 from fitdash.errors import SettingError
 from fitdash.nn.registry import layers_of, make, parameter_count
-from fitdash.spec.network import NetworkArgs, parameters_of
-from fitdash.spec.shape import Shape
+from fitdash.settings.network import NetworkArgs, parameters_of
+from fitdash.settings.network_shape import Shape
 
 DIGITS = Shape(inputs=64, units=10, image=(8, 8))
 STEPS = Shape(inputs=2, units=3, steps=9)
@@ -136,8 +136,8 @@ def test_listing_a_small_network_does_not_wait_for_the_compiler_of_torch():
     program = """if True:
         import sys
         from fitdash.nn.registry import layers_of
-        from fitdash.spec.network import NetworkArgs
-        from fitdash.spec.shape import Shape
+        from fitdash.settings.network import NetworkArgs
+        from fitdash.settings.network_shape import Shape
 
         layers_of(NetworkArgs(), Shape(inputs=64, units=10, image=(8, 8)), "softmax")
         sys.exit("torch._dynamo" in sys.modules)

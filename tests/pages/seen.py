@@ -6,7 +6,7 @@ import numpy as np
 
 from fitdash.data.tables.prepared import encoded
 from fitdash.runs.protocol.paths import home
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 
 
 @dataclass

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fitdash.runs.protocol.paths import run_folder
-from fitdash.spec.schedules import rate_at
+from fitdash.settings.schedules import rate_at
 from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import trained
 from tests.pages.test_acts_time import QUICK

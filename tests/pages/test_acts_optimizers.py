@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 import fitdash.jobs.build
 from fitdash.data.tables.prepared import encoded
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 from tests.pages.conftest import trained
 from tests.pages.test_acts_time import QUICK
 from tests.pages.test_form import by_key

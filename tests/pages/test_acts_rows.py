@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fitdash.data.tables.prepared import encoded
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 from tests.pages.conftest import trained
 from tests.pages.seen import per_sample
 from tests.pages.test_acts_time import QUICK, epochs_of

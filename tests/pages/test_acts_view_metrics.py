@@ -5,10 +5,10 @@ from itertools import product
 import pytest
 
 from fitdash.model import view_metrics as viewer
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
-from fitdash.spec.watching import hidden_because
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.view_metrics import hidden_because
 from fitdash.ui.run.live_view import reasons_to_hide
 from fitdash.ui.view_models.run_view import Snapshot
 from tests.pages.conftest import charts

@@ -6,8 +6,8 @@ import pytest
 from fitdash.data.tables.prepared import encoded
 from fitdash.data.tables.upload import keep
 from fitdash.runs.protocol.paths import home
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 from fitdash.ui.form.fill import linked
 from fitdash.ui.form.widget_values import written
 from tests.pages.conftest import texts, trained

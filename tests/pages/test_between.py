@@ -7,10 +7,10 @@ from unittest import mock
 import pytest
 from starlette.applications import Starlette
 
-from fitdash.charts.findings import Finding
+from fitdash.charts.diagnosis import Finding
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 from fitdash.ui.run import diagnosis_chips, live_updates
 from fitdash.ui.session import live_endpoint
 from fitdash.ui.session.server_resources import desk

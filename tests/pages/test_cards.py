@@ -1,7 +1,7 @@
 """Callbacks as cards: add, order, remove."""
 
-from fitdash.spec.callbacks import EarlyStoppingArgs
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.callbacks import EarlyStoppingArgs
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.form.widget_values import written
 from tests.pages.conftest import adder, texts
 from tests.pages.test_form import by_key, fit_button

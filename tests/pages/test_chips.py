@@ -5,9 +5,9 @@ import threading
 import pytest
 
 from fitdash.engine.callbacks.base import Callback
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 from tests.pages.conftest import texts, until, wait_for
 
 

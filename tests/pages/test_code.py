@@ -6,9 +6,9 @@ from fitdash.data.tables.loaded_dataset import load_dataset
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.keras_code import keras_code
 from fitdash.export.r_code import r_code
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 from tests.pages.conftest import texts
 from tests.pages.test_form import by_key, fit_button
 from tests.pasted.snippets_python import PYTHON

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 from fitdash.ui.compare import charts as compare_charts
 from fitdash.ui.compare import downloads
 from fitdash.ui.session.server_resources import desk

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitdash.spec.fit import FIT_ARGUMENTS
+from fitdash.settings.fit import FIT_ARGUMENTS
 from fitdash.ui.form import controls
 from tests.pages.conftest import texts
 

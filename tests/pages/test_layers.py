@@ -1,8 +1,8 @@
 """Layers as cards: take a preset over, add, order, remove; what is listed is what trains."""
 
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.layers import DenseArgs, DropoutArgs
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.layers import DenseArgs, DropoutArgs
+from fitdash.settings.network import NetworkArgs
 from fitdash.ui.form.widget_values import written
 from tests.pages.conftest import adder, texts, trained
 from tests.pages.test_form import by_key, fit_button

@@ -7,8 +7,8 @@ import pytest
 
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
-from fitdash.spec.arg import inert_in, problems_in
-from fitdash.spec.experiment import SECTIONS, Experiment
+from fitdash.settings.declaration import inert_in, problems_in
+from fitdash.settings.experiment import SECTIONS, Experiment
 from fitdash.ui.form.fill import linked
 from fitdash.ui.form.widget_values import read_experiment, written
 from tests.pages.conftest import APP, SECONDS

@@ -156,7 +156,7 @@ def searched(open_page):
 
 
 def _recipe():
-    from fitdash.sweeps.recipe import recipe_of
+    from fitdash.sweeps.config import recipe_of
 
     return recipe_of(FIRST, {"network.width": [4, 8]})
 

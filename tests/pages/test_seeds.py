@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from fitdash.runs.record import sweeps
-from fitdash.spec.compile import CompileArgs
+from fitdash.settings.compile import CompileArgs
 from fitdash.ui.session.server_resources import desk
 from fitdash.ui.session.sweeper import sweeper
 from tests.pages.conftest import SECONDS, texts, wait_for

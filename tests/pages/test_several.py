@@ -2,7 +2,7 @@
 
 import json
 
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import texts, until
 from tests.pages.test_form import by_key, fit_button

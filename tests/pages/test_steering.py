@@ -8,9 +8,9 @@ from starlette.applications import Starlette
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 from fitdash.ui.run import live_updates, live_view, run_controls
 from fitdash.ui.session import live_endpoint
 from fitdash.ui.session.server_resources import desk

@@ -7,15 +7,15 @@ from streamlit.testing.v1 import AppTest
 
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded, SweepEnded
 from fitdash.runs.record import sweeps
-from fitdash.spec.arg import settings_of
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
-from fitdash.spec.layers import DenseArgs
-from fitdash.spec.network import NetworkArgs
-from fitdash.spec.space import space_of
-from fitdash.sweeps.recipe import recipe_of
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.declaration import settings_of
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.layers import DenseArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.search_space import space_of
+from fitdash.sweeps.config import recipe_of
 from fitdash.ui.form import value_lists
 from fitdash.ui.session.server_resources import desk
 from fitdash.ui.session.sweeper import sweeper
@@ -113,7 +113,7 @@ def test_the_plan_says_how_many_trials_train_together(sweep_page):
 
 @pytest.mark.parametrize("cls", [CompileArgs, FitArgs, NetworkArgs])
 def test_every_suggestion_is_within_the_declaration(cls):
-    from fitdash.spec.dimension import dimension_from
+    from fitdash.settings.search_dimension import dimension_from
 
     for name, setting in settings_of(cls).items():
         if setting.arg.vary:

@@ -7,7 +7,7 @@ import pytest
 from fitdash.runs.protocol.events import Changed, Created, SweepEnded
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.writer import DASHBOARD
-from fitdash.sweeps.recipe import recipe_of
+from fitdash.sweeps.config import recipe_of
 from fitdash.ui.session import identity
 from fitdash.ui.session.server_resources import desk
 from fitdash.ui.session.sweeper import sweeper

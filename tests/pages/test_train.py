@@ -8,9 +8,9 @@ import streamlit as st
 
 from fitdash.export.run_files import history_csv, history_json
 from fitdash.runs.record.history import history_of
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 from fitdash.ui.form import form
 from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import charts, sent, texts, until, wait_for

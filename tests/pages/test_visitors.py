@@ -3,8 +3,8 @@
 import pytest
 import streamlit as st
 
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.session import identity
 from fitdash.ui.session.server_resources import desk
 from tests.pages.conftest import texts, until, wait_for

@@ -1,6 +1,6 @@
 """Calls in the style of Python tutorials: the text, what has to be set, what has to be told as not understood."""
 
-from fitdash.spec.layers import ConvolutionArgs, DenseArgs, FlattenArgs, PoolingArgs
+from fitdash.settings.layers import ConvolutionArgs, DenseArgs, FlattenArgs, PoolingArgs
 
 MNIST = """
 # a first network

@@ -1,6 +1,6 @@
 """Calls in the style of R tutorials: the text, what has to be set, what has to be told as not understood."""
 
-from fitdash.spec.layers import ActivationArgs, DenseArgs
+from fitdash.settings.layers import ActivationArgs, DenseArgs
 
 MNIST = """
 library(keras)

@@ -5,11 +5,12 @@ import pytest
 from fitdash.runs.protocol.events import EpochEnded
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
+from fitdash.sweeps.api import begin, go_on
+from fitdash.sweeps.config import Budget, recipe_of
 from fitdash.sweeps.coordinator import Coordinator
-from fitdash.sweeps.recipe import Budget, recipe_of
-from fitdash.sweeps.run import begin, go_on
 
 BASE = Experiment(fit=FitArgs(epochs=4, validation_data=HoldOut()))
 SPACE = {"compile.learning_rate": "1e-4..1e-1 log", "network.width": [8, 16, 32]}

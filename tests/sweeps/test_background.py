@@ -4,12 +4,12 @@ import pytest
 
 from fitdash.errors import SettingError, StoreError
 from fitdash.runs.record import sweeps
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
-from fitdash.spec.server import ServerArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.server import ServerArgs
 from fitdash.sweeps.background import Sweeper
-from fitdash.sweeps.recipe import Budget, recipe_of
+from fitdash.sweeps.config import Budget, recipe_of
 
 IRIS = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(epochs=2, validation_split=0.2))
 SPACE = {"compile.learning_rate": [0.1, 0.01]}

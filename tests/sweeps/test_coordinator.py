@@ -324,9 +324,9 @@ def test_several_trials_train_at_once_as_the_place_allows(store, searched):
 
 
 def test_one_trial_can_be_stopped_and_retried(store, writer, searched):
+    from fitdash.sweeps.api import begin
+    from fitdash.sweeps.config import Budget, recipe_of
     from fitdash.sweeps.coordinator import Coordinator
-    from fitdash.sweeps.recipe import Budget, recipe_of
-    from fitdash.sweeps.run import begin
     from tests.sweeps.conftest import BASE
 
     def before(number, epoch, control):
@@ -375,7 +375,7 @@ def test_the_search_learns_from_runs_made_by_hand(store, searched):
 
 
 def _by_hand(rate):
-    from fitdash.spec.space import with_value
+    from fitdash.settings.search_space import with_value
     from tests.sweeps.conftest import BASE
 
     return with_value(with_value(BASE, "compile.learning_rate", rate), "network.width", 16).to_dict()

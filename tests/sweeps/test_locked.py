@@ -11,9 +11,9 @@ from fitdash.errors import SettingError
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
+from fitdash.sweeps.api import begin, carry_out
+from fitdash.sweeps.config import Budget, recipe_of
 from fitdash.sweeps.coordinator import Coordinator
-from fitdash.sweeps.recipe import Budget, recipe_of
-from fitdash.sweeps.run import begin, carry_out
 from tests.sweeps.conftest import BASE, SPACE, Invented, falling
 from tests.sweeps.test_coordinator import states
 
@@ -66,7 +66,7 @@ def other(impatient):
 def hasty(monkeypatch):
     """Nobody waits for the record: the longest wait is over at once."""
     monkeypatch.setattr("fitdash.sweeps.coordinator.FLUSH_SECONDS", 0.0)
-    monkeypatch.setattr("fitdash.sweeps.run.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("fitdash.sweeps.api.FLUSH_SECONDS", 0.0)
 
 
 def begun(writer):

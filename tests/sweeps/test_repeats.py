@@ -7,8 +7,8 @@ import pytest
 
 from fitdash.errors import SettingError
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded
-from fitdash.spec.space import with_value
-from fitdash.sweeps.recipe import Objective
+from fitdash.settings.search_space import with_value
+from fitdash.sweeps.config import Objective
 from fitdash.sweeps.repeats import band, band_of, compare_groups, groups_of, repeat, repeats_of
 from tests.sweeps.conftest import BASE
 

@@ -7,7 +7,7 @@ import pytest
 
 from fitdash.errors import SettingError
 from fitdash.runs.protocol.events import Changed, Created
-from fitdash.sweeps.recipe import recipe_of
+from fitdash.sweeps.config import recipe_of
 from fitdash.sweeps.results import Sweep, best_so_far, frame_of, importance_of
 from fitdash.sweeps.study import Seen
 from fitdash.sweeps.trial import Trial, includable

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitdash.sweeps.recipe import recipe_of
+from fitdash.sweeps.config import recipe_of
 from fitdash.sweeps.study import Seen, Study
 from tests.sweeps.conftest import BASE, SPACE
 

@@ -1,11 +1,11 @@
 """Experiments by chance, within what the declaration allows."""
 
-from fitdash.spec.arg import settings_of
-from fitdash.spec.callbacks import CALLBACKS
-from fitdash.spec.experiment import SECTIONS, Experiment
-from fitdash.spec.fit import HoldOut
-from fitdash.spec.layers import LAYERS
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.callbacks import CALLBACKS
+from fitdash.settings.declaration import settings_of
+from fitdash.settings.experiment import SECTIONS, Experiment
+from fitdash.settings.layers import LAYERS
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.validation_data import HoldOut
 
 NOT_DRAWN = ("content", "filename", "target", "features", "sample_weight", "monitor", "filepath")
 UNSET = ("verbose", "view_metrics")  # at the library's option they are not set

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fitdash.data.tables.dataset import Dataset, make_dataset
-from fitdash.spec.facts import Task
+from fitdash.settings.data_facts import Task
 
 Order = Literal["shuffled", "sorted"]
 ORDER_SEED = 6
@@ -44,7 +44,7 @@ def bundled(name: str, order: Order = "shuffled") -> Dataset:
     """One of scikit-learn's sets.
 
     Args:
-        name: One of `fitdash.spec.dataset.BUNDLED`.
+        name: One of `fitdash.settings.dataset.BUNDLED`.
         order: Of its rows: shuffled, or sorted by target, which is the trap that `validation_split` falls into.
     """
     target, task = _TARGETS[name]

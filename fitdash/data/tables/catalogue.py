@@ -9,7 +9,7 @@ from fitdash.data.tables.sequences import regimes
 from fitdash.data.tables.synthetic import toy
 from fitdash.data.tables.upload import from_table, kept_table
 from fitdash.errors import DataError
-from fitdash.spec.dataset import BUNDLED, SEQUENCES, TOGETHER, TOYS, DatasetArgs
+from fitdash.settings.dataset import BUNDLED, SEQUENCES, TOGETHER, TOYS, DatasetArgs
 
 
 def dataset_of(args: DatasetArgs, uploads: Path | None = None) -> Dataset:

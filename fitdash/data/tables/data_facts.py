@@ -8,7 +8,7 @@ import numpy as np
 
 from fitdash.data.tables.data_checks import signs_of
 from fitdash.data.tables.dataset import Dataset
-from fitdash.spec.facts import STEP_WEIGHTS, Facts
+from fitdash.settings.data_facts import STEP_WEIGHTS, Facts
 
 _CHECKED: WeakKeyDictionary[Dataset, dict[str, Any]] = WeakKeyDictionary()
 """What was found in the columns of data sets that are in use: looking takes longer than all else here."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fitdash.data.tables.target import class_names, codes_of
 from fitdash.errors import DataError
-from fitdash.spec.facts import Task
+from fitdash.settings.data_facts import Task
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,8 +6,9 @@ import numpy as np
 
 from fitdash.data.tables.dataset import Dataset
 from fitdash.errors import DataError
-from fitdash.spec.facts import cut, stratified
-from fitdash.spec.fit import FitArgs, HoldOut, parts_of
+from fitdash.settings.data_facts import cut, stratified
+from fitdash.settings.fit import FitArgs, parts_of
+from fitdash.settings.validation_data import HoldOut
 
 Array = np.ndarray[Any, Any]
 UNEVEN = 0.25

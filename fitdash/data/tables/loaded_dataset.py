@@ -18,10 +18,11 @@ from fitdash.data.tables.row_weights import balanced_weights, weights_of
 from fitdash.data.tables.upload import from_table
 from fitdash.data.tables.validation_file import joined
 from fitdash.errors import DataError, SettingError
-from fitdash.spec.arg import problems_in, settings_of, unknown
-from fitdash.spec.dataset import DATASETS, DatasetArgs
-from fitdash.spec.facts import Facts, cut
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.data_facts import Facts, cut
+from fitdash.settings.dataset import DATASETS, DatasetArgs
+from fitdash.settings.declaration import problems_in, settings_of, unknown
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,8 +149,8 @@ def load_dataset(name: str = "digits", **settings: Any) -> LoadedDataset:
         name: digits, wine, breast_cancer, iris, diabetes (real); digits_halves (two inputs), linnerud (three
             targets); spiral, moons, circles, blobs (toys); regimes (sequences with a class per step); or the path of a
             CSV file.
-        settings: Those of `fitdash.spec.dataset.DatasetArgs`: order, features; samples, noise and classes of what is
-            made here; target and task of a file.
+        settings: Those of `DatasetArgs`: order, features; samples, noise and classes of what is made here; target and
+            task of a file.
 
     Raises:
         SettingError: a setting is unknown or cannot be.

@@ -15,12 +15,12 @@ from fitdash.data.tables.holdout import split_rows
 from fitdash.data.tables.row_weights import weights_of
 from fitdash.data.tables.validation_file import joined, kept_validation, with_validation
 from fitdash.errors import SettingError
-from fitdash.spec.arg import Settings, inert_in, problems_in, settings_of
-from fitdash.spec.compile import Output, output_of
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FitArgs
-from fitdash.spec.shape import Shape, shape_of
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.declaration import Settings, inert_in, problems_in, settings_of
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.losses_and_metrics import Output, output_of
+from fitdash.settings.network_shape import Shape, shape_of
 
 Array = np.ndarray[Any, Any]
 S = TypeVar("S", bound=Settings)

@@ -8,8 +8,8 @@ import numpy as np
 from fitdash.data.tables.dataset import Dataset
 from fitdash.data.tables.weight_expressions import expressed
 from fitdash.errors import DataError
-from fitdash.spec.facts import STEP_WEIGHTS, balanced
-from fitdash.spec.weighing import read_weighing, spoken
+from fitdash.settings.data_facts import STEP_WEIGHTS, balanced
+from fitdash.settings.weight_expressions import read_weighing, spoken
 
 Array = np.ndarray[Any, Any]
 
@@ -19,8 +19,8 @@ def weights_of(dataset: Dataset, name: str, uploads: Path | None = None, *, trai
 
     Args:
         dataset: The data.
-        name: A column; else one of the expressions of `fitdash.spec.weighing`; else of sequences "ramp" (from little
-            at the first step to 1 at the last) or "last_steps" (the last third of the steps alone).
+        name: A column; else one of the expressions of `settings.weight_expressions`; else of sequences "ramp" (from
+            little at the first step to 1 at the last) or "last_steps" (the last third of the steps alone).
         uploads: The folder where uploads are kept; without it a file is read where its name says.
         train: Indices of the training rows, as `expressed` takes them.
 

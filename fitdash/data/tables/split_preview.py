@@ -7,7 +7,7 @@ import numpy as np
 
 from fitdash.data.tables.dataset import Dataset
 from fitdash.data.tables.holdout import split_rows
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.fit import FitArgs
 
 Array = np.ndarray[Any, Any]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fitdash.errors import DataError
-from fitdash.spec.facts import Task
+from fitdash.settings.data_facts import Task
 
 MOST_NUMBER_CLASSES = 20
 """A column of more different whole numbers is taken for an amount."""

@@ -11,8 +11,9 @@ from fitdash.data.tables.dataset import Dataset
 from fitdash.data.tables.target import class_names
 from fitdash.data.tables.upload import kept_table
 from fitdash.errors import DataError
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 
 Array = np.ndarray[Any, Any]
 

@@ -13,8 +13,8 @@ from fitdash.data.tables.dataset import Dataset
 from fitdash.data.tables.dates import in_time
 from fitdash.data.tables.upload import check_size, kept_table
 from fitdash.errors import DataError, SettingError
-from fitdash.spec.arg import problems_in
-from fitdash.spec.weighing import OF_FILES, Weighing
+from fitdash.settings.declaration import problems_in
+from fitdash.settings.weight_expressions import OF_FILES, Weighing
 
 Array = np.ndarray[Any, Any]
 

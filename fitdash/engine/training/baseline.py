@@ -9,7 +9,7 @@ import torch
 from fitdash.data.tables.encoded_arrays import picked
 from fitdash.data.tables.prepared import Encoded
 from fitdash.engine.objective.objective import Objective
-from fitdash.spec.compile import CLASS_METRICS, Output, full_name
+from fitdash.settings.losses_and_metrics import CLASS_METRICS, Output, full_name
 
 MEANINGLESS = (
     *("precision", "recall", "f1_score", "cosine_similarity"),

@@ -5,7 +5,7 @@ from typing import Any
 
 from fitdash.engine.callbacks.learning_rates import rates_of, set_rates
 from fitdash.errors import SettingError
-from fitdash.spec.plan import lone_batch
+from fitdash.settings.plan import lone_batch
 
 
 def change(model: Any, setting: str, value: Any) -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from fitdash.errors import SettingError
 from fitdash.runs.callbacks.control_callback import SETTING, Steering
 from fitdash.runs.protocol.control import Control
-from fitdash.spec.live import live_problems
+from fitdash.settings.live_settings import live_problems
 
 
 class ChangeSettings(Steering):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from fitdash.errors import SettingError
-from fitdash.spec.live import live_problems
+from fitdash.settings.live_settings import live_problems
 
 # Epochs per second; "watchable" and "full" beside them.
 RATES = (1, 5, 20)

@@ -9,7 +9,7 @@ from fitdash.engine.callbacks.monitor import goes_up
 from fitdash.runs.protocol.events import ACTIVE
 from fitdash.runs.protocol.json_codec import decode
 from fitdash.runs.record.records import RunRecord
-from fitdash.spec.differences import differing, flat, word
+from fitdash.settings.differences import differing, flat, word
 
 if TYPE_CHECKING:
     import pandas as pd

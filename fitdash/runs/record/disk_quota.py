@@ -7,7 +7,7 @@ from pathlib import Path
 from fitdash.errors import StoreError
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.uploads import used_by
-from fitdash.spec.server import ServerArgs
+from fitdash.settings.server import ServerArgs
 
 GIGABYTE = 1_000_000_000
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fitdash.errors import SettingError
 from fitdash.runs.protocol.json_codec import plain
 from fitdash.runs.record.run_text import as_json
-from fitdash.spec.arg import unknown
+from fitdash.settings.declaration import unknown
 
 if TYPE_CHECKING:
     import pandas as pd

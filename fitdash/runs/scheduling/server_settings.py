@@ -15,8 +15,8 @@ from typing import Any
 
 from fitdash.errors import SettingError
 from fitdash.runs.protocol.paths import home
-from fitdash.spec.arg import Setting, problems_in, settings_of, unknown
-from fitdash.spec.server import ServerArgs
+from fitdash.settings.declaration import Setting, problems_in, settings_of, unknown
+from fitdash.settings.server import ServerArgs
 
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from fitdash.errors import SettingError
 from fitdash.runs.record.records import RunRecord
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.compare import downloads, repeats
 from fitdash.ui.form.fill import fill
 from fitdash.ui.session.action_errors import asked, complain, was_done

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fitdash.charts.band import Band, band_chart, told
+from fitdash.charts.repeat_band import Band, band_chart, told
 from fitdash.engine.callbacks.monitor import goes_up
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
-from fitdash.spec.experiment import Experiment
-from fitdash.sweeps.recipe import Budget, Objective
+from fitdash.settings.experiment import Experiment
+from fitdash.sweeps.config import Budget, Objective
 from fitdash.sweeps.repeats import band_of, compare_groups, groups_of, repeats_of
 from fitdash.ui.compare.charts import names_of
 from fitdash.ui.compare.table import compared

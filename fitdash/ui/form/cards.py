@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.spec.arg import settings_of
-from fitdash.spec.callbacks import CALLBACKS, LearningRateSchedulerArgs
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.callbacks import CALLBACKS, LearningRateSchedulerArgs
+from fitdash.settings.declaration import settings_of
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.form.controls import Around, controls, remarks
 from fitdash.ui.form.schedule_preview import schedule_line
 from fitdash.ui.form.widget_values import free_slot, kind_of, read_slots

@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.spec.facts import Facts, balanced, class_shares
+from fitdash.settings.data_facts import Facts, balanced, class_shares
 from fitdash.ui.form.fill import fill_in
 from fitdash.ui.form.widget_values import UNSET
 from fitdash.ui.view_models.formatting import escaped

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.spec.arg import Setting, Settings, settings_of
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import HoldOut
-from fitdash.spec.weighing import FORMS, Weighing
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.declaration import Setting, Settings, settings_of
+from fitdash.settings.validation_data import HoldOut
+from fitdash.settings.weight_expressions import FORMS, Weighing
 from fitdash.ui.form import class_weights, row_weights, value_lists
 from fitdash.ui.form.row_weights import Weights
 from fitdash.ui.form.widget_values import EXPRESSION, FILES, OPTIONS, UNSET, start_of

@@ -10,11 +10,12 @@ from fitdash.data.tables.data_facts import facts_of
 from fitdash.errors import FitdashError
 from fitdash.runs.protocol.paths import home
 from fitdash.runs.record.disk_quota import check_room
-from fitdash.spec.arg import problems_in, settings_of, sound
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.declaration import problems_in, settings_of, sound
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 from fitdash.ui.form.controls import Around, control, controls
 from fitdash.ui.session.identity import visitor
 from fitdash.ui.session.server_resources import desk

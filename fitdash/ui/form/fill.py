@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from fitdash.spec.callbacks import CALLBACKS
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.layers import LAYERS
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.callbacks import CALLBACKS
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.layers import LAYERS
+from fitdash.settings.network import NetworkArgs
 from fitdash.ui.form.widget_values import kind_of, read_slots, written
 from fitdash.ui.session.state import state
 from fitdash.ui.view_models.formatting import choice_word

@@ -6,15 +6,16 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.spec.arg import inert_in, problems_in, settings_of
-from fitdash.spec.compile import CompileArgs, output_of
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
-from fitdash.spec.network import LISTED, RECURRENT, NetworkArgs, parameters_of, resolved_kind
-from fitdash.spec.notes import notes_in
-from fitdash.spec.shape import shape_of
-from fitdash.spec.space import varying
+from fitdash.settings.advice import notes_in
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.declaration import inert_in, problems_in, settings_of
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
+from fitdash.settings.losses_and_metrics import output_of
+from fitdash.settings.network import LISTED, RECURRENT, NetworkArgs, parameters_of, resolved_kind
+from fitdash.settings.network_shape import shape_of
+from fitdash.settings.search_space import varying
 from fitdash.ui.components.copy_link import copy_link
 from fitdash.ui.form import cards, dataset_section, layer_cards, split_preview, value_lists
 from fitdash.ui.form.controls import Around, control, controls

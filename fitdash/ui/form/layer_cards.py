@@ -8,14 +8,14 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError
-from fitdash.spec.arg import problems_in
-from fitdash.spec.compile import output_of
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.layers import LAYERS, fitting
-from fitdash.spec.listed import as_listed
-from fitdash.spec.network import LISTED, NetworkArgs, end_of, layers_in
-from fitdash.spec.shape import shape_of
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.declaration import problems_in
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.layer_list import as_listed
+from fitdash.settings.layers import LAYERS, fitting
+from fitdash.settings.losses_and_metrics import output_of
+from fitdash.settings.network import LISTED, NetworkArgs, end_of, layers_in
+from fitdash.settings.network_shape import shape_of
 from fitdash.ui.form import cards
 from fitdash.ui.form.controls import Around
 from fitdash.ui.form.fill import fill_in, pour

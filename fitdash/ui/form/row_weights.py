@@ -5,15 +5,15 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.charts.sketch import bars_svg
+from fitdash.charts.sparklines import bars_svg
 from fitdash.errors import FitdashError
 from fitdash.runs.protocol.paths import home
-from fitdash.spec.arg import problems_in, sound
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FitArgs
-from fitdash.spec.weighing import FORMS, MEANINGS, OF_FILES, OF_STEPS, Weighing
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.declaration import problems_in, sound
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.weight_expressions import FORMS, MEANINGS, OF_FILES, OF_STEPS, Weighing
 from fitdash.ui.form.widget_values import EXPRESSION, FILES
 from fitdash.ui.view_models.formatting import escaped
 

@@ -3,12 +3,12 @@
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.sketch import line_svg
-from fitdash.spec.arg import sound
-from fitdash.spec.callbacks import LearningRateSchedulerArgs
-from fitdash.spec.compile import resolved_learning_rate
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.schedules import rate_at
+from fitdash.charts.sparklines import line_svg
+from fitdash.settings.callbacks import LearningRateSchedulerArgs
+from fitdash.settings.declaration import sound
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.losses_and_metrics import resolved_learning_rate
+from fitdash.settings.schedules import rate_at
 from fitdash.ui.view_models.formatting import number
 
 MOST_POINTS = 120

@@ -5,9 +5,9 @@ from html import escape
 
 import streamlit as st
 
-from fitdash.charts.sketch import pixels_png
-from fitdash.charts.strip import strip_pixels
-from fitdash.spec.experiment import Experiment
+from fitdash.charts.sparklines import pixels_png
+from fitdash.charts.split_strip import strip_pixels
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.form import dataset_section
 from fitdash.ui.form.fill import fill_in
 

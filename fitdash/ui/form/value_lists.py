@@ -6,10 +6,10 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import SettingError
-from fitdash.spec.arg import Setting
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.space import space_of, varying
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.declaration import Setting
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.search_space import space_of, varying
 from fitdash.ui.form.fill import fill_in
 from fitdash.ui.form.widget_values import read_slots
 from fitdash.ui.view_models.formatting import label_of

@@ -8,13 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fitdash import options
-from fitdash.spec.arg import Setting, Settings, settings_of
-from fitdash.spec.callbacks import CALLBACKS, CallbackArgs
-from fitdash.spec.experiment import SECTIONS, Experiment
-from fitdash.spec.fit import HoldOut
-from fitdash.spec.layers import LAYERS
-from fitdash.spec.network import LISTED, NetworkArgs
-from fitdash.spec.weighing import FORMS, OF_FILES, Weighing, read_weighing, write_weighing
+from fitdash.settings.callbacks import CALLBACKS, CallbackArgs
+from fitdash.settings.declaration import Setting, Settings, settings_of
+from fitdash.settings.experiment import SECTIONS, Experiment
+from fitdash.settings.layers import LAYERS
+from fitdash.settings.network import LISTED, NetworkArgs
+from fitdash.settings.validation_data import HoldOut
+from fitdash.settings.weight_expressions import FORMS, OF_FILES, Weighing, read_weighing, write_weighing
 
 S = TypeVar("S", bound=Settings)
 Get = Callable[[str, Any], Any]

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.answers import Array, counted, most_mistaken
+from fitdash.charts.prediction_counts import Array, counted, most_mistaken
 from fitdash.ui.components.live_components import HEIGHT, TALL, live_picture
 from fitdash.ui.learned import samples
 from fitdash.ui.learned.panel_charts import KEYS, confusion

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.answers import accuracy, confident_mistakes, counted, worst
+from fitdash.charts.prediction_counts import accuracy, confident_mistakes, counted, worst
 from fitdash.charts.residuals import told_numbers
 from fitdash.errors import FitdashError
 from fitdash.ui.components.live_components import TALL, Words, live_picture, live_words, told

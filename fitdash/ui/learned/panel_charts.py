@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.answers import counted
 from fitdash.charts.boundary import Points, boundary_chart, surface_chart, told_boundary, told_surface
 from fitdash.charts.confusion import confusion_chart, told_confusion
+from fitdash.charts.prediction_counts import counted
 from fitdash.charts.residuals import predicted_chart, residual_chart, told_numbers
-from fitdash.charts.strips import strips_chart, told_strips
+from fitdash.charts.sequence_strips import strips_chart, told_strips
 from fitdash.charts.theme import Chart
 from fitdash.ui.components.live_components import Picture
 from fitdash.ui.learned.panel_data import Subject, best_axes, map_of

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.answers import Array
-from fitdash.charts.neglected import Asked
+from fitdash.charts.prediction_counts import Array
+from fitdash.charts.unpredicted_classes import Asked
 from fitdash.data.tables.decision_plane import Plane, axes_of, plane, telling
 from fitdash.data.tables.prepared import Encoded, encoded
 from fitdash.errors import FitdashError
 from fitdash.runs.checkpoints import prediction_files
 from fitdash.runs.protocol.paths import home
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.session.server_resources import Desk
 from fitdash.ui.session.state import cursor_epoch
 from fitdash.ui.view_models.run_view import EXAMPLE_LOOKS, Snapshot
@@ -188,7 +188,7 @@ def map_of(mark: str, across: str, up: str, target: str, _subject: Subject) -> t
     Raises:
         FitdashError: the weights are those of another version's network.
     """
-    from fitdash.nn.again import again, outputs
+    from fitdash.nn.rebuild import again, outputs
     from fitdash.runs.callbacks.prediction_snapshots import answers_of
 
     data = _subject.data

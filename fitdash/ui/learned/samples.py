@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from fitdash.charts.answers import Array
+from fitdash.charts.prediction_counts import Array
 from fitdash.charts.samples import images_chart
 from fitdash.ui.components.live_components import live_chart
 from fitdash.ui.learned.panel_data import Subject

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from fitdash.charts.marks import Mark
+from fitdash.charts.annotations import Mark
 from fitdash.ui.session.live_changes import Facts, changed, changes
 from fitdash.ui.view_models.formatting import number
 from fitdash.ui.view_models.run_view import Snapshot

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from fitdash.charts.annotations import Mark
 from fitdash.charts.axis import Axis
+from fitdash.charts.curve_chart import Look, curve_chart
 from fitdash.charts.curves import Answer, Curve, Panel, panels, told
-from fitdash.charts.marks import Mark
-from fitdash.charts.picture import Look, curve_chart
 from fitdash.ui.components.live_components import Picture
 from fitdash.ui.run.annotations import marks
 from fitdash.ui.run.axes import axis

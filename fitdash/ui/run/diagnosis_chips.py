@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.findings import Change, Curves, Finding
-from fitdash.charts.neglected import neglected
-from fitdash.charts.rules import findings
+from fitdash.charts.diagnosis import Change, Curves, Finding
+from fitdash.charts.diagnosis_rules import findings
+from fitdash.charts.unpredicted_classes import neglected
 from fitdash.data.tables.holdout import is_even
-from fitdash.spec.compile import resolved_learning_rate
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.losses_and_metrics import resolved_learning_rate
 from fitdash.ui.components.live_components import Words, live_words
 from fitdash.ui.learned.panel_data import asked_lately, data_of
 from fitdash.ui.session.live_changes import experiment_now, live_of

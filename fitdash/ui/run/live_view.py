@@ -7,8 +7,8 @@ from functools import partial
 import streamlit as st
 
 from fitdash import options
-from fitdash.spec.compile import resolved_metrics
-from fitdash.spec.watching import hidden_because
+from fitdash.settings.losses_and_metrics import resolved_metrics
+from fitdash.settings.view_metrics import hidden_because
 from fitdash.ui.components.live_components import live_progress, live_words
 from fitdash.ui.learned import panel
 from fitdash.ui.run import charts, diagnosis_chips, downloads, ensemble_notice, live_updates, settings_used, sharing

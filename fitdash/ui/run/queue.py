@@ -4,7 +4,7 @@ import streamlit as st
 
 from fitdash.errors import SettingError
 from fitdash.runs.scheduling.runner import Run
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.run import settings_used
 from fitdash.ui.run.run_controls import places, places_told, standing
 from fitdash.ui.session.server_resources import Desk

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fitdash.charts.findings import Finding
+from fitdash.charts.diagnosis import Finding
 from fitdash.ui.components.live_components import Words
 from fitdash.ui.learned import panel
 from fitdash.ui.run import diagnosis_chips

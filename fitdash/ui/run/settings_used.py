@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.spec.arg import changed_in, settings_of
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.declaration import changed_in, settings_of
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 from fitdash.ui.view_models.formatting import escaped, label_of, short
 from fitdash.ui.view_models.run_view import Snapshot
 

@@ -8,10 +8,10 @@ import streamlit as st
 
 from fitdash.errors import SettingError
 from fitdash.runs.callbacks.control_callback import REFUSED, SETTING
-from fitdash.spec.compile import resolved_learning_rate
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.live import live_settings
-from fitdash.spec.network import LISTED
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.live_settings import live_settings
+from fitdash.settings.losses_and_metrics import resolved_learning_rate
+from fitdash.settings.network import LISTED
 from fitdash.ui.session.identity import own_run
 from fitdash.ui.session.server_resources import Desk
 from fitdash.ui.session.state import state

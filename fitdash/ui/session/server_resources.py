@@ -16,7 +16,7 @@ from fitdash.runs.scheduling import dashboards
 from fitdash.runs.scheduling.runner import Runner
 from fitdash.runs.scheduling.server_settings import settings_in_force
 from fitdash.runs.scheduling.workers import Workers, cores
-from fitdash.spec.server import ServerArgs
+from fitdash.settings.server import ServerArgs
 from fitdash.ui.session.live_endpoint import Feeds
 from fitdash.ui.session.streamlit_patches import keep_what_waits
 

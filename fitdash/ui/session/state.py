@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from fitdash.runs.protocol.events import ACTIVE
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.network import NetworkArgs
 from fitdash.ui.session.identity import may_see, visitor
 from fitdash.ui.session.server_resources import Desk
 from fitdash.ui.view_models.run_view import Snapshot, Watch, example

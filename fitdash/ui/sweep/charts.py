@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from fitdash.charts.overlay import Line, overlay_chart, parallel_chart, scatter_chart, told
-from fitdash.charts.search import best_chart, importance_chart, spans_decades
+from fitdash.charts.sweep_charts import best_chart, importance_chart, spans_decades
 from fitdash.runs.record.store import Store
 from fitdash.sweeps.results import LEAST_FOR_IMPORTANCE, Sweep, best_so_far
 from fitdash.sweeps.trial import Trial, curve_of

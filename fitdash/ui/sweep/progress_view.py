@@ -9,7 +9,7 @@ import streamlit as st
 from fitdash.errors import FitdashError
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.sweeps import SweepRecord
-from fitdash.sweeps.recipe import most_trials
+from fitdash.sweeps.config import most_trials
 from fitdash.sweeps.results import Sweep, best_of
 from fitdash.sweeps.trial import Trial
 from fitdash.ui.form.fill import fill

@@ -5,9 +5,9 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError
-from fitdash.spec.facts import Facts
-from fitdash.sweeps.grouping import together_in
-from fitdash.sweeps.recipe import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, most_trials, recipe_of, uneven
+from fitdash.settings.data_facts import Facts
+from fitdash.sweeps.config import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, most_trials, recipe_of, uneven
+from fitdash.sweeps.ensemble_groups import together_in
 from fitdash.ui.form import value_lists
 from fitdash.ui.form.fill import pour
 from fitdash.ui.form.form import Draft, draw_form, read_form

@@ -9,8 +9,8 @@ from fitdash.errors import FitdashError
 from fitdash.jobs.launch import begin
 from fitdash.runs.protocol.control import RATES
 from fitdash.runs.scheduling.runner import Run
-from fitdash.spec.experiment import LARGEST_SEED, Experiment
-from fitdash.spec.plan import plan_of
+from fitdash.settings.experiment import LARGEST_SEED, Experiment
+from fitdash.settings.plan import plan_of
 from fitdash.ui.form import value_lists
 from fitdash.ui.form.fill import pour
 from fitdash.ui.form.form import Draft, draw_form, has_been_drawn, read_form

@@ -9,9 +9,9 @@ import streamlit as st
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.keras_code import keras_code
 from fitdash.export.r_code import r_code
-from fitdash.pasted.reading import Pasted, read_pasted
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
+from fitdash.pasted.read import Pasted, read_pasted
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.form.fill import fill
 from fitdash.ui.form.form import Draft
 from fitdash.ui.view_models.formatting import escaped, label_of, short

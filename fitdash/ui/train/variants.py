@@ -10,7 +10,7 @@ from fitdash.runs.protocol.events import Tagged
 from fitdash.runs.record.compare import Comparison
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.scheduling.runner import Run
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.compare.charts import names_of, overlay
 from fitdash.ui.compare.table import compared, metric_of
 from fitdash.ui.form.fill import fill

@@ -1,9 +1,9 @@
 """What follows from the settings and the data together: names that a history will have, what None comes to."""
 
-from fitdash.spec.compile import resolved_learning_rate
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.plan import plan_of
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.losses_and_metrics import resolved_learning_rate
+from fitdash.settings.plan import plan_of
 from fitdash.ui.view_models.formatting import number
 
 

@@ -4,8 +4,8 @@ from statistics import median
 from typing import Any
 
 from fitdash.runs.callbacks.control_callback import WATCHABLE_EPOCHS_PER_SECOND, WATCHABLE_EXTRA_SECONDS
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.plan import Plan
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.plan import Plan
 from fitdash.ui.view_models.run_view import Snapshot
 
 RECENT = 20

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from fitdash.spec.arg import Setting, Settings, changed_in
-from fitdash.spec.weighing import spoken
+from fitdash.settings.declaration import Setting, Settings, changed_in
+from fitdash.settings.weight_expressions import spoken
 
 STATE_COLOURS: dict[str, Any] = {
     "running": "blue",
@@ -77,7 +77,7 @@ def help_of(setting: Setting) -> str:
 
 def summary(settings: Settings, always: tuple[str, ...] = (), group: str | None = None) -> str:
     """One line of what is set: what differs from the defaults, and `always` these."""
-    from fitdash.spec.arg import settings_of
+    from fitdash.settings.declaration import settings_of
 
     declared = settings_of(type(settings))
     changed = changed_in(settings)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from fitdash.spec.arg import inert_in
-from fitdash.spec.differences import MOST_NAMED, differences
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.plan import Plan
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.declaration import inert_in
+from fitdash.settings.differences import MOST_NAMED, differences
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.plan import Plan
 from fitdash.ui.view_models.formatting import escaped, label_of, short
 
 

@@ -13,7 +13,7 @@ from fitdash.errors import SettingError
 from fitdash.runs.protocol.events import ACTIVE
 from fitdash.runs.record.records import EpochRow, EventRow, RunRecord
 from fitdash.runs.record.store import Store
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.view_models.log_columns import Columns
 
 EXAMPLE = Path(__file__).parent / "example.json"

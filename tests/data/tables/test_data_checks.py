@@ -6,7 +6,7 @@ from fitdash.data.tables.data_checks import signs_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import make_dataset
 from fitdash.data.tables.loaded_dataset import load_dataset
-from fitdash.spec.dataset import BUNDLED, DATASETS, TOYS
+from fitdash.settings.dataset import BUNDLED, DATASETS, TOYS
 
 ROWS = 500
 CHANCE = np.random.default_rng(0)

@@ -8,9 +8,9 @@ from fitdash.data.tables.decision_plane import ROOM, axes_of, plane, telling
 from fitdash.data.tables.prepared import encoded
 from fitdash.data.tables.upload import keep
 from fitdash.runs.protocol.paths import home
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 
 ROWS = "size,colour,weight,kind\n" + "1,red,5,cat\n3,green,,dog\n,green,7,cat\n5,green,9,dog\n" * 10
 

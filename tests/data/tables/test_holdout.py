@@ -7,8 +7,9 @@ from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import make_dataset
 from fitdash.data.tables.holdout import is_even, split_rows
 from fitdash.errors import DataError
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.fit import FitArgs, HoldOut, parts_of
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.fit import FitArgs, parts_of
+from fitdash.settings.validation_data import HoldOut
 
 
 def classes(rows=100):

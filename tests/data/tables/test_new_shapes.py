@@ -10,9 +10,10 @@ from fitdash.data.tables.encoders import Columns, learn_columns
 from fitdash.data.tables.loaded_dataset import load_dataset
 from fitdash.data.tables.prepared import encoded
 from fitdash.data.tables.sequences import REGIMES, STEPS
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 
 
 def of(name, **fit):

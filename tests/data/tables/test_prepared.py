@@ -4,10 +4,11 @@ import pytest
 from fitdash.data.tables.prepared import encoded
 from fitdash.data.tables.upload import keep
 from fitdash.errors import DataError, SettingError
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 
 
 def upload(folder, text, **settings):

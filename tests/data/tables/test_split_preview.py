@@ -6,7 +6,8 @@ import pandas as pd
 from fitdash.data.tables.dataset import make_dataset
 from fitdash.data.tables.holdout import split_rows
 from fitdash.data.tables.split_preview import strip_of
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 
 
 def sorted_classes(rows=100):

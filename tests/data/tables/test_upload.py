@@ -8,7 +8,7 @@ from fitdash.data.tables.csv_reader import Table
 from fitdash.data.tables.target import guess_task
 from fitdash.data.tables.upload import LARGEST_BYTES, check_size, from_table, keep
 from fitdash.errors import DataError
-from fitdash.spec.dataset import DatasetArgs
+from fitdash.settings.dataset import DatasetArgs
 
 CONTENT = b"size,colour,price\n" + b"1,red,10.5\n2,blue,20.25\n3,,30\n" * 4
 

@@ -12,12 +12,13 @@ from fitdash.data.tables.prepared import encoded
 from fitdash.data.tables.upload import keep
 from fitdash.data.tables.validation_file import joined, with_validation
 from fitdash.errors import DataError, SettingError
-from fitdash.spec.arg import inert_in, problems_in
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment, plan
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.notes import notes_in
+from fitdash.settings.advice import notes_in
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.declaration import inert_in, problems_in
+from fitdash.settings.experiment import Experiment, plan
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 
 OWN = "size,colour,trust,kind\n" + "".join(
     f"{i * 0.5},{'red' if i % 3 else 'blue'},{i % 4 + 1},{'ab'[i % 2]}\n" for i in range(40)

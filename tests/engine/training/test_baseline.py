@@ -5,10 +5,11 @@ import pytest
 
 from fitdash.data.tables.prepared import encoded
 from fitdash.engine.training.baseline import trivial_answers
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 
 
 def data_of(name="iris", fit=None, **compiled):

@@ -11,12 +11,13 @@ from fitdash.runs.callbacks.prediction_snapshots import LEAST_SECONDS, Looking, 
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.checkpoints import prediction_files
 from fitdash.runs.protocol.control import Control
-from fitdash.spec.callbacks import EarlyStoppingArgs
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.callbacks import EarlyStoppingArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.validation_data import HoldOut
 
 ROWS = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")
 HELD = HoldOut(kind="stratified", share=0.2)

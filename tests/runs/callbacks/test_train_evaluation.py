@@ -12,9 +12,10 @@ from fitdash.runs.callbacks.train_evaluation import FairTraining
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Created, EpochEnded, Measured
 from fitdash.runs.record.store import Store
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 from fitdash.ui.view_models.run_view import Watch
 
 ROWS = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")

@@ -10,8 +10,8 @@ from fitdash.errors import SettingError
 from fitdash.runs.protocol.events import Began, Changed, Created, EpochEnded
 from fitdash.runs.record.compare import compare, visible
 from fitdash.runs.record.table_export import exported, latex
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.space import with_value
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.search_space import with_value
 
 
 def add(store, uid, changes=None, values=((0.5, 0.7), (0.4, 0.9), (0.45, 0.8)), **more):

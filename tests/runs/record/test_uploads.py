@@ -10,9 +10,10 @@ from fitdash.runs.protocol.events import Changed, Created, SweepEnded
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.disk_quota import size_of_visitor
 from fitdash.runs.record.uploads import remove_unused, unused, uploads_of, used_by
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 
 DAY = 86_400.0
 

@@ -18,10 +18,10 @@ from fitdash.runs.protocol.events import BatchEnded, EpochEnded, Printed
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer, bounded
 from fitdash.runs.scheduling.runner import Runner
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
 
 SECONDS = 60
 ROWS = np.random.default_rng(0).standard_normal((32, 3)).astype("float32")

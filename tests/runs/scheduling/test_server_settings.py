@@ -6,8 +6,8 @@ import pytest
 
 from fitdash.errors import SettingError
 from fitdash.runs.scheduling.server_settings import origins, settings_in_force, settings_path
-from fitdash.spec.arg import settings_of
-from fitdash.spec.server import ServerArgs
+from fitdash.settings.declaration import settings_of
+from fitdash.settings.server import ServerArgs
 
 
 def written(text):

@@ -20,12 +20,13 @@ from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Created, EpochEnded
 from fitdash.runs.scheduling.failures import Ended
 from fitdash.runs.scheduling.workers import Worker, Workers
-from fitdash.spec.callbacks import CALLBACKS
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.callbacks import CALLBACKS
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.validation_data import HoldOut
 
 SECONDS = 60
 EXPERIMENT = Experiment(

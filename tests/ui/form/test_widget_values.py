@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from fitdash.spec.callbacks import CALLBACKS, EarlyStoppingArgs
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
+from fitdash.settings.callbacks import CALLBACKS, EarlyStoppingArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.validation_data import HoldOut
 from fitdash.ui.form.widget_values import free_slot, read_experiment, written
 from tests.ui.experiments import drawn
 

@@ -20,11 +20,12 @@ from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
-from fitdash.spec.callbacks import EarlyStoppingArgs
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.callbacks import EarlyStoppingArgs
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.validation_data import HoldOut
 from fitdash.ui.run import run_files as menu
 from fitdash.ui.run.report import report
 

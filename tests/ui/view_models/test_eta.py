@@ -3,11 +3,11 @@
 import pytest
 
 from fitdash.runs.record.records import EpochRow
-from fitdash.spec.dataset import DatasetArgs
-from fitdash.spec.experiment import Experiment, plan
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FitArgs
-from fitdash.spec.network import NetworkArgs
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.dataset import DatasetArgs
+from fitdash.settings.experiment import Experiment, plan
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
 from fitdash.ui.view_models.eta import eta_seconds
 from fitdash.ui.view_models.run_view import Snapshot
 

@@ -3,12 +3,13 @@
 import pytest
 
 from fitdash.runs.record.records import EpochRow, EventRow
-from fitdash.spec.callbacks import EarlyStoppingArgs
-from fitdash.spec.compile import CompileArgs
-from fitdash.spec.experiment import Experiment
-from fitdash.spec.facts import Facts
-from fitdash.spec.fit import FitArgs, HoldOut
-from fitdash.spec.plan import plan_of
+from fitdash.settings.callbacks import EarlyStoppingArgs
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.plan import plan_of
+from fitdash.settings.validation_data import HoldOut
 from fitdash.ui.run.annotations import marks
 from fitdash.ui.run.live_view import first_line
 from fitdash.ui.session.live_changes import experiment_now

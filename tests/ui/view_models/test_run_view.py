@@ -7,7 +7,7 @@ import numpy as np
 from fitdash.charts.axis import Axis
 from fitdash.runs.protocol.events import BatchEnded, Created, EpochEnded, Told
 from fitdash.runs.record.store import Store
-from fitdash.spec.experiment import Experiment
+from fitdash.settings.experiment import Experiment
 from fitdash.ui.run.annotations import marks
 from fitdash.ui.run.axes import axis
 from fitdash.ui.run.chart_state import Scene, drawn

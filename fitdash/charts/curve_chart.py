@@ -1,0 +1,242 @@
+"""Curves as a picture: numbers → a chart specification.
+
+A specification is a dictionary in plotly's schema: 0.3 ms, where `go.Figure` takes 14.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fitdash.charts.annotations import Mark, marked
+from fitdash.charts.axis import TITLES, Axis
+from fitdash.charts.curves import SET, Curve, Panel, best, higher_is_better, judged
+from fitdash.charts.smooth import running_mean
+from fitdash.charts.theme import LINES, QUIET, SPOKEN, Chart, frame, packed, shown
+from fitdash.charts.thin import Floats, thinned
+
+FEW_EPOCHS = 60
+"""Up to so many planned epochs every point is marked, from the first to the last."""
+
+MOST_POINTS = 600
+"""Of a line: twice as many as it has pixels on most screens, which draws in half the time of a thousand."""
+
+FAINT = 0.35
+RANKS = {name: place for place, name in enumerate(("train", "val", "fair", "best", "answer", "previous"))}
+"""Order of the legend; that of the drawing is another one, the values on top."""
+KEYS = {"train": "{}", "val": "val_{}", "fair": "fair_{}"}
+"""Name of a curve's values in what is told of an epoch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How the reader wants the curves.
+
+    Attributes:
+        smoothing: About so many epochs are averaged for a second line; 0 draws the values alone.
+        log: Equal steps of y are equal factors, where less is better.
+        bold: Factor of all widths and sizes.
+    """
+
+    smoothing: int = 0
+    log: bool = False
+    bold: float = 1.0
+
+
+def curve_chart(
+    panel: Panel,
+    *,
+    run: str,
+    planned: tuple[int, int],
+    axis: Axis | None = None,
+    marks: Sequence[Mark] = (),
+    look: Look | None = None,
+) -> Chart:
+    """Specification of one panel.
+
+    Args:
+        panel: What to draw.
+        run: Uid of the run; the reader's zoom and legend choices belong to it.
+        planned: First and last shown epoch of the plan: the x axis spans them from the start.
+        axis: Where epochs stand.
+        marks: What happened on the way.
+        look: How the reader wants it.
+    """
+    look = look or Look()
+    first, last = planned
+    axis = axis or Axis(over=np.asarray([first - 1.0, last]), x=np.asarray([first - 1.0, last]))
+    few = last - first < FEW_EPOCHS
+    lines = [line for curve in panel.curves for line in _lines(panel.metric, curve, look, few)]
+    drawn = [*_ghost(panel), *_answer(panel, axis, planned), *_within(panel, look), *lines, *_best_mark(panel, look)]
+    log = look.log and not higher_is_better(panel.metric)
+    layout = frame(run, TITLES[axis.kind], _span(panel, axis, planned), panel.metric, log=log)
+    return {"data": drawn, "layout": layout | marked(marks, axis)}
+
+
+def _span(panel: Panel, axis: Axis, planned: tuple[int, int]) -> tuple[float, float]:
+    """From the first to the last planned epoch; from their beginning, where something is told within them."""
+    first, last = planned
+    begins = first - 1 if panel.within is not None or axis.kind != "epoch" else first
+    low, high = axis.place(begins), axis.place(last)
+    room = max(0.02 * (high - low), 0.2 * axis.ahead)
+    return low - room, high + room
+
+
+def _lines(metric: str, curve: Curve, look: Look, pointed: bool) -> list[dict[str, Any]]:
+    """The values; where they are smoothed, faint under a line that is."""
+    raw = _line(curve, curve.values, look, pointed)
+    raw["meta"] |= {"told": SPOKEN[curve.split], "key": KEYS[curve.split].format(metric)}
+    if not look.smoothing or metric in SET:
+        return [raw]
+    mean = _line(curve, running_mean(curve.values, look.smoothing), look, pointed=False)
+    named = {
+        "uid": f"{curve.split} smoothed",
+        "name": _legend(f"{SPOKEN[curve.split]}, smoothed", mean["meta"]["last"]),
+    }
+    return [raw | {"opacity": FAINT, "showlegend": False}, mean | named | {"hoverinfo": "skip"}]
+
+
+def _line(curve: Curve, values: Floats, look: Look, pointed: bool) -> dict[str, Any]:
+    """Lines; markers too where few points are planned, or gaps would leave a point without a line."""
+    x, y = thinned(curve.x, values, MOST_POINTS)
+    style = LINES[curve.split]
+    pointed = pointed or len(x) < 3 or not np.isfinite(y).all()
+    last = _last(values)
+    return {
+        "type": "scatter",
+        "uid": curve.split,
+        "name": _legend(SPOKEN[curve.split], last),
+        "legendrank": RANKS[curve.split],
+        "mode": "lines+markers" if pointed else "lines",
+        "x": packed(_some(x)),
+        "y": packed(_some(y)),
+        "line": {"width": 2.5 * look.bold, "dash": style["dash"]},
+        "marker": {"size": 6 * look.bold, "symbol": style["symbol"]},
+        "hovertemplate": "%{y:.4g}<extra>" + SPOKEN[curve.split] + "</extra>",
+        "meta": {"color": style["color"], "thin": len(x) < len(values), "last": last},
+    }
+
+
+def _some(values: Floats) -> Floats:
+    """At least one, which is nothing: the legend then keeps a place for the line from the start."""
+    return values if len(values) else np.asarray([np.nan])
+
+
+def _legend(name: str, value: float | None) -> str:
+    """Name and latest value: the reader need not look for the end of the line."""
+    return name if value is None else f"{name}  <b>{shown(value)}</b>"
+
+
+def _last(values: Floats) -> float | None:
+    """Latest value that an epoch has."""
+    seen = values[~np.isnan(values)]
+    return float(seen[-1]) if len(seen) else None
+
+
+def _within(panel: Panel, look: Look) -> list[dict[str, Any]]:
+    """Running values within the epochs: thin, each epoch by itself, because the mean begins anew."""
+    if panel.within is None:
+        return []
+    return [
+        {
+            "type": "scatter",
+            "uid": "within",
+            "name": "training, per batch",
+            "showlegend": False,  # it may come late: the legend must not grow while a run is on
+            "mode": "lines",
+            "x": packed(panel.within.x),
+            "y": packed(panel.within.values),
+            "line": {"width": 1.2 * look.bold},
+            "opacity": 0.6,
+            "hovertemplate": "%{y:.4g}<extra>within the epoch</extra>",
+            "meta": {"color": LINES["train"]["color"]},
+        }
+    ]
+
+
+def _ghost(panel: Panel) -> list[dict[str, Any]]:
+    """The run before: thin, grey and dashed, one entry for all its lines."""
+    if not panel.ghost:
+        return []
+    found = []
+    low, high = _in_sight(panel)
+    for place, curve in enumerate(panel.ghost):
+        near = np.where((curve.values >= low) & (curve.values <= high), curve.values, np.nan)
+        x, y = thinned(curve.x, near, MOST_POINTS)
+        dash = "dash" if curve.split == "train" else "dot"
+        found.append(
+            {
+                "type": "scatter",
+                "uid": f"previous {curve.split}",
+                "name": "previous run" if np.isfinite(near).any() else "previous run, far off",
+                "showlegend": place == 0,
+                "legendrank": RANKS["previous"],
+                "mode": "lines",
+                "x": packed(_some(x)),
+                "y": packed(_some(y)),
+                "line": {"width": 1.5, "dash": dash},
+                "hovertemplate": "%{y:.4g}<extra>previous " + SPOKEN[curve.split] + "</extra>",
+                "meta": {"color": QUIET, "hides": "previous"},
+            }
+        )
+    return found
+
+
+def _in_sight(panel: Panel) -> tuple[float, float]:
+    """Lowest and highest value of the run before that is drawn: one that diverged must not flatten this one."""
+    values = np.concatenate([curve.values for curve in panel.curves])
+    values = values[np.isfinite(values)]
+    if len(values) < 2 * len(panel.curves):
+        return -np.inf, np.inf
+    known = values if panel.answer is None else np.append(values, panel.answer.value)
+    low, high = float(known.min()), float(known.max())
+    return low - (high - low), high + (high - low)
+
+
+def _answer(panel: Panel, axis: Axis, planned: tuple[int, int]) -> list[dict[str, Any]]:
+    """A dashed line that every network should get better than."""
+    if panel.answer is None:
+        return []
+    ends = [axis.place(planned[0] - 1), axis.place(planned[1])]
+    return [
+        {
+            "type": "scatter",
+            "uid": "answer",
+            "name": _legend(panel.answer.text, panel.answer.value),
+            "legendrank": RANKS["answer"],
+            "mode": "lines",
+            "x": packed(np.asarray(ends)),
+            "y": packed(np.asarray([panel.answer.value] * 2)),
+            "line": {"width": 1.5, "dash": "longdash"},
+            "hoverinfo": "skip",
+            "meta": {"color": 3},
+        }
+    ]
+
+
+def _best_mark(panel: Panel, look: Look) -> list[dict[str, Any]]:
+    """A ring around the best point of the curve that counts."""
+    if panel.metric in SET:
+        return []
+    found = best(panel)
+    curve = judged(panel)
+    mark = {"size": 13 * look.bold, "symbol": "circle-open", "line": {"width": 2 * look.bold}}
+    x, y, name = np.nan, np.nan, "best"
+    if found is not None:
+        epoch, y = found
+        x, name = float(curve.x[np.searchsorted(curve.epochs, epoch)]), f"best  <b>{shown(y)}</b> · epoch {epoch}"
+    return [
+        {
+            "type": "scatter",
+            "uid": "best",
+            "name": name,
+            "legendrank": RANKS["best"],
+            "mode": "markers",
+            "x": packed(np.asarray([x])),
+            "y": packed(np.asarray([y])),
+            "marker": mark,
+            "hoverinfo": "skip",
+            "meta": {"color": LINES[curve.split]["color"]},
+        }
+    ]

@@ -1,0 +1,88 @@
+"""Classes that a model answers to nothing, although there are samples of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fitdash.charts.diagnosis import Change, Finding
+from fitdash.charts.prediction_counts import Array
+
+FEWEST_SAMPLES = 5
+FEWEST_EPOCHS = 5
+"""Before that a model has not had the time to learn its classes."""
+
+RARE = 0.7
+"""A class with fewer than so large a part of the average samples may be lost for its rarity."""
+
+BALANCE = Change(text="Set class_weight to balanced.", settings={"fit.class_weight": "balanced"})
+STRATIFY = Change(
+    text="Hold out a stratified part.",
+    settings={"fit.validation_data": "stratified", "fit.validation_data.share": 0.2},
+)
+MORE = Change(text="Try more epochs, or a larger network.")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Asked:
+    """A look in numbers.
+
+    Attributes:
+        epoch: Shown epoch.
+        samples: Of each class, (classes,).
+        answers: How often each class was the answer, (classes,).
+    """
+
+    epoch: int
+    samples: Array
+    answers: Array
+
+
+def neglected(
+    asked: Sequence[Asked], classes: Sequence[str], trained: Array, *, is_over: bool, is_weighted: bool
+) -> list[Finding]:
+    """The finding that classes are never predicted, if they are not; while a run goes on only where it is sure.
+
+    Args:
+        asked: The last looks, in their order.
+        classes: Names.
+        trained: Training samples of each class, (classes,).
+        is_over: No epoch will follow.
+        is_weighted: class_weight is set already.
+    """
+    if not asked or asked[-1].epoch < FEWEST_EPOCHS:
+        return []
+    last = asked[-1]
+    missing = np.flatnonzero((last.answers == 0) & (last.samples >= FEWEST_SAMPLES))
+    if not len(missing):
+        return []
+    # As long as every one of them has been missing without a break.
+    since = len(asked)
+    while since and (asked[since - 1].answers[missing] == 0).all():
+        since -= 1
+    first, count = asked[since].epoch, len(asked) - since
+    names = ", ".join(classes[index] for index in missing[:3]) + (", …" if len(missing) > 3 else "")
+    kind = "class" if len(missing) == 1 else "classes"
+    samples = int(last.samples[missing].sum())
+    text = f"None of the {samples} samples of {names} was predicted as such since epoch {first}."
+    answered = np.flatnonzero(last.answers)
+    if len(answered) == 1:
+        text = f"Every sample is predicted as {classes[answered[0]]} since epoch {first}."
+    is_unknown = not trained[missing].any()
+    is_rare = trained[missing].mean() < RARE * trained.mean()
+    if is_unknown:
+        text = f"None of the training rows is {names}: all of them are held out."
+    is_sure = bool(count >= 3 and samples >= 10 and (is_over or last.epoch >= 2 * FEWEST_EPOCHS))
+    if not (is_sure or is_over):
+        return []
+    return [
+        Finding(
+            kind="neglected",
+            epoch=first,
+            is_sure=is_sure,
+            weight="wrong",
+            name=f"Never predicts the {kind} {names}",
+            text=text,
+            change=STRATIFY if is_unknown else BALANCE if is_rare and not is_weighted else MORE,
+        )
+    ]

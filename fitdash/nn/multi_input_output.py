@@ -1,0 +1,61 @@
+"""Networks of several inputs or several outputs."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from fitdash.nn.mlp import hidden, output
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.network_shape import Shape
+
+
+class Branches(nn.Module):
+    """Layers for each input, by its name, and layers for all that they give, side by side."""
+
+    def __init__(self, branches: Mapping[str, nn.Module], together: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleDict(branches)
+        self.together = together
+
+    def forward(self, **inputs: torch.Tensor) -> torch.Tensor:
+        found = [branch(inputs[name]) for name, branch in self.branches.items()]
+        answer: torch.Tensor = self.together(torch.cat(found, dim=-1))
+        return answer
+
+
+class Heads(nn.Module):
+    """Layers that all outputs share, and the last ones of each, by its name."""
+
+    def __init__(self, trunk: nn.Module, heads: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.heads = nn.ModuleDict(heads)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = self.trunk(x)
+        return {name: head(found) for name, head in self.heads.items()}
+
+
+def branches(network: NetworkArgs, shape: Shape, ending: str, device: str | None = None) -> Branches:
+    """A dict of (n, numbers) to (n, units): `depth` layers for each input, and one more for all together.
+
+    Args:
+        network, shape, ending, device: As for `mlp`.
+    """
+    each = {name: nn.Sequential(hidden(network, size, network.depth, device)) for name, size in shape.parts}
+    if not network.depth:
+        return Branches(each, nn.Sequential(output(shape.inputs, shape.units, ending, device)))
+    together = hidden(network, len(each) * network.width, 1, device)
+    return Branches(each, nn.Sequential(together | output(network.width, shape.units, ending, device)))
+
+
+def heads(network: NetworkArgs, shape: Shape, ending: str, device: str | None = None) -> Heads:
+    """(n, inputs) to a dict of (n, units): `depth` layers that all outputs share, and one for each.
+
+    Args:
+        network, shape, ending, device: As for `mlp`.
+    """
+    last = network.width if network.depth else shape.inputs
+    ends = {name: nn.Sequential(output(last, shape.units, ending, device)) for name in shape.outputs}
+    return Heads(nn.Sequential(hidden(network, shape.inputs, network.depth, device)), ends)

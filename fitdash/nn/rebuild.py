@@ -1,0 +1,38 @@
+"""A network that was trained, made again from its weights to ask it something."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from fitdash.nn.registry import make
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.network_shape import Shape
+
+Array = np.ndarray[Any, Any]
+
+
+def again(network: NetworkArgs, shape: Shape, ending: str, weights: Mapping[str, Array]) -> nn.Module:
+    """The network with these weights, ready to be asked; no random number is drawn.
+
+    Args:
+        network: Its settings.
+        shape: What goes in and comes out.
+        ending: The last activation.
+        weights: Parameters and buffers by name.
+
+    Raises:
+        RuntimeError: they are those of another network.
+    """
+    module = make(network, shape, ending, "meta")
+    module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, assign=True)
+    return module.eval()
+
+
+def outputs(module: nn.Module, x: Array) -> Any:
+    """What it gives for (n, inputs) samples: (n, units) float32, or a dict of them."""
+    with torch.inference_mode():
+        given = module(torch.from_numpy(x))
+    return {name: part.numpy() for name, part in given.items()} if isinstance(given, dict) else given.numpy()

@@ -1,0 +1,279 @@
+"""R as a tree, by a small parser of our own that goes on after what it cannot read."""
+
+from typing import Any
+
+from fitdash.pasted.r_tokens import VALUES, Word, words_of
+from fitdash.pasted.syntax_tree import Call, Given, Items, Name, Other, Program, Statement, number
+
+PIPES = ("%>%", "|>", "%<>%")
+LISTS = ("c", "list", "dict", "tuple")
+STRENGTH = {"?": 1, "<-": 5, "<<-": 5, "=": 4, "->": 6, "->>": 6, "~": 8, "|": 10, "||": 10, "&": 12, "&&": 12}
+STRENGTH |= dict.fromkeys(("==", "!=", "<", ">", "<=", ">="), 16) | dict.fromkeys("+-", 18) | dict.fromkeys("*/", 20)
+STRENGTH |= {"|>": 22, ":": 24, "^": 28}
+SPECIAL, SIGN, NOT = 22, 26, 14
+DEEPEST = 60
+MOST_UNREAD = 12
+"""More lines that cannot be read are passed over in silence."""
+
+
+class Unreadable(Exception):
+    """A word that cannot stand where it stands."""
+
+
+def read_r(text: str) -> Program:
+    """The statements of an R text, those of functions and blocks too."""
+    lines = text.splitlines()
+    if any(line.startswith("> ") for line in lines):
+        lines = [line[2:] for line in lines if line.startswith(("> ", "+ "))]
+    reader = _Reader(words_of("\n".join(lines)))
+    reader.block(None)
+    return Program("R", tuple(reader.statements), tuple(dict.fromkeys(reader.complaints)))
+
+
+class _Reader:
+    """Goes through the words once."""
+
+    def __init__(self, words: list[Word]) -> None:
+        self.words, self.place, self.depth = words, 0, 0
+        self.statements: list[Statement] = []
+        self.complaints: list[str] = []
+
+    def block(self, end: str | None) -> None:
+        """Statements up to a closing brace, or the end of the text."""
+        while (word := self.here()) is not None:
+            if word.text == end:
+                self.place += 1
+                return
+            if word.kind == "end":
+                self.place += 1
+                continue
+            before = self.place
+            try:
+                self.statement()
+                if (after := self.here()) is not None and after.kind != "end" and after.text != end:
+                    raise Unreadable(after.text)
+            except (Unreadable, RecursionError):
+                self.complain(self.words[min(self.place, len(self.words) - 1)])
+                self.skip(before, end)
+        if end is not None:
+            self.complaints.append("A bracket is not closed; what stands before is read.")
+
+    def statement(self) -> None:
+        value = self.expression(0)
+        if isinstance(value, Statement):
+            self.statements.append(value)
+        elif value is not None:
+            self.statements.append(Statement((), value))
+
+    def expression(self, least: int) -> Any:
+        """A value and the signs behind it that bind at least so strongly."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise Unreadable("too deep")
+        try:
+            value = self.behind(self.start())
+            while (sign := self.sign()) is not None and (strength := _strength(sign.text)) >= max(least, 1):
+                self.place += 1
+                self.skip_ends()
+                is_right = sign.text in ("<-", "<<-", "=", "^")
+                value = _joined(value, sign.text, self.expression(strength + (not is_right)))
+            return value
+        finally:
+            self.depth -= 1
+
+    def start(self) -> Any:
+        """What an expression begins with."""
+        word = self.take()
+        if word.kind in ("text", "number"):
+            return word.value
+        if word.kind == "name":
+            return self.named(word)
+        if word.text in ("-", "+", "!", "~", "?"):
+            value = self.expression(NOT if word.text == "!" else SIGN)
+            if word.text == "-" and isinstance(value, int | float) and not isinstance(value, bool):
+                return -value
+            return Other(f"{word.text}…", (value,))
+        if word.text == "(":
+            value = self.expression(0)
+            self.close(")")
+            return value.value if isinstance(value, Statement) else value
+        if word.text == "{":
+            self.block("}")
+            return Other("{…}")
+        if word.text == "\\":
+            return self.function(self.place - 1)
+        raise Unreadable(word.text)
+
+    def named(self, word: Word) -> Any:
+        """A name, a value that is written as one, or what a keyword begins."""
+        if word.text in VALUES:
+            return VALUES[word.text]
+        if word.text == "function":
+            return self.function(self.place - 1)
+        if word.text in ("if", "while", "for"):
+            head = self.given(")") if self.is_next("(") else ()
+            self.skip_ends()
+            parts = [*(one.value for one in head), self.expression(0)]
+            if self.is_next("else") or self.is_else():
+                parts.append(self.expression(0))
+            return Other(f"{word.text}(…)", tuple(_bare(part) for part in parts))
+        return Name(word.text.strip("`"))
+
+    def function(self, begin: int) -> Any:
+        """A function as its text; what its body does is noted as statements."""
+        if self.is_next("("):
+            self.given(")")
+        self.skip_ends()
+        value = _bare(self.expression(0))
+        return Other(" ".join(word.text for word in self.words[begin : self.place]), (value,))
+
+    def behind(self, value: Any) -> Any:
+        """Calls, places and parts that follow a value."""
+        while (word := self.here()) is not None:
+            if word.text == "(" and not isinstance(value, int | float | str | None):
+                self.place += 1
+                value = _called(value, self.given(")"))
+            elif word.text == "[":
+                self.place += 1
+                is_double = self.is_next("[")
+                value = Other(f"{_name(value)}[…]", (value, *(one.value for one in self.given("]"))))
+                if is_double:
+                    self.close("]")
+            elif word.text in ("$", "@", "::", ":::"):
+                self.place += 1
+                part = self.take().text.strip("`\"'")
+                value = Name(part) if word.text.startswith("::") else Name(f"{_name(value)}${part}")
+            else:
+                break
+        return value
+
+    def given(self, end: str) -> tuple[Given, ...]:
+        """Arguments up to a closing bracket; empty ones are left out."""
+        found = []
+        while (word := self.here()) is not None and word.text != end:
+            if word.text == ",":
+                self.place += 1
+                continue
+            name = self.argument_name()
+            if name is not None and (here := self.here()) is not None and here.text in (",", end):
+                continue
+            found.append(Given(name, _bare(self.expression(5))))
+            if not self.is_next("in") and (after := self.here()) is not None and after.text not in (",", end):
+                raise Unreadable(after.text)
+        self.close(end)
+        return tuple(found)
+
+    def argument_name(self) -> Any:
+        """The name before an equals sign; None where there is none."""
+        word = self.words[self.place]
+        after = self.words[self.place + 1] if self.place + 1 < len(self.words) else None
+        if after is None or after.text != "=" or word.kind not in ("name", "text"):
+            return None
+        self.place += 2
+        return word.value if word.kind == "text" else word.text.strip("`")
+
+    def close(self, end: str) -> None:
+        """Take the closing bracket; at the end of the text it may be missing."""
+        word = self.here()
+        if word is None:
+            self.complaints.append("A bracket is not closed; what stands before is read.")
+        elif word.text != end:
+            raise Unreadable(word.text)
+        else:
+            self.place += 1
+
+    def sign(self) -> Word | None:
+        """The next sign between two values; a pipe may stand on the next line."""
+        ahead = self.place
+        while ahead < len(self.words) and self.words[ahead].text == "\n":
+            ahead += 1
+        if ahead < len(self.words) and self.words[ahead].text in PIPES:
+            self.place = ahead
+        word = self.here()
+        return word if word is not None and word.kind == "sign" else None
+
+    def is_next(self, text: str) -> bool:
+        """Take this word if it comes next."""
+        word = self.here()
+        if word is None or word.text != text:
+            return False
+        self.place += 1
+        return True
+
+    def is_else(self) -> bool:
+        """Take `else` on a later line."""
+        ahead = self.place
+        while ahead < len(self.words) and self.words[ahead].text == "\n":
+            ahead += 1
+        if ahead < len(self.words) and self.words[ahead].text == "else":
+            self.place = ahead + 1
+            return True
+        return False
+
+    def take(self) -> Word:
+        word = self.here()
+        if word is None:
+            raise Unreadable("the end")
+        self.place += 1
+        return word
+
+    def here(self) -> Word | None:
+        return self.words[self.place] if self.place < len(self.words) else None
+
+    def skip_ends(self) -> None:
+        while (word := self.here()) is not None and word.kind == "end":
+            self.place += 1
+
+    def complain(self, word: Word) -> None:
+        if len(self.complaints) < MOST_UNREAD:
+            self.complaints.append(f"Not R: line {word.line} at {word.text.strip()[:20] or 'its end'}.")
+
+    def skip(self, before: int, end: str | None) -> None:
+        """Go on behind the line that cannot be read."""
+        self.place = max(self.place, before + 1)
+        while (word := self.here()) is not None and word.kind != "end" and word.text != end:
+            self.place += 1
+
+
+def _strength(sign: str) -> int:
+    return SPECIAL if sign.startswith("%") else STRENGTH.get(sign, 0)
+
+
+def _joined(left: Any, sign: str, right: Any) -> Any:
+    if sign in ("<-", "<<-", "="):
+        return Statement(_names(left), _bare(right))
+    if sign in ("->", "->>"):
+        return Statement(_names(right), _bare(left))
+    if sign in PIPES:
+        if isinstance(right, Call):
+            return Call(right.name, right.given, _bare(left))
+        if isinstance(right, Name):
+            return Call(right.last, (), _bare(left))
+    left, right = _bare(left), _bare(right)
+    return Other(f"{_name(left)} {sign} {_name(right)}", (left, right))
+
+
+def _called(value: Any, given: tuple[Given, ...]) -> Any:
+    if isinstance(value, Name):
+        if value.text in LISTS:
+            return Items(given)
+        head, _, last = value.text.rpartition("$")
+        return Call(last, given, Name(head) if head else None)
+    return Other(f"{_name(value)}(…)", (value, *(one.value for one in given)))
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return (value.text,) if isinstance(value, Name) else (str(value),) if isinstance(value, str) else ()
+
+
+def _name(value: Any) -> str:
+    if isinstance(value, Name | Other):
+        return value.text[:200]
+    if isinstance(value, Call | Items):
+        return f"{value.name}(…)" if isinstance(value, Call) else "…"
+    return number(value) if isinstance(value, float) else str(value)[:200]
+
+
+def _bare(value: Any) -> Any:
+    """The value of an assignment that stands where a value is asked for."""
+    return value.value if isinstance(value, Statement) else value

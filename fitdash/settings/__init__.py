@@ -1,0 +1,1 @@
+"""Every argument declared once: type, default, bounds, help, rules. Standard library only."""

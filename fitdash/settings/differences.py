@@ -1,0 +1,115 @@
+"""In which settings experiments differ: by address, and as a sentence. They are taken as plain data, as the record has
+them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fitdash.settings.weight_expressions import spoken
+
+MOST_NAMED = 4
+CARD = re.compile(r"(?:network\.layers|callbacks)\.\d+\.kind")
+UNSAID = ("data.content", "version")
+"""Differences that say nothing to a reader: a hash, the form of the file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One setting in two experiments; None where one of them lacks it."""
+
+    address: str
+    before: Any
+    now: Any
+
+
+def flat(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Every value of an experiment by its address: "compile.learning_rate", "callbacks.0.patience"."""
+    return dict(_flat(plain, ""))
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """The settings in which two experiments differ, in their order; of a card that is another one only its kind.
+
+    Args:
+        before, now: As `Experiment.to_dict` gives them.
+    """
+    old, new = flat(before), flat(now)
+    names = [name for name in dict.fromkeys([*old, *new]) if not same(old.get(name), new.get(name))]
+    others = {name.removesuffix("kind") for name in names if CARD.fullmatch(name)}
+    said = [name for name in names if name not in UNSAID and (CARD.fullmatch(name) or _card(name) not in others)]
+    return [Difference(address=name, before=old.get(name), now=new.get(name)) for name in said]
+
+
+def difference_sentence(before: Mapping[str, Any], now: Mapping[str, Any], *, most: int = MOST_NAMED) -> str:
+    """What differs, in words without markup: "learning_rate 0.1 → 0.01, width 16 → 32 and 2 more"."""
+    found = differences(before, now)
+    if not found:
+        return "The settings are the same."
+    names = _names([one.address for one in found])
+    told = [
+        f"{name} {word(one.before)} → {word(one.now)}" for name, one in zip(names[:most], found[:most], strict=True)
+    ]
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(told) + more
+
+
+def differing(experiments: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Addresses of the settings in which some of these experiments differ, in their order.
+
+    Args:
+        experiments: As `flat` gives them.
+    """
+    if not experiments:
+        return []
+    first = experiments[0]
+    names = dict.fromkeys(name for one in experiments for name in one)
+    return [
+        name
+        for name in names
+        if name not in UNSAID and any(not same(one.get(name), first.get(name)) for one in experiments[1:])
+    ]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal in value and kind: 1 is not True, 0.0 is 0."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def word(value: Any) -> str:
+    """A value in a word or two, without markup."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {word(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(word, value)) or "none"
+    return spoken(str(value))
+
+
+def _flat(plain: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    for name, value in plain.items():
+        address = f"{where}{name}"
+        if isinstance(value, Mapping) and name != "class_weight":
+            yield from _flat(value, f"{address}.")
+        elif name in ("callbacks", "layers") and isinstance(value, list | tuple):
+            for place, one in enumerate(value):
+                if isinstance(one, Mapping):
+                    yield from _flat(one, f"{address}.{place}.")
+        else:
+            yield address, value
+
+
+def _card(address: str) -> str:
+    """What the addresses of a callback's settings, or a layer's, begin with."""
+    return address.rpartition(".")[0] + "."
+
+
+def _names(addresses: list[str]) -> list[str]:
+    """The last part of each address, or all of it where two end alike."""
+    last = [address.rpartition(".")[2] for address in addresses]
+    return [name if last.count(name) == 1 else address for name, address in zip(last, addresses, strict=True)]

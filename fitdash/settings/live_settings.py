@@ -1,0 +1,40 @@
+"""The settings that can change while a run is on, as their declarations say."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fitdash.settings.compile import CompileArgs
+from fitdash.settings.declaration import Problem, Settings, fault, settings_of, unknown
+from fitdash.settings.fit import FitArgs
+from fitdash.settings.network import NetworkArgs
+
+PARTS: tuple[type[Settings], ...] = (CompileArgs, FitArgs, NetworkArgs)
+
+
+def live_settings() -> dict[str, type[Settings]]:
+    """Name of each setting that can change while a run is on, and the class that declares it."""
+    return {name: part for part in PARTS for name, setting in settings_of(part).items() if setting.arg.live}
+
+
+def live_problems(changes: Mapping[str, Any], current_epoch: int | None = None) -> list[Problem]:
+    """Everything that keeps these changes from being made.
+
+    Args:
+        changes: Name → new value.
+        current_epoch: Index of the epoch that trains; training cannot end before it. None where nothing trains yet.
+    """
+    known = live_settings()
+    problems = []
+    for name, value in changes.items():
+        if name not in known:
+            problems.append(Problem(where=name, text=unknown("live setting", name, tuple(known))))
+        elif value is None:
+            problems.append(Problem(where=name, text=f"{name} must be a number while a run is on, got None."))
+        else:
+            text = fault(settings_of(known[name])[name], value)
+            problems += [] if text is None else [Problem(where=f"{known[name].section}.{name}", text=text)]
+    epochs = changes.get("epochs")
+    if not problems and epochs is not None and current_epoch is not None and epochs < current_epoch + 1:
+        text = f"epochs must be at least {current_epoch + 1}, the epoch that trains now, got {epochs}."
+        problems.append(Problem(where="fit.epochs", text=text))
+    return problems

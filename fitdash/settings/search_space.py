@@ -1,0 +1,253 @@
+"""A search space: which settings of an experiment a sweep varies, and over what."""
+
+import itertools
+import math
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from fitdash.errors import SettingError
+from fitdash.settings.data_facts import Facts
+from fitdash.settings.declaration import Arg, Problem, Setting, Settings, inert_in, problems_in, settings_of, unknown
+from fitdash.settings.experiment import LARGEST_SEED, Experiment
+from fitdash.settings.search_dimension import (
+    Choices,
+    Dimension,
+    dimension_from,
+    dimension_plain,
+    dimension_text,
+    is_whole,
+)
+from fitdash.settings.type_checks import shown
+
+SEED = Setting(
+    name="seed",
+    annotation=int,
+    default=0,
+    arg=Arg(help="Where all random numbers start.", minimum=0, maximum=LARGEST_SEED, step=1, vary=True),
+)
+MOST_CELLS = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """Ranges and choices by the address of their setting ("compile.learning_rate"), in their order.
+
+    `space_of` makes it and checks it.
+    """
+
+    dimensions: Mapping[str, Dimension]
+
+    def apply(self, experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
+        """The experiment with these values in place of its own."""
+        for address, value in values.items():
+            experiment = with_value(experiment, address, value)
+        return experiment
+
+    def values_in(self, experiment: Experiment) -> dict[str, Any]:
+        """The values of this experiment, by address."""
+        return {address: value_at(experiment, address) for address in self.dimensions}
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether all values lie in the space."""
+        return all(one.holds(values.get(address)) for address, one in self.dimensions.items())
+
+    def covers(self, base: Experiment, other: Experiment) -> bool:
+        """Whether the other experiment is the base with values of this space."""
+        try:
+            values = self.values_in(other)
+            return self.holds(values) and self.apply(base, values) == other
+        except SettingError:
+            return False
+
+    def grid(self, experiment: Experiment) -> list[dict[str, Any]]:
+        """Every combination, the last setting changing fastest.
+
+        Raises:
+            SettingError: a range has no end of values, or there are too many combinations.
+        """
+        declared = varying(experiment)
+        axes, endless = [], []
+        for address, one in self.dimensions.items():
+            values = one.grid(whole=is_whole(declared[address]))
+            axes.append(values or [])
+            endless += [] if values else [address]
+        if endless:
+            raise SettingError(
+                f"A grid must have some values of each setting, got ranges without end: {', '.join(endless)}. "
+                'Add points, such as "1e-4..1e-1 log 5 points", or list the values.'
+            )
+        if (count := math.prod(map(len, axes))) > MOST_CELLS:
+            raise SettingError(f"A grid must have at most {MOST_CELLS:,} combinations, got {count:,}.")
+        return [dict(zip(self.dimensions, values, strict=True)) for values in itertools.product(*axes)]
+
+    def at(self, experiment: Experiment, point: tuple[float, ...]) -> dict[str, Any]:
+        """The values at a point of the unit cube, an axis for each setting."""
+        declared = varying(experiment)
+        pairs = zip(self.dimensions.items(), point, strict=True)
+        return {address: one.at(share, whole=is_whole(declared[address])) for (address, one), share in pairs}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `space_of` reads."""
+        return {address: dimension_plain(one) for address, one in self.dimensions.items()}
+
+    def to_text(self) -> dict[str, str]:
+        """Each dimension as a line of text."""
+        return {address: dimension_text(one) for address, one in self.dimensions.items()}
+
+    @classmethod
+    def from_toml(cls, text: str, experiment: Experiment) -> Self:
+        """The space that TOML describes: its table `space`, or all of it.
+
+        Raises:
+            SettingError: it is no TOML, or something in it cannot be; everything that is wrong, one per line.
+        """
+        try:
+            plain = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingError(f"A search space must be TOML, got {shown(text)}: {error}.") from error
+        return cls(dimensions=space_of(plain.get("space", plain), experiment).dimensions)
+
+
+def space_of(given: Any, experiment: Experiment, facts: Facts | None = None) -> Space:
+    """A space, checked against what is declared of its settings and against the experiment that it varies.
+
+    Args:
+        given: A `Space`, or a table by address of what `dimension_from` takes; tables within tables will do, as TOML
+            writes them.
+        experiment: What is varied: its data, network, callbacks … decide which settings there are.
+        facts: The data, for the rules that need it.
+
+    Raises:
+        SettingError: everything that is wrong, one per line.
+    """
+    given = given.dimensions if isinstance(given, Space) else given
+    if not isinstance(given, Mapping):
+        raise SettingError(f"A search space must be a table of settings, got {shown(given)}.")
+    declared, complaints = varying(experiment), []
+    dimensions: dict[str, Dimension] = {}
+    for address, value in _addresses(given, declared):
+        if address not in declared:
+            complaints.append(_unknown_address(address, experiment, declared))
+            continue
+        try:
+            dimensions[address] = dimension_from(value, declared[address], address)
+        except SettingError as error:
+            complaints.append(str(error))
+    if not given:
+        complaints.append("A search space must vary one setting or more, got none.")
+    space = Space(dimensions=dimensions)
+    complaints += [problem.text for problem in _relations(space, experiment, facts)]
+    if complaints:
+        raise SettingError("\n".join(complaints))
+    return space
+
+
+def varying(experiment: Experiment) -> dict[str, Setting]:
+    """The settings of this experiment that a sweep may vary, by address; the seed last."""
+    return dict(_varying(experiment.parts())) | {"seed": SEED}
+
+
+def without_effect(space: Space, experiment: Experiment, facts: Facts | None = None) -> dict[str, str]:
+    """Why varying a setting changes nothing, by address, where no other varied setting gives it an effect."""
+    found = None
+    for varied in corners(space, experiment):
+        inert = {a: reason for a, reason in inert_in(varied, facts).items() if a in space.dimensions}
+        found = inert if found is None else {a: reason for a, reason in found.items() if a in inert}
+    return found or {}
+
+
+def value_at(experiment: Experiment, address: str) -> Any:
+    """The value of a setting.
+
+    Raises:
+        SettingError: the experiment has no such setting.
+    """
+    value: Any = experiment
+    for part in address.split("."):
+        if isinstance(value, tuple) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        elif hasattr(value, part):
+            value = getattr(value, part)
+        else:
+            raise SettingError(f"An experiment must have the setting {address} to give its value, got one without it.")
+    return value
+
+
+def with_value(experiment: Experiment, address: str, value: Any) -> Experiment:
+    """The experiment with another value of one setting.
+
+    Raises:
+        SettingError: the experiment has no such setting.
+    """
+    value_at(experiment, address)
+    changed: Experiment = _replaced(experiment, address.split("."), value)
+    return changed
+
+
+def _replaced(whole: Any, path: list[str], value: Any) -> Any:
+    if not path:
+        return value
+    if isinstance(whole, tuple):
+        place = int(path[0])
+        return (*whole[:place], _replaced(whole[place], path[1:], value), *whole[place + 1 :])
+    return replace(whole, **{path[0]: _replaced(getattr(whole, path[0]), path[1:], value)})
+
+
+def _varying(parts: list[tuple[str, Settings]]) -> Iterator[tuple[str, Setting]]:
+    for where, part in parts:
+        for name, setting in settings_of(type(part)).items():
+            if setting.arg.vary:
+                yield f"{where}.{name}", setting
+            if isinstance(value := getattr(part, name), Settings):
+                yield from _varying([(f"{where}.{name}", value)])
+
+
+def _addresses(given: Mapping[str, Any], declared: Mapping[str, Setting], where: str = "") -> Iterator[tuple[str, Any]]:
+    """Address and value of each entry; tables are gone into until they are no longer part of an address."""
+    for name, value in given.items():
+        address = f"{where}{name}"
+        leads_on = any(one.startswith(f"{address}.") for one in declared)
+        if isinstance(value, Mapping) and address not in declared and leads_on:
+            yield from _addresses(value, declared, f"{address}.")
+        else:
+            yield address, value
+
+
+def _unknown_address(address: str, experiment: Experiment, declared: Mapping[str, Setting]) -> str:
+    """The sentence for an address that cannot be varied: it is fixed, needs something, or nobody knows it."""
+    if address.startswith("fit.validation_data.") and experiment.fit.validation_data is None:
+        return f"{address} must have validation_data to be varied, got None. Set fit.validation_data."
+    try:
+        value_at(experiment, address)
+    except SettingError:
+        last = [one for one in declared if one.rpartition(".")[2] == address.rpartition(".")[2]]
+        known = tuple(last or declared)
+        return (
+            unknown("setting of a search space,", address, known)
+            if not last
+            else (f"Unknown setting of a search space, {shown(address)}. Did you mean {' or '.join(map(repr, last))}?")
+        )
+    return f"{address} must be a setting that may vary, got one that is fixed. Known: {', '.join(declared)}."
+
+
+def _relations(space: Space, experiment: Experiment, facts: Facts | None) -> list[Problem]:
+    """What varied values break beyond their own bounds, such as initial_epoch below epochs; each said once."""
+    known = {problem.text for problem in problems_in(experiment, facts)}
+    found: dict[str, Problem] = {}
+    for varied in corners(space, experiment):
+        for problem in problems_in(varied, facts):
+            if problem.text not in known:
+                found.setdefault(problem.where, problem)
+    return list(found.values())
+
+
+def corners(space: Space, experiment: Experiment) -> Iterator[Experiment]:
+    """The experiment with each extreme of each setting alone, and with all their first and all their last ones."""
+    ends = {a: one.values if isinstance(one, Choices) else (one.low, one.high) for a, one in space.dimensions.items()}
+    yield experiment
+    for address, values in ends.items():
+        yield from (with_value(experiment, address, value) for value in values)
+    for place in (0, -1):
+        yield space.apply(experiment, {address: values[place] for address, values in ends.items()})

@@ -1,0 +1,64 @@
+"""Settings as plain data for JSON and TOML, and back without loss."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from fitdash.settings.declaration import Settings, settings_of, unknown
+from fitdash.settings.type_checks import alternatives, base_of, shown
+
+
+def to_plain(value: Any) -> Any:
+    """The value made of dicts, lists, texts and numbers; class indices become texts."""
+    if isinstance(value, Settings):
+        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
+    return value
+
+
+def settings_from(cls: type[Settings], data: Any, where: str, complaints: list[str]) -> Settings:
+    """The settings that `to_plain` wrote; a field left out has its default.
+
+    Values of a wrong type are kept as they are, for `problems_in` to tell.
+
+    Args:
+        cls: The settings class.
+        data: What was read.
+        where: Address of these settings, for the complaints.
+        complaints: Gets a sentence for everything that has no place in the settings.
+    """
+    declared = settings_of(cls)
+    if not isinstance(data, Mapping):
+        complaints.append(f"{where} must be a table of settings, got {shown(data)}.")
+        return cls()
+    complaints += [unknown(f"setting of {where},", name, tuple(declared)) for name in data if name not in declared]
+    return cls(
+        **{
+            name: _value(setting.annotation, data[name], f"{where}.{name}", complaints)
+            for name, setting in declared.items()
+            if name in data
+        }
+    )
+
+
+def _value(annotation: Any, value: Any, where: str, complaints: list[str]) -> Any:
+    if isinstance(value, Mapping):
+        nested = [one for one in alternatives(annotation) if isinstance(one, type) and issubclass(one, Settings)]
+        if nested:
+            return settings_from(nested[0], value, where, complaints)
+        if base_of(annotation) == "weights":
+            return {_index(key): item for key, item in value.items()}
+    return _tuples(value)
+
+
+def _index(key: Any) -> Any:
+    """The class index that a text is, as `to_plain` writes it; anything else stays."""
+    return int(key) if isinstance(key, str) and re.fullmatch(r"0|-?[1-9][0-9]{0,17}", key) else key
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,1 +1,0 @@
-"""The one declaration of settings: standard library only."""

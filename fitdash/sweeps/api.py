@@ -1,0 +1,190 @@
+"""`fitdash.sweep`: search a space from code; what the command line and the pages begin with, too."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from fitdash.runs.protocol.events import SweepEnded
+from fitdash.runs.protocol.json_codec import decode, encode
+from fitdash.runs.record import sweeps
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.sweeps import SweepRecord
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.runner import FLUSH_SECONDS
+from fitdash.settings.experiment import Experiment
+from fitdash.sweeps.config import Budget, Recipe, budget_of, planned
+from fitdash.sweeps.coordinator import Coordinator, Only
+from fitdash.sweeps.executors import Place, place_of
+from fitdash.sweeps.results import Sweep
+from fitdash.sweeps.trial import Trial, refuse_strangers
+
+
+def sweep(
+    experiment: Experiment | Mapping[str, Any] | None = None,
+    space: Any = None,
+    *,
+    trials: int | None = None,
+    seconds: float | None = None,
+    objective: str | None = None,
+    mode: str = "auto",
+    which: str = "best",
+    sampler: str = "tpe",
+    pruner: str = "median",
+    seed: int = 0,
+    workers: int | str | None = None,
+    together: bool = True,
+    include: tuple[str, ...] = (),
+    name: str = "",
+    resume: str | None = None,
+    listener: Callable[[Trial], None] | None = None,
+    store: str | Path | None = None,
+) -> Sweep:
+    """Train many variants of an experiment and keep all of them.
+
+    Args:
+        experiment: What is varied: an Experiment, or its settings as tables; what is left out has its default.
+        space: A table of what varies: {"compile.learning_rate": "1e-4..1e-1 log", "network.width": [16, 32, 64]}.
+        trials: So many variants, those of earlier starts included; None: no bound.
+        seconds: So long, over all starts; None: no bound.
+        objective: The number that counts, by its name in the history; None: val_loss, or loss without validation.
+        mode: "min", "max", or "auto": by the name.
+        which: The "best" epoch of a trial counts, or the "last".
+        sampler: "tpe", "random", "grid", "quasi-random" or "cma-es".
+        pruner: What is given up early: "median", "hyperband" or "none".
+        seed: Of the sampler.
+        workers: So many processes; 0: this one; None: one for each core but one, this process if that is one; the
+            address of a Ray cluster.
+        together: Trials of small networks that differ in numbers alone may train in one program, where that is faster;
+            their numbers agree with those of a run alone to about 1e-4 of them.
+        include: uids of runs made by hand that the search learns from.
+        name: What it is called in the record.
+        resume: uid of a sweep to go on with; its own experiment and space count, and this budget.
+        listener: Told of every trial that begins and ends, and after each of its epochs.
+        store: The file of the record; None: the user's.
+
+    Returns:
+        The sweep: its trials as a frame, the best of them.
+
+    Raises:
+        SettingError, DataError, StoreError: all that is wrong, before anything trains.
+        KeyboardInterrupt: Ctrl-C; the sweep was stopped properly, and `resume` goes on with it.
+    """
+    opened = Store(store)
+    recipe = None
+    if resume is None:
+        recipe, budget = planned(
+            experiment if isinstance(experiment, Experiment) else Experiment.from_dict(experiment or {}),
+            space or {},
+            trials=trials,
+            seconds=seconds,
+            objective=objective,
+            mode=mode,
+            which=which,
+            sampler=sampler,
+            pruner=pruner,
+            seed=seed,
+            include=tuple(include),
+        )
+        refuse_strangers(opened, recipe, recipe.include)
+    opened.reap()
+    place, writer = place_of(workers), Writer(opened)
+    try:
+        if recipe is not None:
+            record = begin(opened, recipe, budget, name=name, writer=writer)
+        else:
+            record = go_on(opened, str(resume), writer=writer, trials=trials, seconds=seconds)
+        carry_out(record, writer, place=place, listener=listener, together=together)
+    finally:
+        writer.close()
+        place.close()
+    return Sweep(opened, record.uid)
+
+
+def begin(
+    store: Store, recipe: Recipe, budget: Budget, *, name: str = "", writer: Writer, owner: str | None = None
+) -> SweepRecord:
+    """A new sweep in the record, searched by whoever calls `carry_out` with it."""
+    uid = secrets.token_hex(8)
+    return sweeps.create_sweep(
+        store,
+        uid,
+        name=name or f"sweep {uid[:4]}",
+        recipe=recipe.to_dict(),
+        budget=budget.to_dict(),
+        writer=writer.uid,
+        owner=owner,
+    )
+
+
+def go_on(
+    store: Store, uid: str, *, writer: Writer, trials: int | None = None, seconds: float | None = None
+) -> SweepRecord:
+    """Claim a sweep that has ended, to go on with it.
+
+    Args:
+        trials, seconds: The budget over all starts; both None leave it as it was.
+
+    Raises:
+        StoreError: there is none, or somebody searches.
+        SettingError: the budget cannot be.
+    """
+    record = sweeps.find_sweep(store, uid)
+    budget = Budget(**record.budget)
+    if trials is not None or seconds is not None:
+        budget = budget_of(trials, seconds, sampler=Recipe.from_dict(record.recipe).sampler)
+    return sweeps.claim_sweep(store, uid, writer.uid, budget.to_dict())
+
+
+def carry_out(
+    record: SweepRecord,
+    writer: Writer,
+    *,
+    workers: int | str | None = None,
+    place: Place | None = None,
+    listener: Callable[[Trial], None] | None = None,
+    together: bool = True,
+    refuse: Callable[[], None] | None = None,
+    only: Only | None = None,
+    started: Callable[[Coordinator], None] | None = None,
+) -> str:
+    """Search until it is over; gives the state it ended in.
+
+    Args:
+        record: As `begin` or `go_on` gave it.
+        workers: As `sweep` takes it.
+        place: Where trials train, in place of `workers`; it stays open.
+        together: As `sweep` takes it.
+        refuse: Raises StoreError where there is no room for another trial; the sweep pauses until there is.
+        only: Nothing but this trial is trained, again.
+        started: Given what carries it out, to stop it or a trial from another thread.
+    """
+    own = place is None
+    try:
+        chosen = place_of(workers) if place is None else place
+        coordinator = Coordinator(
+            record, writer, chosen, listener=listener, together=together, refuse=refuse, only=only
+        )
+    except BaseException as error:
+        writer.put(SweepEnded(uid=record.uid, state="failed", seconds=record.seconds, error=str(error)))
+        writer.flush(FLUSH_SECONDS)
+        raise
+    try:
+        if started is not None:
+            started(coordinator)
+        return coordinator.run()
+    finally:
+        if own:
+            chosen.close()
+
+
+def same_search(store: Store, recipe: Recipe, *, active: bool = False) -> SweepRecord | None:
+    """The newest sweep that searches the same: one that nobody carries out, or that somebody does.
+
+    `fitdash sweep` goes on with it.
+    """
+    wanted = decode(encode(recipe.to_dict() | {"include": None}))
+    for record in sweeps.all_sweeps(store):
+        if record.is_active is active and {**record.recipe, "include": None} == wanted:
+            return record
+    return None

@@ -1,0 +1,325 @@
+"""What a sweep searches and how, checked and as plain data; and for how long."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from fitdash.data.tables.catalogue import dataset_of
+from fitdash.data.tables.data_facts import facts_of
+from fitdash.engine.callbacks.monitor import goes_up
+from fitdash.errors import SettingError
+from fitdash.runs.protocol.paths import home
+from fitdash.settings.declaration import unknown
+from fitdash.settings.experiment import Experiment
+from fitdash.settings.search_dimension import Range
+from fitdash.settings.search_space import Space, space_of
+from fitdash.settings.type_checks import shown
+
+SAMPLERS = ("tpe", "random", "grid", "quasi-random", "cma-es")
+PRUNERS = ("median", "hyperband", "none")
+MODES = ("auto", "min", "max")
+WHICH = ("best", "last")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """The number by which trials are compared.
+
+    Attributes:
+        name: In the logs of an epoch.
+        mode: Whether smaller or larger is better.
+        which: The best epoch of a trial counts, or its last.
+    """
+
+    name: str
+    mode: Literal["min", "max"]
+    which: Literal["best", "last"] = "best"
+
+    @property
+    def rises(self) -> bool:
+        """Whether larger is better."""
+        return self.mode == "max"
+
+    def better(self, value: float, other: float | None) -> bool:
+        """Whether a value is better than another one; anything is better than none."""
+        return other is None or (value > other if self.rises else value < other)
+
+    def of(self, curve: Mapping[int, float]) -> float | None:
+        """The number of a trial with these values by epoch; None without one that is a number."""
+        values = {epoch: value for epoch, value in curve.items() if value == value}
+        if not values:
+            return None
+        return values[max(values)] if self.which == "last" else (max if self.rises else min)(values.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How long a sweep goes on: so many trials, so many seconds, or whichever comes first; None: no limit."""
+
+    trials: int | None = None
+    seconds: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"trials": self.trials, "seconds": self.seconds}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a sweep searches and how; `recipe_of` makes and checks it.
+
+    Attributes:
+        experiment: What is varied.
+        space: Over what.
+        objective: What counts.
+        sampler, pruner: One of `SAMPLERS` and `PRUNERS`.
+        seed: Of the sampler.
+        include: uids of runs made by hand that the search learns from.
+    """
+
+    experiment: Experiment
+    space: Space
+    objective: Objective
+    sampler: str = "tpe"
+    pruner: str = "median"
+    seed: int = 0
+    include: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `from_dict` reads."""
+        objective = {field.name: getattr(self.objective, field.name) for field in fields(Objective)}
+        plain = {"sampler": self.sampler, "pruner": self.pruner, "seed": self.seed, "include": list(self.include)}
+        return {
+            "experiment": self.experiment.to_dict(),
+            "space": self.space.to_dict(),
+            "objective": objective,
+            **plain,
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """The recipe that `to_dict` wrote.
+
+        Raises:
+            SettingError: it cannot be, such as after a setting was renamed.
+        """
+        experiment = Experiment.from_dict(plain["experiment"])
+        return cls(
+            experiment=experiment,
+            space=space_of(plain["space"], experiment),
+            objective=Objective(**plain["objective"]),
+            sampler=plain["sampler"],
+            pruner=plain["pruner"],
+            seed=plain["seed"],
+            include=tuple(plain["include"]),
+        )
+
+
+def uneven(recipe: Recipe) -> str | None:
+    """Why trials cannot be compared by the objective, where it is another sum in each of them."""
+    name, held = recipe.objective.name, recipe.experiment.fit.validation_data
+    of_file = name.startswith("val_") and held is not None and held.kind == "upload"  # its rows have their own weights
+    if "fit.sample_weight" not in recipe.space.dimensions or not name.endswith("loss") or of_file:
+        return None
+    return f"sample_weight weighs {name} too, so trials are not alike in it: compare by a metric, such as accuracy."
+
+
+def recipe_of(
+    experiment: Experiment,
+    space: Any,
+    *,
+    objective: str | None = None,
+    mode: str = "auto",
+    which: str = "best",
+    sampler: str = "tpe",
+    pruner: str = "median",
+    seed: int = 0,
+    include: tuple[str, ...] = (),
+    uploads: Path | None = None,
+) -> Recipe:
+    """A recipe, checked against its data.
+
+    Args:
+        space: What `space_of` takes.
+        objective: A name of the logs; None: val_loss, or loss where nothing is held out.
+        mode: "min", "max", or "auto": by the name.
+
+    Raises:
+        SettingError: everything that is wrong, one per line.
+        DataError: the data is not there.
+    """
+    complaints: list[str] = []
+    facts = facts_of(dataset_of(experiment.data, uploads or home() / "uploads"))
+    found = None
+    try:
+        found = space_of(space, experiment, facts)
+    except SettingError as error:
+        complaints += str(error).splitlines()
+    name = objective or ("val_loss" if experiment.fit.validates else "loss")
+    logged = experiment.logged(facts)
+    complaints += [unknown("objective", name, logged)] if name not in logged else []
+    complaints += _unknown_words(mode=(mode, MODES), which=(which, WHICH))
+    complaints += _unknown_words(sampler=(sampler, SAMPLERS), pruner=(pruner, PRUNERS))
+    up = mode == "max" if mode != "auto" else goes_up(str(name))
+    if up is None and not complaints:
+        complaints.append(f"mode must be 'min' or 'max' for {name!r}, whose better direction nobody knows, got 'auto'.")
+    if found is not None and sampler in SAMPLERS:
+        complaints += _misfits(found, experiment, sampler)
+    if type(seed) is not int or not 0 <= seed < 2**32:
+        complaints.append(f"seed must be an integer from 0 to {2**32 - 1}, got {shown(seed)}.")
+    if complaints:
+        raise SettingError("\n".join(complaints))
+    assert found is not None
+    return Recipe(
+        experiment=experiment,
+        space=found,
+        objective=Objective(name=name, mode="max" if up else "min", which="last" if which == "last" else "best"),
+        sampler=sampler,
+        pruner=pruner,
+        seed=seed,
+        include=tuple(include),
+    )
+
+
+def planned(experiment: Experiment, space: Any, *, trials: Any, seconds: Any, **settings: Any) -> tuple[Recipe, Budget]:
+    """A recipe and a budget for it.
+
+    Args:
+        settings: As `recipe_of` takes them.
+
+    Raises:
+        SettingError: everything that is wrong with both, one per line.
+        DataError: the data is not there.
+    """
+    complaints, recipe, budget = [], None, None
+    try:
+        recipe = recipe_of(experiment, space, **settings)
+    except SettingError as error:
+        complaints += str(error).splitlines()
+    try:
+        budget = budget_of(trials, seconds, sampler=settings.get("sampler", "tpe"))
+    except SettingError as error:
+        complaints += str(error).splitlines()
+    if recipe is None or budget is None:
+        raise SettingError("\n".join(complaints))
+    return recipe, budget
+
+
+def budget_of(trials: Any, seconds: Any, *, sampler: str) -> Budget:
+    """A budget that ends; a grid ends by itself.
+
+    Raises:
+        SettingError: it does not, or a number cannot be.
+    """
+    complaints = []
+    if trials is not None and (type(trials) is not int or trials < 1):
+        complaints.append(f"trials must be an integer from 1 or None, got {shown(trials)}.")
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
+        complaints.append(f"seconds must be above 0 or None, got {shown(seconds)}.")
+    if trials is None and seconds is None and sampler != "grid":
+        complaints.append("trials or seconds must be given, or the sweep would never end, got neither.")
+    if complaints:
+        raise SettingError("\n".join(complaints))
+    return Budget(trials=trials, seconds=seconds)
+
+
+def most_trials(recipe: Recipe, trials: int | None) -> int | None:
+    """How many trials there are at most: by a bound, and by the grid; None where neither ends the search."""
+    if recipe.sampler != "grid":
+        return trials
+    cells = len(recipe.space.grid(recipe.experiment))
+    return cells if trials is None else min(trials, cells)
+
+
+def config_of(text: str) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment and the other arguments of `fitdash.sweep` that a TOML file gives.
+
+    The tables `space` and `experiment` (or `experiment_file`, the path of a JSON file) and the arguments beside them.
+
+    Raises:
+        SettingError: it is no TOML, or has names that have no place.
+    """
+    try:
+        plain = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"A sweep's file must be TOML, got {shown(text)}: {error}.") from error
+    known = ("experiment", "experiment_file", "space", *SWEEP_ARGUMENTS)
+    complaints = [unknown("name in a sweep's file,", name, known) for name in plain if name not in known]
+    complaints += [
+        f"{name} must be {WORDS[kinds]}, got {shown(plain[name])}."
+        for name, kinds in SWEEP_ARGUMENTS.items()
+        if name in plain and type(plain[name]) not in kinds
+    ]
+    if "space" not in plain:
+        complaints.append('A sweep\'s file must have a table "space", got none.')
+    experiment = None
+    try:
+        experiment = _experiment(plain.pop("experiment", {}), plain.pop("experiment_file", None))
+    except SettingError as error:
+        complaints += str(error).splitlines()
+    if complaints or experiment is None:
+        raise SettingError("\n".join(complaints))
+    return experiment, plain
+
+
+def _experiment(given: Any, file: Any) -> Experiment:
+    """What a sweep's file gives, over what another file has where one is named."""
+    if file is None:
+        return Experiment.from_dict(given)
+    try:
+        base = Experiment.from_json(Path(file).read_bytes()).to_dict()
+    except (OSError, TypeError) as error:
+        raise SettingError(f"experiment_file must be a file that can be read, got {shown(file)}: {error}.") from error
+    return Experiment.from_dict(_merged(base, given) if isinstance(given, Mapping) else given)
+
+
+WORDS = {
+    (str,): "a text",
+    (int,): "an integer",
+    (int, float): "a number",
+    (int, str): "an integer or the address of a Ray cluster",
+    (bool,): "true or false",
+}
+SWEEP_ARGUMENTS = {
+    **dict.fromkeys(("name", "objective", "mode", "which", "sampler", "pruner"), (str,)),
+    "trials": (int,),
+    "seed": (int,),
+    "seconds": (int, float),
+    "workers": (int, str),
+    "together": (bool,),
+}
+"""What a sweep's file may say beside its tables, and of which kind."""
+
+
+def with_included(recipe: Recipe, uids: tuple[str, ...]) -> Recipe:
+    """The recipe that also learns from these runs."""
+    return replace(recipe, include=tuple(dict.fromkeys((*recipe.include, *uids))))
+
+
+def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables put over each other."""
+    merged = dict(base)
+    for name, value in over.items():
+        is_table = isinstance(value, Mapping) and isinstance(base.get(name), dict)
+        merged[name] = _merged(base[name], value) if is_table else value
+    return merged
+
+
+def _unknown_words(**given: tuple[str, tuple[str, ...]]) -> Iterator[str]:
+    for what, (word, known) in given.items():
+        if word not in known:
+            yield unknown(what, word, known)
+
+
+def _misfits(space: Space, experiment: Experiment, sampler: str) -> list[str]:
+    """What a sampler cannot search."""
+    if sampler == "grid":
+        try:
+            space.grid(experiment)
+        except SettingError as error:
+            return [str(error)]
+    ranges = sum(isinstance(one, Range) for one in space.dimensions.values())
+    if sampler == "cma-es" and ranges < 2:
+        return [f"sampler 'cma-es' must have two ranges of numbers or more, got {ranges}. Use 'tpe'."]
+    return []

@@ -1,0 +1,38 @@
+"""One run, trained in this process and kept in the record, for whoever waits for it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fitdash.errors import FitdashError
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import Changed, Created
+from fitdash.runs.record.store import Store
+from fitdash.runs.record.writer import Writer
+from fitdash.runs.scheduling.failures import failure
+from fitdash.runs.scheduling.runner import new_uid
+from fitdash.sweeps.executors import Here
+
+
+def train_alone(store: Store, order: Mapping[str, Any], *, name: str = "", parent: str | None = None) -> str:
+    """Train what is ordered and wait for it; gives the uid of the run.
+
+    Raises:
+        FitdashError: it cannot run, or failed; the record has the traceback.
+    """
+    uid, writer = new_uid(), Writer(store)
+    created = Created(uid=uid, name=name, experiment=order["experiment"], writer=writer.uid, parent=parent)
+    writer.put(created)
+    writer.put(Changed(uid=uid, state="running"))
+    try:
+        Here().train(order, uid, writer.put, Control())
+    except BaseException as error:
+        end = failure(uid, error)
+        writer.put(Changed(uid=uid, state="interrupted") if isinstance(error, KeyboardInterrupt) else end)
+        if isinstance(error, FitdashError) or not isinstance(error, Exception):
+            raise
+        raise FitdashError(f"The run {uid} failed: {end.error}") from error
+    else:
+        writer.put(Changed(uid=uid, state="finished"))
+    finally:
+        writer.close()
+    return uid

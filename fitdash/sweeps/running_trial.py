@@ -1,0 +1,43 @@
+"""A trial while it trains."""
+
+from dataclasses import dataclass, field
+
+from fitdash.runs.protocol.control import Control
+from fitdash.runs.scheduling.runner import new_uid
+from fitdash.sweeps.config import Objective
+from fitdash.sweeps.study import Asked
+from fitdash.sweeps.trial import Trial
+
+
+@dataclass(eq=False, kw_only=True)
+class Live:
+    """One trial, and how far it is.
+
+    Attributes:
+        asked: What it tries.
+        attempt: It was begun so often.
+        curve: The objective by epoch, where it is a number.
+        began: By the clock of the search.
+    """
+
+    number: int
+    asked: Asked
+    attempt: int = 1
+    uid: str = field(default_factory=new_uid)
+    control: Control = field(default_factory=Control)
+    curve: dict[int, float] = field(default_factory=dict)
+    epochs: int = 0
+    began: float = 0.0
+
+    def told(self, state: str, objective: Objective, *, now: float, error: str | None) -> Trial:
+        """The trial as whoever listens to the search sees it."""
+        return Trial(
+            number=self.number,
+            run=self.uid,
+            values=self.asked.values,
+            state=state,
+            value=objective.of(self.curve),
+            epochs=self.epochs,
+            seconds=now - self.began,
+            error=error,
+        )

@@ -1,0 +1,33 @@
+"""A network made again from its weights."""
+
+import numpy as np
+import pytest
+import torch
+
+from fitdash.nn.rebuild import again, outputs
+from fitdash.nn.registry import make
+from fitdash.settings.network import NetworkArgs
+from fitdash.settings.network_shape import Shape
+
+NETWORK = NetworkArgs(width=5, depth=2, dropout=0.5)
+SHAPE = Shape(inputs=4, units=3)
+X = np.random.default_rng(0).standard_normal((7, 4)).astype(np.float32)
+
+
+def weights_of(module):
+    return {name: value.numpy().copy() for name, value in module.state_dict().items()}
+
+
+def test_it_gives_what_the_trained_one_gives_and_draws_nothing():
+    trained = make(NETWORK, SHAPE, "softmax").eval()
+    state = torch.get_rng_state()
+
+    given = outputs(again(NETWORK, SHAPE, "softmax", weights_of(trained)), X)
+
+    assert given == pytest.approx(trained(torch.from_numpy(X)).detach().numpy())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_weights_of_another_network_are_refused():
+    with pytest.raises(RuntimeError):
+        again(NetworkArgs(width=6), SHAPE, "softmax", weights_of(make(NETWORK, SHAPE, "softmax")))
