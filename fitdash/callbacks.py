@@ -1,14 +1,14 @@
 """The callbacks of fitdash, with the names, arguments and defaults of Keras 3; `ChangeSettings` is its own."""
 
-from fitdash.engine.callbacks.backup import BackupAndRestore
+from fitdash.engine.callbacks.backup_and_restore import BackupAndRestore
 from fitdash.engine.callbacks.base import Callback, Moment
-from fitdash.engine.callbacks.checkpoint import ModelCheckpoint
 from fitdash.engine.callbacks.csv_logger import CSVLogger
 from fitdash.engine.callbacks.early_stopping import EarlyStopping
 from fitdash.engine.callbacks.history import History
 from fitdash.engine.callbacks.lambda_callback import LambdaCallback
 from fitdash.engine.callbacks.learning_rate_scheduler import LearningRateScheduler
-from fitdash.engine.callbacks.progress import ProgbarLogger
+from fitdash.engine.callbacks.model_checkpoint import ModelCheckpoint
+from fitdash.engine.callbacks.progbar_logger import ProgbarLogger
 from fitdash.engine.callbacks.reduce_lr_on_plateau import ReduceLROnPlateau
 from fitdash.engine.callbacks.remote_monitor import RemoteMonitor
 from fitdash.engine.callbacks.tensorboard import TensorBoard

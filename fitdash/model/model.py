@@ -23,10 +23,11 @@ from fitdash.engine.optimizers import resolve
 from fitdash.engine.step.devices import device_of, few_threads, target_of, tiny_as_zero
 from fitdash.engine.step.predictions import classes_of, joined, probabilities_of, warn_unless_probabilities
 from fitdash.engine.step.step import Step
-from fitdash.engine.training import argument_checks, loop, module_summary
+from fitdash.engine.training import argument_checks, loop
 from fitdash.engine.training.channels_last import channels_last
 from fitdash.engine.training.prepare import Given, Prepared, evaluation_source, prepared, single_batch
 from fitdash.errors import DataError, NotCompiledError, SettingError
+from fitdash.model import module_summary
 
 Values = float | list[float] | dict[str, float]
 

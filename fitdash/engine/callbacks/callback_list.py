@@ -5,7 +5,7 @@ from typing import Any
 
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
 from fitdash.engine.callbacks.history import History
-from fitdash.engine.callbacks.progress import ProgbarLogger
+from fitdash.engine.callbacks.progbar_logger import ProgbarLogger
 
 _BATCH_HOOKS = [f"on_{kind}_batch_{end}" for kind in ("train", "test", "predict") for end in ("begin", "end")]
 _ALSO = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_batch_end"}

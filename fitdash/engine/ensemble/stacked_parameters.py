@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from fitdash.engine.optimizers.base import KerasOptimizer
+from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 
 Tensor = torch.Tensor
 Shapes = Sequence[tuple[int, ...]]

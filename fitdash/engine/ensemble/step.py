@@ -16,9 +16,9 @@ from torch.func import functional_call, vmap
 from fitdash.data.batches.source import Batch
 from fitdash.engine.ensemble.stacked_parameters import Shelf
 from fitdash.engine.objective.totals import Book
-from fitdash.engine.optimizers.base import KerasOptimizer
+from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.recording.program.tracer import Notes, identity, place_in_memory
-from fitdash.engine.recording.safety.checks import NoReads
+from fitdash.engine.recording.safety.step_guard import NoReads
 from fitdash.engine.recording.step_state import TrainingGround
 
 Tensor = torch.Tensor

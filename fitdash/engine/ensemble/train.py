@@ -16,7 +16,7 @@ from fitdash.data.batches.arrays import ArraySource
 from fitdash.engine.ensemble.batches import Dice, JointRows
 from fitdash.engine.ensemble.stacked_parameters import leave
 from fitdash.engine.ensemble.step import JointBook, JointGround, JointStep
-from fitdash.engine.optimizers.base import KerasOptimizer
+from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.optimizers.resolve import RULES
 from fitdash.engine.step.devices import tiny_as_zero
 from fitdash.engine.training.loop import Fit

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from fitdash.engine.losses.keras import BY_KIND, BY_NAME, SYNONYMS, WHOLE
-from fitdash.engine.losses.shapes import aligned, columns, kind_by_shape, ranked, weighted_mean
+from fitdash.engine.losses.alignment import aligned, columns, kind_by_shape, ranked, weighted_mean
+from fitdash.engine.losses.keras_losses import BY_KIND, BY_NAME, SYNONYMS, WHOLE
 from fitdash.engine.losses.torch_losses import TorchLoss, is_functional, named
 from fitdash.errors import SettingError
 

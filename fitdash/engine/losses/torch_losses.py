@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.engine.losses.shapes import aligned, fitted, shape, spread, weighted_mean, wrong_class
+from fitdash.engine.losses.alignment import aligned, fitted, shape, spread, weighted_mean, wrong_class
 from fitdash.errors import DataError
 
 Tensor = torch.Tensor

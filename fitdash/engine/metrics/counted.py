@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import torch
 
-from fitdash.engine.losses.keras import EPSILON
+from fitdash.engine.losses.alignment import aligned, class_ids, columns, is_sparse, spread, wrong_class
+from fitdash.engine.losses.keras_losses import EPSILON
 from fitdash.engine.losses.resolve import Loss, probabilities
-from fitdash.engine.losses.shapes import aligned, class_ids, columns, is_sparse, spread, wrong_class
 from fitdash.engine.metrics.means import above_half
 
 Tensor = torch.Tensor

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import torch
 
-from fitdash.engine.losses.keras import BY_NAME, similarity
+from fitdash.engine.losses.alignment import aligned, class_ids, columns, kind_by_shape, wrong_class
+from fitdash.engine.losses.keras_losses import BY_NAME, similarity
 from fitdash.engine.losses.resolve import Crossentropy, NamedLoss, probabilities
-from fitdash.engine.losses.shapes import aligned, class_ids, columns, kind_by_shape, wrong_class
 
 Tensor = torch.Tensor
 Values = Callable[[Tensor, Tensor], Tensor]

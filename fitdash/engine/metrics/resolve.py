@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from fitdash.engine.losses.keras import SYNONYMS
+from fitdash.engine.losses.alignment import spread
+from fitdash.engine.losses.keras_losses import SYNONYMS
 from fitdash.engine.losses.resolve import Loss, known_name, resolve_loss
-from fitdash.engine.losses.shapes import spread
 from fitdash.engine.losses.torch_losses import TorchLoss, is_functional, named
 from fitdash.engine.metrics.counted import CELLS, WHOLE_METRICS, Counts, Sums, summed, zeros
 from fitdash.engine.metrics.means import MEANS

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from fitdash.engine.losses.alignment import ranked
 from fitdash.engine.losses.resolve import probabilities
-from fitdash.engine.losses.shapes import ranked
 from fitdash.errors import DataError
 
 Tensor = torch.Tensor

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from fitdash.engine.optimizers.base import Rule
+from fitdash.engine.optimizers.keras_optimizer import Rule
 from fitdash.engine.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
 from fitdash.errors import SettingError
 

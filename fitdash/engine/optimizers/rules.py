@@ -13,8 +13,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fitdash.engine.optimizers.base import Group, Numbers, Rule
 from fitdash.engine.optimizers.buckets import Bucket
+from fitdash.engine.optimizers.keras_optimizer import Group, Numbers, Rule
 from fitdash.errors import SettingError
 
 

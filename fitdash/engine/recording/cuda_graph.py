@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from fitdash.data.batches.source import Batch, leaves_of, rebuilt
 from fitdash.engine.recording.program.op_schema import objection
 from fitdash.engine.recording.program.tracer import Refused
-from fitdash.engine.recording.safety.checks import NoReads
+from fitdash.engine.recording.safety.step_guard import NoReads
 from fitdash.engine.recording.step_state import Snapshot, TrainingGround
 
 Tensor = torch.Tensor

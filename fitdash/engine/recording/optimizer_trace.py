@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from fitdash.engine.optimizers.base import Group, KerasOptimizer
 from fitdash.engine.optimizers.buckets import Bucket
+from fitdash.engine.optimizers.keras_optimizer import Group, KerasOptimizer
 from fitdash.engine.optimizers.resolve import RULES
 from fitdash.engine.recording.program.tracer import Notes, Refused
 

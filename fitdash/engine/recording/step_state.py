@@ -14,7 +14,7 @@ from fitdash.engine.objective.totals import Book
 from fitdash.engine.recording.optimizer_trace import refuse_optimizer
 from fitdash.engine.recording.program.tracer import Notes, Refused, identity
 from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.checks import NoReads, Watch, refuse_modes
+from fitdash.engine.recording.safety.step_guard import NoReads, Watch, refuse_modes
 from fitdash.engine.step.step import Step
 
 Tensor = torch.Tensor

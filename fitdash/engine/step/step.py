@@ -13,7 +13,7 @@ from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.source import Batch, leaves_of, rebuilt
 from fitdash.engine.objective.objective import Objective
 from fitdash.engine.objective.totals import Book
-from fitdash.engine.optimizers.base import KerasOptimizer
+from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.step.devices import target_of
 from fitdash.errors import DataError
 

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from fitdash.engine.optimizers.base import KerasOptimizer
+from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.checks import Watch
+from fitdash.engine.recording.safety.step_guard import Watch
 
 
 @contextmanager

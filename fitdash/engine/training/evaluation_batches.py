@@ -15,7 +15,7 @@ from fitdash.data.batches.arrays import ArraySource
 from fitdash.data.batches.epochs import Window
 from fitdash.data.batches.source import leaves_of
 from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.checks import Watch, refuse_modes
+from fitdash.engine.recording.safety.step_guard import Watch, refuse_modes
 from fitdash.engine.step.step import Step
 
 MOST_ROWS = 1536

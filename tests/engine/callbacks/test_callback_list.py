@@ -4,7 +4,7 @@ from fitdash.engine.callbacks.base import Callback, Moment
 from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
 from fitdash.engine.callbacks.early_stopping import EarlyStopping
 from fitdash.engine.callbacks.history import History
-from fitdash.engine.callbacks.progress import ProgbarLogger
+from fitdash.engine.callbacks.progbar_logger import ProgbarLogger
 
 
 class Trace(Callback):

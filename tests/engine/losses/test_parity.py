@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.engine.losses.keras import BY_NAME
+from fitdash.engine.losses.keras_losses import BY_NAME
 from fitdash.engine.losses.resolve import resolve_loss
 
 pytestmark = [

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from fitdash.engine.losses.keras import BY_NAME
+from fitdash.engine.losses.keras_losses import BY_NAME
 from fitdash.engine.losses.resolve import resolve_loss
 from tests.names import named
 

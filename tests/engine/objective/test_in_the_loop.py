@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fitdash.engine.losses.keras import BY_NAME
+from fitdash.engine.losses.keras_losses import BY_NAME
 from fitdash.engine.metrics.counted import CELLS, WHOLE_METRICS
 from fitdash.engine.metrics.means import MEANS
 from fitdash.engine.objective.objective import Objective

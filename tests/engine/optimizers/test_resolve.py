@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fitdash import optimizers as by_name
-from fitdash.engine.optimizers.base import KerasOptimizer
+from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.optimizers.resolve import (
     RULES,
     change_learning_rates,

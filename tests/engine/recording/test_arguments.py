@@ -8,7 +8,7 @@ from torch import nn
 import fitdash as fd
 from fitdash import callbacks as cb
 from fitdash.engine.recording.recording import Recording
-from fitdash.engine.recording.safety import checks
+from fitdash.engine.recording.safety import step_guard
 from fitdash.engine.training import strategies
 from fitdash.model.view_metrics import ScriptRecorder
 from tests.engine.recording.fits import assert_recorded, assert_same, both
@@ -159,8 +159,8 @@ def test_stop_in_mid_epoch_keeps_to_one_chunk_and_counts_right():
 
 def test_a_fit_that_is_shown_live_looks_at_the_python_state_no_more_often(monkeypatch):
     looks: list[str] = []
-    entirely = checks.Watch.holds_entirely
-    monkeypatch.setattr(checks.Watch, "holds_entirely", lambda watch: (looks.append(""), entirely(watch))[1])
+    entirely = step_guard.Watch.holds_entirely
+    monkeypatch.setattr(step_guard.Watch, "holds_entirely", lambda watch: (looks.append(""), entirely(watch))[1])
 
     def looked(watchers):
         looks.clear()

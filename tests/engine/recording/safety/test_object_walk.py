@@ -12,7 +12,7 @@ from torch import nn
 import tests.engine
 from fitdash import callbacks as cb
 from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.checks import Watch
+from fitdash.engine.recording.safety.step_guard import Watch
 from tests.engine.recording.fits import assert_eager, assert_recorded, assert_same, both
 from tests.engine.recording.modules import X, Y
 from tests.engine.recording.safety import watched_settings

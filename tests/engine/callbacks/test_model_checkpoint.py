@@ -3,7 +3,7 @@ import re
 import pytest
 import torch
 
-from fitdash.engine.callbacks.checkpoint import ModelCheckpoint
+from fitdash.engine.callbacks.model_checkpoint import ModelCheckpoint
 
 
 def files(folder):

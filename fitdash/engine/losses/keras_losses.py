@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from fitdash.engine.losses.shapes import class_ids, wrong_class
+from fitdash.engine.losses.alignment import class_ids, wrong_class
 
 Tensor = torch.Tensor
 Values = Callable[[Tensor, Tensor], Tensor]

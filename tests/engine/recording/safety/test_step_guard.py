@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.checks import Watch
+from fitdash.engine.recording.safety.step_guard import Watch
 from tests.engine.recording.fits import assert_eager
 from tests.engine.recording.modules import Base, X, Y
 

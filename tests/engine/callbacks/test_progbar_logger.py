@@ -6,7 +6,7 @@ import pytest
 
 from fitdash.engine.callbacks.base import Moment
 from fitdash.engine.callbacks.callback_list import CallbackList
-from fitdash.engine.callbacks.progress import ProgbarLogger
+from fitdash.engine.callbacks.progbar_logger import ProgbarLogger
 from fitdash.engine.callbacks.progress_text import bar_line, clock, epoch_line, number, step_time
 
 LOGS = [{"loss": 0.51239, "accuracy": 0.0005, "val_loss": -0.25}, {"loss": 0.5, "accuracy": 1.0, "val_loss": 2.0}]
@@ -27,7 +27,7 @@ class Model:
 def _frozen_clock(monkeypatch):
     """A clock that ticks 0.1 s at each look, so that a redraw is always due."""
     ticks = iter(range(10**6))
-    monkeypatch.setattr("fitdash.engine.callbacks.progress.time.perf_counter", lambda: next(ticks) / 10)
+    monkeypatch.setattr("fitdash.engine.callbacks.progbar_logger.time.perf_counter", lambda: next(ticks) / 10)
 
 
 def fit(console, verbose, logs=LOGS, steps=4, bar=None, running=None):
@@ -143,7 +143,7 @@ def test_17_4_running_values_are_cut_to_the_terminal(monkeypatch):
 
 def test_running_values_are_only_asked_for_when_they_are_drawn(monkeypatch):
     asked = []
-    monkeypatch.setattr("fitdash.engine.callbacks.progress.time.perf_counter", lambda: 5.0)
+    monkeypatch.setattr("fitdash.engine.callbacks.progbar_logger.time.perf_counter", lambda: 5.0)
 
     fit(Terminal(), 1, LOGS[:1], running=lambda: asked.append(1) or {})
     assert len(asked) == 1
@@ -302,7 +302,7 @@ def test_17_3_and_17_4_the_screen_is_as_in_keras(verbose, steps, capsys):
 
 def test_17_3_time_per_step_is_right_where_many_steps_run_between_two_looks(monkeypatch):
     now = iter([0.0, 0.0, 9.0, 10.0, 10.0, 10.0])
-    monkeypatch.setattr("fitdash.engine.callbacks.progress.time.perf_counter", lambda: next(now))
+    monkeypatch.setattr("fitdash.engine.callbacks.progbar_logger.time.perf_counter", lambda: next(now))
     console = io.StringIO()
     told = CallbackList([ProgbarLogger()], Model(console), _params(2, 1, 10))
 

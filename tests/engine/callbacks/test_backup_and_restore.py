@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fitdash.engine.callbacks.backup import BackupAndRestore
+from fitdash.engine.callbacks.backup_and_restore import BackupAndRestore
 from fitdash.engine.callbacks.base import Callback
 
 LOGS = [{"loss": 1.0}] * 4
