@@ -4,10 +4,10 @@ import streamlit as st
 
 from fitdash.ui.session import url_state
 
-url_state.keep()  # before what takes a while to import on a server that has just started
+url_state.keep_query_params()  # before what takes a while to import on a server that has just started
 
-from fitdash.ui.session.identity import remember  # noqa: E402
-from fitdash.ui.session.server_resources import desk  # noqa: E402
+from fitdash.ui.session.identity import remember_visitor  # noqa: E402
+from fitdash.ui.session.server_resources import server_resources  # noqa: E402
 
 st.set_page_config(page_title="fitdash", page_icon="📈", layout="wide", initial_sidebar_state=400)
 
@@ -17,5 +17,5 @@ PAGES = [
     st.Page("pages/sweep.py", title="Sweep"),
 ]
 st.navigation(PAGES, position="top").run()
-url_state.let_go()
-remember(desk())
+url_state.forget_used_query_params()
+remember_visitor(server_resources())

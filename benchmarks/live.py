@@ -42,13 +42,13 @@ NOTE_POINTS = """selector => {
 SCRIPT = """
 import torch
 import fitdash as fd
-from fitdash.nn.registry import make
+from fitdash.nn.registry import make_network
 from fitdash.settings.network import NetworkArgs
-from fitdash.settings.network_shape import Shape
+from fitdash.settings.network_shape import NetworkShape
 
 torch.set_num_threads(1)
 x, y = fd.load_dataset("digits").arrays()
-model = fd.Model(make(NetworkArgs(), Shape(inputs=64, units=10), "softmax"))
+model = fd.Model(make_network(NetworkArgs(), NetworkShape(inputs=64, units=10), "softmax"))
 model.compile("adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(x, y, epochs=10000, validation_split=0.2, verbose=0, view_metrics=True)
 """

@@ -51,7 +51,7 @@ def readings(store: Store) -> dict[str, Callable[[], object]]:
     newest = store.epochs("long")[-1].seq
     return {
         "epochs: row by row, one decode for each": lambda: row_by_row(store),
-        "epochs: anew": lambda: (epoch_blocks.unpacked.cache_clear(), store.epochs("long")),
+        "epochs: anew": lambda: (epoch_blocks.unpack_block.cache_clear(), store.epochs("long")),
         "epochs: again": lambda: store.epochs("long"),
         "epochs: the last 10": lambda: store.epochs("long", since=newest - 10),
         "epochs: nothing new": lambda: store.epochs("long", since=newest),

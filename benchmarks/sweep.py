@@ -21,8 +21,8 @@ import fitdash as fd
 from benchmarks.contenders import bare
 from benchmarks.fit import machine
 from benchmarks.workloads import Workload, mlp, table
-from fitdash.engine.ensemble.batches import Dice
-from fitdash.engine.ensemble.train import Member, train_together
+from fitdash.engine.ensemble.batches import MemberRandomState
+from fitdash.engine.ensemble.train import EnsembleMember, train_ensemble
 from fitdash.settings.ensemble_rules import LEAST_MEMBERS, is_faster_together
 
 Tensor = torch.Tensor
@@ -93,7 +93,7 @@ def as_a_sweep(work: Workload, x: Tensor, y: Tensor, members: int, epochs: int) 
     if members >= LEAST_MEMBERS and is_faster_together(parameters, work.batch):
         prepared = [member(work, x, y, seed, epochs) for seed in range(members)]
         with torch.enable_grad():
-            train_together(prepared)
+            train_ensemble(prepared)
     else:
         for seed in range(members):
             alone(work, x, y, seed, epochs)
@@ -104,13 +104,13 @@ def alone(work: Workload, x: Tensor, y: Tensor, seed: int, epochs: int) -> None:
     _model(work, seed).fit(x[:cut], y[:cut], work.batch, epochs, 0, validation_data=(x[cut:], y[cut:]))
 
 
-def member(work: Workload, x: Tensor, y: Tensor, seed: int, epochs: int) -> Member:
+def member(work: Workload, x: Tensor, y: Tensor, seed: int, epochs: int) -> EnsembleMember:
     """The fit that `alone` trains, prepared to be one of several."""
     model, fits, cut = _model(work, seed), [], len(x) * 4 // 5
     model._train = fits.append
     model.fit(x[:cut], y[:cut], work.batch, epochs, 0, validation_data=(x[cut:], y[cut:]))
     model.training = fits[0]
-    return Member(fit=fits[0], dice=Dice(torch.get_rng_state()), ended=_ended)
+    return EnsembleMember(fit=fits[0], dice=MemberRandomState(torch.get_rng_state()), ended=_ended)
 
 
 def searched(trials: int, rounds: int) -> str:

@@ -1,10 +1,10 @@
 """Compare: runs side by side."""
 
-from fitdash.ui.compare.page import compare
+from fitdash.ui.compare.page import compare_view
 from fitdash.ui.session import style
-from fitdash.ui.session.server_resources import announced, desk, warm_up
+from fitdash.ui.session.server_resources import announce_server, server_resources, warm_up
 
 style.apply()
-compare(desk())
+compare_view(server_resources())
 warm_up()
-announced()
+announce_server()

@@ -1,12 +1,12 @@
 """Sweep: a search over settings."""
 
 from fitdash.ui.session import style
-from fitdash.ui.session.server_resources import announced, desk, warm_up
-from fitdash.ui.sweep.progress_view import watch
-from fitdash.ui.sweep.search_form import search
+from fitdash.ui.session.server_resources import announce_server, server_resources, warm_up
+from fitdash.ui.sweep.progress_view import sweep_view
+from fitdash.ui.sweep.search_form import search_view
 
 style.apply()
-search(desk())
-watch(desk())
+search_view(server_resources())
+sweep_view(server_resources())
 warm_up()
-announced()
+announce_server()

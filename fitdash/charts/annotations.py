@@ -19,7 +19,7 @@ SIGNS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mark:
+class Annotation:
     """Something that happened at one place of all curves.
 
     Attributes:
@@ -33,7 +33,7 @@ class Mark:
     kind: str = "setting"
 
 
-def marked(marks: Sequence[Mark], axis: Axis) -> dict[str, Any]:
+def annotation_layout(marks: Sequence[Annotation], axis: Axis) -> dict[str, Any]:
     """A thin line from top to bottom for each, and its sign at the foot; signs at one place stand over each other."""
     heights: dict[float, int] = {}
     shapes, notes = [], []
@@ -52,7 +52,7 @@ def _line(x: float, *, is_change: bool) -> dict[str, Any]:
     return {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "x0": x, "x1": x, "line": look}
 
 
-def _sign(x: float, row: int, one: Mark) -> dict[str, Any]:
+def _sign(x: float, row: int, one: Annotation) -> dict[str, Any]:
     return {
         "text": SIGNS.get(one.kind, "◆"),
         "hovertext": one.text,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fitdash.charts.thin import Floats, thinned
+from fitdash.charts.thin import Floats, thin_curve
 
 TITLES = {"epoch": "epoch", "update": "update", "samples": "samples seen", "seconds": "seconds of training"}
 KINDS = tuple(TITLES)
@@ -42,7 +42,7 @@ class Axis:
             bends = np.flatnonzero(np.diff(np.diff(self.x)).round(9)) + 1
             kept = np.unique([0, *bends[:most], len(self.over) - 1])
             return self.over[kept], self.x[kept]
-        return thinned(self.over, self.x, most)
+        return thin_curve(self.over, self.x, most)
 
 
 def axis_of(kind: str, epochs: Sequence[int], sizes: Sequence[float], *, start: int, ahead: float) -> Axis:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fitdash.charts.prediction_counts import Array
-from fitdash.charts.theme import Chart, packed, shown
+from fitdash.charts.theme import Chart, format_metric, pack_float32
 
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 COLOURS = 6
@@ -24,7 +24,7 @@ PALE, FULL = 0.10, 0.72
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Points:
+class SamplePoints:
     """The samples of one split.
 
     Attributes:
@@ -44,7 +44,7 @@ def boundary_chart(
     answers: Array,
     sureness: Array,
     classes: Sequence[str],
-    points: Sequence[Points],
+    points: Sequence[SamplePoints],
     *,
     run: str,
 ) -> Chart:
@@ -83,7 +83,7 @@ def surface_chart(
     axes: tuple[tuple[str, Array], tuple[str, Array]],
     values: Array,
     name: str,
-    points: Sequence[Points],
+    points: Sequence[SamplePoints],
     *,
     run: str,
 ) -> Chart:
@@ -107,9 +107,14 @@ def surface_chart(
                 "uid": f"dots-{one.split}",
                 "name": _spoken(one.split),
                 "mode": "markers",
-                "x": packed(one.x[places]),
-                "y": packed(one.y[places]),
-                "marker": {**look, "color": packed(one.truth[places]), "showscale": one is points[0], "colorbar": bar},
+                "x": pack_float32(one.x[places]),
+                "y": pack_float32(one.y[places]),
+                "marker": {
+                    **look,
+                    "color": pack_float32(one.truth[places]),
+                    "showscale": one is points[0],
+                    "colorbar": bar,
+                },
                 "hovertemplate": f"{name} %{{marker.color:.4g}}<extra>{_spoken(one.split)}</extra>",
                 "meta": {"markers": scale, "edge": "ink"},
             }
@@ -117,19 +122,19 @@ def surface_chart(
     return {"data": [ground, *dots], "layout": _layout(axes, run)}
 
 
-def told_boundary(answers: Array, classes: Sequence[str], across: str, up: str) -> str:
+def describe_boundary(answers: Array, classes: Sequence[str], across: str, up: str) -> str:
     """The map of classes in words."""
     shares = np.bincount(answers.astype(int).ravel(), minlength=len(classes)) / answers.size
     most = [f"{classes[index]} {shares[index]:.0%}" for index in np.argsort(-shares)[:6] if shares[index] > 0]
     return f"What is answered over {across} and {up}: {', '.join(most)} of the plane."
 
 
-def told_surface(values: Array, name: str, across: str, up: str) -> str:
+def describe_surface(values: Array, name: str, across: str, up: str) -> str:
     """The map of numbers in words."""
     known = values[np.isfinite(values)]
     if not len(known):
         return f"{name} over {across} and {up}: nowhere a number."
-    low, high = shown(float(known.min())), shown(float(known.max()))
+    low, high = format_metric(float(known.min())), format_metric(float(known.max()))
     return f"{name} as predicted over {across} and {up}: from {low} to {high}."
 
 
@@ -140,8 +145,8 @@ def _ground(axes: Any, levels: Array, scale: list[list[Any]], bounds: tuple[int,
     return {
         "type": "heatmap",
         "uid": "ground",
-        "x": packed(xs),
-        "y": packed(ys),
+        "x": pack_float32(xs),
+        "y": pack_float32(ys),
         "z": {"dtype": "u1", "bdata": raw, "shape": f"{levels.shape[0]}, {levels.shape[1]}"},
         "zmin": bounds[0],
         "zmax": bounds[1],
@@ -150,7 +155,7 @@ def _ground(axes: Any, levels: Array, scale: list[list[Any]], bounds: tuple[int,
     }
 
 
-def _dots(points: Points, index: int, name: str) -> dict[str, Any] | None:
+def _dots(points: SamplePoints, index: int, name: str) -> dict[str, Any] | None:
     """The samples of one class and split; filled where they are trained on, rings of ink where they are held out."""
     places = _some(points)
     places = places[points.truth[places] == index]
@@ -164,8 +169,8 @@ def _dots(points: Points, index: int, name: str) -> dict[str, Any] | None:
         "name": name,
         "legendgroup": str(index),
         "mode": "markers",
-        "x": packed(points.x[places]),
-        "y": packed(points.y[places]),
+        "x": pack_float32(points.x[places]),
+        "y": pack_float32(points.y[places]),
         "marker": {
             "size": 9 if held else 7,
             "symbol": SYMBOLS[(index + turn) % len(SYMBOLS)],
@@ -176,7 +181,7 @@ def _dots(points: Points, index: int, name: str) -> dict[str, Any] | None:
     }
 
 
-def _some(points: Points) -> Array:
+def _some(points: SamplePoints) -> Array:
     """Places of at most so many samples, evenly."""
     return np.unique(np.linspace(0, len(points.x) - 1, min(MOST_POINTS, len(points.x))).astype(int))
 

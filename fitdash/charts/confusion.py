@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fitdash.charts.prediction_counts import Array, accuracy, most_mistaken, shares
+from fitdash.charts.prediction_counts import Array, accuracy, most_confused_pair, row_shares
 from fitdash.charts.theme import Chart
 
 RIGHT, WRONG = 0, 1
@@ -24,7 +24,7 @@ def confusion_chart(counts: Array, classes: Sequence[str], *, run: str) -> Chart
         run: Whose zoom is kept.
     """
     names = [_short(name) for name in classes]
-    share = shares(counts)
+    share = row_shares(counts)
     diagonal = np.eye(len(counts), dtype=bool)
     written = len(classes) <= MOST_WRITTEN
     return {
@@ -84,9 +84,9 @@ def _short(name: str) -> str:
     return name if len(name) <= 16 else f"{name[:15]}…"
 
 
-def told_confusion(counts: Array, classes: Sequence[str]) -> str:
+def describe_confusion(counts: Array, classes: Sequence[str]) -> str:
     """The matrix in words."""
-    found = most_mistaken(counts)
+    found = most_confused_pair(counts)
     start = f"Confusion matrix of {int(counts.sum())} samples: {accuracy(counts):.1%} are right"
     if found is None:
         return f"{start}; no class is taken for another."

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from fitdash.charts.annotations import Mark, marked
+from fitdash.charts.annotations import Annotation, annotation_layout
 from fitdash.charts.axis import TITLES, Axis
-from fitdash.charts.curves import SET, Curve, Panel, best, higher_is_better, judged
+from fitdash.charts.curves import SET, Curve, MetricPanel, best_result, higher_is_better, monitored_curve
 from fitdash.charts.smooth import running_mean
-from fitdash.charts.theme import LINES, QUIET, SPOKEN, Chart, frame, packed, shown
-from fitdash.charts.thin import Floats, thinned
+from fitdash.charts.theme import LINES, QUIET, SPLIT_LABELS, Chart, epoch_layout, format_metric, pack_float32
+from fitdash.charts.thin import Floats, thin_curve
 
 FEW_EPOCHS = 60
 """Up to so many planned epochs every point is marked, from the first to the last."""
@@ -30,7 +30,7 @@ KEYS = {"train": "{}", "val": "val_{}", "fair": "fair_{}"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class CurveStyle:
     """How the reader wants the curves.
 
     Attributes:
@@ -45,13 +45,13 @@ class Look:
 
 
 def curve_chart(
-    panel: Panel,
+    panel: MetricPanel,
     *,
     run: str,
     planned: tuple[int, int],
     axis: Axis | None = None,
-    marks: Sequence[Mark] = (),
-    look: Look | None = None,
+    marks: Sequence[Annotation] = (),
+    look: CurveStyle | None = None,
 ) -> Chart:
     """Specification of one panel.
 
@@ -63,18 +63,18 @@ def curve_chart(
         marks: What happened on the way.
         look: How the reader wants it.
     """
-    look = look or Look()
+    look = look or CurveStyle()
     first, last = planned
     axis = axis or Axis(over=np.asarray([first - 1.0, last]), x=np.asarray([first - 1.0, last]))
     few = last - first < FEW_EPOCHS
     lines = [line for curve in panel.curves for line in _lines(panel.metric, curve, look, few)]
     drawn = [*_ghost(panel), *_answer(panel, axis, planned), *_within(panel, look), *lines, *_best_mark(panel, look)]
     log = look.log and not higher_is_better(panel.metric)
-    layout = frame(run, TITLES[axis.kind], _span(panel, axis, planned), panel.metric, log=log)
-    return {"data": drawn, "layout": layout | marked(marks, axis)}
+    layout = epoch_layout(run, TITLES[axis.kind], _span(panel, axis, planned), panel.metric, log=log)
+    return {"data": drawn, "layout": layout | annotation_layout(marks, axis)}
 
 
-def _span(panel: Panel, axis: Axis, planned: tuple[int, int]) -> tuple[float, float]:
+def _span(panel: MetricPanel, axis: Axis, planned: tuple[int, int]) -> tuple[float, float]:
     """From the first to the last planned epoch; from their beginning, where something is told within them."""
     first, last = planned
     begins = first - 1 if panel.within is not None or axis.kind != "epoch" else first
@@ -83,37 +83,37 @@ def _span(panel: Panel, axis: Axis, planned: tuple[int, int]) -> tuple[float, fl
     return low - room, high + room
 
 
-def _lines(metric: str, curve: Curve, look: Look, pointed: bool) -> list[dict[str, Any]]:
+def _lines(metric: str, curve: Curve, look: CurveStyle, pointed: bool) -> list[dict[str, Any]]:
     """The values; where they are smoothed, faint under a line that is."""
     raw = _line(curve, curve.values, look, pointed)
-    raw["meta"] |= {"told": SPOKEN[curve.split], "key": KEYS[curve.split].format(metric)}
+    raw["meta"] |= {"told": SPLIT_LABELS[curve.split], "key": KEYS[curve.split].format(metric)}
     if not look.smoothing or metric in SET:
         return [raw]
     mean = _line(curve, running_mean(curve.values, look.smoothing), look, pointed=False)
     named = {
         "uid": f"{curve.split} smoothed",
-        "name": _legend(f"{SPOKEN[curve.split]}, smoothed", mean["meta"]["last"]),
+        "name": _legend(f"{SPLIT_LABELS[curve.split]}, smoothed", mean["meta"]["last"]),
     }
     return [raw | {"opacity": FAINT, "showlegend": False}, mean | named | {"hoverinfo": "skip"}]
 
 
-def _line(curve: Curve, values: Floats, look: Look, pointed: bool) -> dict[str, Any]:
+def _line(curve: Curve, values: Floats, look: CurveStyle, pointed: bool) -> dict[str, Any]:
     """Lines; markers too where few points are planned, or gaps would leave a point without a line."""
-    x, y = thinned(curve.x, values, MOST_POINTS)
+    x, y = thin_curve(curve.x, values, MOST_POINTS)
     style = LINES[curve.split]
     pointed = pointed or len(x) < 3 or not np.isfinite(y).all()
     last = _last(values)
     return {
         "type": "scatter",
         "uid": curve.split,
-        "name": _legend(SPOKEN[curve.split], last),
+        "name": _legend(SPLIT_LABELS[curve.split], last),
         "legendrank": RANKS[curve.split],
         "mode": "lines+markers" if pointed else "lines",
-        "x": packed(_some(x)),
-        "y": packed(_some(y)),
+        "x": pack_float32(_some(x)),
+        "y": pack_float32(_some(y)),
         "line": {"width": 2.5 * look.bold, "dash": style["dash"]},
         "marker": {"size": 6 * look.bold, "symbol": style["symbol"]},
-        "hovertemplate": "%{y:.4g}<extra>" + SPOKEN[curve.split] + "</extra>",
+        "hovertemplate": "%{y:.4g}<extra>" + SPLIT_LABELS[curve.split] + "</extra>",
         "meta": {"color": style["color"], "thin": len(x) < len(values), "last": last},
     }
 
@@ -125,7 +125,7 @@ def _some(values: Floats) -> Floats:
 
 def _legend(name: str, value: float | None) -> str:
     """Name and latest value: the reader need not look for the end of the line."""
-    return name if value is None else f"{name}  <b>{shown(value)}</b>"
+    return name if value is None else f"{name}  <b>{format_metric(value)}</b>"
 
 
 def _last(values: Floats) -> float | None:
@@ -134,7 +134,7 @@ def _last(values: Floats) -> float | None:
     return float(seen[-1]) if len(seen) else None
 
 
-def _within(panel: Panel, look: Look) -> list[dict[str, Any]]:
+def _within(panel: MetricPanel, look: CurveStyle) -> list[dict[str, Any]]:
     """Running values within the epochs: thin, each epoch by itself, because the mean begins anew."""
     if panel.within is None:
         return []
@@ -145,8 +145,8 @@ def _within(panel: Panel, look: Look) -> list[dict[str, Any]]:
             "name": "training, per batch",
             "showlegend": False,  # it may come late: the legend must not grow while a run is on
             "mode": "lines",
-            "x": packed(panel.within.x),
-            "y": packed(panel.within.values),
+            "x": pack_float32(panel.within.x),
+            "y": pack_float32(panel.within.values),
             "line": {"width": 1.2 * look.bold},
             "opacity": 0.6,
             "hovertemplate": "%{y:.4g}<extra>within the epoch</extra>",
@@ -155,7 +155,7 @@ def _within(panel: Panel, look: Look) -> list[dict[str, Any]]:
     ]
 
 
-def _ghost(panel: Panel) -> list[dict[str, Any]]:
+def _ghost(panel: MetricPanel) -> list[dict[str, Any]]:
     """The run before: thin, grey and dashed, one entry for all its lines."""
     if not panel.ghost:
         return []
@@ -163,7 +163,7 @@ def _ghost(panel: Panel) -> list[dict[str, Any]]:
     low, high = _in_sight(panel)
     for place, curve in enumerate(panel.ghost):
         near = np.where((curve.values >= low) & (curve.values <= high), curve.values, np.nan)
-        x, y = thinned(curve.x, near, MOST_POINTS)
+        x, y = thin_curve(curve.x, near, MOST_POINTS)
         dash = "dash" if curve.split == "train" else "dot"
         found.append(
             {
@@ -173,17 +173,17 @@ def _ghost(panel: Panel) -> list[dict[str, Any]]:
                 "showlegend": place == 0,
                 "legendrank": RANKS["previous"],
                 "mode": "lines",
-                "x": packed(_some(x)),
-                "y": packed(_some(y)),
+                "x": pack_float32(_some(x)),
+                "y": pack_float32(_some(y)),
                 "line": {"width": 1.5, "dash": dash},
-                "hovertemplate": "%{y:.4g}<extra>previous " + SPOKEN[curve.split] + "</extra>",
+                "hovertemplate": "%{y:.4g}<extra>previous " + SPLIT_LABELS[curve.split] + "</extra>",
                 "meta": {"color": QUIET, "hides": "previous"},
             }
         )
     return found
 
 
-def _in_sight(panel: Panel) -> tuple[float, float]:
+def _in_sight(panel: MetricPanel) -> tuple[float, float]:
     """Lowest and highest value of the run before that is drawn: one that diverged must not flatten this one."""
     values = np.concatenate([curve.values for curve in panel.curves])
     values = values[np.isfinite(values)]
@@ -194,7 +194,7 @@ def _in_sight(panel: Panel) -> tuple[float, float]:
     return low - (high - low), high + (high - low)
 
 
-def _answer(panel: Panel, axis: Axis, planned: tuple[int, int]) -> list[dict[str, Any]]:
+def _answer(panel: MetricPanel, axis: Axis, planned: tuple[int, int]) -> list[dict[str, Any]]:
     """A dashed line that every network should get better than."""
     if panel.answer is None:
         return []
@@ -206,8 +206,8 @@ def _answer(panel: Panel, axis: Axis, planned: tuple[int, int]) -> list[dict[str
             "name": _legend(panel.answer.text, panel.answer.value),
             "legendrank": RANKS["answer"],
             "mode": "lines",
-            "x": packed(np.asarray(ends)),
-            "y": packed(np.asarray([panel.answer.value] * 2)),
+            "x": pack_float32(np.asarray(ends)),
+            "y": pack_float32(np.asarray([panel.answer.value] * 2)),
             "line": {"width": 1.5, "dash": "longdash"},
             "hoverinfo": "skip",
             "meta": {"color": 3},
@@ -215,17 +215,20 @@ def _answer(panel: Panel, axis: Axis, planned: tuple[int, int]) -> list[dict[str
     ]
 
 
-def _best_mark(panel: Panel, look: Look) -> list[dict[str, Any]]:
+def _best_mark(panel: MetricPanel, look: CurveStyle) -> list[dict[str, Any]]:
     """A ring around the best point of the curve that counts."""
     if panel.metric in SET:
         return []
-    found = best(panel)
-    curve = judged(panel)
+    found = best_result(panel)
+    curve = monitored_curve(panel)
     mark = {"size": 13 * look.bold, "symbol": "circle-open", "line": {"width": 2 * look.bold}}
     x, y, name = np.nan, np.nan, "best"
     if found is not None:
         epoch, y = found
-        x, name = float(curve.x[np.searchsorted(curve.epochs, epoch)]), f"best  <b>{shown(y)}</b> · epoch {epoch}"
+        x, name = (
+            float(curve.x[np.searchsorted(curve.epochs, epoch)]),
+            f"best  <b>{format_metric(y)}</b> · epoch {epoch}",
+        )
     return [
         {
             "type": "scatter",
@@ -233,8 +236,8 @@ def _best_mark(panel: Panel, look: Look) -> list[dict[str, Any]]:
             "name": name,
             "legendrank": RANKS["best"],
             "mode": "markers",
-            "x": packed(np.asarray([x])),
-            "y": packed(np.asarray([y])),
+            "x": pack_float32(np.asarray([x])),
+            "y": pack_float32(np.asarray([y])),
             "marker": mark,
             "hoverinfo": "skip",
             "meta": {"color": LINES[curve.split]["color"]},

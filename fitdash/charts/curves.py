@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fitdash.charts.annotations import Mark
+from fitdash.charts.annotations import Annotation
 from fitdash.charts.axis import Axis
-from fitdash.charts.theme import SPOKEN, shown
+from fitdash.charts.theme import SPLIT_LABELS, format_metric
 from fitdash.charts.thin import Floats
 
 SET = ("learning_rate", "lr")
@@ -32,7 +32,7 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Baseline:
     """What always gives the same answer, whatever it is asked, comes to.
 
     Attributes:
@@ -45,7 +45,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Panel:
+class MetricPanel:
     """One metric of a run: training and validation together.
 
     Attributes:
@@ -59,12 +59,12 @@ class Panel:
     curves: tuple[Curve, ...]
     within: Curve | None = None
     ghost: tuple[Curve, ...] = ()
-    answer: Answer | None = None
+    answer: Baseline | None = None
 
 
-def panels(
+def metric_panels(
     epochs: Sequence[int], history: Mapping[str, Sequence[float] | Floats], axis: Axis | None = None
-) -> list[Panel]:
+) -> list[MetricPanel]:
     """The metrics of a history, in its order, each with its validation curve beside it.
 
     Args:
@@ -75,7 +75,7 @@ def panels(
     names = list(dict.fromkeys(name.removeprefix("val_") for name in history))
     shown_epochs = np.asarray(epochs, dtype=float) + 1
     x = shown_epochs if axis is None else axis.places(shown_epochs)
-    return [Panel(metric=name, curves=tuple(_curves(name, shown_epochs, x, history))) for name in names]
+    return [MetricPanel(metric=name, curves=tuple(_curves(name, shown_epochs, x, history))) for name in names]
 
 
 def _curves(metric: str, epochs: Floats, x: Floats, history: Mapping[str, Sequence[float] | Floats]) -> list[Curve]:
@@ -85,11 +85,11 @@ def _curves(metric: str, epochs: Floats, x: Floats, history: Mapping[str, Sequen
     return [Curve(split=s, epochs=epochs, x=x, values=np.asarray(v, dtype=float)) for s, v in found.items()]
 
 
-def best(panel: Panel) -> tuple[int, float] | None:
+def best_result(panel: MetricPanel) -> tuple[int, float] | None:
     """Shown epoch and value of the best result so far, on validation data where there is any; None without one."""
     if panel.metric in SET:
         return None
-    curve = judged(panel)
+    curve = monitored_curve(panel)
     seen = np.flatnonzero(np.isfinite(curve.values))
     if not len(seen):
         return None
@@ -98,7 +98,7 @@ def best(panel: Panel) -> tuple[int, float] | None:
     return int(curve.epochs[place]), float(curve.values[place])
 
 
-def judged(panel: Panel) -> Curve:
+def monitored_curve(panel: MetricPanel) -> Curve:
     """The curve by which a run is judged: validation where there is one."""
     return next((curve for curve in panel.curves if curve.split == "val"), panel.curves[0])
 
@@ -108,12 +108,12 @@ def higher_is_better(metric: str) -> bool:
     return any(word in metric for word in ("acc", "auc", "precision", "recall", "f1", "r2", "cosine_similarity"))
 
 
-def told(panel: Panel, marks: Sequence[Mark] = ()) -> str:
+def describe_panel(panel: MetricPanel, marks: Sequence[Annotation] = ()) -> str:
     """The curve in words, for those who do not see it."""
     told_curves = [_told_curve(curve) for curve in panel.curves]
-    found = best(panel)
-    ending = [] if found is None else [f"best {shown(found[1])} at epoch {found[0]}"]
-    ending += [] if panel.answer is None else [f"{panel.answer.text} would be {shown(panel.answer.value)}"]
+    found = best_result(panel)
+    ending = [] if found is None else [f"best {format_metric(found[1])} at epoch {found[0]}"]
+    ending += [] if panel.answer is None else [f"{panel.answer.text} would be {format_metric(panel.answer.value)}"]
     return f"{panel.metric}: " + "; ".join([*told_curves, *ending, *(one.text for one in marks)]) + "."
 
 
@@ -121,13 +121,12 @@ def _told_curve(curve: Curve) -> str:
     """From where to where."""
     seen = np.flatnonzero(~np.isnan(curve.values))
     if not len(seen):
-        return f"{SPOKEN[curve.split]} has no value" + (
+        return f"{SPLIT_LABELS[curve.split]} has no value" + (
             f" in {len(curve.values)} epochs" if len(curve.values) else " yet"
         )
     a, b = seen[0], seen[-1]
-    start, end = shown(float(curve.values[a])), shown(float(curve.values[b]))
+    start, end = format_metric(float(curve.values[a])), format_metric(float(curve.values[b]))
     if a == b:
-        return f"{SPOKEN[curve.split]} {start} at epoch {int(curve.epochs[a])}"
-    return (
-        f"{SPOKEN[curve.split]} from {start} at epoch {int(curve.epochs[a])} to {end} at epoch {int(curve.epochs[b])}"
-    )
+        return f"{SPLIT_LABELS[curve.split]} {start} at epoch {int(curve.epochs[a])}"
+    first, last = int(curve.epochs[a]), int(curve.epochs[b])
+    return f"{SPLIT_LABELS[curve.split]} from {start} at epoch {first} to {end} at epoch {last}"

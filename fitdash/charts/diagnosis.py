@@ -12,7 +12,7 @@ Weight = Literal["wrong", "hint", "note"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class SuggestedChange:
     """A change to try.
 
     Attributes:
@@ -44,11 +44,11 @@ class Finding:
     weight: Weight
     name: str
     text: str
-    change: Change | None = None
+    change: SuggestedChange | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Curves:
+class LossCurves:
     """The curves of a run, and what has to be known to judge them.
 
     Attributes:

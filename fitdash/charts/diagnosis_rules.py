@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from fitdash.charts import curve_statistics
-from fitdash.charts.diagnosis import Change, Curves, Finding
-from fitdash.charts.theme import shown
+from fitdash.charts.diagnosis import Finding, LossCurves, SuggestedChange
+from fitdash.charts.theme import format_metric
 from fitdash.charts.thin import Floats
 
 Found = Iterator[Finding]
@@ -22,7 +22,7 @@ FEWEST = 6
 """Epochs below which a curve has no shape yet."""
 
 
-def findings(curves: Curves) -> list[Finding]:
+def diagnose_curves(curves: LossCurves) -> list[Finding]:
     """What the curves show, what is wrong first; what something stronger explains is left out.
 
     While a run goes on only that is told which leaves no doubt: the next epochs may tell otherwise.
@@ -33,14 +33,14 @@ def findings(curves: Curves) -> list[Finding]:
     return sorted(kept, key=lambda one: ("wrong", "hint", "note").index(one.weight))
 
 
-def _diverged(curves: Curves) -> Found:
+def _diverged(curves: LossCurves) -> Found:
     """A loss that is no number, or far above where it began and above the trivial answer."""
     bad = np.flatnonzero(~np.isfinite(curves.loss))
     if len(bad):
         first = int(bad[0])
-        before = f", {shown(float(curves.loss[first - 1]))} the epoch before" if first else ""
-        text = f"The loss is {shown(float(curves.loss[first]))} in epoch {_at(curves, first)}{before}: nothing can "
-        text += "be learned from there on."
+        before = f", {format_metric(float(curves.loss[first - 1]))} the epoch before" if first else ""
+        text = f"The loss is {format_metric(float(curves.loss[first]))} in epoch {_at(curves, first)}{before}: "
+        text += "nothing can be learned from there on."
         yield Finding(
             kind="diverged",
             epoch=_at(curves, first),
@@ -60,12 +60,13 @@ def _diverged(curves: Curves) -> Found:
             is_sure=True,
             weight="wrong",
             name=f"Diverges since epoch {_at(curves, first)}",
-            text=f"The loss grew from {shown(float(curves.loss[0]))} to {shown(float(curves.loss[-1]))}.",
+            text=f"The loss grew from {format_metric(float(curves.loss[0]))} to "
+            f"{format_metric(float(curves.loss[-1]))}.",
             change=_slower(curves),
         )
 
 
-def _too_fast(curves: Curves) -> Found:
+def _too_fast(curves: LossCurves) -> Found:
     """Steps that jump over the valley: thrown far off at first, never below the trivial answer, or leaping about."""
     loss = curves.loss
     if len(loss) < FEWEST or not np.isfinite(loss).all():
@@ -81,9 +82,12 @@ def _too_fast(curves: Curves) -> Found:
     )
     whose = "the trivial answer" if curves.trivial else "the first epoch"
     told = (
-        (peak / 1.6, f"The loss went up to {shown(float(loss.max()))}; {whose} has {shown(usual)}."),
-        (height / 1.1, f"The loss stays at {shown(float(np.median(late)))}; {whose} has {shown(usual)}."),
-        (leaps / 0.04, f"The loss leaps by {shown(leaps * usual)} from epoch to epoch instead of falling."),
+        (peak / 1.6, f"The loss went up to {format_metric(float(loss.max()))}; {whose} has {format_metric(usual)}."),
+        (
+            height / 1.1,
+            f"The loss stays at {format_metric(float(np.median(late)))}; {whose} has {format_metric(usual)}.",
+        ),
+        (leaps / 0.04, f"The loss leaps by {format_metric(leaps * usual)} from epoch to epoch instead of falling."),
     )
     strength, text = max(told)
     rises = height > 1.02 and leaps > 0.015
@@ -99,7 +103,7 @@ def _too_fast(curves: Curves) -> Found:
         )
 
 
-def _overfits(curves: Curves) -> Found:
+def _overfits(curves: LossCurves) -> Found:
     """Validation loss rises while training loss falls, or no longer follows it."""
     epochs, val = curves.validated
     if len(val) < FEWEST or not np.isfinite(curves.loss).all():
@@ -122,10 +126,9 @@ def _overfits(curves: Curves) -> Found:
     )
     if not (lags or (rises and fall > 0.02 * float(train[place]))):
         return
-    val_text = (
-        f"validation loss {shown(float(curve_statistics.smooth(val)[epochs == since][0]))} → {shown(float(val[-1]))}"
-    )
-    train_text = f"training loss {shown(float(train[place]))} → {shown(float(curves.loss[-1]))}"
+    then = float(curve_statistics.smooth(val)[epochs == since][0])
+    val_text = f"validation loss {format_metric(then)} → {format_metric(float(val[-1]))}"
+    train_text = f"training loss {format_metric(float(train[place]))} → {format_metric(float(curves.loss[-1]))}"
     yield Finding(
         kind="overfits",
         epoch=since,
@@ -137,7 +140,7 @@ def _overfits(curves: Curves) -> Found:
     )
 
 
-def _underfits(curves: Curves) -> Found:
+def _underfits(curves: LossCurves) -> Found:
     """Hardly better than the answer that looks at no input, on the rows that are held out or else on all."""
     loss, (_, val) = curves.loss, curves.validated
     if curves.trivial is None or len(loss) < 8 or not curves.has_gone_far or not np.isfinite(loss).all():
@@ -155,12 +158,13 @@ def _underfits(curves: Curves) -> Found:
         is_sure=bool(end / usual > 0.92 and half - end < 0.02 * usual),
         weight="wrong",
         name="Hardly better than guessing",
-        text=f"The {where} is {shown(end)}; the trivial answer, which looks at no input, has {shown(usual)}.",
-        change=_slower(curves) if (curves.learning_rate or 0) > FAST else Change(text="Try a larger network."),
+        text=f"The {where} is {format_metric(end)}; the trivial answer, which looks at no input, has "
+        f"{format_metric(usual)}.",
+        change=_slower(curves) if (curves.learning_rate or 0) > FAST else SuggestedChange(text="Try a larger network."),
     )
 
 
-def _too_slow(curves: Curves) -> Found:
+def _too_slow(curves: LossCurves) -> Found:
     """A slow steady fall that is not over."""
     loss = curves.loss
     if len(loss) < 8 or not curves.has_gone_far or not np.isfinite(loss).all():
@@ -176,20 +180,20 @@ def _too_slow(curves: Curves) -> Found:
     rate = curves.learning_rate
     faster = {"compile.learning_rate": round(10 * rate, 12)} if rate and rate < SLOW else {}
     more = {} if faster else {"fit.epochs": 3 * int(curves.epochs[-1])}
-    change = Change(text=f"Set learning_rate to {10 * rate:g}.", settings=faster) if faster and rate else None
+    change = SuggestedChange(text=f"Set learning_rate to {10 * rate:g}.", settings=faster) if faster and rate else None
     yield Finding(
         kind="too_slow",
         epoch=_at(curves, len(loss) - 1),
         is_sure=bool(fall < 0.2 * abs(float(loss[0])) and curves.is_over),
         weight="hint",
         name="Learns slowly" if not faster else "Learning rate too low",
-        text=f"The loss fell from {shown(float(loss[0]))} to {shown(float(loss[-1]))}, as steadily at the end as at "
-        "first.",
-        change=change or Change(text=f"Set epochs to {more['fit.epochs']}.", settings=more),
+        text=f"The loss fell from {format_metric(float(loss[0]))} to {format_metric(float(loss[-1]))}, "
+        "as steadily at the end as at first.",
+        change=change or SuggestedChange(text=f"Set epochs to {more['fit.epochs']}.", settings=more),
     )
 
 
-def _flat(curves: Curves) -> Found:
+def _flat(curves: LossCurves) -> Found:
     """For long nothing changes that could be seen on the chart, or nothing is won on the rows that are held out."""
     loss, (epochs, val) = curves.loss, curves.validated
     if len(loss) < 20 or not np.isfinite(loss).all():
@@ -217,12 +221,14 @@ def _flat(curves: Curves) -> Found:
         is_sure=is_still and length >= max(20, 0.5 * len(loss)),
         weight="note",
         name=f"Flat since epoch {_at(curves, since)}",
-        text=f"In the {length} epochs since then the {where} went from {shown(start)} to {shown(end)}.",
-        change=Change(text=f"Set epochs to {_at(curves, since)}.", settings={"fit.epochs": _at(curves, since)}),
+        text=f"In the {length} epochs since then the {where} went from {format_metric(start)} to {format_metric(end)}.",
+        change=SuggestedChange(
+            text=f"Set epochs to {_at(curves, since)}.", settings={"fit.epochs": _at(curves, since)}
+        ),
     )
 
 
-def _long(curves: Curves) -> float:
+def _long(curves: LossCurves) -> float:
     """So many epochs without a change are a plateau."""
     return max(15, 0.4 * len(curves.loss))
 
@@ -236,7 +242,7 @@ def _hardly_moves(late: Floats, late_val: Floats, loss: Floats, val: Floats) -> 
     return not is_won and lost <= 0.15 * float(val.max() - val.min()) + curve_statistics.scatter(val)
 
 
-def _nothing_held_out(curves: Curves) -> Found:
+def _nothing_held_out(curves: LossCurves) -> Found:
     if curves.val_loss is None and len(curves.epochs):
         yield Finding(
             kind="nothing_held_out",
@@ -245,14 +251,14 @@ def _nothing_held_out(curves: Curves) -> Found:
             weight="note",
             name="Nothing is held out",
             text="These are numbers of rows that the network was trained on; how it does on new rows is not known.",
-            change=Change(
+            change=SuggestedChange(
                 text="Hold out a stratified 20 %.",
                 settings={"fit.validation_data": "stratified", "fit.validation_data.share": 0.2},
             ),
         )
 
 
-def _upside_down(curves: Curves) -> Found:
+def _upside_down(curves: LossCurves) -> Found:
     """Training loss above validation loss, which puzzles everybody once."""
     epochs, val = curves.validated
     if len(val) < 3 or not np.isfinite(curves.loss).all():
@@ -269,11 +275,12 @@ def _upside_down(curves: Curves) -> Found:
         is_sure=bool(curves.dropout > 0 or above.mean() > 0.9),
         weight="note",
         name="Training loss above validation loss",
-        text=f"No mistake: {why if curves.dropout else mean}. ({shown(float(train[-1]))} and {shown(float(val[-1]))})",
+        text=f"No mistake: {why if curves.dropout else mean}. "
+        f"({format_metric(float(train[-1]))} and {format_metric(float(val[-1]))})",
     )
 
 
-RULES: tuple[Callable[[Curves], Found], ...] = (
+RULES: tuple[Callable[[LossCurves], Found], ...] = (
     _diverged,
     _too_fast,
     _overfits,
@@ -297,26 +304,26 @@ FAST, SLOW = 0.02, 0.0003
 """Learning rates of adam beyond which the rate is the first suspect."""
 
 
-def _at(curves: Curves, place: int) -> int:
+def _at(curves: LossCurves, place: int) -> int:
     return int(curves.epochs[place])
 
 
-def _place(curves: Curves, epoch: float) -> int:
+def _place(curves: LossCurves, epoch: float) -> int:
     """Index of a shown epoch."""
     return int(np.flatnonzero(curves.epochs == epoch)[0])
 
 
-def _slower(curves: Curves) -> Change:
+def _slower(curves: LossCurves) -> SuggestedChange:
     if not curves.learning_rate:
-        return Change(text="Try a learning_rate ten times smaller.")
+        return SuggestedChange(text="Try a learning_rate ten times smaller.")
     rate = float(f"{curves.learning_rate / 10:.6g}")
-    return Change(text=f"Set learning_rate to {rate:g}.", settings={"compile.learning_rate": rate})
+    return SuggestedChange(text=f"Set learning_rate to {rate:g}.", settings={"compile.learning_rate": rate})
 
 
-def _stop_at(curves: Curves, epoch: int) -> Change:
+def _stop_at(curves: LossCurves, epoch: int) -> SuggestedChange:
     if "EarlyStopping" in curves.callbacks:
-        return Change(text="Try restore_best_weights of EarlyStopping, or fewer units.")
-    return Change(text=f"Set epochs to {epoch}.", settings={"fit.epochs": epoch})
+        return SuggestedChange(text="Try restore_best_weights of EarlyStopping, or fewer units.")
+    return SuggestedChange(text=f"Set epochs to {epoch}.", settings={"fit.epochs": epoch})
 
 
 def _settled(values: Floats) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fitdash.charts.theme import SPOKEN, Chart
+from fitdash.charts.theme import SPLIT_LABELS, Chart
 from fitdash.charts.thin import Floats
 
 _COLOURS = {"training": "#0072b2", "validation": "#d55e00"}  # told apart by colour-blind readers too
@@ -15,7 +15,7 @@ _GAP = 0.06
 _PANEL_PIXELS = 220
 
 
-def draw(frame: Any, *, smooth: bool = True, theme_bw: bool = False) -> Any:
+def plot_history(frame: Any, *, smooth: bool = True, theme_bw: bool = False) -> Any:
     """The plotly figure of a history.
 
     Args:
@@ -36,7 +36,7 @@ def history_chart(frame: Any, *, smooth: bool, theme_bw: bool) -> Chart:
     traces = [
         trace
         for place, metric in enumerate(metrics, 1)
-        for data in SPOKEN.values()
+        for data in SPLIT_LABELS.values()
         for trace in _traces(
             frame[(frame["metric"] == metric) & (frame["data"] == data)],
             data,
@@ -48,7 +48,7 @@ def history_chart(frame: Any, *, smooth: bool, theme_bw: bool) -> Chart:
     return {"data": traces, "layout": _layout(metrics, epochs, theme_bw)}
 
 
-def smoothed(x: Floats, y: Floats, at: Floats, span: float = 0.75) -> Floats:
+def smooth_history(x: Floats, y: Floats, at: Floats, span: float = 0.75) -> Floats:
     """Local parabolas through the nearest share of points, near ones weighing more.
 
     Args:
@@ -96,7 +96,7 @@ def _traces(rows: Any, data: str, *, axis: str, in_legend: bool, smooth: bool) -
     if not smooth:
         return [trace]
     at = np.linspace(x[seen].min(), x[seen].max(), min(200, 4 * len(x)))
-    line = {"name": f"{data}, smoothed", "mode": "lines", "x": at, "y": smoothed(x[seen], y[seen], at)}
+    line = {"name": f"{data}, smoothed", "mode": "lines", "x": at, "y": smooth_history(x[seen], y[seen], at)}
     return [trace, {**trace, **line, "showlegend": False, "hoverinfo": "skip", "hovertemplate": None}]
 
 

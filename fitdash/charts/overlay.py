@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fitdash.charts.theme import Chart, frame, packed, shown
-from fitdash.charts.thin import Floats, thinned
+from fitdash.charts.theme import Chart, epoch_layout, format_metric, pack_float32
+from fitdash.charts.thin import Floats, thin_curve
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 THEME_COLOURS = 6
@@ -21,7 +21,7 @@ HEX = "#{:02x}{:02x}{:02x}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class RunCurve:
     """One run's values of one log.
 
     Attributes:
@@ -41,7 +41,7 @@ class Line:
     faint: bool = False
 
 
-def overlay_chart(lines: Sequence[Line], *, title: str, key: str, log: bool = False) -> Chart:
+def overlay_chart(lines: Sequence[RunCurve], *, title: str, key: str, log: bool = False) -> Chart:
     """One line per run.
 
     Args:
@@ -52,19 +52,19 @@ def overlay_chart(lines: Sequence[Line], *, title: str, key: str, log: bool = Fa
     """
     last = max((float(line.epochs[-1]) for line in lines if len(line.epochs)), default=1.0)
     room = max(0.02 * last, 0.2)
-    layout = frame(key, "epoch", (1 - room, last + room), title, log=log)
+    layout = epoch_layout(key, "epoch", (1 - room, last + room), title, log=log)
     # The names of the runs take the place above the picture.
     layout["yaxis"] |= {"title": {"text": layout.pop("title")["text"]}, "uirevision": f"{key} {title} {log}"}
     # A cursor also where lines are so many that the hover names one of them.
     layout["xaxis"] |= {"showspikes": True, "spikemode": "across", "spikethickness": 1, "spikedash": "dot"}
     layout["hovermode"] = "x unified" if len(lines) <= MOST_NAMED else "closest"
     layout["showlegend"] = len(lines) <= MOST_NAMED
-    looks = looks_of([line.by for line in lines])
+    looks = line_styles([line.by for line in lines])
     drawn = [_trace(line, look) for line, look in zip(lines, looks, strict=True)]
     return {"data": drawn, "layout": layout}
 
 
-def printed(chart: Chart) -> Chart:
+def restyle_for_print(chart: Chart) -> Chart:
     """The picture for paper: every line in the legend beside it, in colours that need no page around them."""
     lines = [
         {**line, "line": {"color": PRINTED[line["meta"].get("color", 0)], **line["line"]}} for line in chart["data"]
@@ -74,7 +74,7 @@ def printed(chart: Chart) -> Chart:
     return {"data": lines, "layout": {**chart["layout"], "showlegend": True, "legend": legend, "margin": margin}}
 
 
-def looks_of(values: Sequence[Any]) -> list[dict[str, Any]]:
+def line_styles(values: Sequence[Any]) -> list[dict[str, Any]]:
     """Colour and dash of each line: of its own, or by the value that it stands for.
 
     Numbers go from one colour to another by their rank in size, so that 1e-5 and 1e-1 are as far apart as 1 and 5;
@@ -83,14 +83,14 @@ def looks_of(values: Sequence[Any]) -> list[dict[str, Any]]:
     known = list(dict.fromkeys(value for value in values if value is not None))
     if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
         ranks = {value: place / max(1, len(known) - 1) for place, value in enumerate(sorted(known))}
-        return [{"color": mixed(ranks[value])} if value is not None else _own(0) for value in values]
+        return [{"color": blend_colour(ranks[value])} if value is not None else _own(0) for value in values]
     if known:
         places = {value: place for place, value in enumerate(known)}
         return [_own(places[value]) if value is not None else _own(len(known)) for value in values]
     return [_own(place) for place in range(len(values))]
 
 
-def mixed(share: float) -> str:
+def blend_colour(share: float) -> str:
     """A colour on the way from cold to warm."""
     return HEX.format(*(round(low + share * (high - low)) for low, high in zip(LOW, HIGH, strict=True)))
 
@@ -99,22 +99,22 @@ def _own(place: int) -> dict[str, Any]:
     return {"place": place % THEME_COLOURS, "dash": DASHES[place // THEME_COLOURS % len(DASHES)]}
 
 
-def _trace(line: Line, look: Mapping[str, Any]) -> dict[str, Any]:
-    x, y = thinned(line.epochs, line.values, MOST_POINTS)
+def _trace(line: RunCurve, look: Mapping[str, Any]) -> dict[str, Any]:
+    x, y = thin_curve(line.epochs, line.values, MOST_POINTS)
     found = {"line": {"width": 2, "dash": look.get("dash", "solid")}, "meta": {}}
     if "color" in look:
         found["line"]["color"] = look["color"]
     else:
         found["meta"] = {"color": look["place"]}
     seen = line.values[np.isfinite(line.values)]
-    ending = f"  <b>{shown(float(seen[-1]))}</b>" if len(seen) else ""
+    ending = f"  <b>{format_metric(float(seen[-1]))}</b>" if len(seen) else ""
     return {
         "type": "scatter",
         "uid": line.run,
         "name": f"{_safe(line.name)}{ending}",
         "mode": "lines+markers" if len(x) < 3 or not np.isfinite(y).all() else "lines",
-        "x": packed(x),
-        "y": packed(y),
+        "x": pack_float32(x),
+        "y": pack_float32(y),
         "opacity": 0.3 if line.faint else 1.0,
         "hovertemplate": "%{y:.4g}<extra>" + _safe(line.name) + "</extra>",
         **found,
@@ -132,7 +132,10 @@ def parallel_chart(columns: Mapping[str, Sequence[Any]], *, result: str, key: st
     kept = [place for place, value in enumerate(columns[result]) if _is_number(value)]
     dimensions = [_dimension(name, [values[place] for place in kept]) for name, values in columns.items()]
     # Coloured as the result stands on its axis, which is why no bar has to tell the colours.
-    line = {"color": dimensions[list(columns).index(result)]["values"], "colorscale": [[0, mixed(0)], [1, mixed(1)]]}
+    line = {
+        "color": dimensions[list(columns).index(result)]["values"],
+        "colorscale": [[0, blend_colour(0)], [1, blend_colour(1)]],
+    }
     return {
         "data": [{"type": "parcoords", "uid": "parallel", "dimensions": dimensions, "line": line}],
         "layout": {"uirevision": key, "margin": {"l": 60, "r": 60, "t": 50, "b": 20}},
@@ -146,7 +149,7 @@ def _dimension(name: str, values: Sequence[Any]) -> dict[str, Any]:
         if len(numbers) and numbers.min() > 0 and numbers.max() / numbers.min() >= 30:
             logs = np.log10(numbers)
             ticks = sorted(set(np.round(np.linspace(logs.min(), logs.max(), 5), 3).tolist()))
-            texts = [shown(float(10**tick)) for tick in ticks]
+            texts = [format_metric(float(10**tick)) for tick in ticks]
             return {"label": name, "values": logs.tolist(), "tickvals": ticks, "ticktext": texts}
         few = sorted(set(numbers.tolist()))
         named = {"tickvals": few, "ticktext": [f"{one:g}" for one in few]} if len(few) <= FEW else {}
@@ -194,12 +197,12 @@ def scatter_chart(
     return {"data": [points], "layout": layout}
 
 
-def told(lines: Sequence[Line], title: str) -> str:
+def describe_overlay(lines: Sequence[RunCurve], title: str) -> str:
     """The picture in words."""
     ends = []
     for line in lines[:12]:
         seen = line.values[np.isfinite(line.values)]
-        ends.append(f"{line.name} {'ends at ' + shown(float(seen[-1])) if len(seen) else 'has no value yet'}")
+        ends.append(f"{line.name} {'ends at ' + format_metric(float(seen[-1])) if len(seen) else 'has no value yet'}")
     more = f"; and {len(lines) - 12} more" if len(lines) > 12 else ""
     return f"{title} of {len(lines)} runs: {'; '.join(ends)}{more}."
 

@@ -7,14 +7,14 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def counted(truth: Array, answers: Array, classes: int) -> Array:
+def count_predictions(truth: Array, answers: Array, classes: int) -> Array:
     """How many samples of each class (rows) were given each answer (columns), (classes, classes)."""
     return np.bincount(truth.astype(np.int64) * classes + answers.astype(np.int64), minlength=classes**2).reshape(
         classes, classes
     )
 
 
-def shares(counts: Array) -> Array:
+def row_shares(counts: Array) -> Array:
     """The counts as shares of their row; 0 where a class has no sample."""
     return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
 
@@ -24,7 +24,7 @@ def accuracy(counts: Array) -> float:
     return float(np.trace(counts) / counts.sum()) if counts.sum() else float("nan")
 
 
-def most_mistaken(counts: Array) -> tuple[int, int] | None:
+def most_confused_pair(counts: Array) -> tuple[int, int] | None:
     """The cell beside the diagonal that holds most samples, as row and column; None where all is right."""
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
@@ -40,7 +40,7 @@ def confident_mistakes(truth: Array, answers: Array, sureness: Array) -> Array:
     return wrong[np.argsort(-np.nan_to_num(sureness[wrong].astype(float), nan=-1), kind="stable")]
 
 
-def worst(truth: Array, predicted: Array) -> Array:
+def largest_errors(truth: Array, predicted: Array) -> Array:
     """Places of the samples, those first whose prediction is furthest off; what is no number comes last."""
     off = np.abs(truth - predicted)
     return np.argsort(-np.where(np.isfinite(off), off, -1), kind="stable")
@@ -48,5 +48,5 @@ def worst(truth: Array, predicted: Array) -> Array:
 
 def never_answered(truth: Array, answers: Array, classes: int) -> list[int]:
     """The classes that have samples and are the answer to none."""
-    counts = counted(truth, answers, classes)
+    counts = count_predictions(truth, answers, classes)
     return [index for index in range(classes) if counts[index].sum() and not counts[:, index].sum()]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fitdash.charts.prediction_counts import Array
-from fitdash.charts.theme import Chart, packed, shown
+from fitdash.charts.theme import Chart, format_metric, pack_float32
 
 MOST_POINTS = 1000
 
@@ -44,14 +44,14 @@ def residual_chart(truth: Array, predicted: Array, name: str, *, run: str, split
     }
 
 
-def told_numbers(truth: Array, predicted: Array) -> str:
+def describe_errors(truth: Array, predicted: Array) -> str:
     """How good the predictions are, in words."""
     known = np.isfinite(truth) & np.isfinite(predicted)
     if not known.any():
         return "no prediction is a number"
     off = np.abs(truth - predicted)[known]
-    middle, most = shown(float(np.median(off))), shown(float(off.max()))
-    explained = shown(r2(truth[known], predicted[known]))
+    middle, most = format_metric(float(np.median(off))), format_metric(float(off.max()))
+    explained = format_metric(r2(truth[known], predicted[known]))
     return f"predictions differ from the truth by {middle} in the middle, by {most} at most; R² {explained}"
 
 
@@ -67,8 +67,8 @@ def _points(x: Array, y: Array, split: str, hover: str) -> dict[str, Any]:
         "type": "scatter",
         "uid": "points",
         "mode": "markers",
-        "x": packed(x[places]),
-        "y": packed(y[places]),
+        "x": pack_float32(x[places]),
+        "y": pack_float32(y[places]),
         "customdata": places.tolist(),
         "marker": {"size": 7, "symbol": "circle" if split == "train" else "diamond", "opacity": 0.7},
         "hovertemplate": hover,

@@ -70,7 +70,7 @@ def flat_scale(count: int) -> list[list[Any]]:
     return scale
 
 
-def told_strips(truth: Array, answers: Array) -> str:
+def describe_strips(truth: Array, answers: Array) -> str:
     """The strips in words."""
     right = float(np.mean(truth == answers)) if truth.size else 0.0
     return f"True and predicted class at each of {truth.shape[1]} steps of {len(truth)} sequences: {right:.1%} agree."

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fitdash.charts.theme import Chart, shown
+from fitdash.charts.theme import Chart, format_metric
 
 DECADES = 100
 
@@ -41,7 +41,7 @@ def best_chart(
     steps = {
         "type": "scatter",
         "uid": "best",
-        "name": f"best so far  <b>{shown(best[-1])}</b>" if best and best[-1] is not None else "best so far",
+        "name": f"best so far  <b>{format_metric(best[-1])}</b>" if best and best[-1] is not None else "best so far",
         "mode": "lines",
         "x": numbers,
         "y": list(best),

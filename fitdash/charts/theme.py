@@ -16,26 +16,28 @@ LINES: dict[str, dict[str, Any]] = {
 }
 """Training and validation differ in colour, dash and marker; a colour is a place in the theme's list."""
 
-SPOKEN = {"train": "training", "val": "validation", "fair": "training, fair"}
+SPLIT_LABELS = {"train": "training", "val": "validation", "fair": "training, fair"}
 QUIET = 5
 """Place of the colour of what is there for comparison only."""
 
 
-def packed(values: Floats) -> dict[str, str]:
+def pack_float32(values: Floats) -> dict[str, str]:
     """Numbers as float32, in the form that plotly.js decodes itself: a third of the size of decimal text."""
     with np.errstate(over="ignore"):
         raw = np.ascontiguousarray(values, "<f4").tobytes()
     return {"dtype": "f4", "bdata": base64.b64encode(raw).decode()}
 
 
-def shown(value: float) -> str:
+def format_metric(value: float) -> str:
     """A value in four digits; a small one is never shown as 0."""
     if not np.isfinite(value):
         return "not a number" if np.isnan(value) else "infinite"
     return f"{value:#.4g}".rstrip(".") if 1e-3 <= abs(value) < 1e5 else f"{value:.3g}"
 
 
-def frame(run: str, x_title: str, x_range: tuple[float, float], y_title: str, *, log: bool = False) -> dict[str, Any]:
+def epoch_layout(
+    run: str, x_title: str, x_range: tuple[float, float], y_title: str, *, log: bool = False
+) -> dict[str, Any]:
     """Layout of a chart over epochs.
 
     Args:

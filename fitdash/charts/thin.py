@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 
 
-def thinned(x: Floats, y: Floats, most: int = 1000) -> tuple[Floats, Floats]:
+def thin_curve(x: Floats, y: Floats, most: int = 1000) -> tuple[Floats, Floats]:
     """At most `most` of the points, the lowest and the highest of every stretch among them.
 
     Args:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fitdash.charts.diagnosis import Change, Finding
+from fitdash.charts.diagnosis import Finding, SuggestedChange
 from fitdash.charts.prediction_counts import Array
 
 FEWEST_SAMPLES = 5
@@ -15,16 +15,16 @@ FEWEST_EPOCHS = 5
 RARE = 0.7
 """A class with fewer than so large a part of the average samples may be lost for its rarity."""
 
-BALANCE = Change(text="Set class_weight to balanced.", settings={"fit.class_weight": "balanced"})
-STRATIFY = Change(
+BALANCE = SuggestedChange(text="Set class_weight to balanced.", settings={"fit.class_weight": "balanced"})
+STRATIFY = SuggestedChange(
     text="Hold out a stratified part.",
     settings={"fit.validation_data": "stratified", "fit.validation_data.share": 0.2},
 )
-MORE = Change(text="Try more epochs, or a larger network.")
+MORE = SuggestedChange(text="Try more epochs, or a larger network.")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
+class ClassCounts:
     """A look in numbers.
 
     Attributes:
@@ -38,8 +38,8 @@ class Asked:
     answers: Array
 
 
-def neglected(
-    asked: Sequence[Asked], classes: Sequence[str], trained: Array, *, is_over: bool, is_weighted: bool
+def find_unpredicted_classes(
+    asked: Sequence[ClassCounts], classes: Sequence[str], trained: Array, *, is_over: bool, is_weighted: bool
 ) -> list[Finding]:
     """The finding that classes are never predicted, if they are not; while a run goes on only where it is sure.
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 
-class CommandFirst(click.Group):
+class DefaultCommandGroup(click.Group):
     """Commands; no words, or a flag in the place of a command, mean the `first` one."""
 
     def __init__(self, *args: Any, first: str, **settings: Any) -> None:

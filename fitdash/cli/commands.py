@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from fitdash import __version__
-from fitdash.cli.command_group import CommandFirst
+from fitdash.cli.command_group import DefaultCommandGroup
 from fitdash.cli.runs import runs
-from fitdash.cli.settings import settings, told
+from fitdash.cli.settings import load_settings, settings
 from fitdash.cli.sweep import sweep
 from fitdash.cli.sweeps import sweeps
 
 
-@click.group(cls=CommandFirst, first="dashboard")
+@click.group(cls=DefaultCommandGroup, first="dashboard")
 @click.version_option(__version__, prog_name="fitdash")
 def main() -> None:
     """The fit() of Keras, on PyTorch, live in the browser.
@@ -35,7 +35,7 @@ main.add_command(sweeps)
 @click.pass_context
 def dashboard(context: click.Context) -> None:
     """Open the dashboard; Streamlit's flags are passed on."""
-    told()  # what cannot be in force is said here, not on every page
+    load_settings()  # what cannot be in force is said here, not on every page
     _serve(context.args)
 
 

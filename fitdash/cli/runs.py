@@ -8,24 +8,24 @@ from pathlib import Path
 
 import click
 
-from fitdash.cli.command_group import CommandFirst
+from fitdash.cli.command_group import DefaultCommandGroup
 from fitdash.errors import FitdashError, StoreError
 from fitdash.runs.protocol.events import ACTIVE, ENDED
-from fitdash.runs.record.deletion import Deleted
+from fitdash.runs.record.deletion import Deletion
 from fitdash.runs.record.disk_quota import size_of_runs
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.records import RunRecord
-from fitdash.runs.record.run_text import as_json, details, distinct, line_facts, table
+from fitdash.runs.record.run_text import describe_run, run_table, run_to_dict, to_strict_json, uid_prefix_length
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.sweeps import all_sweeps
-from fitdash.runs.record.uploads import remove_unused, unused
+from fitdash.runs.record.uploads import remove_unused_uploads, unused_uploads
 
 SHOWN = 20
 
 as_json_flag = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
 
 
-@click.group(cls=CommandFirst, first="list")
+@click.group(cls=DefaultCommandGroup, first="list")
 def runs() -> None:
     """List, show, export and delete recorded runs.
 
@@ -39,15 +39,15 @@ def runs() -> None:
 @click.option("--all", "is_all", is_flag=True, help="All of them.")
 @click.option("--deleted", is_flag=True, help="Those that `undo` can bring back.")
 @as_json_flag
-def listcounted(states: tuple[str, ...], limit: int | None, is_all: bool, deleted: bool, is_json: bool) -> None:
+def list_runs(states: tuple[str, ...], limit: int | None, is_all: bool, deleted: bool, is_json: bool) -> None:
     """The runs, the newest first."""
-    with opened() as store:
+    with open_store() as store:
         everything = store.lines(states=states or None, deleted=deleted)
         shown = everything if is_all else everything[: limit or (None if is_json else SHOWN)]
         if is_json:
-            click.echo(as_json([line_facts(run) for run in shown]))
+            click.echo(to_strict_json([run_to_dict(run) for run in shown]))
             return
-        lines = table(shown, store.beginning("") + store.beginning("", deleted=True), now=time.time())
+        lines = run_table(shown, store.beginning("") + store.beginning("", deleted=True), now=time.time())
     more = len(everything) - len(shown)
     click.echo("\n".join(lines) if shown else _nothing(states, deleted))
     if more:
@@ -59,14 +59,14 @@ def listcounted(states: tuple[str, ...], limit: int | None, is_all: bool, delete
 @as_json_flag
 def show(uid: str, is_json: bool) -> None:
     """Tell all about a run but its epochs."""
-    with opened() as store:
+    with open_store() as store:
         run = _found(store, uid)
         told = [row.data for row in store.events(run.uid, "told")]
     if is_json:
         more = {"params": run.params, "experiment": run.experiment, "events": told, "traceback": run.traceback}
-        click.echo(as_json({**line_facts(run), **more}))
+        click.echo(to_strict_json({**run_to_dict(run), **more}))
     else:
-        click.echo("\n".join(details(run, now=time.time())))
+        click.echo("\n".join(describe_run(run, now=time.time())))
 
 
 @runs.command()
@@ -83,7 +83,7 @@ def export(uid: str, form: str | None, output: Path | None, is_json: bool) -> No
         raise click.UsageError("--json must not be combined with --format csv. Leave one of them out.")
     ending = output.suffix.lower().removeprefix(".") if output else ""
     form = "json" if is_json else form or (ending if ending in ("csv", "json") else "csv")
-    with opened() as store:
+    with open_store() as store:
         history = history_of(store, _found(store, uid).uid)
         text = (history.to_json if form == "json" else history.to_csv)(output)
     if text is not None:
@@ -96,7 +96,7 @@ def export(uid: str, form: str | None, output: Path | None, is_json: bool) -> No
 @as_json_flag
 def delete(uids: tuple[str, ...], is_json: bool) -> None:
     """Hide runs that have ended; `fitdash runs undo` brings them back."""
-    with opened() as store:
+    with open_store() as store:
         chosen, problems = [], []
         for uid in uids:
             try:
@@ -107,7 +107,7 @@ def delete(uids: tuple[str, ...], is_json: bool) -> None:
             raise StoreError("\n".join(problems))
         chosen = list(dict.fromkeys(chosen))
         store.delete(chosen)
-    tell("deleted", Deleted(chosen, []), is_json, "`fitdash runs undo` brings {them} back.")
+    print_outcome("deleted", Deletion(chosen, []), is_json, "`fitdash runs undo` brings {them} back.")
 
 
 @runs.command()
@@ -120,17 +120,17 @@ def clean(days: float, keep: int, dry_run: bool, is_json: bool) -> None:
 
     Their uploads go with `purge`, too, where no other run uses them. Nothing is ever cleaned unasked.
     """
-    with opened() as store:
+    with open_store() as store:
         ended = store.lines(states=ENDED)[keep:]
         old = [run.uid for run in ended if time.time() - (run.ended or run.created) > days * 86_400]
         size = size_of_runs(store.path.parent, old)
         if old and not dry_run:
             store.delete(old)
     if is_json:
-        click.echo(as_json({"would_delete" if dry_run else "deleted": old, "bytes": size}))
+        click.echo(to_strict_json({"would_delete" if dry_run else "deleted": old, "bytes": size}))
         return
     click.echo(
-        f"{'Would delete' if dry_run else 'Deleted'} {counted(len(old))}; their files take {size / 1e6:,.1f} MB."
+        f"{'Would delete' if dry_run else 'Deleted'} {format_count(len(old))}; their files take {size / 1e6:,.1f} MB."
     )
     if old and not dry_run:
         click.echo("`fitdash runs purge` gives that room back, `fitdash runs undo` brings the runs back.")
@@ -140,11 +140,11 @@ def clean(days: float, keep: int, dry_run: bool, is_json: bool) -> None:
 @as_json_flag
 def undo(is_json: bool) -> None:
     """Bring back what the last delete took; again, what the one before took."""
-    with opened() as store:
+    with open_store() as store:
         back = store.undelete()
     if not back.runs:
         raise click.ClickException("A run must be deleted to be brought back, and none is. Purged runs are gone.")
-    tell("restored", back, is_json)
+    print_outcome("restored", back, is_json)
 
 
 @runs.command()
@@ -159,21 +159,21 @@ def purge(yes: bool, days: float, is_json: bool) -> None:
     An upload stays as long as a run or a sweep is made with it, and where somebody asked for it within the last hour.
     Asks first where it is called from a terminal.
     """
-    with opened() as store:
-        old = Deleted(store.beginning("", deleted=True), [one.uid for one in all_sweeps(store, deleted=True)])
-        if not yes and _is_asked() and (any(old) or unused(store, days=days)):
+    with open_store() as store:
+        old = Deletion(store.beginning("", deleted=True), [one.uid for one in all_sweeps(store, deleted=True)])
+        if not yes and _is_asked() and (any(old) or unused_uploads(store, days=days)):
             which = _counts(old) if any(old) else "uploads that no run uses"
             click.confirm(f"Remove {which} for good?", abort=True, err=True)
-        purged, uploads = store.purge(), remove_unused(store, days=days)
+        purged, uploads = store.purge(), remove_unused_uploads(store, days=days)
     size = sum(upload.size_bytes for upload in uploads)
     if is_json:
         contents = [upload.content for upload in uploads]
         facts = {"purged": purged.runs, "sweeps": purged.sweeps}
-        click.echo(as_json({**facts, "uploads": contents, "upload_bytes": size}))
+        click.echo(to_strict_json({**facts, "uploads": contents, "upload_bytes": size}))
         return
-    tell("purged", purged, is_json)
+    print_outcome("purged", purged, is_json)
     if uploads:
-        click.echo(f"Removed {counted(len(uploads), 'upload')}, {size / 1e6:,.1f} MB.")
+        click.echo(f"Removed {format_count(len(uploads), 'upload')}, {size / 1e6:,.1f} MB.")
 
 
 @runs.command()
@@ -185,16 +185,16 @@ def backup(file: Path, force: bool, is_json: bool) -> None:
 
     Put in place of `runs.db` it is the record again. Uploaded data and checkpoints are not in it.
     """
-    with opened() as store:
+    with open_store() as store:
         if file.exists() and not force:
             raise StoreError(f"FILE must not be there yet, got {file}. Name another one, or overwrite it with --force.")
         store.backup(file, replace=force)
     size = file.stat().st_size
-    click.echo(as_json({"file": str(file), "bytes": size}) if is_json else f"{file} has {size:,} bytes.")
+    click.echo(to_strict_json({"file": str(file), "bytes": size}) if is_json else f"{file} has {size:,} bytes.")
 
 
 @contextmanager
-def opened() -> Iterator[Store]:
+def open_store() -> Iterator[Store]:
     """The store; what it refuses ends the command in words."""
     try:
         with Store() as store:
@@ -213,7 +213,7 @@ def _found(store: Store, beginning: str) -> RunRecord:
     if run:
         return run
     if known:
-        width = distinct(known)
+        width = uid_prefix_length(known)
         some = ", ".join(uid[:width] for uid in known[:5]) + (", …" if len(known) > 5 else "")
         raise StoreError(f"UID must begin one run's uid, got {beginning!r}, which {len(known)} begin with: {some}.")
     if beginning and store.beginning(beginning, deleted=True):
@@ -229,11 +229,11 @@ def _is_asked() -> bool:
     return sys.stdin.isatty()
 
 
-def tell(done: str, which: Deleted, is_json: bool, more: str = "") -> None:
+def print_outcome(done: str, which: Deletion, is_json: bool, more: str = "") -> None:
     """What was done to which runs and sweeps."""
     if is_json:
         # Of runs alone it is what it was before there were sweeps.
-        click.echo(as_json({done: which.runs} | ({"sweeps": which.sweeps} if which.sweeps else {})))
+        click.echo(to_strict_json({done: which.runs} | ({"sweeps": which.sweeps} if which.sweeps else {})))
         return
     uids = [*which.sweeps, *which.runs]
     click.echo(f"{done.capitalize()} {_counts(which)}{': ' if uids else ''}{', '.join(uids)}.")
@@ -241,13 +241,13 @@ def tell(done: str, which: Deleted, is_json: bool, more: str = "") -> None:
         click.echo(more.format(them="it" if len(uids) == 1 else "them"))
 
 
-def _counts(which: Deleted) -> str:
-    sweeps = [counted(len(which.sweeps), "sweep")] if which.sweeps else []
-    runs = [counted(len(which.runs))] if which.runs or not which.sweeps else []
+def _counts(which: Deletion) -> str:
+    sweeps = [format_count(len(which.sweeps), "sweep")] if which.sweeps else []
+    runs = [format_count(len(which.runs))] if which.runs or not which.sweeps else []
     return " and ".join([*sweeps, *runs])
 
 
-def counted(count: int, what: str = "run") -> str:
+def format_count(count: int, what: str = "run") -> str:
     """So many of them."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 

@@ -5,8 +5,8 @@ import textwrap
 import click
 
 from fitdash.errors import SettingError
-from fitdash.runs.record.run_text import as_json
-from fitdash.runs.scheduling.server_settings import origins, settings_path, variable
+from fitdash.runs.record.run_text import to_strict_json
+from fitdash.runs.scheduling.server_settings import environment_variable, settings_path, settings_with_origins
 from fitdash.settings.declaration import Setting, settings_of
 from fitdash.settings.server import ServerArgs
 
@@ -19,23 +19,23 @@ def settings(is_json: bool) -> None:
     They stand in fitdash.toml in the data folder, one `name = value` a line; a variable of the environment goes before
     the file. A server reads them when it starts.
     """
-    found = told()
+    found = load_settings()
     if is_json:
-        click.echo(as_json({name: {"value": value, "from": origin} for name, (value, origin) in found.items()}))
+        click.echo(to_strict_json({name: {"value": value, "from": origin} for name, (value, origin) in found.items()}))
         return
     lines = [f"From {settings_path()} and the environment.", ""]
     for name, setting in settings_of(ServerArgs).items():
         value, origin = found[name]
         lines += [f"{name} = {_shown(setting, value)}  ({origin})"]
         lines += textwrap.wrap(setting.arg.help, 100, initial_indent="    ", subsequent_indent="    ")
-        lines += [f"    {variable(name)}"]
+        lines += [f"    {environment_variable(name)}"]
     click.echo("\n".join(lines))
 
 
-def told() -> dict[str, tuple[object, str]]:
+def load_settings() -> dict[str, tuple[object, str]]:
     """What is in force; what cannot be ends the command in words."""
     try:
-        return dict(origins())
+        return dict(settings_with_origins())
     except SettingError as error:
         raise click.ClickException(str(error)) from error
 

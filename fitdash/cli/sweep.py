@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fitdash.errors import FitdashError, SettingError, StoreError
-from fitdash.runs.protocol.json_codec import plain
-from fitdash.runs.record.run_text import took_seconds
+from fitdash.runs.protocol.json_codec import to_plain
+from fitdash.runs.record.run_text import format_duration
 from fitdash.runs.record.store import Store
-from fitdash.settings.differences import word
+from fitdash.settings.differences import setting_text
 
 if TYPE_CHECKING:
     from fitdash.runs.record.sweeps import SweepRecord
-    from fitdash.sweeps.config import Recipe
+    from fitdash.sweeps.config import SweepConfig
     from fitdash.sweeps.results import Sweep
     from fitdash.sweeps.trial import Trial
 
@@ -52,15 +52,15 @@ def sweep(file: Path, alone: bool, is_new: bool, is_json: bool, workers: str | N
     --trials a search that has finished goes on.
     """
     with _told():
-        from fitdash.sweeps.config import config_of, planned
+        from fitdash.sweeps.config import parse_sweep_toml, plan_sweep
 
-        experiment, arguments = config_of(_text_of(file))
+        experiment, arguments = parse_sweep_toml(_text_of(file))
         arguments |= {name: value for name, value in given.items() if value is not None}
         chosen = _workers(workers) if workers is not None else arguments.pop("workers", None)
         budget = {name: arguments.pop(name, None) for name in ("trials", "seconds")}
         name = arguments.pop("name", file.stem)
         how = {"workers": chosen, "together": bool(arguments.pop("together", True)) and not alone}
-        recipe, bounds = planned(experiment, arguments.pop("space"), **budget, **arguments)
+        recipe, bounds = plan_sweep(experiment, arguments.pop("space"), **budget, **arguments)
         _carry_out(recipe, bounds, name, how, is_new=is_new, is_json=is_json)
 
 
@@ -76,11 +76,13 @@ def _text_of(file: Path) -> str:
         raise SettingError(f"A sweep's file must be text in UTF-8, got {file.name}: {error}.") from error
 
 
-def _carry_out(recipe: "Recipe", budget: Any, name: str, how: dict[str, Any], *, is_new: bool, is_json: bool) -> None:
+def _carry_out(
+    recipe: "SweepConfig", budget: Any, name: str, how: dict[str, Any], *, is_new: bool, is_json: bool
+) -> None:
     from fitdash.runs.record.writer import Writer
-    from fitdash.sweeps.api import begin, carry_out, go_on
-    from fitdash.sweeps.ensemble_groups import together_in
-    from fitdash.sweeps.executors import place_of
+    from fitdash.sweeps.api import begin_sweep, resume_sweep, run_sweep
+    from fitdash.sweeps.ensemble_groups import ensemble_size
+    from fitdash.sweeps.executors import make_executor
     from fitdash.sweeps.results import Sweep
 
     with Store() as store:
@@ -89,20 +91,22 @@ def _carry_out(recipe: "Recipe", budget: Any, name: str, how: dict[str, Any], *,
         if known is not None and _is_done(store, known, budget):
             _say_result(Sweep(store, known.uid), is_json=is_json, more="It was finished before. --trials extends it.")
             return
-        place, writer = place_of(how.pop("workers")), Writer(store)
+        place, writer = make_executor(how.pop("workers")), Writer(store)
         is_cut = False
         try:
             if known is None:
-                record = begin(store, recipe, budget, name=name, writer=writer)
+                record = begin_sweep(store, recipe, budget, name=name, writer=writer)
             else:
                 limits = budget.to_dict()
-                record = go_on(store, known.uid, writer=writer, trials=limits["trials"], seconds=limits["seconds"])
+                record = resume_sweep(
+                    store, known.uid, writer=writer, trials=limits["trials"], seconds=limits["seconds"]
+                )
             if not is_json:
                 click.echo(f"{'Searching' if known is None else 'Going on with'} {record.name} ({record.uid}).")
-                if how["together"] and (count := together_in(recipe)) > 1:
+                if how["together"] and (count := ensemble_size(recipe)) > 1:
                     click.echo(f"Up to {count} trials train together in one program; --alone trains each by itself.")
             with _terminable():
-                carry_out(record, writer, place=place, listener=_teller(recipe, is_json=is_json), **how)
+                run_sweep(record, writer, place=place, listener=_teller(recipe, is_json=is_json), **how)
         except KeyboardInterrupt:
             is_cut = True
         finally:
@@ -114,18 +118,18 @@ def _carry_out(recipe: "Recipe", budget: Any, name: str, how: dict[str, Any], *,
         sys.exit(130)
 
 
-def _known(store: Store, recipe: "Recipe") -> "SweepRecord | None":
+def _known(store: Store, recipe: "SweepConfig") -> "SweepRecord | None":
     """The same search in the record.
 
     Raises:
         StoreError: another process carries it out.
     """
     from fitdash.runs.record import sweeps
-    from fitdash.sweeps.api import same_search
+    from fitdash.sweeps.api import find_same_sweep
 
-    found = same_search(store, recipe)
+    found = find_same_sweep(store, recipe)
     if found is None:
-        running = same_search(store, recipe, active=True)
+        running = find_same_sweep(store, recipe, active=True)
         if running is not None:
             raise StoreError(
                 f"The same search must not be on already, got {running.uid}, which is {running.state}. "
@@ -140,13 +144,13 @@ def _is_done(store: Store, record: "SweepRecord", budget: Any) -> bool:
 
     if record.state != "finished":
         return False
-    trials = sum(run.state != "interrupted" for run in sweeps.newest_of_each(store.runs(sweep=record.uid)))
+    trials = sum(run.state != "interrupted" for run in sweeps.newest_run_per_trial(store.runs(sweep=record.uid)))
     in_trials = budget.trials is not None and trials >= budget.trials
     in_seconds = budget.seconds is not None and record.seconds >= budget.seconds
     return in_trials or in_seconds or (budget.trials is None and budget.seconds is None)
 
 
-def _teller(recipe: "Recipe", *, is_json: bool) -> Callable[["Trial"], None]:
+def _teller(recipe: "SweepConfig", *, is_json: bool) -> Callable[["Trial"], None]:
     """Prints a line for each trial that ends, and on a terminal what trains below it."""
     best: list[Any] = [None]
     is_live = sys.stdout.isatty() and not is_json
@@ -164,7 +168,7 @@ def _teller(recipe: "Recipe", *, is_json: bool) -> Callable[["Trial"], None]:
         if is_live:
             click.echo("\r\x1b[K", nl=False)
         is_best = best[0] is not None and trial.value == best[0] and trial.state == "finished"
-        seconds = "" if trial.seconds is None else f"  {took_seconds(trial.seconds)}"
+        seconds = "" if trial.seconds is None else f"  {format_duration(trial.seconds)}"
         mark = "  best so far" if is_best else ""
         click.echo(f"{_head(trial)}  {trial.words}{_number(trial, recipe)}{seconds}  {_values(trial)}{mark}")
 
@@ -184,7 +188,7 @@ def _say_result(found: "Sweep", *, is_json: bool, more: str) -> None:
         trials = found.trials()
         facts = {"sweep": found.uid, "state": found.state, "trials": len(trials)}
         shown = None if best is None else _facts(best, found.recipe)
-        click.echo(json.dumps(plain(facts | {"best": shown}), allow_nan=False))
+        click.echo(json.dumps(to_plain(facts | {"best": shown}), allow_nan=False))
         return
     if best is None:
         click.echo("No trial has a result yet.")
@@ -199,15 +203,15 @@ def _head(trial: "Trial") -> str:
     return "by hand" if trial.number is None else f"trial {trial.number + 1:>4}"
 
 
-def _number(trial: "Trial", recipe: "Recipe") -> str:
+def _number(trial: "Trial", recipe: "SweepConfig") -> str:
     return "" if trial.value is None else f"  {recipe.objective.name} {trial.value:.4g}"
 
 
 def _values(trial: "Trial") -> str:
-    return ", ".join(f"{name.rpartition('.')[2]} {word(value)}" for name, value in trial.values.items())
+    return ", ".join(f"{name.rpartition('.')[2]} {setting_text(value)}" for name, value in trial.values.items())
 
 
-def _facts(trial: "Trial", recipe: "Recipe") -> dict[str, Any]:
+def _facts(trial: "Trial", recipe: "SweepConfig") -> dict[str, Any]:
     """A trial as plain data; numbers from 1, as people count."""
     number = None if trial.number is None else trial.number + 1
     return {
@@ -217,7 +221,7 @@ def _facts(trial: "Trial", recipe: "Recipe") -> dict[str, Any]:
         recipe.objective.name: trial.value,
         "epochs": trial.epochs,
         "seconds": trial.seconds,
-        "values": plain(dict(trial.values)),
+        "values": to_plain(dict(trial.values)),
         "words": trial.words,
     }
 

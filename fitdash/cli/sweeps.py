@@ -4,16 +4,24 @@ from typing import Any
 
 import click
 
-from fitdash.cli.command_group import CommandFirst
-from fitdash.cli.runs import as_json_flag, counted, opened, tell
+from fitdash.cli.command_group import DefaultCommandGroup
+from fitdash.cli.runs import as_json_flag, format_count, open_store, print_outcome
 from fitdash.errors import StoreError
 from fitdash.runs.record import sweeps as record
-from fitdash.runs.record.run_text import aligned, as_json, distinct, iso, moment, one_line, took_seconds
+from fitdash.runs.record.run_text import (
+    align_columns,
+    format_duration,
+    format_time,
+    one_line,
+    to_iso_time,
+    to_strict_json,
+    uid_prefix_length,
+)
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.sweeps import SweepRecord
 
 
-@click.group(cls=CommandFirst, first="list")
+@click.group(cls=DefaultCommandGroup, first="list")
 def sweeps() -> None:
     """List and delete recorded sweeps; `fitdash sweep FILE` begins one or goes on with it.
 
@@ -26,11 +34,13 @@ def sweeps() -> None:
 @as_json_flag
 def list_sweeps(deleted: bool, is_json: bool) -> None:
     """The sweeps, the newest first."""
-    with opened() as store:
+    with open_store() as store:
         found, counts = record.all_sweeps(store, deleted=deleted), record.run_counts(store)
-        width = distinct([*(one.uid for one in record.all_sweeps(store, deleted=not deleted)), *(s.uid for s in found)])
+        width = uid_prefix_length(
+            [*(one.uid for one in record.all_sweeps(store, deleted=not deleted)), *(s.uid for s in found)]
+        )
     if is_json:
-        click.echo(as_json([_facts(one, counts[one.uid]) for one in found]))
+        click.echo(to_strict_json([_facts(one, counts[one.uid]) for one in found]))
         return
     if not found:
         click.echo("No sweep is deleted." if deleted else "No sweep is recorded yet. `fitdash sweep FILE` begins one.")
@@ -41,13 +51,13 @@ def list_sweeps(deleted: bool, is_json: bool) -> None:
             one.uid[:width],
             one.state,
             f"{counts[one.uid]:,}",
-            moment(one.created),
-            took_seconds(one.seconds),
+            format_time(one.created),
+            format_duration(one.seconds),
             one_line(one.name),
         )
         for one in found
     ]
-    click.echo("\n".join(aligned(rows, right=(2, 4))))
+    click.echo("\n".join(align_columns(rows, right=(2, 4))))
 
 
 @sweeps.command()
@@ -59,7 +69,7 @@ def delete(uids: tuple[str, ...], keep_runs: bool, is_json: bool) -> None:
 
     The data that was uploaded for them can go with `fitdash runs purge` afterwards, where no other run uses it.
     """
-    with opened() as store:
+    with open_store() as store:
         chosen, problems = [], []
         for uid in uids:
             try:
@@ -70,21 +80,21 @@ def delete(uids: tuple[str, ...], keep_runs: bool, is_json: bool) -> None:
             raise StoreError("\n".join(problems))
         counts = record.run_counts(store)
         gone = record.delete_sweeps(store, chosen, with_runs=not keep_runs)
-    tell("deleted", gone, is_json, "`fitdash sweeps undo` brings {them} back.")
+    print_outcome("deleted", gone, is_json, "`fitdash sweeps undo` brings {them} back.")
     kept = sum(counts[uid] for uid in gone.sweeps) - len(gone.runs)
     if kept and not is_json:
-        click.echo(f"{counted(kept)} of theirs {'stays' if kept == 1 else 'stay'}.")
+        click.echo(f"{format_count(kept)} of theirs {'stays' if kept == 1 else 'stay'}.")
 
 
 @sweeps.command()
 @as_json_flag
 def undo(is_json: bool) -> None:
     """Bring back the sweeps and runs that the last delete of a sweep took; again, what the one before took."""
-    with opened() as store:
+    with open_store() as store:
         back = store.undelete("sweeps")
     if not back.sweeps:
         raise click.ClickException("A sweep must be deleted to be brought back, and none is. Purged sweeps are gone.")
-    tell("restored", back, is_json)
+    print_outcome("restored", back, is_json)
 
 
 def _found(store: Store, beginning: str) -> str:
@@ -94,7 +104,7 @@ def _found(store: Store, beginning: str) -> str:
     if len(known) == 1:
         return known[0]
     if known:
-        some = ", ".join(uid[: distinct(known)] for uid in known[:5]) + (", …" if len(known) > 5 else "")
+        some = ", ".join(uid[: uid_prefix_length(known)] for uid in known[:5]) + (", …" if len(known) > 5 else "")
         raise StoreError(f"UID must begin one sweep's uid, got {beginning!r}, which {len(known)} begin with: {some}.")
     if beginning and any(one.uid.startswith(beginning) for one in record.all_sweeps(store, deleted=True)):
         raise StoreError(
@@ -110,8 +120,8 @@ def _facts(one: SweepRecord, runs: int) -> dict[str, Any]:
         "uid": one.uid,
         "name": one.name,
         "state": one.state,
-        "created": iso(one.created),
-        "ended": iso(one.ended),
+        "created": to_iso_time(one.created),
+        "ended": to_iso_time(one.ended),
         "seconds": one.seconds,
         "runs": runs,
         "budget": dict(one.budget),

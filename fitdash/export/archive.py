@@ -16,7 +16,7 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class DownloadFile:
     """A file that can be taken away.
 
     Attributes:
@@ -36,7 +36,7 @@ class Part:
     in_archive: bool = True
 
 
-def archive(parts: Sequence[Part], facts: Mapping[str, Any]) -> bytes:
+def make_zip(parts: Sequence[DownloadFile], facts: Mapping[str, Any]) -> bytes:
     """The ZIP; what cannot be made is left out, and the manifest says why.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 WIDTH = 100
 
 
-def call(name: str, arguments: Sequence[str], *, last: str = ",", by: int = 4) -> str:
+def format_call(name: str, arguments: Sequence[str], *, last: str = ",", by: int = 4) -> str:
     """A call on one line if it fits, else with an argument on each line.
 
     Args:
@@ -24,7 +24,7 @@ def call(name: str, arguments: Sequence[str], *, last: str = ",", by: int = 4) -
     return f"{name}(\n{rows}{last}\n)"
 
 
-def listed(items: Sequence[str]) -> str:
+def format_list(items: Sequence[str]) -> str:
     """A Python list on one line if it fits, else an item on each line."""
     line = f"[{', '.join(items)}]"
     if len(line) <= WIDTH - 12 and "\n" not in line:
@@ -32,18 +32,18 @@ def listed(items: Sequence[str]) -> str:
     return "[\n" + "".join(f"{indent(item, '    ')},\n" for item in items) + "]"
 
 
-def python(value: Any) -> str:
+def python_literal(value: Any) -> str:
     """A value as Python writes it."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, tuple | list):
-        return f"[{', '.join(python(one) for one in value)}]"
+        return f"[{', '.join(python_literal(one) for one in value)}]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{python(key)}: {python(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{python_literal(key)}: {python_literal(one)}" for key, one in value.items()) + "}"
     return repr(value)
 
 
-def r(value: Any) -> str:
+def r_literal(value: Any) -> str:
     """A value as R writes it: integers with L, lists for several, names quoted."""
     if value is None or isinstance(value, bool):
         return {None: "NULL", True: "TRUE", False: "FALSE"}[value]
@@ -54,21 +54,21 @@ def r(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, Mapping):
-        return f"list({', '.join(f'{r(str(key))} = {r(float(one))}' for key, one in value.items())})"
-    return f"list({', '.join(r(one) for one in value)})"
+        return f"list({', '.join(f'{r_literal(str(key))} = {r_literal(float(one))}' for key, one in value.items())})"
+    return f"list({', '.join(r_literal(one) for one in value)})"
 
 
-def named(values: Mapping[str, Any]) -> list[str]:
+def format_keywords(values: Mapping[str, Any]) -> list[str]:
     """Python's named arguments."""
-    return [f"{name}={python(value)}" for name, value in values.items()]
+    return [f"{name}={python_literal(value)}" for name, value in values.items()]
 
 
-def r_named(values: Mapping[str, Any]) -> list[str]:
+def format_r_keywords(values: Mapping[str, Any]) -> list[str]:
     """R's named arguments."""
-    return [f"{name} = {r(value)}" for name, value in values.items()]
+    return [f"{name} = {r_literal(value)}" for name, value in values.items()]
 
 
-def joined(
+def join_script(
     *, imports: Sequence[str], functions: Sequence[str], sections: Sequence[Sequence[str]], notes: Sequence[str] = ()
 ) -> str:
     """A Python script: what has to be known first, imports, functions with room around them, the other sections."""

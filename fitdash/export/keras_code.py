@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from fitdash.export.code_format import call, joined, named, python
+from fitdash.export.code_format import format_call, format_keywords, join_script, python_literal
 from fitdash.export.network_keras import keras_network
-from fitdash.export.resolved_experiment import Recipe, recipe_of
+from fitdash.export.resolved_experiment import ResolvedExperiment, resolve_experiment
 from fitdash.export.script_parts import (
     callback_arguments,
     callbacks_argument,
@@ -14,21 +14,21 @@ from fitdash.export.script_parts import (
     fit_settings,
     metrics_arguments,
     needs_math,
-    rows_of,
+    row_index_code,
+    schedule_functions,
     schedule_name,
-    schedules,
-    training,
-    validation,
-    weight_of_training,
+    training_arrays,
+    training_weight,
+    validation_argument,
 )
 from fitdash.settings.callbacks import CallbackArgs, ModelCheckpointArgs
 from fitdash.settings.compile import optimizer_settings
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.losses_and_metrics import full_name
-from fitdash.settings.network import LISTED
-from fitdash.settings.plan import BATCH_SIZE
+from fitdash.settings.network import LAYER_LIST
+from fitdash.settings.plan import DEFAULT_BATCH_SIZE
 from fitdash.settings.validation_data import HoldOut
 from fitdash.settings.weight_expressions import weighs_steps
 
@@ -47,83 +47,83 @@ ONLY_LOSSES = ("huber", "log_cosh", "kld")
 """Names that Keras does not know as metrics."""
 
 
-def keras_code(experiment: Experiment, facts: Facts) -> str:
+def keras_code(experiment: Experiment, facts: DataFacts) -> str:
     """Python for Keras 3; fitdash gives the data alone.
 
     Args:
         experiment: What is to run, without problems.
         facts: Its data.
     """
-    recipe = recipe_of(_split_by_hand(experiment, facts), facts)
+    recipe = resolve_experiment(_split_by_hand(experiment, facts), facts)
     product = _needs_product(recipe)
     imports = [*(["import math", ""] if needs_math(recipe) else []), "import keras", *(["import numpy"] * product)]
-    return joined(
+    return join_script(
         imports=[*imports, "", "import fitdash as fd  # the data alone"],
-        functions=schedules(recipe),
+        functions=schedule_functions(recipe),
         sections=[
             [*data_lines(recipe), *_column(recipe), *_steps(recipe)],
             [
                 "# Keras draws other first weights, orders and dropout: the numbers are alike, not equal.",
                 f"keras.utils.set_random_seed({experiment.seed})",
                 *keras_network(recipe),
-                call("model.compile", compile_arguments(recipe)),
+                format_call("model.compile", compile_arguments(recipe)),
             ],
             [*(f"# {text}" for text in differences(recipe)), *_product_lines(recipe)]
-            + [f"history = {call('model.fit', fit_arguments(recipe))}"],
+            + [f"history = {format_call('model.fit', fit_arguments(recipe))}"],
         ],
     )
 
 
-def compile_arguments(recipe: Recipe) -> list[str]:
+def compile_arguments(recipe: ResolvedExperiment) -> list[str]:
     """What `compile` is given; the optimizer always, because Keras' own default is another."""
     compiled = recipe.experiment.compile
     settings = optimizer_settings(compiled)
     name = f"keras.optimizers.{OPTIMIZERS[compiled.optimizer]}"
     return [
-        f"optimizer={call(name, named(settings)) if settings else python(compiled.optimizer)}",
+        f"optimizer={format_call(name, format_keywords(settings)) if settings else python_literal(compiled.optimizer)}",
         f"loss={_loss(recipe)}",
         *(one for one in _measured(recipe) if not one.startswith("sample_weight_mode")),
     ]
 
 
-def _measured(recipe: Recipe) -> list[str]:
+def _measured(recipe: ResolvedExperiment) -> list[str]:
     return metrics_arguments(recipe, lambda name: metric(name, recipe))
 
 
-def metric(name: str, recipe: Recipe) -> str:
+def metric(name: str, recipe: ResolvedExperiment) -> str:
     """A metric by a name that Keras knows, or made so that it counts and is called as in fitdash."""
     full, output = full_name(name), recipe.output
     if full == "f1_score":
         threshold = {"threshold": 0.5} if output.units == 1 else {}
-        return call("keras.metrics.F1Score", named({"average": "macro", **threshold, "name": name}))
+        return format_call("keras.metrics.F1Score", format_keywords({"average": "macro", **threshold, "name": name}))
     if full == "crossentropy":
         by_index = "binary_crossentropy" if output.units == 1 else "sparse_categorical_crossentropy"
         full = "categorical_crossentropy" if output.target == "one_hot" else by_index
     elif name not in ONLY_LOSSES:
-        return python(name)
-    return call("keras.metrics.MeanMetricWrapper", [f"keras.losses.{full}", *named({"name": name})])
+        return python_literal(name)
+    return format_call("keras.metrics.MeanMetricWrapper", [f"keras.losses.{full}", *format_keywords({"name": name})])
 
 
-def fit_arguments(recipe: Recipe) -> list[str]:
+def fit_arguments(recipe: ResolvedExperiment) -> list[str]:
     """What `fit` is given; what Keras presets in another way is always said."""
     fit = recipe.experiment.fit
     settings = {"epochs": fit.epochs} | fit_settings(recipe)
     settings.pop("view_metrics", None)
     if fit.steps_per_epoch is not None:
-        settings |= {"batch_size": fit.batch_size or BATCH_SIZE, "shuffle": False}
+        settings |= {"batch_size": fit.batch_size or DEFAULT_BATCH_SIZE, "shuffle": False}
     order = list(FitArgs.__dataclass_fields__)
     settings = {name: settings[name] for name in sorted(settings, key=order.index)}
     calls = [_callback(args, schedule_name(recipe, i)) for i, args in enumerate(recipe.experiment.callbacks)]
     return [
-        *training(recipe),
-        *named(settings),
+        *training_arrays(recipe),
+        *format_keywords(settings),
         *callbacks_argument(calls),
-        *validation(recipe),
+        *validation_argument(recipe),
         *_weights(recipe),
     ]
 
 
-def differences(recipe: Recipe) -> Iterator[str]:
+def differences(recipe: ResolvedExperiment) -> Iterator[str]:
     """Where Keras would do something else, or does."""
     fit = recipe.experiment.fit
     if fit.epochs == FitArgs().epochs:
@@ -135,7 +135,7 @@ def differences(recipe: Recipe) -> Iterator[str]:
         yield "shuffle: Keras moves rows within each batch, fitdash the batches."
     if fit.view_metrics is not None:
         yield "view_metrics: Keras has no live chart."
-    layers = {args.kind for args in recipe.experiment.network.layers if recipe.kind == LISTED}
+    layers = {args.kind for args in recipe.experiment.network.layers if recipe.kind == LAYER_LIST}
     if "BatchNormalization" in layers:
         yield "BatchNormalization: torch gathers n / (n - 1) of a batch's variance, so validation differs a little."
     if recipe.kind == "lstm" or "LSTM" in layers:
@@ -156,22 +156,22 @@ def _callback(args: CallbackArgs, schedule: str) -> str:
     if isinstance(args, ModelCheckpointArgs):
         stem = args.filepath.removesuffix(".pt").removesuffix(".keras").removesuffix(".h5").removesuffix(".weights")
         args = replace(args, filepath=stem + (".weights.h5" if args.save_weights_only else ".keras"))
-    return call(f"keras.callbacks.{args.kind}", callback_arguments(args, schedule))
+    return format_call(f"keras.callbacks.{args.kind}", callback_arguments(args, schedule))
 
 
-def _loss(recipe: Recipe) -> str:
+def _loss(recipe: ResolvedExperiment) -> str:
     """The loss; of several outputs by their names, which `loss_weights` needs."""
-    loss, outputs = python(recipe.concrete_loss), recipe.facts.outputs
-    return f"dict.fromkeys({python(list(outputs))}, {loss})" if outputs else loss
+    loss, outputs = python_literal(recipe.concrete_loss), recipe.facts.outputs
+    return f"dict.fromkeys({python_literal(list(outputs))}, {loss})" if outputs else loss
 
 
-def _needs_product(recipe: Recipe) -> bool:
+def _needs_product(recipe: ResolvedExperiment) -> bool:
     """Whether class_weight has to become a weight of each row, or step."""
     fit = recipe.experiment.fit
     return fit.class_weight is not None and (fit.sample_weight is not None or recipe.facts.steps is not None)
 
 
-def _split_by_hand(experiment: Experiment, facts: Facts) -> Experiment:
+def _split_by_hand(experiment: Experiment, facts: DataFacts) -> Experiment:
     """The last rows held out in sight where class_weight would reach them: validation is not weighted by it."""
     fit = experiment.fit
     weighs = fit.sample_weight is not None or facts.steps is not None
@@ -181,7 +181,7 @@ def _split_by_hand(experiment: Experiment, facts: Facts) -> Experiment:
     return replace(experiment, fit=replace(fit, validation_data=held, validation_split=0.0))
 
 
-def _steps(recipe: Recipe) -> list[str]:
+def _steps(recipe: ResolvedExperiment) -> list[str]:
     """Weights of sequences as weights of their steps."""
     column, steps = recipe.experiment.fit.sample_weight, recipe.facts.steps
     if steps is None or column is None or weighs_steps(column, recipe.facts):
@@ -189,20 +189,24 @@ def _steps(recipe: Recipe) -> list[str]:
     return [f"weight = weight[:, None].repeat({steps}, axis=1)  # Keras weighs steps, not sequences"]
 
 
-def _column(recipe: Recipe) -> list[str]:
+def _column(recipe: ResolvedExperiment) -> list[str]:
     """Targets as a column, where a metric of Keras would hold rows of them against a column of outputs."""
     is_column = recipe.output.units > 1 or recipe.output.target != "index"
     safe = is_column or {full_name(name) for name in recipe.metrics} <= BY_ANY_SHAPE
     return [] if safe else ["y = y[:, None]  # Keras' metrics compare columns"]
 
 
-def _class_weight(recipe: Recipe) -> str:
+def _class_weight(recipe: ResolvedExperiment) -> str:
     weight: Any = recipe.experiment.fit.class_weight
-    learned = rows_of(recipe).learned
-    return call("data.balanced_weights", [learned] if learned else []) if weight == "balanced" else python(weight)
+    learned = row_index_code(recipe).learned
+    return (
+        format_call("data.balanced_weights", [learned] if learned else [])
+        if weight == "balanced"
+        else python_literal(weight)
+    )
 
 
-def _product_lines(recipe: Recipe) -> list[str]:
+def _product_lines(recipe: ResolvedExperiment) -> list[str]:
     """The weight of each row times that of its class, where both are set."""
     if not _needs_product(recipe):
         return []
@@ -214,11 +218,11 @@ def _product_lines(recipe: Recipe) -> list[str]:
     return [f"class_weight = {_class_weight(recipe)}", f"by_class = {by_class}"]
 
 
-def _weights(recipe: Recipe) -> list[str]:
-    fit, train = recipe.experiment.fit, rows_of(recipe).train
+def _weights(recipe: ResolvedExperiment) -> list[str]:
+    fit, train = recipe.experiment.fit, row_index_code(recipe).train
     if _needs_product(recipe):
-        row = "" if fit.sample_weight is None else f"{weight_of_training(recipe)} * "
+        row = "" if fit.sample_weight is None else f"{training_weight(recipe)} * "
         return [f"sample_weight={row}by_class{train}"]
     if fit.sample_weight is not None:
-        return [f"sample_weight={weight_of_training(recipe)}"]
+        return [f"sample_weight={training_weight(recipe)}"]
     return [] if fit.class_weight is None else [f"class_weight={_class_weight(recipe)}"]

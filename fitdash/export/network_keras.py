@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fitdash.export.code_format import call, listed, named, python
-from fitdash.export.resolved_experiment import Recipe
-from fitdash.settings.declaration import changed_in, settings_of
+from fitdash.export.code_format import format_call, format_keywords, format_list, python_literal
+from fitdash.export.resolved_experiment import ResolvedExperiment
+from fitdash.settings.declaration import non_default_settings, settings_of
 from fitdash.settings.layers import IMAGE, LayerArgs
-from fitdash.settings.network import LISTED, layers_in, pooled
+from fitdash.settings.network import LAYER_LIST, layers_in, pooled_sizes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spoken:
+class KerasLayer:
     """A layer, in the words that Keras in Python and in R share.
 
     Attributes:
@@ -24,100 +24,101 @@ class Spoken:
     settings: dict[str, Any]
 
 
-def stack(recipe: Recipe) -> list[Spoken]:
+def sequential_layers(recipe: ResolvedExperiment) -> list[KerasLayer]:
     """The layers of a network of one input and one output, between them."""
     net = recipe.experiment.network
-    if recipe.kind == LISTED:
+    if recipe.kind == LAYER_LIST:
         return _listed(recipe)
     if recipe.kind == "cnn":
         return _convolutions(recipe)
     if recipe.kind in ("gru", "lstm"):
-        layer = Spoken(kind=recipe.kind.upper(), settings={"units": net.width, "return_sequences": True})
-        return [*[layer, *dropout(recipe)] * net.depth, ending(recipe)]
-    return [*hidden(recipe, net.depth), ending(recipe)]
+        layer = KerasLayer(kind=recipe.kind.upper(), settings={"units": net.width, "return_sequences": True})
+        return [*[layer, *dropout(recipe)] * net.depth, output_layer(recipe)]
+    return [*hidden_layers(recipe, net.depth), output_layer(recipe)]
 
 
-def hidden(recipe: Recipe, depth: int) -> list[Spoken]:
+def hidden_layers(recipe: ResolvedExperiment, depth: int) -> list[KerasLayer]:
     """So many fully connected layers."""
     settings = {"units": recipe.experiment.network.width} | _bend(recipe)
-    return [Spoken(kind="Dense", settings=settings), *dropout(recipe)] * depth
+    return [KerasLayer(kind="Dense", settings=settings), *dropout(recipe)] * depth
 
 
-def dropout(recipe: Recipe) -> list[Spoken]:
+def dropout(recipe: ResolvedExperiment) -> list[KerasLayer]:
     """What is silenced after a layer, if anything is."""
     share = recipe.experiment.network.dropout
-    return [Spoken(kind="Dropout", settings={"rate": share})] if share else []
+    return [KerasLayer(kind="Dropout", settings={"rate": share})] if share else []
 
 
-def ending(recipe: Recipe) -> Spoken:
+def output_layer(recipe: ResolvedExperiment) -> KerasLayer:
     """The last layer."""
     output = recipe.output
     bend = {} if output.activation == "linear" else {"activation": output.activation}
-    return Spoken(kind="Dense", settings={"units": output.units} | bend)
+    return KerasLayer(kind="Dense", settings={"units": output.units} | bend)
 
 
-def _bend(recipe: Recipe) -> dict[str, Any]:
+def _bend(recipe: ResolvedExperiment) -> dict[str, Any]:
     activation = recipe.experiment.network.activation
     return {} if activation == "linear" else {"activation": activation}
 
 
-def _convolutions(recipe: Recipe) -> list[Spoken]:
+def _convolutions(recipe: ResolvedExperiment) -> list[KerasLayer]:
     net, size = recipe.experiment.network, recipe.shape.image or (1, recipe.shape.inputs)
-    layers = [Spoken(kind="Reshape", settings={"target_shape": (*size, 1)})]
+    layers = [KerasLayer(kind="Reshape", settings={"target_shape": (*size, 1)})]
     window = {"filters": net.width, "kernel_size": 3, "padding": "same"} | _bend(recipe)
-    for after in pooled(size, net.depth):
-        layers += [Spoken(kind="Conv2D", settings=window), *dropout(recipe)]
-        layers += [Spoken(kind="MaxPooling2D", settings={"pool_size": 2})] if after != size else []
+    for after in pooled_sizes(size, net.depth):
+        layers += [KerasLayer(kind="Conv2D", settings=window), *dropout(recipe)]
+        layers += [KerasLayer(kind="MaxPooling2D", settings={"pool_size": 2})] if after != size else []
         size = after
-    return [*layers, Spoken(kind="Flatten", settings={}), ending(recipe)]
+    return [*layers, KerasLayer(kind="Flatten", settings={}), output_layer(recipe)]
 
 
-def _listed(recipe: Recipe) -> list[Spoken]:
+def _listed(recipe: ResolvedExperiment) -> list[KerasLayer]:
     places = layers_in(recipe.experiment.network, recipe.shape)
     is_image = places and len(places[0].before) == IMAGE
-    begin = [Spoken(kind="Reshape", settings={"target_shape": (*places[0].before[1:], 1)})] if is_image else []
-    return [*begin, *(_spoken(one.args) for one in places), ending(recipe)]
+    begin = [KerasLayer(kind="Reshape", settings={"target_shape": (*places[0].before[1:], 1)})] if is_image else []
+    return [*begin, *(_spoken(one.args) for one in places), output_layer(recipe)]
 
 
-def _spoken(args: LayerArgs) -> Spoken:
+def _spoken(args: LayerArgs) -> KerasLayer:
     """A listed layer: what it needs, and what differs from the defaults of Keras."""
     given: dict[str, Any] = {name: getattr(args, name) for name in settings_of(type(args))}
     if args.kind == "BatchNormalization":
-        given = changed_in(args)
+        given = non_default_settings(args)
     if args.kind != "Activation":
         given = {name: value for name, value in given.items() if (name, value) not in KERAS_DEFAULTS}
-    return Spoken(kind=args.kind, settings=given | ({"return_sequences": True} if args.kind in RECURRENT else {}))
+    return KerasLayer(kind=args.kind, settings=given | ({"return_sequences": True} if args.kind in RECURRENT else {}))
 
 
-def keras_network(recipe: Recipe) -> list[str]:
+def keras_network(recipe: ResolvedExperiment) -> list[str]:
     """The lines that make `model`."""
     if recipe.kind in ("branches", "heads"):
         return BY_NAME[recipe.kind](recipe)
-    return [f"model = {call('keras.Sequential', [listed([_input(recipe), *map(_layer, stack(recipe))])])}"]
+    layers = format_list([_input(recipe), *map(_layer, sequential_layers(recipe))])
+    return [f"model = {format_call('keras.Sequential', [layers])}"]
 
 
-def _branches(recipe: Recipe) -> list[str]:
+def _branches(recipe: ResolvedExperiment) -> list[str]:
     net = recipe.experiment.network
     names = [name for name, _ in recipe.shape.parts]
     lines = [f"{name} = keras.Input(({size},), name={name!r})" for name, size in recipe.shape.parts]
     lines = [line.replace("'", '"') for line in lines]
-    ends = {name: _through(hidden(recipe, net.depth), name, f"{name}_end", lines) for name in names}
+    ends = {name: _through(hidden_layers(recipe, net.depth), name, f"{name}_end", lines) for name in names}
     lines.append(f"together = keras.layers.Concatenate()([{', '.join(ends.values())}])")
-    after = [*(hidden(recipe, 1) if net.depth else []), ending(recipe)]
+    after = [*(hidden_layers(recipe, 1) if net.depth else []), output_layer(recipe)]
     answer = _through(after, "together", "together", lines)
     return [*lines, f"model = keras.Model([{', '.join(names)}], {answer})"]
 
 
-def _heads(recipe: Recipe) -> list[str]:
+def _heads(recipe: ResolvedExperiment) -> list[str]:
     lines = [f"inputs = {_input(recipe)}"]
-    trunk = _through(hidden(recipe, recipe.experiment.network.depth), "inputs", "trunk", lines)
-    last = _layer(ending(recipe)).removesuffix(")")
+    trunk = _through(hidden_layers(recipe, recipe.experiment.network.depth), "inputs", "trunk", lines)
+    last = _layer(output_layer(recipe)).removesuffix(")")
     heads = [f'"{name}": {last}, name="{name}")({trunk})' for name in recipe.shape.outputs]
     outputs = "{\n" + "".join(f"    {head},\n" for head in heads) + "}"
     return [*lines, f"model = keras.Model(inputs, {outputs})"]
 
 
-def _through(layers: Sequence[Spoken], begin: str, name: str, lines: list[str]) -> str:
+def _through(layers: Sequence[KerasLayer], begin: str, name: str, lines: list[str]) -> str:
     """Write how something goes through layers; gives the name of what comes out."""
     for layer in layers:
         lines.append(f"{name} = {_layer(layer)}({begin})")
@@ -125,19 +126,19 @@ def _through(layers: Sequence[Spoken], begin: str, name: str, lines: list[str]) 
     return begin
 
 
-def _input(recipe: Recipe) -> str:
+def _input(recipe: ResolvedExperiment) -> str:
     steps, inputs = recipe.shape.steps, recipe.inputs
     if steps is not None:
         return f"keras.Input(({steps}, {recipe.shape.inputs}))"
     return f"keras.Input({'x.shape[1:]' if inputs is None else f'({inputs},)'})"
 
 
-def _layer(layer: Spoken) -> str:
+def _layer(layer: KerasLayer) -> str:
     if layer.kind in NAMED:
-        return call(f"keras.layers.{layer.kind}", named(layer.settings))
+        return format_call(f"keras.layers.{layer.kind}", format_keywords(layer.settings))
     first, *others = layer.settings.items() if layer.settings else [("", None)]
-    value = [] if not layer.settings else [python(first[1]) if isinstance(first[1], str) else str(first[1])]
-    return call(f"keras.layers.{layer.kind}", [*value, *named(dict(others))])
+    value = [] if not layer.settings else [python_literal(first[1]) if isinstance(first[1], str) else str(first[1])]
+    return format_call(f"keras.layers.{layer.kind}", [*value, *format_keywords(dict(others))])
 
 
 RECURRENT = ("GRU", "LSTM")

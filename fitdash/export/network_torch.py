@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
 
-from fitdash.export.code_format import call, python
-from fitdash.export.resolved_experiment import Recipe
-from fitdash.settings.layers import EPSILON, IMAGE, Passed
-from fitdash.settings.network import LISTED, end_of, layers_in, pooled
+from fitdash.export.code_format import format_call, python_literal
+from fitdash.export.resolved_experiment import ResolvedExperiment
+from fitdash.settings.layers import EPSILON, IMAGE, PlacedLayer
+from fitdash.settings.network import LAYER_LIST, layers_in, pooled_sizes, size_before_output
 
 ACTIVATIONS = {
     "relu": "nn.ReLU()",
@@ -36,12 +36,12 @@ class Written:
     imports: tuple[str, ...] = ()
 
 
-def network(recipe: Recipe) -> Written:
+def torch_network(recipe: ResolvedExperiment) -> Written:
     """The network of a recipe; `network` is its name."""
     return KINDS[recipe.kind](recipe)
 
 
-def layers(recipe: Recipe) -> list[str]:
+def layers(recipe: ResolvedExperiment) -> list[str]:
     """The modules of a stack of fully connected layers, in their order."""
     net = recipe.experiment.network
     size = "x.shape[1]" if recipe.inputs is None else str(recipe.inputs)
@@ -49,24 +49,24 @@ def layers(recipe: Recipe) -> list[str]:
 
 
 def _stack(modules: list[str]) -> list[str]:
-    return [f"network = {call('nn.Sequential', modules)}"]
+    return [f"network = {format_call('nn.Sequential', modules)}"]
 
 
-def _mlp(recipe: Recipe) -> Written:
+def _mlp(recipe: ResolvedExperiment) -> Written:
     return Written(lines=_stack(layers(recipe)))
 
 
-def _cnn(recipe: Recipe) -> Written:
+def _cnn(recipe: ResolvedExperiment) -> Written:
     net, size = recipe.experiment.network, recipe.shape.image or (1, recipe.shape.inputs)
     modules, channels = [f"nn.Unflatten(1, (1, {size[0]}, {size[1]}))"], 1
-    for after in pooled(size, net.depth):
+    for after in pooled_sizes(size, net.depth):
         modules += [f"nn.Conv2d({channels}, {net.width}, 3, padding=1)", *_bent(recipe)]
         modules += ["nn.MaxPool2d(2)"] if after != size else []
         channels, size = net.width, after
     return Written(lines=_stack([*modules, "nn.Flatten()", *_output(recipe, str(channels * size[0] * size[1]))]))
 
 
-def _recurrent(recipe: Recipe) -> Written:
+def _recurrent(recipe: ResolvedExperiment) -> Written:
     net, size = recipe.experiment.network, str(recipe.shape.inputs)
     modules = []
     for _ in range(net.depth):
@@ -82,7 +82,7 @@ def _sequence_alone(kind: str) -> str:
     return f"class {kind}(nn.{kind}):\n    def forward(self, x):\n        return super().forward(x)[0]"
 
 
-def _listed(recipe: Recipe) -> Written:
+def _listed(recipe: ResolvedExperiment) -> Written:
     net, shape = recipe.experiment.network, recipe.shape
     places = layers_in(net, shape)
     is_image = bool(places) and len(places[0].before) == IMAGE
@@ -93,13 +93,13 @@ def _listed(recipe: Recipe) -> Written:
     for one in places:
         modules += _module_of(one, size or str(one.before[-1]))
         size = "" if one.args.kind == "Dense" else size
-    end = size or str(end_of(net, shape)[-1])
+    end = size or str(size_before_output(net, shape)[-1])
     return Written(
         lines=_stack([*modules, *_output(recipe, end)]), definitions=tuple(map(_sequence_alone, sorted(kinds)))
     )
 
 
-def _module_of(one: Passed, size: str) -> list[str]:
+def _module_of(one: PlacedLayer, size: str) -> list[str]:
     """A listed layer and its bend."""
     args: Any = one.args
     bend = ACTIVATIONS.get(getattr(args, "activation", "linear"))
@@ -107,45 +107,47 @@ def _module_of(one: Passed, size: str) -> list[str]:
     return made + ([bend] if bend else [])
 
 
-def _linear(one: Passed, size: str) -> str:
+def _linear(one: PlacedLayer, size: str) -> str:
     args: Any = one.args
     return f"nn.Linear({size}, {args.units})"
 
 
-def _remembering(one: Passed, size: str) -> str:
+def _remembering(one: PlacedLayer, size: str) -> str:
     args: Any = one.args
     return f"{args.kind}({size}, {args.units}, batch_first=True)"
 
 
-def _dropout(one: Passed, size: str) -> str:
+def _dropout(one: PlacedLayer, size: str) -> str:
     args: Any = one.args
     return f"nn.Dropout({args.rate!r})"
 
 
-def _pooling(one: Passed, size: str) -> str:
+def _pooling(one: PlacedLayer, size: str) -> str:
     args: Any = one.args
     return f"nn.MaxPool2d({args.pool_size})"
 
 
-def _batch_normalization(one: Passed, size: str) -> str:
+def _batch_normalization(one: PlacedLayer, size: str) -> str:
     args: Any = one.args
     name, size = ("BatchNorm2d", str(one.before[0])) if len(one.before) == IMAGE else ("BatchNorm1d", size)
     return f"nn.{name}({size}, eps={EPSILON}, momentum={args.share!r})"
 
 
-def _convolution(one: Passed, size: str) -> str:
+def _convolution(one: PlacedLayer, size: str) -> str:
     args: Any = one.args
     zeros = f", padding={args.edge}" if args.edge else ""
     return f"nn.Conv2d({one.before[0]}, {args.filters}, {args.kernel_size}{zeros})"
 
 
-def _branches(recipe: Recipe) -> Written:
+def _branches(recipe: ResolvedExperiment) -> Written:
     net, parts = recipe.experiment.network, recipe.shape.parts
     joined = len(parts) * net.width
     together = [*_hidden(recipe, str(joined), 1), *_output(recipe, str(net.width))]
     together = together if net.depth else _output(recipe, str(recipe.shape.inputs))
-    made = [f"self.{name} = {call('nn.Sequential', _hidden(recipe, str(size), net.depth))}" for name, size in parts]
-    made.append(f"self.together = {call('nn.Sequential', together)}")
+    made = [
+        f"self.{name} = {format_call('nn.Sequential', _hidden(recipe, str(size), net.depth))}" for name, size in parts
+    ]
+    made.append(f"self.together = {format_call('nn.Sequential', together)}")
     names = [name for name, _ in parts]
     found = f"[{', '.join(f'self.{name}({name})' for name in names)}]"
     forward = f"return self.together(torch.cat({found}, dim=-1))"
@@ -153,14 +155,14 @@ def _branches(recipe: Recipe) -> Written:
     return Written(lines=["network = Branches()"], definitions=(definition,), imports=("import torch",))
 
 
-def _heads(recipe: Recipe) -> Written:
+def _heads(recipe: ResolvedExperiment) -> Written:
     net, shape = recipe.experiment.network, recipe.shape
     last = str(net.width if net.depth else shape.inputs)
     end = _output(recipe, last)
-    head = end[0] if len(end) == 1 else call("nn.Sequential", end)
+    head = end[0] if len(end) == 1 else format_call("nn.Sequential", end)
     made = [
-        f"heads = {{name: {head} for name in {python(list(shape.outputs))}}}",
-        f"self.trunk = {call('nn.Sequential', _hidden(recipe, str(shape.inputs), net.depth))}",
+        f"heads = {{name: {head} for name in {python_literal(list(shape.outputs))}}}",
+        f"self.trunk = {format_call('nn.Sequential', _hidden(recipe, str(shape.inputs), net.depth))}",
         "self.heads = nn.ModuleDict(heads)",
     ]
     forward = "found = self.trunk(x)\nreturn {name: head(found) for name, head in self.heads.items()}"
@@ -174,7 +176,7 @@ def _module(name: str, made: list[str], arguments: str, forward: str) -> str:
     return f"class {name}(nn.Module):\n    def __init__(self):\n{begin}\n\n    def forward(self, {arguments}):\n{body}"
 
 
-def _hidden(recipe: Recipe, size: str, depth: int) -> list[str]:
+def _hidden(recipe: ResolvedExperiment, size: str, depth: int) -> list[str]:
     width = recipe.experiment.network.width
     modules: list[str] = []
     for _ in range(depth):
@@ -183,20 +185,20 @@ def _hidden(recipe: Recipe, size: str, depth: int) -> list[str]:
     return modules
 
 
-def _bent(recipe: Recipe) -> list[str]:
+def _bent(recipe: ResolvedExperiment) -> list[str]:
     """Activation and dropout after a layer."""
     net = recipe.experiment.network
     bend = [ACTIVATIONS[net.activation]] if net.activation in ACTIVATIONS else []
     return bend + ([f"nn.Dropout({net.dropout!r})"] if net.dropout else [])
 
 
-def _output(recipe: Recipe, size: str) -> list[str]:
+def _output(recipe: ResolvedExperiment, size: str) -> list[str]:
     output = recipe.output
     ending = [ACTIVATIONS[output.activation]] if output.activation in ACTIVATIONS else []
     return [f"nn.Linear({size}, {output.units})", *ending]
 
 
-LAYERS: dict[str, Callable[[Passed, str], str]] = {
+LAYERS: dict[str, Callable[[PlacedLayer, str], str]] = {
     "Dense": _linear,
     "Dropout": _dropout,
     "BatchNormalization": _batch_normalization,
@@ -207,12 +209,12 @@ LAYERS: dict[str, Callable[[Passed, str], str]] = {
     "GRU": _remembering,
     "LSTM": _remembering,
 }
-KINDS: dict[str, Callable[[Recipe], Written]] = {
+KINDS: dict[str, Callable[[ResolvedExperiment], Written]] = {
     "mlp": _mlp,
     "cnn": _cnn,
     "gru": _recurrent,
     "lstm": _recurrent,
     "branches": _branches,
     "heads": _heads,
-    LISTED: _listed,
+    LAYER_LIST: _listed,
 }

@@ -3,17 +3,17 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fitdash.settings.data_facts import Facts
-from fitdash.settings.declaration import inert_in, settings_of, sound
+from fitdash.settings.data_facts import DataFacts
+from fitdash.settings.declaration import inert_in, replace_invalid_values, settings_of
 from fitdash.settings.experiment import SECTIONS, Experiment
-from fitdash.settings.losses_and_metrics import Output, full_name, output_of, resolved_loss, resolved_metrics
-from fitdash.settings.network import resolved_kind
-from fitdash.settings.network_shape import Shape, shape_of
-from fitdash.settings.weight_expressions import spoken
+from fitdash.settings.losses_and_metrics import OutputSpec, full_name, output_of, resolved_loss, resolved_metrics
+from fitdash.settings.network import resolved_network_kind
+from fitdash.settings.network_shape import NetworkShape, shape_of
+from fitdash.settings.weight_expressions import shorten_sample_weight
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class ResolvedExperiment:
     """What is written down.
 
     Attributes:
@@ -24,8 +24,8 @@ class Recipe:
     """
 
     experiment: Experiment
-    facts: Facts
-    output: Output
+    facts: DataFacts
+    output: OutputSpec
     loss: str
     metrics: tuple[str, ...]
 
@@ -44,23 +44,25 @@ class Recipe:
         return self.facts.inputs if is_certain else None
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> NetworkShape:
         """What goes into the network and comes out of it."""
         return shape_of(self.facts, self.output.units)
 
     @property
     def kind(self) -> str:
         """The network; nothing is left to "auto"."""
-        return resolved_kind(self.experiment.network.kind, self.facts)
+        return resolved_network_kind(self.experiment.network.kind, self.facts)
 
 
-def recipe_of(experiment: Experiment, facts: Facts) -> Recipe:
+def resolve_experiment(experiment: Experiment, facts: DataFacts) -> ResolvedExperiment:
     """What code has to say of an experiment; a value that cannot be counts as its default."""
     effective = without_inert(experiment, facts)
     if effective.fit.sample_weight is not None:
-        effective = replace(effective, fit=replace(effective.fit, sample_weight=spoken(effective.fit.sample_weight)))
+        effective = replace(
+            effective, fit=replace(effective.fit, sample_weight=shorten_sample_weight(effective.fit.sample_weight))
+        )
     compiled = effective.compile
-    return Recipe(
+    return ResolvedExperiment(
         experiment=effective,
         facts=facts,
         output=output_of(facts.task, facts.class_count, compiled.loss),
@@ -69,14 +71,14 @@ def recipe_of(experiment: Experiment, facts: Facts) -> Recipe:
     )
 
 
-def without_inert(experiment: Experiment, facts: Facts) -> Experiment:
+def without_inert(experiment: Experiment, facts: DataFacts) -> Experiment:
     """The experiment with the default in place of whatever is without effect."""
     inert = inert_in(experiment, facts)
 
     def cleaned(where: str, part: Any) -> Any:
         declared = settings_of(type(part))
         defaults = {name: declared[name].default for name in declared if f"{where}.{name}" in inert}
-        return replace(sound(part), **defaults)
+        return replace(replace_invalid_values(part), **defaults)
 
     parts = {name: cleaned(name, getattr(experiment, name)) for name in SECTIONS}
     if (held := parts["fit"].validation_data) is not None:

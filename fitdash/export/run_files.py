@@ -9,14 +9,19 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.errors import DataError, SettingError, StoreError
 from fitdash.export.fitdash_code import fitdash_code
-from fitdash.runs.callbacks.control_callback import SETTING
-from fitdash.runs.checkpoints.checkpoint_files import Checkpoint, best_of, checkpoints_of, run_checkpoint_folder
+from fitdash.runs.callbacks.control_callback import SETTING_CHANGED
+from fitdash.runs.checkpoints.checkpoint_files import (
+    Checkpoint,
+    checkpoints_of,
+    find_best_checkpoint,
+    run_checkpoint_folder,
+)
 from fitdash.runs.protocol.paths import home
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
-from fitdash.runs.record.table_export import exported
-from fitdash.settings.data_facts import Facts
+from fitdash.runs.record.table_export import export_table
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -47,12 +52,12 @@ def history_json(store: Store, uid: str) -> str:
 
 def history_wide(store: Store, uid: str) -> bytes:
     """`History.to_frame` as Parquet: one row per epoch."""
-    return exported(history_of(store, uid).to_frame(), "parquet")
+    return export_table(history_of(store, uid).to_frame(), "parquet")
 
 
 def history_long(store: Store, uid: str) -> bytes:
     """`History.as_data_frame` as Parquet: one row per epoch, metric and part of the data."""
-    return exported(history_of(store, uid).as_data_frame(), "parquet")
+    return export_table(history_of(store, uid).as_data_frame(), "parquet")
 
 
 def experiment_json(store: Store, uid: str) -> str:
@@ -60,17 +65,17 @@ def experiment_json(store: Store, uid: str) -> str:
     return json.dumps(dict(record_of(store, uid).experiment), indent=2, ensure_ascii=False) + "\n"
 
 
-def figure(store: Store, uid: str) -> "go.Figure":
+def curves_figure(store: Store, uid: str) -> "go.Figure":
     """All curves: a panel for the loss and each metric, with legend, axes and the look of plotly itself."""
-    from fitdash.charts.history_plot import draw
+    from fitdash.charts.history_plot import plot_history
 
-    made = draw(history_of(store, uid).as_data_frame(), smooth=False)
+    made = plot_history(history_of(store, uid).as_data_frame(), smooth=False)
     return made.update_layout(title={"text": record_of(store, uid).name})
 
 
 def charts_html(store: Store, uid: str) -> str:
     """The curves as a page of their own: plotly.js stands in it once, nothing is loaded from elsewhere."""
-    return str(figure(store, uid).to_html(include_plotlyjs=True, full_html=True))
+    return str(curves_figure(store, uid).to_html(include_plotlyjs=True, full_html=True))
 
 
 def can_draw_images() -> bool:
@@ -84,10 +89,10 @@ def charts_image(store: Store, uid: str, kind: str) -> bytes:
     Raises:
         StoreError: kaleido is not installed, or finds no browser.
     """
-    return drawn(figure(store, uid), kind)
+    return render_image(curves_figure(store, uid), kind)
 
 
-def drawn(made: "go.Figure", kind: str) -> bytes:
+def render_image(made: "go.Figure", kind: str) -> bytes:
     """A picture as "svg" or "png".
 
     Raises:
@@ -109,7 +114,7 @@ def last_checkpoint(uid: str) -> Checkpoint | None:
 
 def best_checkpoint(uid: str) -> Checkpoint | None:
     """The state after its best epoch, by validation loss, or loss."""
-    return best_of(checkpoints_of(run_checkpoint_folder(uid)))
+    return find_best_checkpoint(checkpoints_of(run_checkpoint_folder(uid)))
 
 
 def weights(store: Store, uid: str, checkpoint: Checkpoint | None) -> bytes:
@@ -141,7 +146,7 @@ def script(store: Store, uid: str) -> str:
     if known is None:
         raise StoreError("A run must have been started from the dashboard to be written as a script, got another.")
     told = [row.data for row in store.events(uid, "told")]
-    changes = [facts for facts in told if facts.get("kind") == SETTING]
+    changes = [facts for facts in told if facts.get("kind") == SETTING_CHANGED]
     return fitdash_code(*known, changes=changes, notes=list(_notes(record, told)))
 
 
@@ -172,7 +177,7 @@ def _experiment(record: RunRecord) -> Experiment | None:
         return None
 
 
-def _facts(store: Store, uid: str) -> tuple[Experiment, Facts] | None:
+def _facts(store: Store, uid: str) -> tuple[Experiment, DataFacts] | None:
     """The experiment and its data in numbers, where it has one."""
     experiment = _experiment(record_of(store, uid))
     if experiment is None:
@@ -183,6 +188,6 @@ def _facts(store: Store, uid: str) -> tuple[Experiment, Facts] | None:
         raise StoreError(f"The data of the run must be here to write its script, got: {error}") from error
 
 
-def text_of(content: str | bytes) -> bytes:
+def to_bytes(content: str | bytes) -> bytes:
     """A text as the bytes of a file."""
     return content.encode() if isinstance(content, str) else content

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fitdash.export.code_format import call, listed, named, python
-from fitdash.export.resolved_experiment import Recipe
+from fitdash.export.code_format import format_call, format_keywords, format_list, python_literal
+from fitdash.export.resolved_experiment import ResolvedExperiment
 from fitdash.export.schedules import python_schedule
 from fitdash.settings.callbacks import CallbackArgs, LearningRateSchedulerArgs
-from fitdash.settings.declaration import changed_in
+from fitdash.settings.declaration import non_default_settings
 from fitdash.settings.validation_data import HoldOut
 
 ALWAYS = ("filepath", "filename")  # callbacks whose library asks for them
@@ -16,7 +16,7 @@ BY_HAND = ("validation_data", "class_weight", "sample_weight")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class RowIndexCode:
     """Names of the parts of the data in a script.
 
     Attributes:
@@ -30,98 +30,102 @@ class Rows:
     learned: str = ""
 
 
-def rows_of(recipe: Recipe) -> Rows:
+def row_index_code(recipe: ResolvedExperiment) -> RowIndexCode:
     """How the script names its rows."""
     fit = recipe.experiment.fit
     if fit.validation_data is not None:
-        return Rows(train="[train]", held="[val]", learned="train=train")
-    return Rows(learned=f"validation_split={python(fit.validation_split)}" if fit.validation_split else "")
+        return RowIndexCode(train="[train]", held="[val]", learned="train=train")
+    return RowIndexCode(
+        learned=f"validation_split={python_literal(fit.validation_split)}" if fit.validation_split else ""
+    )
 
 
-def data_lines(recipe: Recipe) -> list[str]:
+def data_lines(recipe: ResolvedExperiment) -> list[str]:
     """Load the data, hold rows out, make arrays."""
-    fit, rows = recipe.experiment.fit, rows_of(recipe)
+    fit, rows = recipe.experiment.fit, row_index_code(recipe)
     held, column = fit.validation_data, fit.sample_weight
     given = [rows.learned] if rows.learned else []
     given += ["one_hot=True"] if recipe.output.target == "one_hot" else []
-    if is_file(recipe):
-        return [*_file_lines(recipe), f"x, y = {call('data.arrays', given)}"]
+    if has_validation_file(recipe):
+        return [*_file_lines(recipe), f"x, y = {format_call('data.arrays', given)}"]
     lines = [f"data = {load(recipe)}"]
     if held is not None:
-        lines.append(f"train, val = {call('data.hold_out', hold_out_arguments(recipe, held, python, '='))}")
-    given += [] if column is None else named({"sample_weight": column})
+        lines.append(
+            f"train, val = {format_call('data.hold_out', hold_out_arguments(recipe, held, python_literal, '='))}"
+        )
+    given += [] if column is None else format_keywords({"sample_weight": column})
     names = "x, y" if column is None else "x, y, weight"
-    return [*lines, f"{names} = {call('data.arrays', given)}"]
+    return [*lines, f"{names} = {format_call('data.arrays', given)}"]
 
 
-def hold_out_arguments(recipe: Recipe, held: HoldOut, write: Callable[[Any], str], sign: str) -> list[str]:
+def hold_out_arguments(recipe: ResolvedExperiment, held: HoldOut, write: Callable[[Any], str], sign: str) -> list[str]:
     """How many rows are held out, which ones, and the seed where chance decides."""
     many = [write(float(held.share))] if held.rows is None else [f"rows{sign}{write(held.rows)}"]
     how: dict[str, Any] = {"kind": held.kind} | ({} if held.kind == "last" else {"seed": recipe.experiment.seed})
     return many + [f"{name}{sign}{write(value)}" for name, value in how.items()]
 
 
-def is_file(recipe: Recipe) -> bool:
+def has_validation_file(recipe: ResolvedExperiment) -> bool:
     """Whether a second file is validated on."""
     held = recipe.experiment.fit.validation_data
     return held is not None and held.kind == "upload"
 
 
-def _file_lines(recipe: Recipe) -> list[str]:
+def _file_lines(recipe: ResolvedExperiment) -> list[str]:
     """Load the data and the file below it; the weights of the data are its own, so they are taken before."""
     fit = recipe.experiment.fit
     held, column = fit.validation_data, fit.sample_weight
     lines = [f"data = {load(recipe)}"]
     if column in recipe.facts.weights:
-        lines.append(f'weight = data.table[{python(column)}].to_numpy(dtype="float32")')
+        lines.append(f'weight = data.table[{python_literal(column)}].to_numpy(dtype="float32")')
     elif column is not None:
-        lines.append(f"weight = data.weights({python(column)})")
+        lines.append(f"weight = data.weights({python_literal(column)})")
     weigh = None if held is None else held.sample_weight
-    given = [python((held.filename if held is not None else None) or "")]
-    given += [] if weigh is None else named({"sample_weight": weigh})
+    given = [python_literal((held.filename if held is not None else None) or "")]
+    given += [] if weigh is None else format_keywords({"sample_weight": weigh})
     names = "data, train, val" if weigh is None else "data, train, val, val_weight"
-    return [*lines, f"{names} = {call('data.with_file', given)}"]
+    return [*lines, f"{names} = {format_call('data.with_file', given)}"]
 
 
-def load(recipe: Recipe) -> str:
+def load(recipe: ResolvedExperiment) -> str:
     """The call that gives the data."""
     name, settings = load_settings(recipe)
-    return call("fd.load_dataset", [python(name), *named(settings)])
+    return format_call("fd.load_dataset", [python_literal(name), *format_keywords(settings)])
 
 
-def load_settings(recipe: Recipe) -> tuple[str, dict[str, Any]]:
+def load_settings(recipe: ResolvedExperiment) -> tuple[str, dict[str, Any]]:
     """Name of the data, and its settings."""
     data, column = recipe.experiment.data, recipe.experiment.fit.sample_weight
-    settings = {k: v for k, v in changed_in(data).items() if k not in ("name", "content", "filename")}
-    if is_file(recipe) and column in recipe.facts.features:
+    settings = {k: v for k, v in non_default_settings(data).items() if k not in ("name", "content", "filename")}
+    if has_validation_file(recipe) and column in recipe.facts.features:
         settings["features"] = tuple(name for name in recipe.facts.features if name != column)
     return (data.filename or "") if data.name == "upload" else data.name, settings
 
 
-def weight_of_training(recipe: Recipe) -> str:
+def training_weight(recipe: ResolvedExperiment) -> str:
     """The weights of the training rows."""
-    return "weight" if is_file(recipe) else f"weight{rows_of(recipe).train}"
+    return "weight" if has_validation_file(recipe) else f"weight{row_index_code(recipe).train}"
 
 
-def training(recipe: Recipe) -> list[str]:
+def training_arrays(recipe: ResolvedExperiment) -> list[str]:
     """x and y of the training rows."""
-    rows = rows_of(recipe).train
+    rows = row_index_code(recipe).train
     return [_part("x", rows, recipe.facts.parts), _part("y", rows, recipe.facts.outputs)]
 
 
-def validation(recipe: Recipe) -> list[str]:
+def validation_argument(recipe: ResolvedExperiment) -> list[str]:
     """The held out rows as an argument of fit, or nothing."""
-    held = rows_of(recipe).held
+    held = row_index_code(recipe).held
     if not held:
         return []
     arrays = [_part("x", held, recipe.facts.parts), _part("y", held, recipe.facts.outputs)]
     fit = recipe.experiment.fit
-    if is_file(recipe):
+    if has_validation_file(recipe):
         weighs = fit.validation_data is not None and fit.validation_data.sample_weight is not None
         arrays += ["val_weight"] if weighs else []
     else:
         arrays += [] if fit.sample_weight is None else [f"weight{held}"]
-    return [call("validation_data=", arrays)]
+    return [format_call("validation_data=", arrays)]
 
 
 def _part(name: str, rows: str, parts: Sequence[Any]) -> str:
@@ -129,27 +133,27 @@ def _part(name: str, rows: str, parts: Sequence[Any]) -> str:
     return f"{{name: part{rows} for name, part in {name}.items()}}" if parts and rows else f"{name}{rows}"
 
 
-def metrics_arguments(recipe: Recipe, write: Callable[[str], str]) -> list[str]:
+def metrics_arguments(recipe: ResolvedExperiment, write: Callable[[str], str]) -> list[str]:
     """What compile is told beside optimizer and loss; of several outputs by their names."""
     compiled, outputs = recipe.experiment.compile, recipe.facts.outputs
     given = []
     for argument, names in (("metrics", recipe.metrics), ("weighted_metrics", compiled.weighted_metrics)):
-        text = listed([write(name) for name in names])
-        text = f"dict.fromkeys({python(list(outputs))}, {text})" if outputs else text
+        text = format_list([write(name) for name in names])
+        text = f"dict.fromkeys({python_literal(list(outputs))}, {text})" if outputs else text
         given += [f"{argument}={text}"] if names else []
     if compiled.loss_weights is not None:
         weights = {name: compiled.loss_weights.get(name, 1.0) for name in outputs}
-        given.append(f"loss_weights={python(weights)}")
+        given.append(f"loss_weights={python_literal(weights)}")
     mode = compiled.sample_weight_mode
-    return given + ([] if mode is None else [f"sample_weight_mode={python(mode)}"])
+    return given + ([] if mode is None else [f"sample_weight_mode={python_literal(mode)}"])
 
 
-def fit_settings(recipe: Recipe) -> dict[str, Any]:
+def fit_settings(recipe: ResolvedExperiment) -> dict[str, Any]:
     """The plain arguments of fit that differ from their defaults, in the order of their declaration."""
-    return {name: value for name, value in changed_in(recipe.experiment.fit).items() if name not in BY_HAND}
+    return {name: value for name, value in non_default_settings(recipe.experiment.fit).items() if name not in BY_HAND}
 
 
-def schedules(recipe: Recipe) -> list[str]:
+def schedule_functions(recipe: ResolvedExperiment) -> list[str]:
     """The functions that the schedulers call."""
     experiment = recipe.experiment
     return [
@@ -159,19 +163,19 @@ def schedules(recipe: Recipe) -> list[str]:
     ]
 
 
-def schedule_name(recipe: Recipe, place: int) -> str:
+def schedule_name(recipe: ResolvedExperiment, place: int) -> str:
     """Name of the function of the scheduler at this place: schedule, schedule_2, …"""
     earlier = recipe.experiment.callbacks[: place + 1]
     count = sum(isinstance(args, LearningRateSchedulerArgs) for args in earlier)
     return "schedule" if count == 1 else f"schedule_{count}"
 
 
-def needs_math(recipe: Recipe) -> bool:
+def needs_math(recipe: ResolvedExperiment) -> bool:
     """Whether a schedule calls a function of `math`."""
-    return any("math." in text for text in schedules(recipe))
+    return any("math." in text for text in schedule_functions(recipe))
 
 
-def callback_calls(recipe: Recipe, module: str) -> list[str]:
+def callback_calls(recipe: ResolvedExperiment, module: str) -> list[str]:
     """The calls that make the callbacks of a library."""
     return [
         _callback(args, schedule_name(recipe, place), module) for place, args in enumerate(recipe.experiment.callbacks)
@@ -180,22 +184,22 @@ def callback_calls(recipe: Recipe, module: str) -> list[str]:
 
 def callbacks_argument(calls: list[str]) -> list[str]:
     """The callbacks as an argument of fit, or nothing."""
-    return [f"callbacks={listed(calls)}"] if calls else []
+    return [f"callbacks={format_list(calls)}"] if calls else []
 
 
 def _callback(args: CallbackArgs, schedule: str, module: str) -> str:
-    return call(f"{module}.{args.kind}", callback_arguments(args, schedule))
+    return format_call(f"{module}.{args.kind}", callback_arguments(args, schedule))
 
 
 def callback_arguments(args: CallbackArgs, schedule: str) -> list[str]:
     """What a callback is given: what differs from its defaults."""
     given = callback_settings(args)
     if isinstance(args, LearningRateSchedulerArgs):
-        return [schedule, *named({"verbose": args.verbose} if args.verbose else {})]
-    return named(given)
+        return [schedule, *format_keywords({"verbose": args.verbose} if args.verbose else {})]
+    return format_keywords(given)
 
 
 def callback_settings(args: CallbackArgs) -> Mapping[str, Any]:
     """The settings of a callback that are written down."""
     always = {name: getattr(args, name) for name in ALWAYS if hasattr(args, name)}
-    return always | changed_in(args)
+    return always | non_default_settings(args)

@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from fitdash.export.resolved_experiment import recipe_of
+from fitdash.export.resolved_experiment import resolve_experiment
 from fitdash.nn.multi_input_output import Branches
-from fitdash.nn.registry import make
-from fitdash.settings.data_facts import Facts
+from fitdash.nn.registry import make_network
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
 
 
-def names_in_script(experiment: Experiment, facts: Facts) -> dict[str, str]:
+def names_in_script(experiment: Experiment, facts: DataFacts) -> dict[str, str]:
     """By the name in the run: `hidden_1.weight` is `0.weight`, because it comes first."""
-    recipe = recipe_of(experiment, facts)
-    module = make(recipe.experiment.network, recipe.shape, recipe.output.activation, "meta")
+    recipe = resolve_experiment(experiment, facts)
+    module = make_network(recipe.experiment.network, recipe.shape, recipe.output.activation, "meta")
     return dict(_renamed(module, "", ""))
 
 

@@ -10,34 +10,39 @@ from fitdash import callbacks, optimizers
 from fitdash.data.batches.make_source import DEFAULT_BATCH_SIZE
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
-from fitdash.data.tables.prepared import Encoded, effective, encoded, refuse
-from fitdash.data.tables.row_weights import balanced_weights, weights_of
-from fitdash.data.tables.validation_file import with_validation
-from fitdash.engine.training.argument_checks import Unasked
-from fitdash.engine.training.baseline import trivial_answers
+from fitdash.data.tables.prepared import PreparedData, prepare_data, refuse_problems, reset_inert_settings
+from fitdash.data.tables.row_weights import balanced_weights, compute_sample_weight
+from fitdash.data.tables.validation_file import add_validation_facts
+from fitdash.engine.training.argument_checks import ImpliedBatchSize
+from fitdash.engine.training.baseline import measure_baseline
 from fitdash.errors import SettingError, StoreError
-from fitdash.jobs.warm_start import Start, go_on, keep, origin_of
+from fitdash.jobs.warm_start import WarmStart, apply_warm_start, load_warm_start, remember_final_state
 from fitdash.model.model import Model
-from fitdash.nn.registry import make
+from fitdash.nn.registry import make_network
 from fitdash.random_state import set_random_seed
-from fitdash.runs.callbacks.checkpointing import Saving
-from fitdash.runs.callbacks.control_callback import SETTING, Steering
-from fitdash.runs.callbacks.prediction_snapshots import Looking
+from fitdash.runs.callbacks.checkpointing import Checkpointing
+from fitdash.runs.callbacks.control_callback import SETTING_CHANGED, ControlCallback
+from fitdash.runs.callbacks.prediction_snapshots import PredictionSnapshots
 from fitdash.runs.callbacks.recorder import Recorder
-from fitdash.runs.callbacks.train_evaluation import FairTraining
-from fitdash.runs.callbacks.warning_log import warnings_to
-from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, forget_after, newest, run_checkpoint_folder
+from fitdash.runs.callbacks.train_evaluation import TrainEvaluation
+from fitdash.runs.callbacks.warning_log import redirect_warnings
+from fitdash.runs.checkpoints.checkpoint_files import (
+    checkpoints_of,
+    load_newest_checkpoint,
+    remove_checkpoints_after,
+    run_checkpoint_folder,
+)
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.paths import home, run_folder
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.scheduling.runner import Job
 from fitdash.settings.callbacks import CallbackArgs
 from fitdash.settings.compile import CompileArgs, optimizer_settings
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.losses_and_metrics import resolved_learning_rate, resolved_loss, resolved_metrics
-from fitdash.settings.schedules import rate_at
+from fitdash.settings.schedules import learning_rate_at
 
 MOST_LOOKED_AT = 2000
 """Rows that the model is asked about after an epoch, for the page to show what it has learned."""
@@ -54,12 +59,12 @@ class Built:
     """
 
     model: Model
-    data: Encoded
+    data: PreparedData
     fit_arguments: dict[str, Any]
 
 
 def build(
-    experiment: Experiment, *, uploads: Path | None = None, files: Path | None = None, data: Encoded | None = None
+    experiment: Experiment, *, uploads: Path | None = None, files: Path | None = None, data: PreparedData | None = None
 ) -> Built:
     """Load the data, seed everything, make and compile the network.
 
@@ -73,16 +78,16 @@ def build(
         SettingError, DataError: it cannot run; all that is wrong with the settings, one per line.
     """
     if data is None:
-        data = encoded(experiment, uploads or home() / "uploads")
+        data = prepare_data(experiment, uploads or home() / "uploads")
     else:
-        data = replace(data, fit=effective(experiment.fit, data.facts))
+        data = replace(data, fit=reset_inert_settings(experiment.fit, data.facts))
     set_random_seed(experiment.seed)
-    model = Model(make(experiment.network, data.shape, data.output.activation))
-    model.compile(**compile_arguments(effective(experiment.compile, data.facts), data.facts))
+    model = Model(make_network(experiment.network, data.shape, data.output.activation))
+    model.compile(**compile_arguments(reset_inert_settings(experiment.compile, data.facts), data.facts))
     return Built(model=model, data=data, fit_arguments=_fit_arguments(experiment, data, files or Path()))
 
 
-def job(
+def make_job(
     experiment: Experiment,
     *,
     origin: str | None = None,
@@ -104,12 +109,12 @@ def job(
     Raises:
         SettingError: the experiment has problems, or the weights of `origin` are no longer here.
     """
-    refuse(experiment)
-    start = None if origin is None else origin_of(origin, epoch)
+    refuse_problems(experiment)
+    start = None if origin is None else load_warm_start(origin, epoch)
     return partial(_train, experiment, start, uploads, looks_often=looks_often)
 
 
-def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Path | None = None) -> Job:
+def make_resume_job(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Path | None = None) -> Job:
     """The job that goes on with a run that was stopped, interrupted or failed, as if it had not been.
 
     Args:
@@ -125,24 +130,24 @@ def resumed(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Pa
     uploads_there = uploads or home() / "uploads"
     dataset = dataset_of(experiment.data, uploads_there)
     facts = facts_of(dataset)
-    with_validation(facts, dataset, experiment.fit, uploads_there)
-    if (weighs := effective(experiment.fit, facts).sample_weight) is not None:
-        weights_of(dataset, weighs, uploads_there)
+    add_validation_facts(facts, dataset, experiment.fit, uploads_there)
+    if (weighs := reset_inert_settings(experiment.fit, facts).sample_weight) is not None:
+        compute_sample_weight(dataset, weighs, uploads_there)
     kept = [one for one in checkpoints_of(run_checkpoint_folder(record.uid)) if not one.is_end]
     # Files are synced and rows are not: after a power cut, or where another process wrote the files, one may be ahead.
     done = record.summary.get("epoch", -1) + 1
-    content = newest([one for one in kept if one.epoch <= done or one is kept[0]])
+    content = load_newest_checkpoint([one for one in kept if one.epoch <= done or one is kept[0]])
     if content is None and record.parent is not None:
         raise StoreError("A run that went on from another must have a checkpoint to go on, got none. Start it again.")
     if content is None:
-        return partial(_train, experiment, Start(told=list(told)), uploads)
-    start = Start(
+        return partial(_train, experiment, WarmStart(told=list(told)), uploads)
+    start = WarmStart(
         content=content, is_same_run=True, told=[one for one in told if one.get("epoch", 0) >= content["epoch"]]
     )
     return partial(_train, experiment, start, uploads)
 
 
-def compile_arguments(args: CompileArgs, facts: Facts) -> dict[str, Any]:
+def compile_arguments(args: CompileArgs, facts: DataFacts) -> dict[str, Any]:
     """The arguments of `compile` by name; metrics of each output, where there are several."""
     metrics, weighted = list(resolved_metrics(facts.task, args.metrics)), list(args.weighted_metrics)
     return {
@@ -177,7 +182,7 @@ def callback_of(args: CallbackArgs, experiment: Experiment, files: Path) -> call
         settings["save_freq"] = "epoch"
     if args.kind == "LearningRateScheduler":
         schedule = partial(
-            rate_at,
+            learning_rate_at,
             settings.pop("schedule"),
             initial=resolved_learning_rate(experiment.compile.optimizer, experiment.compile.learning_rate),
             epochs=experiment.fit.epochs,
@@ -189,7 +194,7 @@ def callback_of(args: CallbackArgs, experiment: Experiment, files: Path) -> call
     return made
 
 
-def _fit_arguments(experiment: Experiment, data: Encoded, files: Path) -> dict[str, Any]:
+def _fit_arguments(experiment: Experiment, data: PreparedData, files: Path) -> dict[str, Any]:
     """Every argument of `fit` by name."""
     arguments = {field.name: getattr(data.fit, field.name) for field in fields(FitArgs)}
     if data.fit.class_weight == "balanced":
@@ -204,7 +209,7 @@ def _fit_arguments(experiment: Experiment, data: Encoded, files: Path) -> dict[s
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Ready:
+class PreparedRun:
     """A run whose `model.fit(**arguments)` trains it, told to the record and steered.
 
     Attributes:
@@ -214,22 +219,22 @@ class Ready:
     """
 
     model: Model
-    data: Encoded
+    data: PreparedData
     arguments: dict[str, Any]
-    saving: Saving
+    saving: Checkpointing
     console: Any
 
 
-def ready(
+def prepare_run(
     experiment: Experiment,
-    start: Start | None,
+    start: WarmStart | None,
     uploads: Path | None,
     recorder: Recorder,
     control: Control,
     *,
     looks_often: bool = True,
-    data: Encoded | None = None,
-) -> Ready:
+    data: PreparedData | None = None,
+) -> PreparedRun:
     """Build what a run needs; `data` as `build` takes it.
 
     Raises:
@@ -240,22 +245,22 @@ def ready(
     files.mkdir(parents=True, exist_ok=True)
     (files / "columns.json").write_text(built.data.columns.to_json(), encoding="utf-8")
     (files / "experiment.json").write_text(experiment.to_json(), encoding="utf-8")
-    start = start or Start()
+    start = start or WarmStart()
     arguments = built.fit_arguments | {"view_metrics": False}  # the page shows the run itself
-    saving = Saving(recorder.uid, recorder.put)
+    saving = Checkpointing(recorder.uid, recorder.put)
     if start.is_same_run and start.content is not None:
-        forget_after(run_checkpoint_folder(recorder.uid), start.content["epoch"])
-        saving = Saving(recorder.uid, recorder.put, start=start.content)
+        remove_checkpoints_after(run_checkpoint_folder(recorder.uid), start.content["epoch"])
+        saving = Checkpointing(recorder.uid, recorder.put, start=start.content)
         arguments |= _gone_on(arguments, start.content)
     elif start.content is not None:
-        go_on(built.model, experiment, start)
+        apply_warm_start(built.model, experiment, start)
         if start.is_between and start.experiment and start.experiment.callbacks == experiment.callbacks:
-            saving = Saving(recorder.uid, recorder.put, memory=start.content)
+            saving = Checkpointing(recorder.uid, recorder.put, memory=start.content)
     recorder.known = list(start.told)
-    again = [facts for facts in start.told if facts.get("kind") == SETTING]
+    again = [facts for facts in start.told if facts.get("kind") == SETTING_CHANGED]
     opening = _Opening(built.data, experiment.compile, start)
-    fair = FairTraining(recorder.uid, recorder.put, control, built.data.trained_on)
-    steering = Steering(control, again=again, show=recorder.show)
+    fair = TrainEvaluation(recorder.uid, recorder.put, control, built.data.trained_on)
+    steering = ControlCallback(control, again=again, show=recorder.show)
     built.model.watchers = [
         recorder,
         opening,
@@ -266,12 +271,12 @@ def ready(
     ]
     console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
     built.model.console = console
-    return Ready(model=built.model, data=built.data, arguments=arguments, saving=saving, console=console)
+    return PreparedRun(model=built.model, data=built.data, arguments=arguments, saving=saving, console=console)
 
 
 def _train(
     experiment: Experiment,
-    start: Start | None,
+    start: WarmStart | None,
     uploads: Path | None,
     recorder: Recorder,
     control: Control,
@@ -279,16 +284,16 @@ def _train(
     looks_often: bool = True,
 ) -> None:
     """Build, train, and keep where it ended."""
-    made = ready(experiment, start, uploads, recorder, control, looks_often=looks_often)
-    with warnings_to(made.console):
+    made = prepare_run(experiment, start, uploads, recorder, control, looks_often=looks_often)
+    with redirect_warnings(made.console):
         made.model.fit(**made.arguments)
-    keep(recorder.uid, Start(content=made.saving.end, experiment=experiment))
+    remember_final_state(recorder.uid, WarmStart(content=made.saving.end, experiment=experiment))
 
 
-def _looking(data: Encoded, recorder: Recorder, *, often: bool) -> callbacks.Callback:
+def _looking(data: PreparedData, recorder: Recorder, *, often: bool) -> callbacks.Callback:
     """What asks the model for answers now and then."""
     rows, x = data.looked_at(MOST_LOOKED_AT)
-    return Looking(recorder.uid, recorder.put, x=x, rows=rows, task=data.facts.task, often=often)
+    return PredictionSnapshots(recorder.uid, recorder.put, x=x, rows=rows, task=data.facts.task, often=often)
 
 
 def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
@@ -298,7 +303,7 @@ def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[s
             callback.append = True
     settings = content["settings"]
     # Validation goes on in the batches that it began with, whatever became of batch_size.
-    began = Unasked(arguments["batch_size"] or DEFAULT_BATCH_SIZE)
+    began = ImpliedBatchSize(arguments["batch_size"] or DEFAULT_BATCH_SIZE)
     return {
         "initial_epoch": content["epoch"],
         "epochs": settings["epochs"],
@@ -310,7 +315,7 @@ def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[s
 class _Opening(callbacks.Callback):
     """Puts into the record what the data is, what was done to it and what has to be beaten, or that the run goes on."""
 
-    def __init__(self, data: Encoded, compiled: CompileArgs, start: Start) -> None:
+    def __init__(self, data: PreparedData, compiled: CompileArgs, start: WarmStart) -> None:
         super().__init__()
         self.data, self.compiled, self.start = data, compiled, start
 
@@ -319,11 +324,11 @@ class _Opening(callbacks.Callback):
             self.tell("resumed", start_epoch=self.model.start_epoch)
             return
         self.tell("data", text=self.data.line)
-        if answers := trivial_answers(self.data, *_measured(self.data, self.compiled)):
+        if answers := measure_baseline(self.data, *_measured(self.data, self.compiled)):
             self.tell("trivial", rows="validation" if len(self.data.validation) else "training", answers=answers)
 
 
-def _measured(data: Encoded, compiled: CompileArgs) -> tuple[str, list[str], Mapping[str, float] | None]:
+def _measured(data: PreparedData, compiled: CompileArgs) -> tuple[str, list[str], Mapping[str, float] | None]:
     """The loss and the metrics by name, and how much the loss of each output counts."""
     facts = data.facts
     loss = resolved_loss(facts.task, facts.class_count, compiled.loss)
@@ -334,7 +339,7 @@ def experiment_of(record: RunRecord) -> Experiment:
     """The experiment of a run; a script's fit has none that could be built again."""
     try:
         experiment = Experiment.from_dict(record.experiment)
-        refuse(experiment)
+        refuse_problems(experiment)
     except SettingError as error:
         raise StoreError(f"A run must have been started from the dashboard to go on, got another: {error}") from error
     return experiment

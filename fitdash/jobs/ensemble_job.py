@@ -9,18 +9,18 @@ from typing import Any
 
 import torch
 
-from fitdash.data.tables.prepared import Encoded
-from fitdash.engine.ensemble.batches import Dice
-from fitdash.engine.ensemble.train import Member, signature, train_together, why_alone
-from fitdash.engine.step.devices import few_threads
-from fitdash.jobs.build import Ready, job, ready
-from fitdash.jobs.warm_start import Start, keep
+from fitdash.data.tables.prepared import PreparedData
+from fitdash.engine.ensemble.batches import MemberRandomState
+from fitdash.engine.ensemble.train import EnsembleMember, ensemble_key, train_ensemble, why_not_in_ensemble
+from fitdash.engine.step.devices import limit_threads
+from fitdash.jobs.build import PreparedRun, make_job, prepare_run
+from fitdash.jobs.warm_start import WarmStart, remember_final_state
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Changed, Told
-from fitdash.runs.protocol.member_control import OneOf
-from fitdash.runs.scheduling.failures import failure
-from fitdash.settings.ensemble_rules import shared_part
+from fitdash.runs.protocol.member_control import MemberControl
+from fitdash.runs.scheduling.failures import failure_event
+from fitdash.settings.ensemble_rules import shared_settings_key
 from fitdash.settings.experiment import Experiment
 
 
@@ -31,13 +31,15 @@ class _One:
     uid: str
     experiment: Experiment
     recorder: Recorder
-    control: OneOf
-    made: Ready | None = None
+    control: MemberControl
+    made: PreparedRun | None = None
     fits: list[Any] = field(default_factory=list)
     is_over: bool = False
 
 
-def group_job(runs: Sequence[Mapping[str, Any]], uploads: Path | None, recorder: Recorder, control: Control) -> None:
+def train_runs_together(
+    runs: Sequence[Mapping[str, Any]], uploads: Path | None, recorder: Recorder, control: Control
+) -> None:
     """Train runs that differ in numbers alone; each is told under its own uid, its end too.
 
     Where they cannot be one program, they train one after the other.
@@ -50,7 +52,7 @@ def group_job(runs: Sequence[Mapping[str, Any]], uploads: Path | None, recorder:
     """
     ones = [_one(run, recorder, control) for run in runs]
     parts: dict[Any, list[_One]] = {}
-    loaded: dict[Any, Encoded] = {}
+    loaded: dict[Any, PreparedData] = {}
     for one in ones:
         parts.setdefault(_prepared(one, uploads, loaded), []).append(one)
     alone = parts.pop("", [])
@@ -67,19 +69,19 @@ def _one(run: Mapping[str, Any], recorder: Recorder, control: Control) -> _One:
         uid=uid,
         experiment=Experiment.from_dict(run["experiment"]),
         recorder=Recorder(uid, recorder.put),
-        control=OneOf(control, uid),
+        control=MemberControl(control, uid),
     )
 
 
-def _prepared(one: _One, uploads: Path | None, loaded: dict[Any, Encoded]) -> Any:
+def _prepared(one: _One, uploads: Path | None, loaded: dict[Any, PreparedData]) -> Any:
     """Make the run ready; gives what it has to share with others to be trained with them, empty to be alone.
 
     Args:
         loaded: Data by what it depends on, which grows.
     """
-    key = shared_part(one.experiment), one.experiment.seed
+    key = shared_settings_key(one.experiment), one.experiment.seed
     try:
-        one.made = ready(
+        one.made = prepare_run(
             one.experiment, None, uploads, one.recorder, one.control, looks_often=False, data=loaded.get(key)
         )
         if key[0] is not None:
@@ -92,18 +94,18 @@ def _prepared(one: _One, uploads: Path | None, loaded: dict[Any, Encoded]) -> An
         return ""
     (fit,) = one.fits
     model.training = fit
-    if why_alone(fit):
+    if why_not_in_ensemble(fit):
         return ""
-    one.fits.append(Dice(torch.get_rng_state()))
-    return shared_part(one.experiment), signature(fit)
+    one.fits.append(MemberRandomState(torch.get_rng_state()))
+    return shared_settings_key(one.experiment), ensemble_key(fit)
 
 
 def _trained(part: list[_One]) -> list[_One]:
     """Train these together; gives those that have to be trained alone after all."""
-    members = [Member(fit=one.fits[0], dice=one.fits[1], ended=partial(_end, one)) for one in part]
+    members = [EnsembleMember(fit=one.fits[0], dice=one.fits[1], ended=partial(_end, one)) for one in part]
     try:
-        with few_threads(), torch.enable_grad(), warnings.catch_warnings():
-            train_together(members)
+        with limit_threads(), torch.enable_grad(), warnings.catch_warnings():
+            train_ensemble(members)
     except Exception as error:  # what one by one trains well shall not fail for being trained together
         for one in part:
             if not one.is_over:
@@ -115,7 +117,7 @@ def _trained(part: list[_One]) -> list[_One]:
 def _train_alone(one: _One, uploads: Path | None) -> None:
     """Train a run by itself, as every other run is."""
     try:
-        job(one.experiment, uploads=uploads, looks_often=False)(one.recorder, one.control)
+        make_job(one.experiment, uploads=uploads, looks_often=False)(one.recorder, one.control)
     except BaseException as error:
         _end(one, error)
         if not isinstance(error, Exception):
@@ -129,10 +131,10 @@ def _end(one: _One, error: BaseException | None, *, kept: bool = False) -> None:
     one.is_over = True
     one.recorder.console.end()
     if one.made is not None and error is None and not kept:
-        keep(one.uid, Start(content=one.made.saving.end, experiment=one.experiment))
+        remember_final_state(one.uid, WarmStart(content=one.made.saving.end, experiment=one.experiment))
     why = one.control.stopped_by
     if error is not None and isinstance(error, Exception):
-        end = failure(one.uid, error)
+        end = failure_event(one.uid, error)
     elif error is not None or why == "interrupted":
         end = Changed(uid=one.uid, state="interrupted")
     else:

@@ -12,7 +12,7 @@ from fitdash.runs.record.store import Store
 from fitdash.settings.experiment import Experiment
 
 
-def order_of(
+def make_job_spec(
     experiment: Experiment,
     *,
     origin: str | None = None,
@@ -30,12 +30,12 @@ def order_of(
     }
 
 
-def order_to_resume(uid: str, *, uploads: Path | None = None) -> dict[str, Any]:
+def make_resume_spec(uid: str, *, uploads: Path | None = None) -> dict[str, Any]:
     """The order to go on with a run from its last checkpoint, as `build.resumed` does."""
     return {"resume": uid, "uploads": None if uploads is None else str(uploads)}
 
 
-def order_together(runs: Mapping[str, Experiment], *, uploads: Path | None = None) -> dict[str, Any]:
+def make_ensemble_spec(runs: Mapping[str, Experiment], *, uploads: Path | None = None) -> dict[str, Any]:
     """The order to train several experiments in one program, by the uid of their run; they differ in numbers alone."""
     return {
         "together": [{"uid": uid, "experiment": experiment.to_dict()} for uid, experiment in runs.items()],
@@ -43,27 +43,27 @@ def order_together(runs: Mapping[str, Experiment], *, uploads: Path | None = Non
     }
 
 
-def job_of(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
+def job_from_spec(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
     """The job that an order asks for.
 
     Raises:
         SettingError, DataError, StoreError: it cannot be.
     """
     # Whoever gives orders need not have torch yet.
-    from fitdash.jobs.build import job, resumed
+    from fitdash.jobs.build import make_job, make_resume_job
 
     uploads = None if order["uploads"] is None else Path(order["uploads"])
     if "together" in order:
-        from fitdash.jobs.ensemble_job import group_job
+        from fitdash.jobs.ensemble_job import train_runs_together
 
-        return partial(group_job, order["together"], uploads)
+        return partial(train_runs_together, order["together"], uploads)
     if "resume" not in order:
         experiment = Experiment.from_dict(order["experiment"])
         often = bool(order.get("looks_often", True))
-        return job(experiment, origin=order["origin"], epoch=order["epoch"], uploads=uploads, looks_often=often)
+        return make_job(experiment, origin=order["origin"], epoch=order["epoch"], uploads=uploads, looks_often=often)
     with Store() as store:
         record = store.run(order["resume"])
         if record is None:
             raise StoreError(f"{store.path} must know the run to go on with it, got {order['resume']!r}.")
         told = [row.data for row in store.events(record.uid, "told")]
-    return resumed(record, told, uploads=uploads)
+    return make_resume_job(record, told, uploads=uploads)

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from fitdash.errors import StoreError
-from fitdash.jobs.job_spec import order_of, order_to_resume
+from fitdash.jobs.job_spec import make_job_spec, make_resume_spec
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control, Pace
-from fitdash.runs.record.disk_quota import check_room
+from fitdash.runs.record.disk_quota import check_disk_quota
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
 from fitdash.runs.scheduling.runner import FLUSH_SECONDS, Job, Run, Runner
@@ -21,7 +21,7 @@ from fitdash.settings.experiment import Experiment
 from fitdash.settings.server import ServerArgs
 
 
-def begin(
+def launch_run(
     runner: Runner,
     experiment: Experiment,
     *,
@@ -53,7 +53,7 @@ def begin(
     if not is_late:
         check()
     elif settings is not None:
-        check_room(runner.writer.store, settings, owner)  # looks at files alone, so that it can be asked at once
+        check_disk_quota(runner.writer.store, settings, owner)  # looks at files alone, so that it can be asked at once
     return runner.submit(
         partial(_late, check, make) if is_late else make(),
         experiment=experiment.to_dict(),
@@ -61,11 +61,11 @@ def begin(
         pace=pace,
         owner=owner,
         parent=origin,
-        order=order_of(experiment, origin=origin, epoch=epoch, uploads=uploads),
+        order=make_job_spec(experiment, origin=origin, epoch=epoch, uploads=uploads),
     )
 
 
-def resume(
+def resume_run(
     runner: Runner,
     uid: str,
     *,
@@ -81,16 +81,16 @@ def resume(
     Raises:
         StoreError, SettingError, DataError: it cannot go on; nothing is changed then.
     """
-    from fitdash.jobs.build import resumed
+    from fitdash.jobs.build import make_resume_job
 
     store = runner.writer.store
     runner.writer.flush(FLUSH_SECONDS)
     record = _recorded(store, uid)
     if settings is not None:
-        check_room(store, settings, record.owner)
+        check_disk_quota(store, settings, record.owner)
     told = [row.data for row in store.events(uid, "told")]
-    train = resumed(record, told, uploads=uploads)
-    return runner.resume(uid, train, pace=pace, owner=record.owner, order=order_to_resume(uid, uploads=uploads))
+    train = make_resume_job(record, told, uploads=uploads)
+    return runner.resume(uid, train, pace=pace, owner=record.owner, order=make_resume_spec(uid, uploads=uploads))
 
 
 def start_over(
@@ -121,7 +121,7 @@ def start_over(
     record = _recorded(runner.writer.store, uid)
     experiment = experiment_of(record)
     experiment = experiment if seed is None else replace(experiment, seed=seed)
-    again = begin(runner, experiment, name=record.name, owner=owner or record.owner, pace=pace, settings=settings)
+    again = launch_run(runner, experiment, name=record.name, owner=owner or record.owner, pace=pace, settings=settings)
     # Only now: what cannot be trained shall not end the run.
     earlier = runner.find(uid)
     if earlier is not None:
@@ -139,16 +139,16 @@ def _recorded(store: Store, uid: str) -> RunRecord:
 def _check(
     store: Store, experiment: Experiment, settings: ServerArgs | None, owner: str | None, uploads: Path | None
 ) -> None:
-    from fitdash.jobs.quotas import check
+    from fitdash.jobs.quotas import check_quotas
 
     if settings is not None:
-        check(store, experiment, settings, owner=owner, uploads=uploads)
+        check_quotas(store, experiment, settings, owner=owner, uploads=uploads)
 
 
 def _job(experiment: Experiment, origin: str | None, epoch: int | None, uploads: Path | None) -> Job:
-    from fitdash.jobs.build import job
+    from fitdash.jobs.build import make_job
 
-    return job(experiment, origin=origin, epoch=epoch, uploads=uploads)
+    return make_job(experiment, origin=origin, epoch=epoch, uploads=uploads)
 
 
 def _late(check: Callable[[], None], make: Callable[[], Job], recorder: Recorder, control: Control) -> None:

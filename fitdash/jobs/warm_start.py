@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError, StoreError
 from fitdash.random_state import set_random_states
-from fitdash.runs.checkpoints.checkpoint_files import END, checkpoints_of, run_checkpoint_folder
+from fitdash.runs.checkpoints.checkpoint_files import END_FILE, checkpoints_of, run_checkpoint_folder
 from fitdash.runs.protocol.paths import run_folder
 from fitdash.settings.experiment import Experiment
 
@@ -20,7 +20,7 @@ MOST_KEPT = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Start:
+class WarmStart:
     """What a run goes on from.
 
     Attributes:
@@ -38,21 +38,21 @@ class Start:
     told: Sequence[Mapping[str, Any]] = ()
 
 
-_kept: dict[str, Start] = {}
+_kept: dict[str, WarmStart] = {}
 _lock = threading.Lock()
 
 
-def goes_on(uid: str) -> bool:
+def has_final_weights(uid: str) -> bool:
     """Whether the weights of this run are still here to go on from."""
-    return uid in _kept or (run_checkpoint_folder(uid) / END).exists()
+    return uid in _kept or (run_checkpoint_folder(uid) / END_FILE).exists()
 
 
-def epochs_kept(uid: str) -> list[int]:
+def checkpoint_epochs(uid: str) -> list[int]:
     """After how many epochs of this run another can go on: what `job` takes as `epoch`."""
     return [one.epoch for one in checkpoints_of(run_checkpoint_folder(uid)) if not one.is_end]
 
 
-def go_on(model: "Model", experiment: Experiment, start: Start) -> None:
+def apply_warm_start(model: "Model", experiment: Experiment, start: WarmStart) -> None:
     """Take over weights, and what else still fits: the optimizer's state, the random numbers."""
     assert start.content is not None
     assert start.experiment is not None
@@ -74,7 +74,7 @@ def go_on(model: "Model", experiment: Experiment, start: Start) -> None:
         set_random_states(content["random"])
 
 
-def keep(uid: str, start: Start) -> None:
+def remember_final_state(uid: str, start: WarmStart) -> None:
     """Remember how a run ended, so that another can go on from it although no file could be written."""
     with _lock:
         _kept[uid] = start
@@ -82,7 +82,7 @@ def keep(uid: str, start: Start) -> None:
             del _kept[next(iter(_kept))]
 
 
-def origin_of(uid: str, epoch: int | None) -> Start:
+def load_warm_start(uid: str, epoch: int | None) -> WarmStart:
     """What another run goes on from: how this one ended, or an epoch of it."""
     if epoch is None and uid in _kept:
         return _kept[uid]
@@ -91,7 +91,7 @@ def origin_of(uid: str, epoch: int | None) -> Start:
     try:
         if chosen:
             experiment = Experiment.from_json((run_folder(uid) / "experiment.json").read_bytes())
-            return Start(content=chosen[0].content(), experiment=experiment, is_between=epoch is not None)
+            return WarmStart(content=chosen[0].content(), experiment=experiment, is_between=epoch is not None)
     except (StoreError, OSError) as error:
         raise SettingError(f"The run to go on from must be whole, got {error}") from error
     if epoch is None:

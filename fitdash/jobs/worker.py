@@ -22,7 +22,7 @@ from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Told
 from fitdash.runs.protocol.messages import from_line
-from fitdash.runs.scheduling.failures import failure
+from fitdash.runs.scheduling.failures import failure_event
 from fitdash.runs.scheduling.outbox import Outbox
 
 FLUSH_SECONDS = 2.0
@@ -32,7 +32,7 @@ BEHIND = 5
 """
 
 
-class Post:
+class JobLoop:
     """Takes orders and trains them, one after the other, in the thread that calls `work`."""
 
     def __init__(self, outbox: Outbox) -> None:
@@ -84,15 +84,15 @@ class Post:
                     self._outbox.put(Told(uid=self._uid, facts=facts))
 
     def _train(self, uid: str, order: Mapping[str, Any], control: Control) -> None:
-        from fitdash.jobs.job_spec import job_of
+        from fitdash.jobs.job_spec import job_from_spec
 
         recorder = Recorder(uid, self._outbox.put)
         control.listen(partial(self._stands, uid))
         end: Any = None
         try:
-            job_of(order)(recorder, control)
+            job_from_spec(order)(recorder, control)
         except BaseException as error:
-            end = failure(uid, error)
+            end = failure_event(uid, error)
         recorder.console.end()
         self._outbox.flush(FLUSH_SECONDS)
         self._outbox.say(
@@ -112,7 +112,7 @@ def main() -> None:
     """Work until the other process says that it is enough, or is gone."""
     _stand_back()
     outbox = Outbox(_own_output())
-    post = Post(outbox)
+    post = JobLoop(outbox)
     signal.signal(signal.SIGTERM, lambda number, frame: post.leave())
     threading.Thread(target=post.listen, args=[sys.stdin.buffer], name="fitdash-listens", daemon=True).start()
     post.work()

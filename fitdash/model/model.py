@@ -12,20 +12,26 @@ import numpy as np
 import torch
 from torch import nn
 
-from fitdash.charts.history_plot import draw
-from fitdash.data.batches.source import Target
+from fitdash.charts.history_plot import plot_history
+from fitdash.data.batches.source import DeviceAndDtype
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
 from fitdash.engine.callbacks.history import History
 from fitdash.engine.objective.objective import Objective
-from fitdash.engine.objective.totals import Book
+from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.optimizers import resolve
-from fitdash.engine.step.devices import device_of, few_threads, target_of, tiny_as_zero
-from fitdash.engine.step.predictions import classes_of, joined, probabilities_of, warn_unless_probabilities
+from fitdash.engine.step.devices import device_and_dtype_of, flush_denormals, limit_threads, resolve_device
+from fitdash.engine.step.predictions import classes_of, concatenate_batches, probabilities_of, warn_unless_probabilities
 from fitdash.engine.step.step import Step
 from fitdash.engine.training import argument_checks, loop
 from fitdash.engine.training.channels_last import channels_last
-from fitdash.engine.training.prepare import Given, Prepared, evaluation_source, prepared, single_batch
+from fitdash.engine.training.prepare import (
+    PreparedFit,
+    RawFitArguments,
+    prepare_evaluation,
+    prepare_fit,
+    prepare_single_batch,
+)
 from fitdash.errors import DataError, NotCompiledError, SettingError
 from fitdash.model import module_summary
 
@@ -113,10 +119,10 @@ class Model:
             "sample_weight_mode": sample_weight_mode,
         }
         problems = argument_checks.Problems()
-        problems.checked(resolve.is_known, optimizer)
+        problems.checked(resolve.check_optimizer, optimizer)
         objective = problems.checked(Objective, **measured)
-        place = None if device is None else problems.checked(device_of, device)
-        problems.checked(argument_checks.rounding, precision)
+        place = None if device is None else problems.checked(resolve_device, device)
+        problems.checked(argument_checks.check_precision, precision)
         problems.refuse()
         assert objective is not None
         if place is not None:
@@ -133,7 +139,7 @@ class Model:
         self._step = Step(self.module, objective, self._optimizer_now, self._settings["precision"])
         self._forward = self._step
         self._train_book, self._test_book, self._single_book = (objective.new_book() for _ in range(3))
-        self._free_books: list[Book] = []
+        self._free_books: list[RunningTotals] = []
 
     @property
     def optimizer(self) -> Any:
@@ -215,7 +221,7 @@ class Model:
         Source: R keras `fit`.
         """
         self._compiled("fit", needs_loss=True)
-        given = Given(
+        given = RawFitArguments(
             x=x,
             y=y,
             batch_size=batch_size,
@@ -234,10 +240,10 @@ class Model:
             validation_freq=validation_freq,
             callbacks=callbacks,
         )
-        fit = prepared(given, self._feed, self._target, self._step)
+        fit = prepare_fit(given, self._feed, self._target, self._step)
         return self._run(fit, given)
 
-    def _run(self, fit: Prepared, given: Given) -> History:
+    def _run(self, fit: PreparedFit, given: RawFitArguments) -> History:
         """Train what was prepared, with the callbacks in their order."""
         params = {"verbose": fit.verbose, "epochs": fit.epochs, "steps": fit.passes.steps, **fit.params}
         viewers = self._viewers(fit, given)
@@ -245,7 +251,7 @@ class Model:
         self._callbacks = CallbackList(everybody, model=self, params=params)
         history = self.history = self._callbacks.history
         assert history is not None
-        history.draw = draw
+        history.draw = plot_history
         if self.optimizer is None:
             warnings.warn("The model has no trainable parameters: nothing will be learned.", stacklevel=3)
         self.training = run = loop.Fit(
@@ -262,7 +268,7 @@ class Model:
             run_eagerly=bool(self._settings["run_eagerly"]),
         )
         try:
-            with few_threads(), tiny_as_zero(), torch.enable_grad(), channels_last(self.module, self.optimizer):
+            with limit_threads(), flush_denormals(), torch.enable_grad(), channels_last(self.module, self.optimizer):
                 self._train(run)
         except BaseException as error:
             for viewer in viewers:
@@ -305,16 +311,16 @@ class Model:
         """
         objective = self._compiled("evaluate", needs_loss=True)
         source = self._feed if x is None else x
-        window = evaluation_source(
+        window = prepare_evaluation(
             source, y, sample_weight, batch_size, steps, self._target, verbose=verbose, callbacks=callbacks
         )
-        told = self._told(callbacks, argument_checks.verbosity(verbose), window.steps)
+        told = self._told(callbacks, argument_checks.check_verbose(verbose), window.steps)
         free = self._free_books  # a callback may evaluate while another evaluation runs
         book = free.pop() if free else objective.new_book()
-        with few_threads():
+        with limit_threads():
             logs = loop.evaluate(self, self._step, book, window, told, alone=True)
         free.append(book)
-        return values_of(logs, return_dict)
+        return to_return_value(logs, return_dict)
 
     # predict ----------------------------------------------------------------------------------------------------------
 
@@ -335,12 +341,12 @@ class Model:
 
         Source: R keras `predict`.
         """
-        window = evaluation_source(
+        window = prepare_evaluation(
             x, None, None, batch_size, steps, self._target, needs_y=False, verbose=verbose, callbacks=callbacks
         )
-        told = self._told(callbacks, argument_checks.verbosity(verbose, unset=0), window.steps)
-        with few_threads():
-            return joined(loop.predict(self, self._forward, window, told))
+        told = self._told(callbacks, argument_checks.check_verbose(verbose, unset=0), window.steps)
+        with limit_threads():
+            return concatenate_batches(loop.predict(self, self._forward, window, told))
 
     def predict_proba(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
         """`predict`, with the outputs of a logits loss turned into probabilities; warns if they are none."""
@@ -366,13 +372,13 @@ class Model:
         Source: R keras `train_on_batch`.
         """
         self._compiled("train_on_batch", needs_loss=True)
-        batch, weights = single_batch(x, y, sample_weight, self._target, class_weight=class_weight)
+        batch, weights = prepare_single_batch(x, y, sample_weight, self._target, class_weight=class_weight)
         self._single_book.reset()
         self.module.train()
         self._step.prepare()
         with torch.enable_grad():
             self._step.train(batch, self._single_book, weights)
-        return values_of(self._single_book.logs(), return_dict)
+        return to_return_value(self._single_book.logs(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Values:
         """Loss and metrics of exactly these rows.
@@ -380,19 +386,19 @@ class Model:
         Source: R keras `test_on_batch`.
         """
         self._compiled("test_on_batch", needs_loss=True)
-        batch, _ = single_batch(x, y, sample_weight, self._target)
+        batch, _ = prepare_single_batch(x, y, sample_weight, self._target)
         self._single_book.reset()
-        with loop.evaluating(self.module):
+        with loop.evaluation_mode(self.module):
             self._step.test(batch, self._single_book)
-        return values_of(self._single_book.logs(), return_dict)
+        return to_return_value(self._single_book.logs(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for exactly these rows, by one forward call, as NumPy.
 
         Source: R keras `predict_on_batch`.
         """
-        batch, _ = single_batch(x, None, None, self._target, needs_y=False)
-        with loop.evaluating(self.module):
+        batch, _ = prepare_single_batch(x, None, None, self._target, needs_y=False)
+        with loop.evaluation_mode(self.module):
             return self._forward.predict(batch)
 
     # the module -------------------------------------------------------------------------------------------------------
@@ -410,7 +416,7 @@ class Model:
 
     def get_config(self) -> dict[str, Any]:
         """The module's class and layers and what `compile` was given, as data for JSON."""
-        return {"module": module_summary.config(self.module), "compile": self._compile_config()}
+        return {"module": module_summary.module_config(self.module), "compile": self._compile_config()}
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> nn.Module:
         """A layer by its (dotted) name or by its index from 0.
@@ -506,21 +512,21 @@ class Model:
         return self._objective
 
     @property
-    def _target(self) -> Target:
-        return target_of(self.module)
+    def _target(self) -> DeviceAndDtype:
+        return device_and_dtype_of(self.module)
 
     def _told(self, callbacks: Any, verbose: int, steps: int | None) -> CallbackList:
         """The callbacks of one evaluation or prediction."""
         params = {"verbose": verbose, "epochs": 1, "steps": steps}
         return CallbackList(make_callbacks(callbacks, None, verbose), model=self, params=params)
 
-    def _viewers(self, fit: Prepared, given: Given) -> list[Any]:
+    def _viewers(self, fit: PreparedFit, given: RawFitArguments) -> list[Any]:
         """The recorder that shows this fit in a dashboard, where `view_metrics` asks for it."""
         if self.watchers:  # who started this fit shows it already
             return []
-        from fitdash.model.view_metrics import viewers
+        from fitdash.model.view_metrics import make_script_recorders
 
-        return viewers(
+        return make_script_recorders(
             fit.view_metrics,
             metrics=bool(self._settings["metrics"] or self._settings["weighted_metrics"]),
             epochs=fit.epochs,
@@ -540,10 +546,10 @@ class Model:
 
     def _compile_config(self) -> dict[str, Any] | None:
         known = self._objective is not None
-        return {name: module_summary.plain(value) for name, value in self._settings.items()} if known else None
+        return {name: module_summary.to_json_data(value) for name, value in self._settings.items()} if known else None
 
 
-def values_of(logs: dict[str, float], return_dict: bool) -> Values:
+def to_return_value(logs: dict[str, float], return_dict: bool) -> Values:
     """Logs as `evaluate` gives them."""
     if return_dict:
         return logs

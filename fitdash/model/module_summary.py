@@ -80,7 +80,7 @@ def summary(
     print_fn(f"Non-trainable parameters: {fixed:,}")
 
 
-def config(module: nn.Module) -> dict[str, Any]:
+def module_config(module: nn.Module) -> dict[str, Any]:
     """A module as data for JSON: its class and its layers with what they print of themselves."""
     layers = [
         {"name": name, "class": type(layer).__name__, "settings": layer.extra_repr()} for name, layer in _leaves(module)
@@ -88,12 +88,12 @@ def config(module: nn.Module) -> dict[str, Any]:
     return {"class": type(module).__name__, "layers": layers}
 
 
-def plain(value: Any) -> Any:
+def to_json_data(value: Any) -> Any:
     """A setting as data for JSON; what is neither number nor text as it prints itself."""
     if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
+        return {str(key): to_json_data(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
+        return [to_json_data(part) for part in value]
     return value if isinstance(value, (str, bool, int, float, type(None))) else repr(value)
 
 

@@ -12,14 +12,14 @@ from typing import Any
 from fitdash.engine.callbacks.base import Logs
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.events import Changed, Created
-from fitdash.runs.protocol.json_codec import plain
+from fitdash.runs.protocol.json_codec import to_plain
 from fitdash.runs.protocol.paths import store_path
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.dashboards import find, find_or_start
-from fitdash.runs.scheduling.failures import failure
+from fitdash.runs.scheduling.failures import failure_event
 from fitdash.runs.scheduling.runner import new_uid
-from fitdash.settings.view_metrics import hidden_because
+from fitdash.settings.view_metrics import explain_hidden_chart
 
 
 class ScriptRecorder(Recorder):
@@ -37,10 +37,10 @@ class ScriptRecorder(Recorder):
         if isinstance(error, KeyboardInterrupt):
             self.put(Changed(uid=self.uid, state="interrupted"))
         else:
-            self.put(failure(self.uid, error))
+            self.put(failure_event(self.uid, error))
 
 
-def viewers(
+def make_script_recorders(
     view_metrics: bool | str,
     *,
     metrics: bool,
@@ -57,14 +57,14 @@ def viewers(
         epochs, verbose: Of the fit.
         name, experiment: As `watch` takes them.
     """
-    if hidden_because(view_metrics, viewer=True, metrics=metrics, epochs=epochs, verbose=verbose):
+    if explain_hidden_chart(view_metrics, viewer=True, metrics=metrics, epochs=epochs, verbose=verbose):
         return []
     if view_metrics == "auto" and not _attached():
         return []
-    return watch(experiment, name=name)
+    return record_to_dashboard(experiment, name=name)
 
 
-def watch(experiment: Mapping[str, Any], *, name: str = "script") -> list[ScriptRecorder]:
+def record_to_dashboard(experiment: Mapping[str, Any], *, name: str = "script") -> list[ScriptRecorder]:
     """Who watches a fit so that a dashboard shows it live: one recorder, or nobody if that cannot be.
 
     Finds the dashboard on this store or starts one as a process of its own, and prints the address of the run's page.
@@ -78,7 +78,7 @@ def watch(experiment: Mapping[str, Any], *, name: str = "script") -> list[Script
         address = find_or_start()
         writer = _writer(store_path())
         recorder = ScriptRecorder(new_uid(), writer.put)
-        facts = plain(experiment)
+        facts = to_plain(experiment)
         writer.put(Created(uid=recorder.uid, name=name, experiment=facts, writer=writer.uid, state="running"))
         # Whoever opens the address at once shall find the run.
         writer.flush(1.0)

@@ -4,14 +4,14 @@ from collections import OrderedDict
 
 from torch import nn
 
-from fitdash.nn.mlp import Layers, bent, output
-from fitdash.settings.network import NetworkArgs, pooled
-from fitdash.settings.network_shape import Shape
+from fitdash.nn.mlp import NamedLayers, activation_and_dropout, output_layer
+from fitdash.settings.network import NetworkArgs, pooled_sizes
+from fitdash.settings.network_shape import NetworkShape
 
 WINDOW = 3
 
 
-def cnn(network: NetworkArgs, shape: Shape, ending: str, device: str | None = None) -> nn.Sequential:
+def cnn(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> nn.Sequential:
     """(n, height * width) to (n, units) through `depth` convolutions of `width` channels.
 
     Each looks through windows of 3 by 3; while the image stays at least 2 by 2, it is halved after each.
@@ -20,14 +20,14 @@ def cnn(network: NetworkArgs, shape: Shape, ending: str, device: str | None = No
         network, shape, ending, device: As for `mlp`.
     """
     size = shape.image or (1, shape.inputs)
-    layers: Layers = OrderedDict(image=nn.Unflatten(1, (1, *size)))
+    layers: NamedLayers = OrderedDict(image=nn.Unflatten(1, (1, *size)))
     channels = 1
-    for place, after in enumerate(pooled(size, network.depth), start=1):
+    for place, after in enumerate(pooled_sizes(size, network.depth), start=1):
         layers[f"convolution_{place}"] = nn.Conv2d(channels, network.width, WINDOW, padding=WINDOW // 2, device=device)
-        after_bend = bent(network, place)
+        after_bend = activation_and_dropout(network, place)
         if after != size:
             after_bend[f"pool_{place}"] = nn.MaxPool2d(2)
         layers |= after_bend
         channels, size = network.width, after
     layers["flat"] = nn.Flatten()
-    return nn.Sequential(layers | output(channels * size[0] * size[1], shape.units, ending, device))
+    return nn.Sequential(layers | output_layer(channels * size[0] * size[1], shape.units, ending, device))

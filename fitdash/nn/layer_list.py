@@ -6,21 +6,21 @@ from typing import Any
 
 from torch import nn
 
-from fitdash.nn.mlp import ACTIVATIONS, Layers, output
+from fitdash.nn.mlp import ACTIVATIONS, NamedLayers, output_layer
 from fitdash.nn.recurrent import RECURRENT
 from fitdash.settings.layers import EPSILON, IMAGE, Size
-from fitdash.settings.network import NetworkArgs, end_of, layers_in
-from fitdash.settings.network_shape import Shape
+from fitdash.settings.network import NetworkArgs, layers_in, size_before_output
+from fitdash.settings.network_shape import NetworkShape
 
 
-def listed(network: NetworkArgs, shape: Shape, ending: str, device: str | None = None) -> nn.Sequential:
+def layer_list(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> nn.Sequential:
     """What goes in to (n, units), or (n, steps, units), through the layers in their order, and the output.
 
     Args:
         network, shape, ending, device: As for `mlp`.
     """
     places = layers_in(network, shape)
-    layers: Layers = OrderedDict()
+    layers: NamedLayers = OrderedDict()
     if places and len(places[0].before) == IMAGE:
         layers["image"] = nn.Unflatten(1, places[0].before)
     for place, one in enumerate(places, start=1):
@@ -31,7 +31,7 @@ def listed(network: NetworkArgs, shape: Shape, ending: str, device: str | None =
         bend = ACTIVATIONS[getattr(args, "activation", "linear")]
         if bend is not None:
             layers[f"{args.activation}_{place}"] = bend()
-    return nn.Sequential(layers | output(end_of(network, shape)[-1], shape.units, ending, device))
+    return nn.Sequential(layers | output_layer(size_before_output(network, shape)[-1], shape.units, ending, device))
 
 
 def _convolution(args: Any, size: Size, device: str | None) -> nn.Module:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from torch import nn
 
 from fitdash.settings.network import NetworkArgs
-from fitdash.settings.network_shape import Shape
+from fitdash.settings.network_shape import NetworkShape
 
-Layers = OrderedDict[str, nn.Module]
+NamedLayers = OrderedDict[str, nn.Module]
 ACTIVATIONS: dict[str, Callable[[], nn.Module] | None] = {
     "linear": None,
     "relu": nn.ReLU,
@@ -25,7 +25,7 @@ ENDINGS: dict[str, Callable[[], nn.Module] | None] = {
 }
 
 
-def mlp(network: NetworkArgs, shape: Shape, ending: str, device: str | None = None) -> nn.Sequential:
+def mlp(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> nn.Sequential:
     """(n, inputs) to (n, units) through `depth` hidden layers of `width`; with steps, each step for itself.
 
     Args:
@@ -34,25 +34,25 @@ def mlp(network: NetworkArgs, shape: Shape, ending: str, device: str | None = No
         ending: What the last layer does: linear, sigmoid or softmax.
         device: "meta" makes it without memory and without drawing random numbers.
     """
-    layers = hidden(network, shape.inputs, network.depth, device)
+    layers = hidden_layers(network, shape.inputs, network.depth, device)
     last = network.width if network.depth else shape.inputs
-    return nn.Sequential(layers | output(last, shape.units, ending, device))
+    return nn.Sequential(layers | output_layer(last, shape.units, ending, device))
 
 
-def hidden(network: NetworkArgs, inputs: int, depth: int, device: str | None) -> Layers:
+def hidden_layers(network: NetworkArgs, inputs: int, depth: int, device: str | None) -> NamedLayers:
     """So many layers of `width`, each with its activation and dropout."""
-    layers: Layers = OrderedDict()
+    layers: NamedLayers = OrderedDict()
     size = inputs
     for place in range(1, depth + 1):
         layers[f"hidden_{place}"] = nn.Linear(size, network.width, device=device)
-        layers |= bent(network, place)
+        layers |= activation_and_dropout(network, place)
         size = network.width
     return layers
 
 
-def bent(network: NetworkArgs, place: int) -> Layers:
+def activation_and_dropout(network: NetworkArgs, place: int) -> NamedLayers:
     """Activation and dropout after a layer, where the settings have them."""
-    layers: Layers = OrderedDict()
+    layers: NamedLayers = OrderedDict()
     activation = ACTIVATIONS[network.activation]
     if activation is not None:
         layers[f"{network.activation}_{place}"] = activation()
@@ -61,9 +61,9 @@ def bent(network: NetworkArgs, place: int) -> Layers:
     return layers
 
 
-def output(inputs: int, units: int, ending: str, device: str | None) -> Layers:
+def output_layer(inputs: int, units: int, ending: str, device: str | None) -> NamedLayers:
     """The last layer."""
-    layers: Layers = OrderedDict(output=nn.Linear(inputs, units, device=device))
+    layers: NamedLayers = OrderedDict(output=nn.Linear(inputs, units, device=device))
     last = ENDINGS[ending]
     if last is not None:
         layers[ending] = last()

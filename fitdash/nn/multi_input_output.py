@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from fitdash.nn.mlp import hidden, output
+from fitdash.nn.mlp import hidden_layers, output_layer
 from fitdash.settings.network import NetworkArgs
-from fitdash.settings.network_shape import Shape
+from fitdash.settings.network_shape import NetworkShape
 
 
 class Branches(nn.Module):
@@ -37,25 +37,25 @@ class Heads(nn.Module):
         return {name: head(found) for name, head in self.heads.items()}
 
 
-def branches(network: NetworkArgs, shape: Shape, ending: str, device: str | None = None) -> Branches:
+def branches(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> Branches:
     """A dict of (n, numbers) to (n, units): `depth` layers for each input, and one more for all together.
 
     Args:
         network, shape, ending, device: As for `mlp`.
     """
-    each = {name: nn.Sequential(hidden(network, size, network.depth, device)) for name, size in shape.parts}
+    each = {name: nn.Sequential(hidden_layers(network, size, network.depth, device)) for name, size in shape.parts}
     if not network.depth:
-        return Branches(each, nn.Sequential(output(shape.inputs, shape.units, ending, device)))
-    together = hidden(network, len(each) * network.width, 1, device)
-    return Branches(each, nn.Sequential(together | output(network.width, shape.units, ending, device)))
+        return Branches(each, nn.Sequential(output_layer(shape.inputs, shape.units, ending, device)))
+    together = hidden_layers(network, len(each) * network.width, 1, device)
+    return Branches(each, nn.Sequential(together | output_layer(network.width, shape.units, ending, device)))
 
 
-def heads(network: NetworkArgs, shape: Shape, ending: str, device: str | None = None) -> Heads:
+def heads(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> Heads:
     """(n, inputs) to a dict of (n, units): `depth` layers that all outputs share, and one for each.
 
     Args:
         network, shape, ending, device: As for `mlp`.
     """
     last = network.width if network.depth else shape.inputs
-    ends = {name: nn.Sequential(output(last, shape.units, ending, device)) for name in shape.outputs}
-    return Heads(nn.Sequential(hidden(network, shape.inputs, network.depth, device)), ends)
+    ends = {name: nn.Sequential(output_layer(last, shape.units, ending, device)) for name in shape.outputs}
+    return Heads(nn.Sequential(hidden_layers(network, shape.inputs, network.depth, device)), ends)

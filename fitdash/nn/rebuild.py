@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from fitdash.nn.registry import make
+from fitdash.nn.registry import make_network
 from fitdash.settings.network import NetworkArgs
-from fitdash.settings.network_shape import Shape
+from fitdash.settings.network_shape import NetworkShape
 
 Array = np.ndarray[Any, Any]
 
 
-def again(network: NetworkArgs, shape: Shape, ending: str, weights: Mapping[str, Array]) -> nn.Module:
+def rebuild_network(network: NetworkArgs, shape: NetworkShape, ending: str, weights: Mapping[str, Array]) -> nn.Module:
     """The network with these weights, ready to be asked; no random number is drawn.
 
     Args:
@@ -26,12 +26,12 @@ def again(network: NetworkArgs, shape: Shape, ending: str, weights: Mapping[str,
     Raises:
         RuntimeError: they are those of another network.
     """
-    module = make(network, shape, ending, "meta")
+    module = make_network(network, shape, ending, "meta")
     module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, assign=True)
     return module.eval()
 
 
-def outputs(module: nn.Module, x: Array) -> Any:
+def compute_outputs(module: nn.Module, x: Array) -> Any:
     """What it gives for (n, inputs) samples: (n, units) float32, or a dict of them."""
     with torch.inference_mode():
         given = module(torch.from_numpy(x))

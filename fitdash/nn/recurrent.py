@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.nn.mlp import Layers, output
-from fitdash.settings.network import NetworkArgs, resolved_kind
-from fitdash.settings.network_shape import Shape
+from fitdash.nn.mlp import NamedLayers, output_layer
+from fitdash.settings.network import NetworkArgs, resolved_network_kind
+from fitdash.settings.network_shape import NetworkShape
 
 
 class GRU(nn.GRU):
@@ -30,18 +30,18 @@ class LSTM(nn.LSTM):
 RECURRENT: dict[str, Any] = {"gru": GRU, "lstm": LSTM}
 
 
-def recurrent(network: NetworkArgs, shape: Shape, ending: str, device: str | None = None) -> nn.Sequential:
+def recurrent(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> nn.Sequential:
     """(n, steps, inputs) to (n, steps, units) through `depth` recurrent layers of `width`.
 
     Args:
         network, shape, ending, device: As for `mlp`.
     """
-    kind = resolved_kind(network.kind, shape)
-    layers: Layers = OrderedDict()
+    kind = resolved_network_kind(network.kind, shape)
+    layers: NamedLayers = OrderedDict()
     size = shape.inputs
     for place in range(1, network.depth + 1):
         layers[f"{kind}_{place}"] = RECURRENT[kind](size, network.width, batch_first=True, device=device)
         if network.dropout:
             layers[f"dropout_{place}"] = nn.Dropout(network.dropout)
         size = network.width
-    return nn.Sequential(layers | output(size, shape.units, ending, device))
+    return nn.Sequential(layers | output_layer(size, shape.units, ending, device))

@@ -9,17 +9,17 @@ from torch import nn
 
 from fitdash.errors import SettingError
 from fitdash.nn.cnn import cnn
-from fitdash.nn.layer_list import listed
+from fitdash.nn.layer_list import layer_list
 from fitdash.nn.mlp import mlp
 from fitdash.nn.multi_input_output import branches, heads
 from fitdash.nn.recurrent import recurrent
-from fitdash.settings.declaration import unknown
-from fitdash.settings.network import NetworkArgs, resolved_kind
-from fitdash.settings.network_shape import Shape
+from fitdash.settings.declaration import describe_unknown_name
+from fitdash.settings.network import NetworkArgs, resolved_network_kind
+from fitdash.settings.network_shape import NetworkShape
 
 FEW_PARAMETERS = 1_000_000
 """Of a network that takes a sample in no time: without memory the first one imports torch's compiler, for 0.8 s."""
-Builder = Callable[[NetworkArgs, Shape, str, str | None], nn.Module]
+Builder = Callable[[NetworkArgs, NetworkShape, str, str | None], nn.Module]
 NETWORKS: dict[str, Builder] = {
     "mlp": mlp,
     "cnn": cnn,
@@ -27,12 +27,12 @@ NETWORKS: dict[str, Builder] = {
     "lstm": recurrent,
     "branches": branches,
     "heads": heads,
-    "layers": listed,
+    "layers": layer_list,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layer:
+class LayerSummary:
     """One layer as a list of layers shows it.
 
     Attributes:
@@ -48,7 +48,9 @@ class Layer:
     parameters: int
 
 
-def make(network: NetworkArgs, shape: Shape, ending: str = "linear", device: str | None = None) -> nn.Module:
+def make_network(
+    network: NetworkArgs, shape: NetworkShape, ending: str = "linear", device: str | None = None
+) -> nn.Module:
     """The network that settings describe, its weights drawn from torch's global generator.
 
     Args:
@@ -60,23 +62,25 @@ def make(network: NetworkArgs, shape: Shape, ending: str = "linear", device: str
     Raises:
         SettingError: nobody knows its kind.
     """
-    kind = resolved_kind(network.kind, shape)
+    kind = resolved_network_kind(network.kind, shape)
     if kind not in NETWORKS:
-        raise SettingError(unknown("kind of network", kind, tuple(NETWORKS)))
+        raise SettingError(describe_unknown_name("kind of network", kind, tuple(NETWORKS)))
     return NETWORKS[kind](network, shape, ending, device)
 
 
-def layers_of(network: NetworkArgs, shape: Shape, ending: str = "linear") -> list[Layer]:
+def layers_of(network: NetworkArgs, shape: NetworkShape, ending: str = "linear") -> list[LayerSummary]:
     """Name, shape and parameters of each layer; no random number is drawn."""
-    module, device = make(network, shape, ending, "meta").eval(), "meta"
+    module, device = make_network(network, shape, ending, "meta").eval(), "meta"
     if sum(parameter.numel() for parameter in module.parameters()) <= FEW_PARAMETERS:
         module, device = module.to_empty(device="cpu"), "cpu"
-    layers: list[Layer] = []
+    layers: list[LayerSummary] = []
 
     def note(name: str) -> Callable[..., None]:
         def noted(child: nn.Module, given: Any, found: torch.Tensor) -> None:
             count = sum(parameter.numel() for parameter in child.parameters())
-            layers.append(Layer(name=name, kind=type(child).__name__, shape=tuple(found.shape[1:]), parameters=count))
+            layers.append(
+                LayerSummary(name=name, kind=type(child).__name__, shape=tuple(found.shape[1:]), parameters=count)
+            )
 
         return noted
 
@@ -89,12 +93,12 @@ def layers_of(network: NetworkArgs, shape: Shape, ending: str = "linear") -> lis
     return layers
 
 
-def parameter_count(network: NetworkArgs, shape: Shape) -> int:
+def parameter_count(network: NetworkArgs, shape: NetworkShape) -> int:
     """Numbers that training changes."""
-    return sum(parameter.numel() for parameter in make(network, shape, device="meta").parameters())
+    return sum(parameter.numel() for parameter in make_network(network, shape, device="meta").parameters())
 
 
-def _inputs(shape: Shape, device: str) -> Any:
+def _inputs(shape: NetworkShape, device: str) -> Any:
     """One sample of whatever numbers."""
     if shape.parts:
         return {name: torch.empty(1, size, device=device) for name, size in shape.parts}

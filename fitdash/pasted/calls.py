@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fitdash.pasted.network import Layers
-from fitdash.pasted.schedules import schedule_of
-from fitdash.pasted.syntax_tree import Call, Given, Items, Name, Other, resolved, told
-from fitdash.pasted.values import NotUnderstood, named_one, text_of, value_for
+from fitdash.pasted.network import LayerCollector
+from fitdash.pasted.schedules import match_schedule
+from fitdash.pasted.syntax_tree import Argument, Call, Items, Name, Other, quote_value, resolve_variable
+from fitdash.pasted.values import NotUnderstood, extract_name, match_name, value_for
 from fitdash.settings.callbacks import CALLBACKS, CallbackArgs
 from fitdash.settings.compile import OPTIMIZERS, CompileArgs
 from fitdash.settings.dataset import DATASETS, DatasetArgs
 from fitdash.settings.declaration import Setting, Settings, problems_in, settings_of
 from fitdash.settings.fit import FIT_ARGUMENTS, FitArgs
-from fitdash.settings.losses_and_metrics import LOSSES, METRICS, SHORT
+from fitdash.settings.losses_and_metrics import LOSSES, METRICS, SHORT_NAMES
 from fitdash.settings.validation_data import HoldOut
 
 FIT, COMPILE, DATA = settings_of(FitArgs), settings_of(CompileArgs), settings_of(DatasetArgs)
@@ -28,7 +28,7 @@ CALLBACK_NAMES = {"terminate_on_naan": "TerminateOnNaN", "reduce_lr_on_plateau":
 
 
 @dataclass
-class Reading:
+class SettingsReader:
     """What has been read so far.
 
     Attributes:
@@ -49,22 +49,22 @@ class Reading:
     callbacks: tuple[CallbackArgs, ...] | None = None
     sections: set[str] = field(default_factory=set)
     not_understood: list[str] = field(default_factory=list)
-    layers: Layers = field(default_factory=Layers)
+    layers: LayerCollector = field(default_factory=LayerCollector)
     weights_column: str | None = None
 
     def take(self, call: Call) -> bool:
         """Read a call; whether it means something here."""
-        known = HANDLERS.get(call.name)
-        if known is None or OTHER_FITS.search(told(call.on)):
+        known = CALL_READERS.get(call.name)
+        if known is None or OTHER_FITS.search(quote_value(call.on)):
             return self.layers.add(call, self.known)
         known(self, call)
         return True
 
     def value(self, value: Any, depth: int = 5) -> Any:
         """A value with what is known of its names put in, lists too."""
-        value = resolved(value, self.known)
+        value = resolve_variable(value, self.known)
         if isinstance(value, Items) and depth:
-            return Items(tuple(Given(one.name, self.value(one.value, depth - 1)) for one in value.given[:1000]))
+            return Items(tuple(Argument(one.name, self.value(one.value, depth - 1)) for one in value.given[:1000]))
         return value
 
     def forget(self, section: str) -> None:
@@ -84,7 +84,7 @@ class Reading:
             self.note(where, reason)
 
 
-def arguments(reading: Reading, call: Call, order: Sequence[str], where: str) -> dict[str, Any]:
+def arguments(reading: SettingsReader, call: Call, order: Sequence[str], where: str) -> dict[str, Any]:
     """The arguments of a call by name; those by place get theirs from the order."""
     places = [one.value for one in call.given if one.name is None]
     if call.on is None and places and order[:1] != ["object"] and isinstance(places[0], Name) and len(places) > 1:
@@ -93,14 +93,14 @@ def arguments(reading: Reading, call: Call, order: Sequence[str], where: str) ->
         order = order[1:]
     found = dict(zip(order, places, strict=False))
     for extra in places[len(order) :]:
-        reading.note(where, told(extra))
+        reading.note(where, quote_value(extra))
     for one in call.given:
         if one.name is not None:
             found[OLDER.get(str(one.name), str(one.name))] = one.value
     return {name: reading.value(value) for name, value in found.items()}
 
 
-def read_fit(reading: Reading, call: Call) -> None:
+def read_fit(reading: SettingsReader, call: Call) -> None:
     """`fit(…)`: what it does not name is at its default; the last one counts."""
     reading.forget("fit")
     order = FIT_ORDER if reading.language == "R" or reading.own else [n for n in FIT_ORDER if n != "view_metrics"]
@@ -112,7 +112,7 @@ def read_fit(reading: Reading, call: Call) -> None:
     _read_fit_arguments(reading, given)
 
 
-def read_arguments(reading: Reading, call: Call) -> None:
+def read_arguments(reading: SettingsReader, call: Call) -> None:
     """Arguments without a call: what they do not name stays as it is."""
     given = {str(one.name): reading.value(one.value) for one in call.given if one.name is not None}
     fit = {OLDER.get(name, name): value for name, value in given.items()}
@@ -121,7 +121,7 @@ def read_arguments(reading: Reading, call: Call) -> None:
     _read_compile_arguments(reading, compiled)
 
 
-def _read_fit_arguments(reading: Reading, given: Mapping[str, Any]) -> None:
+def _read_fit_arguments(reading: SettingsReader, given: Mapping[str, Any]) -> None:
     data: dict[str, Any] = {}
     for name, value in given.items():
         if name == "object" or value is None and name in (*NAMED_HERE, "validation_data", "callbacks"):
@@ -133,23 +133,23 @@ def _read_fit_arguments(reading: Reading, given: Mapping[str, Any]) -> None:
         elif name in FIT:
             reading.set("fit", "fit", FIT[name], value)
         else:
-            reading.note("fit", f"{name} = {told(value)}")
+            reading.note("fit", f"{name} = {quote_value(value)}")
     if data and "data" not in reading.sections:
-        named = ", ".join(f"{name} = {told(value)}" for name, value in data.items())
+        named = ", ".join(f"{name} = {quote_value(value)}" for name, value in data.items())
         reading.note("fit", f"{named}: the data of the form is trained on")
 
 
-def _read_callbacks(reading: Reading, value: Any) -> None:
+def _read_callbacks(reading: SettingsReader, value: Any) -> None:
     listed = value.values if isinstance(value, Items) else [value]
     found = [_read_callback(reading, reading.value(one)) for one in listed]
     reading.callbacks = tuple(one for one in found if one is not None)
 
 
-def _read_callback(reading: Reading, value: Any) -> CallbackArgs | None:
-    name = text_of(value, "callback_") or ""
-    kind = CALLBACK_NAMES.get(name) or named_one(name, tuple(CALLBACKS))
+def _read_callback(reading: SettingsReader, value: Any) -> CallbackArgs | None:
+    name = extract_name(value, "callback_") or ""
+    kind = CALLBACK_NAMES.get(name) or match_name(name, tuple(CALLBACKS))
     if kind is None:
-        reading.note("callbacks", told(value))
+        reading.note("callbacks", quote_value(value))
         return None
     cls = CALLBACKS[kind]
     taken: dict[str, Any] = {}
@@ -159,25 +159,25 @@ def _read_callback(reading: Reading, value: Any) -> CallbackArgs | None:
     for name, one in arguments(reading, replace(call, on=Name("here")), order, kind).items():
         if name in ("schedule", "schedule_function"):
             function = reading.known.get(one.text) if isinstance(one, Name) else one
-            course = schedule_of(function.text) if isinstance(function, Other) else None
+            course = match_schedule(function.text) if isinstance(function, Other) else None
             if course is None:
-                reading.note(kind, f"schedule = {told(one)}")
+                reading.note(kind, f"schedule = {quote_value(one)}")
             taken |= course or {}
         elif name in declared:
             _keep(reading, kind, declared[name], one, taken)
         else:
-            reading.note(kind, f"{name} = {told(one)}")
+            reading.note(kind, f"{name} = {quote_value(one)}")
     return _sound(reading, cls, taken)
 
 
-def _keep(reading: Reading, where: str, setting: Setting, value: Any, taken: dict[str, Any]) -> None:
+def _keep(reading: SettingsReader, where: str, setting: Setting, value: Any, taken: dict[str, Any]) -> None:
     try:
         taken[setting.name] = value_for(setting, value)
     except NotUnderstood as reason:
         reading.note(where, reason)
 
 
-def _sound(reading: Reading, cls: type[CallbackArgs], taken: Mapping[str, Any]) -> CallbackArgs:
+def _sound(reading: SettingsReader, cls: type[CallbackArgs], taken: Mapping[str, Any]) -> CallbackArgs:
     """The settings of a callback without those that cannot be here, such as a file in another folder."""
     problems = {problem.where.rpartition(".")[2]: problem.text for problem in problems_in(cls(**taken))}
     for text in problems.values():
@@ -185,26 +185,26 @@ def _sound(reading: Reading, cls: type[CallbackArgs], taken: Mapping[str, Any]) 
     return cls(**{name: value for name, value in taken.items() if name not in problems})
 
 
-def _read_validation_data(reading: Reading, value: Any) -> None:
+def _read_validation_data(reading: SettingsReader, value: Any) -> None:
     if isinstance(value, str):
         reading.set("fit", "fit", FIT["validation_data"], value)
     elif "fit.validation_data" not in reading.settings:
-        reading.note("fit", f"validation_data = {told(value)}: hold rows of the data out instead")
+        reading.note("fit", f"validation_data = {quote_value(value)}: hold rows of the data out instead")
 
 
-def _read_class_weight(reading: Reading, value: Any) -> None:
+def _read_class_weight(reading: SettingsReader, value: Any) -> None:
     if isinstance(value, Call) and value.name == "balanced_weights":
         value = "balanced"
     reading.set("fit", "fit", FIT["class_weight"], value)
 
 
-def _read_sample_weight(reading: Reading, value: Any) -> None:
+def _read_sample_weight(reading: SettingsReader, value: Any) -> None:
     if reading.weights_column is not None and not isinstance(value, str | None):
         value = reading.weights_column
     reading.set("fit", "fit", FIT["sample_weight"], value)
 
 
-BY_HAND: dict[str, Callable[[Reading, Any], None]] = {
+BY_HAND: dict[str, Callable[[SettingsReader, Any], None]] = {
     "callbacks": _read_callbacks,
     "validation_data": _read_validation_data,
     "class_weight": _read_class_weight,
@@ -212,7 +212,7 @@ BY_HAND: dict[str, Callable[[Reading, Any], None]] = {
 }
 
 
-def read_compile(reading: Reading, call: Call) -> None:
+def read_compile(reading: SettingsReader, call: Call) -> None:
     """`compile(…)`: what it does not name is at its default."""
     order = COMPILE_ORDER if reading.language == "Python" else ["object", *COMPILE_ORDER]
     reading.forget("compile")
@@ -224,7 +224,7 @@ def read_compile(reading: Reading, call: Call) -> None:
     _read_compile_arguments(reading, {name: value for name, value in given.items() if name != "object"})
 
 
-def _read_compile_arguments(reading: Reading, given: Mapping[str, Any]) -> None:
+def _read_compile_arguments(reading: SettingsReader, given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if name == "optimizer":
             _read_optimizer(reading, value)
@@ -237,14 +237,14 @@ def _read_compile_arguments(reading: Reading, given: Mapping[str, Any]) -> None:
         elif name in COMPILE:
             reading.set("compile", "compile", COMPILE[name], value)
         else:
-            reading.note("compile", f"{name} = {told(value)}")
+            reading.note("compile", f"{name} = {quote_value(value)}")
 
 
-def _read_optimizer(reading: Reading, value: Any) -> None:
-    name = text_of(value, "optimizer_") or ""
-    known = named_one(name, OPTIMIZERS) or named_one(name.removesuffix("Optimizer"), OPTIMIZERS)
+def _read_optimizer(reading: SettingsReader, value: Any) -> None:
+    name = extract_name(value, "optimizer_") or ""
+    known = match_name(name, OPTIMIZERS) or match_name(name.removesuffix("Optimizer"), OPTIMIZERS)
     if known is None:
-        reading.note("compile", f"optimizer = {told(value)}")
+        reading.note("compile", f"optimizer = {quote_value(value)}")
         return
     reading.settings["compile.optimizer"] = known
     if isinstance(value, Call):
@@ -253,23 +253,25 @@ def _read_optimizer(reading: Reading, value: Any) -> None:
             if name in COMPILE and name not in ("optimizer", "loss", "metrics"):
                 reading.set("optimizer", "compile", COMPILE[name], one)
             else:
-                reading.note("optimizer", f"{name} = {told(one)}")
+                reading.note("optimizer", f"{name} = {quote_value(one)}")
 
 
-def _read_loss(reading: Reading, value: Any) -> None:
+def _read_loss(reading: SettingsReader, value: Any) -> None:
     value = _of_outputs(reading, value)
     if isinstance(value, Items) and len(value.given) == 1:
         value = value.values[0]
-    name = named_one(text_of(value, "loss_") or "", ("auto", *LOSSES, *SHORT))
+    name = match_name(extract_name(value, "loss_") or "", ("auto", *LOSSES, *SHORT_NAMES))
     if name is None:
-        reading.note("compile", f"loss = {told(value)}")
+        reading.note("compile", f"loss = {quote_value(value)}")
         return
     reading.settings["compile.loss"] = name
     for one in value.given if isinstance(value, Call) else ():
-        reading.note("compile", f"loss: {one.name or ''} {told(one.value)}, outputs here are probabilities".strip())
+        reading.note(
+            "compile", f"loss: {one.name or ''} {quote_value(one.value)}, outputs here are probabilities".strip()
+        )
 
 
-def _of_outputs(reading: Reading, value: Any) -> Any:
+def _of_outputs(reading: SettingsReader, value: Any) -> Any:
     """What is given to several outputs by their names, where it is the same for all; anything else as it is."""
     if isinstance(value, Call) and value.name == "fromkeys" and len(value.given) == 2:
         return reading.value(value.given[1].value)
@@ -279,7 +281,7 @@ def _of_outputs(reading: Reading, value: Any) -> Any:
     return value
 
 
-def _read_metrics(reading: Reading, argument: str, value: Any) -> None:
+def _read_metrics(reading: SettingsReader, argument: str, value: Any) -> None:
     value = _of_outputs(reading, value)
     listed = value.values if isinstance(value, Items) else [] if value is None else [value]
     if value == "auto":
@@ -287,16 +289,16 @@ def _read_metrics(reading: Reading, argument: str, value: Any) -> None:
         return
     names = []
     for one in map(reading.value, listed):
-        said = text_of(one, "metric_") or ""
-        name = said if said in SHORT else named_one(said, (*METRICS, *SHORT))
+        said = extract_name(one, "metric_") or ""
+        name = said if said in SHORT_NAMES else match_name(said, (*METRICS, *SHORT_NAMES))
         if name is None:
-            reading.note("compile", f"{argument} {told(one)}")
+            reading.note("compile", f"{argument} {quote_value(one)}")
         elif name not in names:
             names.append(name)
     reading.settings[f"compile.{argument}"] = tuple(names)
 
 
-def read_data(reading: Reading, call: Call) -> None:
+def read_data(reading: SettingsReader, call: Call) -> None:
     """`load_dataset(…)`: which data."""
     given = arguments(reading, replace(call, on=Name("here")), ["name"], "data")
     name = given.pop("name", "digits")
@@ -309,10 +311,10 @@ def read_data(reading: Reading, call: Call) -> None:
         if argument in DATA:
             reading.set("data", "data", DATA[argument], value)
         else:
-            reading.note("data", f"{argument} = {told(value)}")
+            reading.note("data", f"{argument} = {quote_value(value)}")
 
 
-def read_hold_out(reading: Reading, call: Call) -> None:
+def read_hold_out(reading: SettingsReader, call: Call) -> None:
     """`data.hold_out(…)`: rows that are held out."""
     declared: Mapping[str, Setting] = settings_of(HoldOut)
     taken: dict[str, Any] = {}
@@ -323,7 +325,7 @@ def read_hold_out(reading: Reading, call: Call) -> None:
     reading.settings["fit.validation_data"] = held
 
 
-def read_file(reading: Reading, call: Call) -> None:
+def read_file(reading: SettingsReader, call: Call) -> None:
     """`data.with_file(…)`: a second file to validate on."""
     given = arguments(reading, call, ["path", "sample_weight"], "with_file")
     path, column = given.get("path"), given.get("sample_weight")
@@ -332,33 +334,33 @@ def read_file(reading: Reading, call: Call) -> None:
         name = path.rpartition("/")[2]
         reading.settings["fit.validation_data"] = HoldOut(kind="upload", filename=name, sample_weight=weigh)
     else:
-        reading.note("with_file", told(path))
+        reading.note("with_file", quote_value(path))
 
 
-def read_arrays(reading: Reading, call: Call) -> None:
+def read_arrays(reading: SettingsReader, call: Call) -> None:
     """`data.arrays(…)`: which column weighs the rows."""
     column = reading.value(next((one.value for one in call.given if one.name == "sample_weight"), None))
     if isinstance(column, str):
         reading.weights_column = column
 
 
-def read_weights(reading: Reading, call: Call) -> None:
+def read_weights(reading: SettingsReader, call: Call) -> None:
     """`data.weights(…)`: what weighs the rows."""
     weighs = reading.value(call.given[0].value) if call.given else None
     reading.weights_column = weighs if isinstance(weighs, str) else None
 
 
-def read_seed(reading: Reading, call: Call) -> None:
+def read_seed(reading: SettingsReader, call: Call) -> None:
     """Where random numbers start."""
     value = reading.value(call.given[0].value) if call.given else None
     number = int(value) if isinstance(value, float) and value.is_integer() else value
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**32:
         reading.settings["seed"] = number
     else:
-        reading.note(call.name, told(value))
+        reading.note(call.name, quote_value(value))
 
 
-HANDLERS: dict[str, Callable[[Reading, Call], None]] = {
+CALL_READERS: dict[str, Callable[[SettingsReader, Call], None]] = {
     "fit": read_fit,
     "fit_generator": read_fit,
     "compile": read_compile,

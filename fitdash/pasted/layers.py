@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fitdash.pasted.syntax_tree import Call, Items, told
-from fitdash.pasted.values import NotUnderstood, named_one, text_of, value_for
+from fitdash.pasted.syntax_tree import Call, Items, quote_value
+from fitdash.pasted.values import NotUnderstood, extract_name, match_name, value_for
 from fitdash.settings.declaration import Setting, settings_of
-from fitdash.settings.layers import EPSILON, LAYERS, ActivationArgs, Bend, LayerArgs
-from fitdash.settings.type_checks import words_of
+from fitdash.settings.layers import EPSILON, LAYERS, ActivationArgs, ActivationName, LayerArgs
+from fitdash.settings.type_checks import literal_values
 
-BENDS = tuple(str(one) for one in words_of(Bend))
+BENDS = tuple(str(one) for one in literal_values(ActivationName))
 KINDS = {
     "Dense": ("Dense", "layer_dense", "Linear"),
     "Dropout": ("Dropout", "layer_dropout"),
@@ -55,7 +55,7 @@ UNSAID += ("in_features", "in_channels", "input_size", "num_features", "normaliz
 OTHER_BENDS = {f"layer_activation_{bend}": bend for bend in BENDS} | {"swish": "silu"}
 
 
-def layer_of(call: Call, given: Mapping[Any, Any], places: Sequence[Any]) -> tuple[LayerArgs | None, list[str]]:
+def read_layer(call: Call, given: Mapping[Any, Any], places: Sequence[Any]) -> tuple[LayerArgs | None, list[str]]:
     """The layer, None where the call makes none that can be listed; and what of it has no place here.
 
     Args:
@@ -65,9 +65,9 @@ def layer_of(call: Call, given: Mapping[Any, Any], places: Sequence[Any]) -> tup
     kind = KIND_OF.get(call.name)
     if kind is None:
         is_bend = call.on is not None and not places
-        bend: Any = OTHER_BENDS.get(call.name) or (named_one(call.name, BENDS) if is_bend else None)
+        bend: Any = OTHER_BENDS.get(call.name) or (match_name(call.name, BENDS) if is_bend else None)
         return (None if bend is None else ActivationArgs(activation=bend), [])
-    is_torch = (call.on is not None and told(call.on) == "nn") or "batch_first" in given
+    is_torch = (call.on is not None and quote_value(call.on) == "nn") or "batch_first" in given
     order: tuple[str, ...] = PLACES.get(kind, ())
     order = TORCH_PLACES.get(call.name, order) if is_torch else order
     found = dict(zip(order, places, strict=False)) | {TORCH_NAMES.get(str(n), str(n)): v for n, v in given.items()}
@@ -93,7 +93,7 @@ def _made(kind: str, found: Mapping[str, Any]) -> tuple[LayerArgs | None, list[s
                 taken[name] = "linear"  # softmax is for outputs
                 left.append(f"model: {kind} {reason}")
         elif name not in UNSAID and not (name == "epsilon" and value == EPSILON):
-            left.append(f"model: {kind} {name} = {told(value)}")
+            left.append(f"model: {kind} {name} = {quote_value(value)}")
     if kind != "Activation" and "units" in declared and "units" not in taken:
         return None, [f"model: {kind} without units"]
     return cls(**taken), left
@@ -111,8 +111,8 @@ def _bend(value: Any) -> Any:
     """The activation that is meant."""
     if value is None:
         return "linear"
-    name = text_of(value, "activation_")
-    return value if name is None else OTHER_BENDS.get(name) or named_one(name, BENDS) or value
+    name = extract_name(value, "activation_")
+    return value if name is None else OTHER_BENDS.get(name) or match_name(name, BENDS) or value
 
 
 def _as_keras(kind: str, found: Mapping[str, Any]) -> dict[str, Any]:

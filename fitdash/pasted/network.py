@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from fitdash.pasted.layers import KIND_OF, layer_of
-from fitdash.pasted.syntax_tree import Call, Items, Known, Name, resolved, told
-from fitdash.pasted.values import NotUnderstood, named_one, text_of, value_for
+from fitdash.pasted.layers import KIND_OF, read_layer
+from fitdash.pasted.syntax_tree import Call, Items, KnownValues, Name, quote_value, resolve_variable
+from fitdash.pasted.values import NotUnderstood, extract_name, match_name, value_for
 from fitdash.settings.declaration import settings_of
-from fitdash.settings.layer_list import as_listed
+from fitdash.settings.layer_list import as_layer_list
 from fitdash.settings.layers import ActivationArgs, ConvolutionArgs, DenseArgs, FlattenArgs, LayerArgs, PoolingArgs
-from fitdash.settings.network import LISTED, NetworkArgs
+from fitdash.settings.network import LAYER_LIST, NetworkArgs
 
 NETWORK = settings_of(NetworkArgs)
 BENDS = tuple(str(choice) for choice in NETWORK["activation"].choices)
@@ -43,7 +43,7 @@ STRANGE += ("TimeDis", "Bidirectional", "MultiHead")
 
 
 @dataclass
-class Layer:
+class PastedLayer:
     """A layer with weights while it is read."""
 
     width: Any
@@ -53,7 +53,7 @@ class Layer:
 
 
 @dataclass
-class Layers:
+class LayerCollector:
     """Layers as they come.
 
     Attributes:
@@ -66,7 +66,7 @@ class Layers:
         left: What of them has no place here, after the place of each.
     """
 
-    found: list[Layer] = field(default_factory=list)
+    found: list[PastedLayer] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     inputs: int = 0
     outputs: int = 1
@@ -75,11 +75,11 @@ class Layers:
     is_listable: bool = True
     left: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, call: Call, known: Known) -> bool:
+    def add(self, call: Call, known: KnownValues) -> bool:
         """Take a call that makes a layer; whether it does."""
         name = call.name
-        given = {one.name: resolved(one.value, known) for one in call.given if one.name is not None}
-        places = [resolved(one.value, known) for one in call.given if one.name is None]
+        given = {one.name: resolve_variable(one.value, known) for one in call.given if one.name is not None}
+        places = [resolve_variable(one.value, known) for one in call.given if one.name is None]
         if name.startswith("layer_") and places and isinstance(places[0], Name | Call):
             places = places[1:]  # R's own object, where there is no pipe
         self._list(call, given, places)
@@ -89,20 +89,20 @@ class Layers:
             self._on_last("dropout", given.get("rate", given.get("p", next(iter(places), None))))
         elif name in BEND:
             self._on_last("bend", _bend(given.get("activation", next(iter(places), None))))
-        elif name in OWN_BENDS or (call.on is not None and named_one(name, BENDS) and not places):
-            self._on_last("bend", OWN_BENDS.get(name) or named_one(name, BENDS))
+        elif name in OWN_BENDS or (call.on is not None and match_name(name, BENDS) and not places):
+            self._on_last("bend", OWN_BENDS.get(name) or match_name(name, BENDS))
         else:
             return self._around(call, given, places)
         return True
 
     def _list(self, call: Call, given: Mapping[Any, Any], places: Sequence[Any]) -> None:
         """Take the layer into the list; in torch the bend of one with weights is a layer of its own."""
-        made, left = layer_of(call, given, places)
+        made, left = read_layer(call, given, places)
         self.left += [(len(self.listed), text) for text in left]
         self.is_listable &= made is not None or not left
         if made is None:
             return
-        if isinstance(made, ActivationArgs) and told(call.on) == "nn":
+        if isinstance(made, ActivationArgs) and quote_value(call.on) == "nn":
             self.listed = _merged([*self.listed, made])
         else:
             self.listed.append(made)
@@ -118,7 +118,7 @@ class Layers:
             outputs = given.get("outputs", places[1] if len(places) > 1 else None)
             self.outputs = len(outputs.given) if isinstance(outputs, Items) else 1
         elif name.startswith(STRANGE) and name not in FRAME:
-            self.strange.append(f"model: {told(Call(name, call.given))} has no place in this network")
+            self.strange.append(f"model: {quote_value(Call(name, call.given))} has no place in this network")
             self.is_listable &= name in KIND_OF
         else:
             return name in FRAME or name in KIND_OF
@@ -126,23 +126,23 @@ class Layers:
 
     def _with_weights(self, call: Call, given: Mapping[str, Any], places: Sequence[Any]) -> None:
         name = call.name
-        is_torch = call.on is not None and told(call.on) == "nn" or "batch_first" in given
+        is_torch = call.on is not None and quote_value(call.on) == "nn" or "batch_first" in given
         kind = "cnn" if name in CONVOLUTIONS else MEMORIES.get(name, "dense")
         called = DENSE.get(name) or CONVOLUTIONS.get(name) or ("hidden_size" if is_torch else "units")
         place = WIDTHS[called]
         width = given.get(called, places[place] if len(places) > place else None)
         by_place = places[1] if kind == "dense" and not is_torch and len(places) > 1 else None
         bend = given.get("activation", by_place)
-        self.found.append(Layer(width=width, bend=_bend(bend), kind=kind))
+        self.found.append(PastedLayer(width=width, bend=_bend(bend), kind=kind))
         size = given.get("kernel_size", places[place + 1] if kind == "cnn" and len(places) > place + 1 else 3)
         if kind == "cnn" and size != 3 and not (isinstance(size, Items) and set(size.values) == {3}):
-            self.strange.append(f"model: kernel_size is {told(size)}, and here 3")
+            self.strange.append(f"model: kernel_size is {quote_value(size)}, and here 3")
 
     def _on_last(self, what: str, value: Any) -> None:
         if self.found:
             setattr(self.found[-1], what, value)
         else:
-            self.strange.append(f"model: {what} {told(value)} before the first hidden layer")
+            self.strange.append(f"model: {what} {quote_value(value)} before the first hidden layer")
 
     def settings(self) -> tuple[dict[str, Any], list[str]]:
         """The settings of the network by address, and what could not be taken over."""
@@ -152,7 +152,7 @@ class Layers:
             return settings, complaints
         if not complaints and _is_like(settings, before):
             return settings, complaints
-        return {"network.kind": LISTED, "network.layers": tuple(before)}, [
+        return {"network.kind": LAYER_LIST, "network.layers": tuple(before)}, [
             text for place, text in self.left if place < len(before)
         ]
 
@@ -177,7 +177,7 @@ class Layers:
                 continue
             values = list(dict.fromkeys(map(_hashable, (getattr(layer, attribute) for layer in hidden))))
             if len(values) > 1:
-                several = ", ".join(told(value) for value in values)
+                several = ", ".join(quote_value(value) for value in values)
                 complaints.append(f"model: {name} is {several}, and here the same in every hidden layer")
             elif values:
                 try:
@@ -186,7 +186,7 @@ class Layers:
                     complaints.append(f"model: {reason}")
         return settings, complaints + self._left(kind, hidden)
 
-    def _kind(self) -> tuple[str, list[Layer], int]:
+    def _kind(self) -> tuple[str, list[PastedLayer], int]:
         """The family of the network, its hidden layers, and how many there are behind each other."""
         special = next((layer.kind for layer in self.found if layer.kind != "dense"), None)
         if special is not None:
@@ -198,18 +198,18 @@ class Layers:
         hidden = self.found[: len(self.found) - self.outputs]
         return ("heads" if self.outputs > 1 else "mlp"), hidden, len(hidden)
 
-    def _left(self, kind: str, hidden: Sequence[Layer]) -> list[str]:
+    def _left(self, kind: str, hidden: Sequence[PastedLayer]) -> list[str]:
         """Layers beside those of the family that are not the last one."""
         if kind in ("mlp", "branches", "heads"):
             return []
         others = [layer for layer in self.found[:-1] if layer not in hidden]
-        return [f"model: a layer of {told(layer.width)} has no place in a {kind}" for layer in others]
+        return [f"model: a layer of {quote_value(layer.width)} has no place in a {kind}" for layer in others]
 
 
 def _is_like(settings: Mapping[str, Any], listed: Sequence[LayerArgs]) -> bool:
     """Whether a preset has these layers; where a cnn halves the image depends on its size."""
     given = {address.removeprefix("network."): value for address, value in settings.items()}
-    preset = as_listed(NetworkArgs(**given), None)
+    preset = as_layer_list(NetworkArgs(**given), None)
     return preset is not None and _told_apart(preset.layers) == _told_apart(_merged(listed))
 
 
@@ -234,11 +234,11 @@ def _bend(value: Any) -> Any:
     """The activation that is meant."""
     if value is None:
         return "linear"
-    name = text_of(value, "activation_")
+    name = extract_name(value, "activation_")
     if name is None:
         return value
-    return OWN_BENDS.get(name) or named_one(name, BENDS) or value
+    return OWN_BENDS.get(name) or match_name(name, BENDS) or value
 
 
 def _hashable(value: Any) -> Any:
-    return told(value) if isinstance(value, Items | Call) else value
+    return quote_value(value) if isinstance(value, Items | Call) else value

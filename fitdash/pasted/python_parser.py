@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fitdash.pasted.syntax_tree import Call, Given, Items, Name, Other, Program, Statement
+from fitdash.pasted.syntax_tree import Argument, Call, Items, Name, Other, ParsedProgram, Statement
 
 FAILURES = (SyntaxError, ValueError, RecursionError, MemoryError)
 CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -14,7 +14,7 @@ MOST_UNREAD = 12
 """After so many pieces that cannot be read the rest is left alone."""
 
 
-def read_python(text: str) -> Program:
+def read_python(text: str) -> ParsedProgram:
     """The statements of a Python text, those of functions and blocks too."""
     text = _plain(text)
     complaints: list[str] = []
@@ -31,7 +31,7 @@ def read_python(text: str) -> Program:
             continue
         if is_cut:
             complaints.append("A bracket is not closed; what stands before is read.")
-    return Program("Python", tuple(statements), tuple(complaints))
+    return ParsedProgram("Python", tuple(statements), tuple(complaints))
 
 
 def _plain(text: str) -> str:
@@ -122,10 +122,10 @@ def _value(node: ast.expr) -> Any:
         case ast.Name() | ast.Attribute() if (dotted := _dotted(node)) is not None:
             return Name(dotted)
         case ast.List() | ast.Tuple() | ast.Set():
-            return Items(tuple(Given(None, _value(one)) for one in node.elts))
+            return Items(tuple(Argument(None, _value(one)) for one in node.elts))
         case ast.Dict():
             pairs = zip(node.keys, node.values, strict=True)
-            return Items(tuple(Given("**" if key is None else _value(key), _value(value)) for key, value in pairs))
+            return Items(tuple(Argument("**" if key is None else _value(key), _value(value)) for key, value in pairs))
         case ast.Call():
             return _call(node)
     parts = tuple(_value(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
@@ -142,8 +142,8 @@ def _dotted(node: ast.expr) -> str | None:
 
 
 def _call(node: ast.Call) -> Any:
-    given = [Given(None, _value(one)) for one in node.args]
-    given += [Given(one.arg or "**", _value(one.value)) for one in node.keywords]
+    given = [Argument(None, _value(one)) for one in node.args]
+    given += [Argument(one.arg or "**", _value(one.value)) for one in node.keywords]
     function = node.func
     if isinstance(function, ast.Name):
         return Call(function.id, tuple(given))

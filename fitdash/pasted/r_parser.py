@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fitdash.pasted.r_tokens import VALUES, Word, words_of
-from fitdash.pasted.syntax_tree import Call, Given, Items, Name, Other, Program, Statement, number
+from fitdash.pasted.r_tokens import R_CONSTANTS, RToken, tokenize_r
+from fitdash.pasted.syntax_tree import Argument, Call, Items, Name, Other, ParsedProgram, Statement, number_text
 
 PIPES = ("%>%", "|>", "%<>%")
 LISTS = ("c", "list", "dict", "tuple")
@@ -20,20 +20,20 @@ class Unreadable(Exception):
     """A word that cannot stand where it stands."""
 
 
-def read_r(text: str) -> Program:
+def read_r(text: str) -> ParsedProgram:
     """The statements of an R text, those of functions and blocks too."""
     lines = text.splitlines()
     if any(line.startswith("> ") for line in lines):
         lines = [line[2:] for line in lines if line.startswith(("> ", "+ "))]
-    reader = _Reader(words_of("\n".join(lines)))
+    reader = _Reader(tokenize_r("\n".join(lines)))
     reader.block(None)
-    return Program("R", tuple(reader.statements), tuple(dict.fromkeys(reader.complaints)))
+    return ParsedProgram("R", tuple(reader.statements), tuple(dict.fromkeys(reader.complaints)))
 
 
 class _Reader:
     """Goes through the words once."""
 
-    def __init__(self, words: list[Word]) -> None:
+    def __init__(self, words: list[RToken]) -> None:
         self.words, self.place, self.depth = words, 0, 0
         self.statements: list[Statement] = []
         self.complaints: list[str] = []
@@ -104,10 +104,10 @@ class _Reader:
             return self.function(self.place - 1)
         raise Unreadable(word.text)
 
-    def named(self, word: Word) -> Any:
+    def named(self, word: RToken) -> Any:
         """A name, a value that is written as one, or what a keyword begins."""
-        if word.text in VALUES:
-            return VALUES[word.text]
+        if word.text in R_CONSTANTS:
+            return R_CONSTANTS[word.text]
         if word.text == "function":
             return self.function(self.place - 1)
         if word.text in ("if", "while", "for"):
@@ -147,7 +147,7 @@ class _Reader:
                 break
         return value
 
-    def given(self, end: str) -> tuple[Given, ...]:
+    def given(self, end: str) -> tuple[Argument, ...]:
         """Arguments up to a closing bracket; empty ones are left out."""
         found = []
         while (word := self.here()) is not None and word.text != end:
@@ -157,7 +157,7 @@ class _Reader:
             name = self.argument_name()
             if name is not None and (here := self.here()) is not None and here.text in (",", end):
                 continue
-            found.append(Given(name, _bare(self.expression(5))))
+            found.append(Argument(name, _bare(self.expression(5))))
             if not self.is_next("in") and (after := self.here()) is not None and after.text not in (",", end):
                 raise Unreadable(after.text)
         self.close(end)
@@ -182,7 +182,7 @@ class _Reader:
         else:
             self.place += 1
 
-    def sign(self) -> Word | None:
+    def sign(self) -> RToken | None:
         """The next sign between two values; a pipe may stand on the next line."""
         ahead = self.place
         while ahead < len(self.words) and self.words[ahead].text == "\n":
@@ -210,21 +210,21 @@ class _Reader:
             return True
         return False
 
-    def take(self) -> Word:
+    def take(self) -> RToken:
         word = self.here()
         if word is None:
             raise Unreadable("the end")
         self.place += 1
         return word
 
-    def here(self) -> Word | None:
+    def here(self) -> RToken | None:
         return self.words[self.place] if self.place < len(self.words) else None
 
     def skip_ends(self) -> None:
         while (word := self.here()) is not None and word.kind == "end":
             self.place += 1
 
-    def complain(self, word: Word) -> None:
+    def complain(self, word: RToken) -> None:
         if len(self.complaints) < MOST_UNREAD:
             self.complaints.append(f"Not R: line {word.line} at {word.text.strip()[:20] or 'its end'}.")
 
@@ -253,7 +253,7 @@ def _joined(left: Any, sign: str, right: Any) -> Any:
     return Other(f"{_name(left)} {sign} {_name(right)}", (left, right))
 
 
-def _called(value: Any, given: tuple[Given, ...]) -> Any:
+def _called(value: Any, given: tuple[Argument, ...]) -> Any:
     if isinstance(value, Name):
         if value.text in LISTS:
             return Items(given)
@@ -271,7 +271,7 @@ def _name(value: Any) -> str:
         return value.text[:200]
     if isinstance(value, Call | Items):
         return f"{value.name}(…)" if isinstance(value, Call) else "…"
-    return number(value) if isinstance(value, float) else str(value)[:200]
+    return number_text(value) if isinstance(value, float) else str(value)[:200]
 
 
 def _bare(value: Any) -> Any:

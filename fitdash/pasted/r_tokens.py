@@ -17,12 +17,12 @@ WORD = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-VALUES: dict[str, Any] = {"TRUE": True, "T": True, "FALSE": False, "F": False, "NULL": None, "NA": None}
-VALUES |= {"NA_integer_": None, "NA_real_": None, "NA_character_": None, "Inf": float("inf"), "NaN": float("nan")}
+R_CONSTANTS: dict[str, Any] = {"TRUE": True, "T": True, "FALSE": False, "F": False, "NULL": None, "NA": None}
+R_CONSTANTS |= {"NA_integer_": None, "NA_real_": None, "NA_character_": None, "Inf": float("inf"), "NaN": float("nan")}
 
 
 @dataclass(frozen=True)
-class Word:
+class RToken:
     """One word: its kind, how it is written, its value if it has one, and where it stands.
 
     Attributes:
@@ -36,16 +36,16 @@ class Word:
     line: int = 1
 
 
-def words_of(text: str) -> list[Word]:
+def tokenize_r(text: str) -> list[RToken]:
     """The words of a text; ends of lines only where they may end a statement."""
-    words: list[Word] = []
+    words: list[RToken] = []
     brackets: list[str] = []
     line = 1
     for found in WORD.finditer(text):
         kind, written = str(found.lastgroup), found.group()
         inside = bool(brackets) and brackets[-1] != "{"
         if kind not in ("space", "end") or (kind == "end" and not inside):
-            words.append(Word(kind, written, _value(kind, written), line))
+            words.append(RToken(kind, written, _value(kind, written), line))
         if kind == "sign" and written in "([{":
             brackets.append(written)
         elif kind == "sign" and written in ")]}" and brackets:

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fitdash.pasted.calls import HANDLERS, Reading
+from fitdash.pasted.calls import CALL_READERS, SettingsReader
 from fitdash.pasted.python_parser import read_python
 from fitdash.pasted.r_parser import read_r
-from fitdash.pasted.syntax_tree import Call, Given, Program, Statement, calls_in, told
+from fitdash.pasted.syntax_tree import Argument, Call, ParsedProgram, Statement, calls_in, quote_value
 from fitdash.settings.callbacks import CallbackArgs
 from fitdash.settings.experiment import SECTIONS, Experiment
 from fitdash.settings.fit import FitArgs
-from fitdash.settings.weight_expressions import same_file
+from fitdash.settings.weight_expressions import restore_file_content
 
 LONGEST = 40_000
 BARE = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*")
@@ -26,7 +26,7 @@ PYTHON_SIGNS = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pasted:
+class PastedSettings:
     """What a pasted text says.
 
     Attributes:
@@ -63,26 +63,28 @@ class Pasted:
         if held is not None and held.kind == "upload" and kept is not None and held.filename == kept.filename:
             parts["fit"] = replace(parts["fit"], validation_data=replace(held, content=kept.content))
         if weighs := parts["fit"].sample_weight:
-            parts["fit"] = replace(parts["fit"], sample_weight=same_file(weighs, experiment.fit.sample_weight))
+            parts["fit"] = replace(
+                parts["fit"], sample_weight=restore_file_content(weighs, experiment.fit.sample_weight)
+            )
         callbacks = experiment.callbacks if self.callbacks is None else self.callbacks
         return replace(experiment, **parts, callbacks=callbacks, seed=self.settings.get("seed", experiment.seed))
 
 
-def read_pasted(text: str) -> Pasted:
+def read_pasted(text: str) -> PastedSettings:
     """The settings in a text of Python or R; whatever it is, this gives an answer."""
     if len(text) > LONGEST:
         size = f"got {len(text):,}"
-        return Pasted(language="", not_understood=(f"The text must have at most {LONGEST:,} signs, {size}.",))
+        return PastedSettings(language="", not_understood=(f"The text must have at most {LONGEST:,} signs, {size}.",))
     try:
         return _read_text(text.replace("\x00", ""))
     except RecursionError:
-        return Pasted(language="", not_understood=("The text is nested too deeply to be read.",))
+        return PastedSettings(language="", not_understood=("The text is nested too deeply to be read.",))
 
 
-def _read_text(text: str) -> Pasted:
+def _read_text(text: str) -> PastedSettings:
     program = _program(text)
-    reading = Reading(program.language, own="fitdash" in text)
-    passed_over = [told(one.value) for one in program.statements if not _read(reading, one)]
+    reading = SettingsReader(program.language, own="fitdash" in text)
+    passed_over = [quote_value(one.value) for one in program.statements if not _read(reading, one)]
     if not (reading.sections or reading.settings or reading.callbacks is not None):
         _read_loose(reading, program)
     network, complaints = reading.layers.settings()
@@ -91,7 +93,7 @@ def _read_text(text: str) -> Pasted:
     missed = [*program.complaints, *reading.not_understood, *complaints]
     if text.strip() and not (reading.settings or network or reading.sections or missed):
         missed.append("There is no call of fit or compile in it.")
-    return Pasted(
+    return PastedSettings(
         language=program.language,
         settings=network | reading.settings,
         callbacks=reading.callbacks,
@@ -101,7 +103,7 @@ def _read_text(text: str) -> Pasted:
     )
 
 
-def _program(text: str) -> Program:
+def _program(text: str) -> ParsedProgram:
     """Read as the language that it looks like; as the other one where that leaves less unread."""
     bare = BARE.sub("''", text)
     is_r = len(R_SIGNS.findall(bare)) > len(PYTHON_SIGNS.findall(bare))
@@ -117,22 +119,22 @@ def _program(text: str) -> Program:
     return program
 
 
-def _meaning(program: Program) -> tuple[int, int]:
+def _meaning(program: ParsedProgram) -> tuple[int, int]:
     """How much of a program means something here, and how little of it could not be read."""
     calls = [call for one in program.statements for call in calls_in(one.value)]
-    return sum(call.name in HANDLERS for call in calls), -len(program.complaints)
+    return sum(call.name in CALL_READERS for call in calls), -len(program.complaints)
 
 
-def _arguments(text: str, read: Any) -> Program | None:
+def _arguments(text: str, read: Any) -> ParsedProgram | None:
     """Arguments that were pasted without their call."""
-    program: Program = read(f"arguments({text.strip().strip(',')}\n)")
+    program: ParsedProgram = read(f"arguments({text.strip().strip(',')}\n)")
     single = len(program.statements) == 1 and isinstance(program.statements[0].value, Call)
     call: Any = program.statements[0].value if single else None
     is_plain = call is not None and call.name == "arguments" and any(one.name is not None for one in call.given)
     return program if is_plain and not program.complaints else None
 
 
-def _read(reading: Reading, statement: Statement) -> bool:
+def _read(reading: SettingsReader, statement: Statement) -> bool:
     """Take a statement; whether it means something here, or only gives a name to a value."""
     found = [call for call in calls_in(statement.value) if reading.take(call)]
     for name in statement.names:
@@ -141,8 +143,8 @@ def _read(reading: Reading, statement: Statement) -> bool:
     return bool(found or statement.names) or not isinstance(statement.value, Call)
 
 
-def _read_loose(reading: Reading, program: Program) -> None:
+def _read_loose(reading: SettingsReader, program: ParsedProgram) -> None:
     """Names that are those of arguments, where the text has no call that they could belong to."""
     names = FitArgs.__dataclass_fields__
-    given = [Given(name.lower(), one.value) for one in program.statements for name in one.names]
+    given = [Argument(name.lower(), one.value) for one in program.statements for name in one.names]
     reading.take(Call("arguments", tuple(one for one in given if one.name in names)))

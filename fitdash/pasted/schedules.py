@@ -19,7 +19,7 @@ WORDING = {
 }
 
 
-def schedule_of(text: str) -> dict[str, Any] | None:
+def match_schedule(text: str) -> dict[str, Any] | None:
     """The settings of the scheduler whose function is written like this; None for any other function."""
     short = re.sub(r"\s+", "", text[:500])
     short = re.sub(r"^function\(epoch,lr\)", "", short).removeprefix("return")

@@ -20,7 +20,7 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Given:
+class Argument:
     """An argument, or an item: its name, None where it has none, and its value."""
 
     name: Any
@@ -32,7 +32,7 @@ class Call:
     """A call: its last name, its arguments, and what it is called on: `model` of `model.fit(…)`, `model %>% fit(…)`."""
 
     name: str
-    given: tuple[Given, ...] = ()
+    given: tuple[Argument, ...] = ()
     on: Any = None
 
 
@@ -40,7 +40,7 @@ class Call:
 class Items:
     """A list, a vector or a table."""
 
-    given: tuple[Given, ...] = ()
+    given: tuple[Argument, ...] = ()
 
     @property
     def values(self) -> list[Any]:
@@ -64,7 +64,7 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Program:
+class ParsedProgram:
     """What was read, and sentences about what could not be."""
 
     language: str
@@ -87,7 +87,7 @@ def calls_in(value: Any) -> Iterator[Call]:
             yield from calls_in(part)
 
 
-def told(value: Any) -> str:
+def quote_value(value: Any) -> str:
     """A value as a sentence quotes it: short."""
     text = _text(value, 3)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
@@ -99,24 +99,24 @@ def _text(value: Any, depth: int) -> str:
     if isinstance(value, Call | Items):
         inside = ", ".join(_argument(one, depth - 1) for one in value.given[:8]) if depth else "…"
         return f"{value.name}({inside})" if isinstance(value, Call) else f"[{inside}]"
-    return number(value) if isinstance(value, float) else repr(value)[: 2 * LONGEST]
+    return number_text(value) if isinstance(value, float) else repr(value)[: 2 * LONGEST]
 
 
-def number(value: float) -> str:
+def number_text(value: float) -> str:
     """A number as people write it: R's 5 is no 5.0."""
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
-def _argument(one: Given, depth: int) -> str:
+def _argument(one: Argument, depth: int) -> str:
     text = _text(one.value, depth)
     return text if one.name is None else f"{one.name} = {text}"
 
 
-Known = Mapping[str, Any]
+KnownValues = Mapping[str, Any]
 """Values by the names that the pasted text gave them."""
 
 
-def resolved(value: Any, known: Known) -> Any:
+def resolve_variable(value: Any, known: KnownValues) -> Any:
     """The value that a name stands for, where the text itself says it; what would have to be computed stays a name."""
     for _ in range(10):
         if not isinstance(value, Name) or isinstance(known.get(value.text, value), Other):

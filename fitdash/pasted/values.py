@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fitdash.pasted.syntax_tree import Call, Items, Name, Other, told
-from fitdash.settings.declaration import Setting, fault
-from fitdash.settings.type_checks import alternatives
+from fitdash.pasted.syntax_tree import Call, Items, Name, Other, quote_value
+from fitdash.settings.declaration import Setting, value_fault
+from fitdash.settings.type_checks import union_members
 
 
 class NotUnderstood(Exception):
@@ -27,20 +27,20 @@ def value_for(setting: Setting, value: Any, label: str = "") -> Any:
     name = label or setting.name
     plain = _plain(value, setting)
     if isinstance(plain, Name | Other | Call):
-        raise NotUnderstood(f"{name} = {told(plain)}")
+        raise NotUnderstood(f"{name} = {quote_value(plain)}")
     plain = _fitting(plain, setting)
-    if (sentence := fault(setting, plain, name)) is not None:
+    if (sentence := value_fault(setting, plain, name)) is not None:
         raise NotUnderstood(sentence)
     return plain
 
 
-def named_one(name: str, known: Sequence[str]) -> str | None:
+def match_name(name: str, known: Sequence[str]) -> str | None:
     """The known name that this is in another spelling: Adam, KLDivergence, optimizer_adam, keras.losses.mse."""
     short = _letters(name)
     return next((one for one in known if _letters(one) == short), None)
 
 
-def text_of(value: Any, prefix: str = "") -> str | None:
+def extract_name(value: Any, prefix: str = "") -> str | None:
     """The name in a text, in a name, or of what is called; without what R puts before it."""
     if isinstance(value, str):
         return value
@@ -60,7 +60,7 @@ def _plain(value: Any, setting: Setting) -> Any:
     names = [one.name for one in value.given]
     if setting.base in ("weights", "shares"):
         if any(name is None for name in names):
-            raise NotUnderstood(f"{setting.name} = {told(value)}")
+            raise NotUnderstood(f"{setting.name} = {quote_value(value)}")
         key = _index if setting.base == "weights" else str
         return {key(one.name): one.value for one in value.given}
     if not _takes_several(setting) and len(names) == 1 and names[0] is None:
@@ -69,7 +69,7 @@ def _plain(value: Any, setting: Setting) -> Any:
 
 
 def _takes_several(setting: Setting) -> bool:
-    return any("tuple" in str(one) for one in alternatives(setting.annotation))
+    return any("tuple" in str(one) for one in union_members(setting.annotation))
 
 
 def _index(name: Any) -> Any:
@@ -85,11 +85,11 @@ def _fitting(value: Any, setting: Setting) -> Any:
         return tuple(_number(one, setting) for one in value)
     if isinstance(value, str) and setting.base == "names" and value not in setting.words:
         return (value,)
-    if isinstance(value, bool) and bool not in alternatives(setting.annotation) and 1 in setting.words:
+    if isinstance(value, bool) and bool not in union_members(setting.annotation) and 1 in setting.words:
         return int(value)
     return _number(value, setting)
 
 
 def _number(value: Any, setting: Setting) -> Any:
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-    return int(value) if whole and float not in alternatives(setting.annotation) else value
+    return int(value) if whole and float not in union_members(setting.annotation) else value

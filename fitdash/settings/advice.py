@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from fitdash.settings.callbacks import CallbackArgs, ModelCheckpointArgs
-from fitdash.settings.data_facts import Facts, balanced
-from fitdash.settings.declaration import inert_in, sound
-from fitdash.settings.experiment import SECTIONS, Experiment, plan
-from fitdash.settings.fit import parts_of
+from fitdash.settings.data_facts import DataFacts, balanced_class_weight
+from fitdash.settings.declaration import inert_in, replace_invalid_values
+from fitdash.settings.experiment import SECTIONS, Experiment, plan_run
+from fitdash.settings.fit import count_split_rows
 from fitdash.settings.layers import BatchNormalizationArgs
 from fitdash.settings.losses_and_metrics import CLASS_METRICS, full_name
-from fitdash.settings.network import LISTED, largest_layer, parameters_of
+from fitdash.settings.network import LAYER_LIST, largest_layer, parameters_of
 from fitdash.settings.network_shape import shape_of
-from fitdash.settings.weight_expressions import OF_COLUMNS, read_weighing
+from fitdash.settings.weight_expressions import COLUMN_EXPRESSIONS, parse_weight_expression
 
 MANY_PARAMETERS = 2_000_000
 MANY_CLASSES = 50
@@ -25,14 +25,14 @@ STRATIFY = "Use validation_data with stratified rows."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
+class Advice:
     """A remark: where it stands ("fit.batch_size") and the sentences that people read."""
 
     where: str
     text: str
 
 
-def notes_in(experiment: Experiment, facts: Facts, *, continues: bool = False) -> list[Note]:
+def advice_in(experiment: Experiment, facts: DataFacts, *, continues: bool = False) -> list[Advice]:
     """Remarks on an experiment, for the settings that have an effect; a value that cannot be counts as its default.
 
     Args:
@@ -43,11 +43,15 @@ def notes_in(experiment: Experiment, facts: Facts, *, continues: bool = False) -
     names = [name for name, cls in SECTIONS.items() if isinstance(getattr(experiment, name), cls)]
     if len(names) < len(SECTIONS) or not isinstance(experiment.callbacks, tuple):
         return []
-    callbacks = tuple(sound(args) if isinstance(args, CallbackArgs) else args for args in experiment.callbacks)
-    repaired = replace(experiment, callbacks=callbacks, **{name: sound(getattr(experiment, name)) for name in names})
+    callbacks = tuple(
+        replace_invalid_values(args) if isinstance(args, CallbackArgs) else args for args in experiment.callbacks
+    )
+    repaired = replace(
+        experiment, callbacks=callbacks, **{name: replace_invalid_values(getattr(experiment, name)) for name in names}
+    )
     inert = inert_in(repaired, facts)
-    notes = [Note(where=where, text=text) for where, text in _fresh(repaired, continues)]
-    notes += [Note(where=where, text=text) for remark in REMARKS for where, text in remark(repaired, facts)]
+    notes = [Advice(where=where, text=text) for where, text in _fresh(repaired, continues)]
+    notes += [Advice(where=where, text=text) for remark in REMARKS for where, text in remark(repaired, facts)]
     return [note for note in notes if note.where not in inert]
 
 
@@ -60,8 +64,8 @@ def _fresh(experiment: Experiment, continues: bool) -> Remarks:
         yield "fit.initial_epoch", f"initial_epoch is {start} but the weights are new: only the numbering starts there."
 
 
-def _time(experiment: Experiment, facts: Facts) -> Remarks:
-    fit, numbers = experiment.fit, plan(experiment, facts)
+def _time(experiment: Experiment, facts: DataFacts) -> Remarks:
+    fit, numbers = experiment.fit, plan_run(experiment, facts)
     if fit.batch_size is not None and fit.batch_size > numbers.train_rows > 0:
         there = f"there are {numbers.train_rows} training rows"
         yield "fit.batch_size", f"batch_size is {fit.batch_size} but {there}: one update per pass."
@@ -73,8 +77,8 @@ def _time(experiment: Experiment, facts: Facts) -> Remarks:
             yield "fit.steps_per_epoch", f"An epoch makes {numbers.passes:.3g} passes: rows repeat within it."
 
 
-def _validation(experiment: Experiment, facts: Facts) -> Remarks:
-    fit, numbers = experiment.fit, plan(experiment, facts)
+def _validation(experiment: Experiment, facts: DataFacts) -> Remarks:
+    fit, numbers = experiment.fit, plan_run(experiment, facts)
     if not fit.validates or not numbers.val_rows:
         return
     if fit.validation_steps is not None and numbers.val_share < 1:
@@ -86,13 +90,13 @@ def _validation(experiment: Experiment, facts: Facts) -> Remarks:
         yield "fit.validation_freq", f"No epoch from {fit.initial_epoch + 1} to {fit.epochs} is validated."
 
 
-def _order(experiment: Experiment, facts: Facts) -> Remarks:
+def _order(experiment: Experiment, facts: DataFacts) -> Remarks:
     """Classes that one of the two parts has no rows of, where the last rows are held out."""
     fit = experiment.fit
     held = fit.validation_data
     if not fit.validates or (held is not None and held.kind != "last"):
         return
-    split, _ = parts_of(facts.rows, fit, facts.counts)
+    split, _ = count_split_rows(facts.rows, fit, facts.counts)
     where = "fit.validation_split" if held is None else "fit.validation_data"
     missing = {
         "training": facts.classes_without(0, split),
@@ -103,7 +107,7 @@ def _order(experiment: Experiment, facts: Facts) -> Remarks:
             yield where, f"The last rows are held out, and no {part} row is of class {_some(names)}. {STRATIFY}"
 
 
-def _in_time(experiment: Experiment, facts: Facts) -> Remarks:
+def _in_time(experiment: Experiment, facts: DataFacts) -> Remarks:
     """Rows that follow each other in time, or by size, where some are held out."""
     fit = experiment.fit
     held = fit.validation_data
@@ -127,14 +131,14 @@ def _in_time(experiment: Experiment, facts: Facts) -> Remarks:
         )
 
 
-def _scale(experiment: Experiment, facts: Facts) -> Remarks:
+def _scale(experiment: Experiment, facts: DataFacts) -> Remarks:
     """Columns that standardising leaves with a value far from all others."""
     for name, reach in facts.far[:MOST_FAR]:
         far = f"Also standardised, {name} reaches {reach:.0f} standard deviations from its mean"
         yield "data.features", f"{far}: a few rows may drown the others. Look at them, or leave it out of x."
 
 
-def _tiny(experiment: Experiment, facts: Facts) -> Remarks:
+def _tiny(experiment: Experiment, facts: DataFacts) -> Remarks:
     """Classes of so few rows that neither part can tell much of them."""
     pairs = zip(facts.classes or (), facts.counts or (), strict=False)
     if experiment.fit.validates and (few := [f"{name} ({count})" for name, count in pairs if count < FEW_ROWS]):
@@ -142,13 +146,13 @@ def _tiny(experiment: Experiment, facts: Facts) -> Remarks:
         yield where, f"Classes of fewer than {FEW_ROWS} rows: {_some(few)}. What validation says of them is chance."
 
 
-def _file(experiment: Experiment, facts: Facts) -> Remarks:
+def _file(experiment: Experiment, facts: DataFacts) -> Remarks:
     if facts.overlap and facts.validation_rows:
         same = f"{facts.overlap} of the {facts.validation_rows} rows of the file are training rows too"
         yield "fit.validation_data", f"{same}: the validation flatters."
 
 
-def _weighting(experiment: Experiment, facts: Facts) -> Remarks:
+def _weighting(experiment: Experiment, facts: DataFacts) -> Remarks:
     fit = experiment.fit
     if fit.shuffle == "batch":
         yield "fit.shuffle", "'batch' moves whole batches; on data in memory True mixes better and costs no more."
@@ -156,51 +160,53 @@ def _weighting(experiment: Experiment, facts: Facts) -> Remarks:
         return
     if fit.sample_weight is not None:
         yield "fit.class_weight", "class_weight and sample_weight are both set: they are multiplied."
-    weights = balanced(facts.labels) if fit.class_weight == "balanced" else fit.class_weight
+    weights = balanced_class_weight(facts.labels) if fit.class_weight == "balanced" else fit.class_weight
     values = [weights.get(index, 1.0) for index in range(facts.class_count or 0)]
     if values and max(values) > HUGE_RATIO * min(values):
         yield "fit.class_weight", f"One class weighs more than {HUGE_RATIO} times another: training may be restless."
 
 
-def _columns(experiment: Experiment, facts: Facts) -> Remarks:
+def _columns(experiment: Experiment, facts: DataFacts) -> Remarks:
     column = experiment.fit.sample_weight
     if column is not None and column in (experiment.data.features or ()):
         yield "fit.sample_weight", f"{column} is the sample_weight, so it is left out of x."
-    meant = None if column in facts.weights else read_weighing(column)
-    if meant is not None and meant.form in OF_COLUMNS and meant.column in facts.features:
+    meant = None if column in facts.weights else parse_weight_expression(column)
+    if meant is not None and meant.form in COLUMN_EXPRESSIONS and meant.column in facts.features:
         yield "fit.sample_weight", f"{meant.column} is in x too. If it is nothing but a weight, leave it out of x."
     if (facts.class_count or 0) > MANY_CLASSES:
         yield "data.target", f"The target has {facts.class_count} classes. Is it a number? Then set task to regression."
 
 
-def _network(experiment: Experiment, facts: Facts) -> Remarks:
+def _network(experiment: Experiment, facts: DataFacts) -> Remarks:
     network, shape = experiment.network, shape_of(facts)
     count = parameters_of(network, shape)
     if count > MANY_PARAMETERS:
-        is_listed = network.kind == LISTED and network.layers
+        is_listed = network.kind == LAYER_LIST and network.layers
         where = f"network.layers.{largest_layer(network, shape)}" if is_listed else "network.width"
         yield where, f"The network has {count:,} parameters: an epoch will take its time."
-    for place, args in enumerate(network.layers if network.kind == LISTED else ()):
+    for place, args in enumerate(network.layers if network.kind == LAYER_LIST else ()):
         if isinstance(args, BatchNormalizationArgs):
-            yield from _gathered(f"network.layers.{place}.momentum", sound(args).momentum, experiment, facts)
+            yield from _gathered(
+                f"network.layers.{place}.momentum", replace_invalid_values(args).momentum, experiment, facts
+            )
 
 
-def _gathered(where: str, momentum: float, experiment: Experiment, facts: Facts) -> Remarks:
+def _gathered(where: str, momentum: float, experiment: Experiment, facts: DataFacts) -> Remarks:
     """What validation takes of a batch normalization, where the run is too short to gather it."""
-    updates = plan(experiment, facts).updates
+    updates = plan_run(experiment, facts).updates
     left = momentum**updates if experiment.fit.validates else 0.0
     if left > MUCH_OF_THE_BEGINNING:
         yield where, f"After {updates:,} steps {_percent(left)} of its first guess is left in validation. Lower it."
 
 
-def _metrics(experiment: Experiment, facts: Facts) -> Remarks:
+def _metrics(experiment: Experiment, facts: DataFacts) -> Remarks:
     given = experiment.compile.metrics
     for metric in given if given != "auto" else ():
         if facts.task == "regression" and full_name(metric) in CLASS_METRICS:
             yield "compile.metrics", f"{metric} counts classes, but the target is a number."
 
 
-def _loss(experiment: Experiment, facts: Facts) -> Remarks:
+def _loss(experiment: Experiment, facts: DataFacts) -> Remarks:
     loss = full_name(experiment.compile.loss)
     if facts.task == "regression" and loss in FROM_0_UP:
         yield "compile.loss", f"{loss} compares numbers from 0 up, but half of the standardised target is below 0."
@@ -209,7 +215,7 @@ def _loss(experiment: Experiment, facts: Facts) -> Remarks:
         yield "compile.weighted_metrics", "Neither sample_weight nor class_weight is set: they equal metrics."
 
 
-def _callbacks(experiment: Experiment, facts: Facts) -> Remarks:
+def _callbacks(experiment: Experiment, facts: DataFacts) -> Remarks:
     seen: list[CallbackArgs] = []
     for where, args in experiment.parts():
         if not isinstance(args, CallbackArgs):
@@ -243,7 +249,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-REMARKS: tuple[Callable[[Experiment, Facts], Remarks], ...] = (
+REMARKS: tuple[Callable[[Experiment, DataFacts], Remarks], ...] = (
     _time,
     _validation,
     _order,

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Arg, Condition, Settings
-from fitdash.settings.schedules import Schedule
-from fitdash.settings.type_checks import shown
+from fitdash.settings.schedules import ScheduleName
+from fitdash.settings.type_checks import short_repr
 
 FORMAT = r"0?[0-9]{0,2}(\.[0-9]{1,2})?[defg]?"  # wider ones would make names, or memory, without end
 
@@ -164,7 +164,7 @@ class LearningRateSchedulerArgs(CallbackArgs):
     }
 
     schedule: Annotated[
-        Schedule,
+        ScheduleName,
         Arg(help="The course of the learning rate over the epochs.", plain="course", vary=True),
     ] = "cosine"
     factor: Annotated[
@@ -252,12 +252,12 @@ class ModelCheckpointArgs(CallbackArgs):
         ),
     ] = None
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """A name that leaves the folder of the run, or cannot be filled in."""
         yield from _file_faults("filepath", "ModelCheckpoint filepath", self.filepath)
         if self.fields is None:
             known = "such as {epoch:03d} or {val_loss:.4f}"
-            yield "filepath", f"ModelCheckpoint filepath must have fields {known}, got {shown(self.filepath)}."
+            yield "filepath", f"ModelCheckpoint filepath must have fields {known}, got {short_repr(self.filepath)}."
 
     @property
     def fields(self) -> tuple[str, ...] | None:
@@ -290,7 +290,7 @@ class CSVLoggerArgs(CallbackArgs):
         bool, Arg(help="Whether an existing file is continued instead of replaced.", plain="continue the file")
     ] = False
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """A name that leaves the folder of the run."""
         yield from _file_faults("filename", "CSVLogger filename", self.filename)
 
@@ -306,12 +306,12 @@ CALLBACKS: dict[str, type[CallbackArgs]] = {
         CSVLoggerArgs,
     )
 }
-SETTERS = (ReduceLROnPlateauArgs, LearningRateSchedulerArgs)  # they log learning_rate
+LEARNING_RATE_SETTERS = (ReduceLROnPlateauArgs, LearningRateSchedulerArgs)  # they log learning_rate
 
 
 def _file_faults(field: str, label: str, name: str) -> Iterator[tuple[str, str]]:
     if not name or len(name) > 100 or name.startswith(".") or any(c in '/\\:*?"<>|' or c < " " for c in _bare(name)):
-        yield field, f"{label} must be a plain file name without a folder, got {shown(name)}."
+        yield field, f"{label} must be a plain file name without a folder, got {short_repr(name)}."
 
 
 def _bare(name: str) -> str:

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from fitdash.settings.data_facts import Facts
-from fitdash.settings.declaration import Arg, Condition, Settings, changed_in, inert_in, unknown
+from fitdash.settings.data_facts import DataFacts
+from fitdash.settings.declaration import Arg, Condition, Settings, describe_unknown_name, inert_in, non_default_settings
 from fitdash.settings.losses_and_metrics import (
     LOSSES,
     METRICS,
     NUMBER_LOSSES,
-    SHORT,
+    SHORT_NAMES,
     full_name,
-    misfit,
+    metric_fault,
     output_of,
     resolved_loss,
 )
-from fitdash.settings.type_checks import shown
+from fitdash.settings.type_checks import short_repr
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop", "adagrad", "adadelta", "adamax", "nadam")
 CLIPS = ("clipnorm", "global_clipnorm", "clipvalue")
@@ -201,7 +201,7 @@ class CompileArgs(Settings):
         Arg(
             help="What training makes small. auto takes crossentropy for classes and the squared error for numbers.",
             plain="what is minimised",
-            choices=("auto", *LOSSES, *(name for name in SHORT if name != "acc")),
+            choices=("auto", *LOSSES, *(name for name in SHORT_NAMES if name != "acc")),
             vary=True,
         ),
     ] = "auto"
@@ -211,7 +211,7 @@ class CompileArgs(Settings):
             help="What is measured beside the loss, unweighted. auto takes accuracy for classes, the absolute error "
             "and R² for numbers.",
             plain="what is measured",
-            choices=(*METRICS, *SHORT),
+            choices=(*METRICS, *SHORT_NAMES),
         ),
     ] = "auto"
     loss_weights: Annotated[
@@ -232,7 +232,7 @@ class CompileArgs(Settings):
         Arg(
             help="What is measured with sample_weight and class_weight; without them it is what metrics measures.",
             plain="what is measured with weights",
-            choices=(*METRICS, *SHORT),
+            choices=(*METRICS, *SHORT_NAMES),
             rare=True,
         ),
     ] = ()
@@ -248,7 +248,7 @@ class CompileArgs(Settings):
         ),
     ] = None
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """Losses and metrics that the targets do not fit, settings that exclude each other."""
         named = {"metrics": self.metrics if self.metrics != "auto" else (), "weighted_metrics": self.weighted_metrics}
         for name, metrics in named.items():
@@ -265,18 +265,21 @@ class CompileArgs(Settings):
             return
         target = output_of(facts.task, facts.class_count, self.loss)
         for name, metrics in named.items():
-            for reason in (misfit(full_name(metric), target, metric=metric, loss=loss) for metric in metrics):
+            for reason in (metric_fault(full_name(metric), target, metric=metric, loss=loss) for metric in metrics):
                 if reason is not None:
                     yield name, f"{name} must fit the loss: {reason}"
         if self.loss_weights and facts.outputs:
             for output in self.loss_weights.keys() - set(facts.outputs):
-                yield "loss_weights", unknown("output in loss_weights,", output, facts.outputs)
+                yield "loss_weights", describe_unknown_name("output in loss_weights,", output, facts.outputs)
             if not any(self.loss_weights.get(output, 1) for output in facts.outputs):
-                yield "loss_weights", f"loss_weights must be above 0 for one output, got {shown(self.loss_weights)}."
+                yield (
+                    "loss_weights",
+                    f"loss_weights must be above 0 for one output, got {short_repr(self.loss_weights)}.",
+                )
 
 
 def optimizer_settings(args: CompileArgs) -> dict[str, Any]:
     """The settings of the optimizer that are set and have an effect, by the names that it takes."""
     inert = inert_in(args)
-    changed = changed_in(args)
+    changed = non_default_settings(args)
     return {name: changed[name] for name in OPTIMIZER_SETTINGS if name in changed and f"compile.{name}" not in inert}

@@ -5,12 +5,12 @@ import re
 QUOTED = r'"(?:[^"]|"")*"'
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """The text in quotes."""
     return '"' + text.replace('"', '""') + '"'
 
 
-def unquoted(text: str) -> str:
+def unquote(text: str) -> str:
     """The text that stands in quotes; any other as it is."""
     return text[1:-1].replace('""', '"') if is_quoted(text) else text
 
@@ -20,7 +20,7 @@ def is_quoted(text: str) -> bool:
     return re.fullmatch(QUOTED, text) is not None
 
 
-def words_in(text: str) -> list[str]:
+def split_at_commas(text: str) -> list[str]:
     """What stands between commas that are neither in quotes nor in parentheses, without the spaces around."""
     words, word, depth, is_open = [], "", 0, False
     for sign in text:

@@ -11,7 +11,7 @@ STEP_WEIGHTS = ("ramp", "last_steps")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class DataFacts:
     """The data of an experiment in numbers, told by whoever loaded it.
 
     Attributes:
@@ -85,7 +85,7 @@ class Facts:
         return [name for name, first, last in spans if first >= stop or last < start]
 
 
-def cut(rows: int, share: float) -> int:
+def validation_start(rows: int, share: float) -> int:
     """The first row of the validation part when its share is the last of the rows.
 
     Source: Keras 3 `train_validation_split`: floor(n * (1 - share)) in floating point.
@@ -93,13 +93,13 @@ def cut(rows: int, share: float) -> int:
     return math.floor(rows * (1 - share))
 
 
-def stratified(counts: tuple[int, ...], share: float) -> tuple[int, ...]:
+def count_stratified_rows(counts: tuple[int, ...], share: float) -> tuple[int, ...]:
     """Rows of each class that are held out: its share, and one of each class stays in both parts if it can."""
-    held = (count - cut(count, share) for count in counts)
+    held = (count - validation_start(count, share) for count in counts)
     return tuple(min(max(part, 1), count - 1) if count > 1 else 0 for part, count in zip(held, counts, strict=True))
 
 
-def balanced(counts: tuple[int, ...]) -> dict[int, float]:
+def balanced_class_weight(counts: tuple[int, ...]) -> dict[int, float]:
     """The class_weight that "balanced" means: every class counts the same in sum, a row 1 on average.
 
     Source: scikit-learn `compute_class_weight`: rows / (classes * rows of the class).

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Arg, Condition, Settings
-from fitdash.settings.type_checks import shown
+from fitdash.settings.type_checks import short_repr
 
 BUNDLED = ("digits", "wine", "breast_cancer", "iris", "diabetes", "digits_halves", "linnerud")
 TOYS = ("spiral", "moons", "circles", "blobs")
 SEQUENCES = ("regimes",)
 MADE = (*TOYS, *SEQUENCES)
 DATASETS = (*BUNDLED, *MADE, "upload")
-TOGETHER = ("digits_halves", *SEQUENCES)
+FIXED_COLUMN_DATASETS = ("digits_halves", *SEQUENCES)
 """Data whose columns belong together: none of them can be left out."""
 
 
@@ -33,7 +33,7 @@ class DatasetArgs(Settings):
             otherwise="No effect: of the data that name offers only spiral and blobs have a choice of classes.",
         ),
         "columns": Condition(
-            holds=lambda data, facts: data.name not in TOGETHER,
+            holds=lambda data, facts: data.name not in FIXED_COLUMN_DATASETS,
             otherwise="No effect: the columns of the data chosen by name belong together.",
         ),
         "upload": Condition(
@@ -148,13 +148,13 @@ class DatasetArgs(Settings):
         ),
     ] = None
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """An upload without a file, a choice of columns that leaves nothing."""
         if self.name == "upload" and self.content is None:
             yield "content", "name is upload but there is no file. Choose a CSV file, or another name."
         if self.content is not None and re.fullmatch("[0-9a-f]{64}", self.content) is None:
-            yield "content", f"content must be a SHA-256 in hexadecimal digits, got {shown(self.content)}."
+            yield "content", f"content must be a SHA-256 in hexadecimal digits, got {short_repr(self.content)}."
         if self.features == ():
             yield "features", "features must name one column or more, got none."
         if self.features and self.name == "upload" and self.target in self.features:
-            yield "features", f"features must not hold the target, got {shown(self.target)}. Take it out."
+            yield "features", f"features must not hold the target, got {short_repr(self.target)}. Take it out."

@@ -10,8 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
-from fitdash.settings.data_facts import Facts
-from fitdash.settings.type_checks import LARGEST, accepts, alternatives, base_of, expected, shown, words_of
+from fitdash.settings.data_facts import DataFacts
+from fitdash.settings.type_checks import (
+    LARGEST_INTEGER,
+    accepts,
+    base_type_of,
+    describe_type,
+    literal_values,
+    short_repr,
+    union_members,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,27 +86,29 @@ class Setting:
     @property
     def base(self) -> str:
         """The kind of widget: bool, int, float, str, choice, names, weights, shares or settings."""
-        return "choice" if self.arg.choices and base_of(self.annotation) == "str" else base_of(self.annotation)
+        return (
+            "choice" if self.arg.choices and base_type_of(self.annotation) == "str" else base_type_of(self.annotation)
+        )
 
     @property
     def optional(self) -> bool:
         """Whether None is a value."""
-        return type(None) in alternatives(self.annotation)
+        return type(None) in union_members(self.annotation)
 
     @property
     def listed(self) -> bool:
         """Whether several numbers are a value beside one."""
-        return self.base == "int" and any(get_origin(one) is tuple for one in alternatives(self.annotation))
+        return self.base == "int" and any(get_origin(one) is tuple for one in union_members(self.annotation))
 
     @property
     def words(self) -> tuple[Any, ...]:
         """Words that are values beside those of the base type, such as "balanced"."""
-        return words_of(self.annotation)
+        return literal_values(self.annotation)
 
     @property
     def choices(self) -> tuple[Any, ...]:
         """Everything there is to choose from but None; empty where any value of the base type will do."""
-        switch = (True, False) if bool in alternatives(self.annotation) else ()
+        switch = (True, False) if bool in union_members(self.annotation) else ()
         return self.arg.choices or switch + self.words if self.base in ("choice", "bool") else self.arg.choices
 
 
@@ -114,7 +124,7 @@ class Problem:
 class Condition:
     """Something that settings need for an effect, and the reason to show where it does not hold."""
 
-    holds: Callable[[Any, Facts | None], bool]
+    holds: Callable[[Any, DataFacts | None], bool]
     otherwise: str
 
 
@@ -140,7 +150,7 @@ class Settings:
             elif isinstance(value, Mapping):
                 object.__setattr__(self, field.name, dict(value))
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """Field and sentence of what is wrong beyond type, bounds and relations; all fields are of their type."""
         yield from ()
 
@@ -167,13 +177,13 @@ def _declared(cls: type[Settings]) -> dict[str, Setting]:
     return declared
 
 
-def changed_in(settings: Settings) -> dict[str, Any]:
+def non_default_settings(settings: Settings) -> dict[str, Any]:
     """The settings that differ from their defaults."""
     values = {name: (getattr(settings, name), setting.default) for name, setting in settings_of(type(settings)).items()}
     return {name: value for name, (value, default) in values.items() if not _same(value, default)}
 
 
-def problems_in(settings: Any, facts: Facts | None = None) -> list[Problem]:
+def problems_in(settings: Any, facts: DataFacts | None = None) -> list[Problem]:
     """Everything that stops a run with these settings or this experiment, all at once.
 
     Args:
@@ -185,56 +195,60 @@ def problems_in(settings: Any, facts: Facts | None = None) -> list[Problem]:
             Problem(where=where, text=text) for where, text in settings.faults(facts)
         ]
     if not isinstance(settings, Settings):
-        return [Problem(where="", text=f"Settings must be of a settings class, got {shown(settings)}.")]
+        return [Problem(where="", text=f"Settings must be of a settings class, got {short_repr(settings)}.")]
     return _problems(settings, facts, settings.section)
 
 
-def inert_in(settings: Any, facts: Facts | None = None) -> dict[str, str]:
+def inert_in(settings: Any, facts: DataFacts | None = None) -> dict[str, str]:
     """Why a setting is without effect, by its address, for those that are."""
     parts = settings.parts() if hasattr(settings, "parts") else [(settings.section, settings)]
-    return {f"{where}.{name}": reason for where, part in parts for name, reason in _inert(sound(part), facts).items()}
+    return {
+        f"{where}.{name}": reason
+        for where, part in parts
+        for name, reason in _inert(replace_invalid_values(part), facts).items()
+    }
 
 
-def sound(settings: Any) -> Any:
+def replace_invalid_values(settings: Any) -> Any:
     """The settings with the default in place of each value that cannot be."""
     repaired = {}
     for name, setting in settings_of(type(settings)).items():
         value = getattr(settings, name)
-        if fault(setting, value) is not None:
+        if value_fault(setting, value) is not None:
             repaired[name] = setting.default
         elif isinstance(value, Settings):
-            repaired[name] = sound(value)
+            repaired[name] = replace_invalid_values(value)
     return replace(settings, **repaired) if repaired else settings
 
 
-def fault(setting: Setting, value: Any, label: str = "") -> str | None:
+def value_fault(setting: Setting, value: Any, label: str = "") -> str | None:
     """The sentence that tells what is wrong with one value, by its type and bounds alone; None if nothing is."""
     name = label or setting.name
     if not accepts(setting.annotation, value):
         return _wrong_type(setting, value, name)
     for number in _numbers(value):
         if (text := _out_of_bounds(setting.arg, number)) is not None:
-            return f"{name} must be {text}, got {shown(number)}."
+            return f"{name} must be {text}, got {short_repr(number)}."
     if setting.arg.choices:
         for word in [value] if isinstance(value, str) else value if isinstance(value, tuple) else []:
             if word not in (*setting.arg.choices, *setting.words):
-                return unknown(name, word, setting.arg.choices)
+                return describe_unknown_name(name, word, setting.arg.choices)
     return None
 
 
-def unknown(what: str, word: Any, known: tuple[str, ...]) -> str:
+def describe_unknown_name(what: str, word: Any, known: tuple[str, ...]) -> str:
     """The sentences for a name that nobody knows, with the nearest one that is known."""
     near = difflib.get_close_matches(str(word)[:60], known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown {what} {shown(word)}.{hint} Known: {', '.join(known) or 'none'}."
+    return f"Unknown {what} {short_repr(word)}.{hint} Known: {', '.join(known) or 'none'}."
 
 
-def _problems(settings: Any, facts: Facts | None, where: str) -> list[Problem]:
+def _problems(settings: Any, facts: DataFacts | None, where: str) -> list[Problem]:
     """What is wrong with one settings object: each value alone, then the relations among sound values."""
     declared = settings_of(type(settings))
     found = {}
     for name, setting in declared.items():
-        text = fault(setting, getattr(settings, name), f"{settings.speaks_as} {name}".strip())
+        text = value_fault(setting, getattr(settings, name), f"{settings.speaks_as} {name}".strip())
         if text is not None:
             found[name] = Problem(where=f"{where}.{name}", text=text)
     problems = list(found.values())
@@ -245,7 +259,7 @@ def _problems(settings: Any, facts: Facts | None, where: str) -> list[Problem]:
         value = getattr(settings, name)
         if name not in found and isinstance(value, Settings):
             problems += _problems(value, facts, f"{where}.{name}")
-    rules = sound(settings).faults(facts)
+    rules = replace_invalid_values(settings).faults(facts)
     return problems + [Problem(where=f"{where}.{name}", text=text) for name, text in rules if name not in found]
 
 
@@ -253,10 +267,12 @@ def _not_below(settings: Any, name: str, other: str) -> list[str]:
     value, limit = getattr(settings, name), getattr(settings, other)
     if value is None or limit is None or value < limit:
         return []
-    return [f"{name} must be below {other} ({shown(limit)}), got {shown(value)}. Raise {other} or lower {name}."]
+    return [
+        f"{name} must be below {other} ({short_repr(limit)}), got {short_repr(value)}. Raise {other} or lower {name}."
+    ]
 
 
-def _inert(settings: Any, facts: Facts | None) -> dict[str, str]:
+def _inert(settings: Any, facts: DataFacts | None) -> dict[str, str]:
     reasons = {}
     for name, setting in settings_of(type(settings)).items():
         reason = _reason(settings, setting.arg, facts)
@@ -268,7 +284,7 @@ def _inert(settings: Any, facts: Facts | None) -> dict[str, str]:
     return reasons
 
 
-def _reason(settings: Any, arg: Arg, facts: Facts | None) -> str | None:
+def _reason(settings: Any, arg: Arg, facts: DataFacts | None) -> str | None:
     for other in arg.yields_to:
         if getattr(settings, other):
             return f"No effect while {other} is set."
@@ -277,7 +293,7 @@ def _reason(settings: Any, arg: Arg, facts: Facts | None) -> str | None:
         if condition is not None and not condition.holds(settings, facts):
             return str(condition.otherwise)
         if condition is None and not (value := getattr(settings, need)):
-            return f"No effect while {need} is {'not set' if value is None else shown(value)}."
+            return f"No effect while {need} is {'not set' if value is None else short_repr(value)}."
     return None
 
 
@@ -291,10 +307,10 @@ def _wrong_type(setting: Setting, value: Any, name: str) -> str:
         rule = f"{name} must map class indices to weights"
         for key, weight in value.items():
             if not accepts(int, key):
-                return f"{rule}, got the key {shown(key)}. Use the index: {{0: 1.0, 1: 4.0}}."
+                return f"{rule}, got the key {short_repr(key)}. Use the index: {{0: 1.0, 1: 4.0}}."
             if not accepts(float, weight):
-                return f"{rule}, got {shown(weight)} for class {shown(key)}."
-    return f"{name} must be {expected(setting.annotation)}, got {shown(value)}."
+                return f"{rule}, got {short_repr(weight)} for class {short_repr(key)}."
+    return f"{name} must be {describe_type(setting.annotation)}, got {short_repr(value)}."
 
 
 def _numbers(value: Any) -> Iterator[float]:
@@ -311,7 +327,7 @@ def _out_of_bounds(arg: Arg, number: float) -> str | None:
         (arg.more_than is not None and number <= arg.more_than, f"above {arg.more_than}"),
         (arg.maximum is not None and number > arg.maximum, f"at most {arg.maximum}"),
         (arg.less_than is not None and number >= arg.less_than, f"below {arg.less_than}"),
-        (isinstance(number, int) and number > LARGEST, f"at most {LARGEST}"),
-        (isinstance(number, int) and number < -LARGEST, f"at least {-LARGEST}"),
+        (isinstance(number, int) and number > LARGEST_INTEGER, f"at most {LARGEST_INTEGER}"),
+        (isinstance(number, int) and number < -LARGEST_INTEGER, f"at least {-LARGEST_INTEGER}"),
     ]
     return next((text for wrong, text in tests if wrong), None)

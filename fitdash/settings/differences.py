@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fitdash.settings.weight_expressions import spoken
+from fitdash.settings.weight_expressions import shorten_sample_weight
 
 MOST_NAMED = 4
 CARD = re.compile(r"(?:network\.layers|callbacks)\.\d+\.kind")
@@ -23,7 +23,7 @@ class Difference:
     now: Any
 
 
-def flat(plain: Mapping[str, Any]) -> dict[str, Any]:
+def flatten_settings(plain: Mapping[str, Any]) -> dict[str, Any]:
     """Every value of an experiment by its address: "compile.learning_rate", "callbacks.0.patience"."""
     return dict(_flat(plain, ""))
 
@@ -34,7 +34,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Diffe
     Args:
         before, now: As `Experiment.to_dict` gives them.
     """
-    old, new = flat(before), flat(now)
+    old, new = flatten_settings(before), flatten_settings(now)
     names = [name for name in dict.fromkeys([*old, *new]) if not same(old.get(name), new.get(name))]
     others = {name.removesuffix("kind") for name in names if CARD.fullmatch(name)}
     said = [name for name in names if name not in UNSAID and (CARD.fullmatch(name) or _card(name) not in others)]
@@ -48,13 +48,14 @@ def difference_sentence(before: Mapping[str, Any], now: Mapping[str, Any], *, mo
         return "The settings are the same."
     names = _names([one.address for one in found])
     told = [
-        f"{name} {word(one.before)} → {word(one.now)}" for name, one in zip(names[:most], found[:most], strict=True)
+        f"{name} {setting_text(one.before)} → {setting_text(one.now)}"
+        for name, one in zip(names[:most], found[:most], strict=True)
     ]
     more = f" and {len(found) - most} more" if len(found) > most else ""
     return ", ".join(told) + more
 
 
-def differing(experiments: Sequence[Mapping[str, Any]]) -> list[str]:
+def differing_addresses(experiments: Sequence[Mapping[str, Any]]) -> list[str]:
     """Addresses of the settings in which some of these experiments differ, in their order.
 
     Args:
@@ -76,7 +77,7 @@ def same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
-def word(value: Any) -> str:
+def setting_text(value: Any) -> str:
     """A value in a word or two, without markup."""
     if value is None:
         return "not set"
@@ -85,10 +86,10 @@ def word(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {word(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {setting_text(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(word, value)) or "none"
-    return spoken(str(value))
+        return ", ".join(map(setting_text, value)) or "none"
+    return shorten_sample_weight(str(value))
 
 
 def _flat(plain: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:

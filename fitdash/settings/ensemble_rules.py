@@ -4,13 +4,13 @@ import json
 from collections.abc import Sequence
 
 from fitdash.settings.callbacks import TerminateOnNaNArgs
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.network import parameters_of, resolved_kind
+from fitdash.settings.network import parameters_of, resolved_network_kind
 from fitdash.settings.network_shape import shape_of
-from fitdash.settings.plan import BATCH_SIZE
+from fitdash.settings.plan import DEFAULT_BATCH_SIZE
 from fitdash.settings.search_dimension import Choices
-from fitdash.settings.search_space import Space
+from fitdash.settings.search_space import SearchSpace
 
 NUMBERS = ("seed", "compile.learning_rate", "compile.weight_decay", "fit.class_weight")
 """Settings in which experiments may differ that are trained together; their callbacks may as well."""
@@ -21,7 +21,7 @@ MOST_WORK = 2_500_000
 LEAST_MEMBERS, MOST_MEMBERS = 8, 32
 
 
-def shared_part(experiment: Experiment) -> str | None:
+def shared_settings_key(experiment: Experiment) -> str | None:
     """What experiments have in common that differ in numbers alone; None where it has to be trained alone."""
     if experiment.network.silenced or experiment.fit.steps_per_epoch is not None:
         return None
@@ -34,12 +34,16 @@ def shared_part(experiment: Experiment) -> str | None:
     return json.dumps(plain | {"callbacks": []}, sort_keys=True)
 
 
-def members_of(experiment: Experiment, facts: Facts) -> int:
+def best_ensemble_size(experiment: Experiment, facts: DataFacts) -> int:
     """How many experiments like this one are best trained together; 1: none."""
-    if shared_part(experiment) is None or facts.outputs or resolved_kind(experiment.network.kind, facts) != "mlp":
+    if (
+        shared_settings_key(experiment) is None
+        or facts.outputs
+        or resolved_network_kind(experiment.network.kind, facts) != "mlp"
+    ):
         return 1
     parameters = parameters_of(experiment.network, shape_of(facts))
-    return MOST_MEMBERS if is_faster_together(parameters, experiment.fit.batch_size or BATCH_SIZE) else 1
+    return MOST_MEMBERS if is_faster_together(parameters, experiment.fit.batch_size or DEFAULT_BATCH_SIZE) else 1
 
 
 def is_faster_together(parameters: int, batch_size: int) -> bool:
@@ -47,7 +51,7 @@ def is_faster_together(parameters: int, batch_size: int) -> bool:
     return parameters <= MOST_PARAMETERS and parameters * batch_size <= MOST_WORK
 
 
-def kinds_in(space: Space) -> int | None:
+def count_distinct_experiments(space: SearchSpace) -> int | None:
     """How many kinds of experiments the space has that differ in more than numbers; None where there is no end."""
     count = 1
     for address, one in space.dimensions.items():
@@ -59,7 +63,7 @@ def kinds_in(space: Space) -> int | None:
     return count
 
 
-def groups_in(shared: Sequence[str | None], *, places: int) -> list[list[int]]:
+def group_experiments(shared: Sequence[str | None], *, places: int) -> list[list[int]]:
     """Experiments by their place in the sequence, put together as they are best trained.
 
     Args:

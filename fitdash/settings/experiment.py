@@ -7,19 +7,19 @@ from functools import cached_property
 from typing import Any, Self
 
 from fitdash.errors import SettingError
-from fitdash.settings.callbacks import CALLBACKS, SETTERS, CallbackArgs, ModelCheckpointArgs
+from fitdash.settings.callbacks import CALLBACKS, LEARNING_RATE_SETTERS, CallbackArgs, ModelCheckpointArgs
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DatasetArgs
-from fitdash.settings.declaration import Settings, sound, unknown
+from fitdash.settings.declaration import Settings, describe_unknown_name, replace_invalid_values
 from fitdash.settings.fit import FitArgs
-from fitdash.settings.layer_list import batch_faults, network_from, to_plain_network
+from fitdash.settings.layer_list import batch_faults, network_from_plain, to_plain_network
 from fitdash.settings.layers import LayerArgs
 from fitdash.settings.losses_and_metrics import resolved_metrics
-from fitdash.settings.network import LISTED, NetworkArgs
+from fitdash.settings.network import LAYER_LIST, NetworkArgs
 from fitdash.settings.plan import Plan, plan_of
-from fitdash.settings.serialization import settings_from, to_plain
-from fitdash.settings.type_checks import shown
+from fitdash.settings.serialization import settings_from_plain, to_plain
+from fitdash.settings.type_checks import short_repr
 from fitdash.settings.weight_expressions import weighs_steps
 
 VERSION = 1
@@ -63,26 +63,26 @@ class Experiment:
         sections = [
             (name, getattr(self, name)) for name, cls in SECTIONS.items() if isinstance(getattr(self, name), cls)
         ]
-        if isinstance(self.network, NetworkArgs) and self.network.kind == LISTED:
+        if isinstance(self.network, NetworkArgs) and self.network.kind == LAYER_LIST:
             layers = enumerate(self.network.layers)
             sections += [(f"network.layers.{i}", args) for i, args in layers if isinstance(args, LayerArgs)]
         given = enumerate(self.callbacks) if isinstance(self.callbacks, tuple) else ()
         return sections + [(f"callbacks.{i}", args) for i, args in given if isinstance(args, CallbackArgs)]
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """Parts that are none, a seed that no generator takes."""
         for name, cls in SECTIONS.items():
             if not isinstance(getattr(self, name), cls):
-                yield name, f"{name} must be {cls.__name__}, got {shown(getattr(self, name))}."
+                yield name, f"{name} must be {cls.__name__}, got {short_repr(getattr(self, name))}."
         given = self.callbacks if isinstance(self.callbacks, tuple) else (self.callbacks,)
         for index, args in enumerate(given):
             if not isinstance(args, CallbackArgs):
-                yield f"callbacks.{index}", f"callbacks must hold settings of callbacks, got {shown(args)}."
+                yield f"callbacks.{index}", f"callbacks must hold settings of callbacks, got {short_repr(args)}."
         yield from self._file_faults()
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed <= LARGEST_SEED:
-            yield "seed", f"seed must be an integer from 0 to {LARGEST_SEED}, got {shown(self.seed)}."
+            yield "seed", f"seed must be an integer from 0 to {LARGEST_SEED}, got {short_repr(self.seed)}."
         if type(self.version) is not int or self.version != VERSION:
-            yield "version", f"version must be {VERSION}, got {shown(self.version)}."
+            yield "version", f"version must be {VERSION}, got {short_repr(self.version)}."
         if facts is not None and isinstance(self.compile, CompileArgs) and isinstance(self.fit, FitArgs):
             yield from self._watching_faults(facts)
             yield from self._weighting_faults(facts)
@@ -97,40 +97,40 @@ class Experiment:
                 name = getattr(args, key, None)
                 if isinstance(name, str) and name in taken:
                     what = f"{args.speaks_as} {key} must be a name of its own"
-                    yield f"{where}.{key}", f"{what}, got {shown(name)}, which {taken[name]} writes."
+                    yield f"{where}.{key}", f"{what}, got {short_repr(name)}, which {taken[name]} writes."
                 elif isinstance(name, str):
                     taken[name] = args.speaks_as
 
-    def _watching_faults(self, facts: Facts) -> Iterator[tuple[str, str]]:
+    def _watching_faults(self, facts: DataFacts) -> Iterator[tuple[str, str]]:
         """Callbacks that ask for numbers which no epoch will have."""
         logged = self.logged(facts)
-        rate = ("learning_rate",) if any(isinstance(args, SETTERS) for _, args in self.parts()) else ()
-        for where, args in ((where, sound(args)) for where, args in self.parts()):
+        rate = ("learning_rate",) if any(isinstance(args, LEARNING_RATE_SETTERS) for _, args in self.parts()) else ()
+        for where, args in ((where, replace_invalid_values(args)) for where, args in self.parts()):
             monitor = getattr(args, "monitor", None)
             if monitor is not None and monitor.removeprefix("val_") not in logged:
-                yield f"{where}.monitor", unknown(f"{args.speaks_as} monitor", monitor, logged)
+                yield f"{where}.monitor", describe_unknown_name(f"{args.speaks_as} monitor", monitor, logged)
             if isinstance(args, ModelCheckpointArgs):
                 known = ("epoch", *logged, *rate)
                 if args.save_freq is not None:
                     known = ("epoch", "batch", *(name for name in logged if not name.startswith("val_")))
                 for name in set(args.fields or ()) - set(known):
-                    yield f"{where}.filepath", unknown(f"{args.speaks_as} field", name, known)
+                    yield f"{where}.filepath", describe_unknown_name(f"{args.speaks_as} field", name, known)
 
-    def _weighting_faults(self, facts: Facts) -> Iterator[tuple[str, str]]:
+    def _weighting_faults(self, facts: DataFacts) -> Iterator[tuple[str, str]]:
         """Weights of rows where weights of steps are asked for."""
         name = self.fit.sample_weight
         if self.compile.sample_weight_mode and facts.steps and name is not None and not weighs_steps(name, facts):
             rule = "sample_weight must be a weight of each step while sample_weight_mode is temporal"
             remedy = f"Choose {' or '.join(facts.step_weights)}, or unset sample_weight_mode."
-            yield "fit.sample_weight", f"{rule}, got {shown(name)}. {remedy}"
+            yield "fit.sample_weight", f"{rule}, got {short_repr(name)}. {remedy}"
 
-    def logged(self, facts: Facts) -> tuple[str, ...]:
+    def logged(self, facts: DataFacts) -> tuple[str, ...]:
         """Names that the history will have and a callback can watch, in their order.
 
         Those of validation are among them if there is one.
         """
-        names = logged_names(sound(self.compile), facts)
-        return names + tuple(f"val_{name}" for name in names) if sound(self.fit).validates else names
+        names = logged_names(replace_invalid_values(self.compile), facts)
+        return names + tuple(f"val_{name}" for name in names) if replace_invalid_values(self.fit).validates else names
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, complete: also what is at its default, so that a later default changes nothing."""
@@ -162,21 +162,24 @@ class Experiment:
             SettingError: it comes from a newer version, or holds names that have no place in it.
         """
         if not isinstance(plain, Mapping):
-            raise SettingError(f"An experiment must be a table of settings, got {shown(plain)}.")
+            raise SettingError(f"An experiment must be a table of settings, got {short_repr(plain)}.")
         version = plain.get("version", VERSION)
         if isinstance(version, int | float) and version > VERSION:
             raise SettingError(
-                f"version must be at most {VERSION}, got {shown(version)}. A newer fitdash wrote it: update this one."
+                f"version must be at most {VERSION}, got {short_repr(version)}. "
+                "A newer fitdash wrote it: update this one."
             )
         known = ("version", "seed", *SECTIONS, "callbacks")
-        complaints = [unknown("part of an experiment", name, known) for name in plain if name not in known]
+        complaints = [
+            describe_unknown_name("part of an experiment", name, known) for name in plain if name not in known
+        ]
         parts: dict[str, Any] = {
-            name: settings_from(part, plain[name], name, complaints)
+            name: settings_from_plain(part, plain[name], name, complaints)
             for name, part in SECTIONS.items()
             if name in plain and name != "network"
         }
         if "network" in plain:
-            parts["network"] = network_from(plain["network"], complaints)
+            parts["network"] = network_from_plain(plain["network"], complaints)
         parts["callbacks"] = _callbacks_from(plain.get("callbacks", ()), complaints)
         if complaints:
             raise SettingError("\n".join(complaints))
@@ -192,11 +195,11 @@ class Experiment:
         try:
             plain = json.loads(text)
         except (ValueError, TypeError, RecursionError) as error:
-            raise SettingError(f"An experiment must be JSON, got {shown(text)}: {error}.") from error
+            raise SettingError(f"An experiment must be JSON, got {short_repr(text)}: {error}.") from error
         return cls.from_dict(plain)
 
 
-def logged_names(args: CompileArgs, facts: Facts) -> tuple[str, ...]:
+def logged_names(args: CompileArgs, facts: DataFacts) -> tuple[str, ...]:
     """Names in the logs of an epoch, in their order, without those of validation."""
     metrics, weighted = resolved_metrics(facts.task, args.metrics), args.weighted_metrics
     found = ["loss", *(f"{output}_loss" for output in facts.outputs)]
@@ -206,14 +209,14 @@ def logged_names(args: CompileArgs, facts: Facts) -> tuple[str, ...]:
     return (*found, *(prefix + name for prefix in prefixes for name in clashing))
 
 
-def plan(experiment: Experiment, facts: Facts) -> Plan:
+def plan_run(experiment: Experiment, facts: DataFacts) -> Plan:
     """What a run of the experiment will do, in numbers."""
     return plan_of(experiment.fit, facts)
 
 
 def _callbacks_from(plain: Any, complaints: list[str]) -> tuple[Any, ...]:
     if not isinstance(plain, list | tuple):
-        complaints.append(f"callbacks must be a list, got {shown(plain)}.")
+        complaints.append(f"callbacks must be a list, got {short_repr(plain)}.")
         return ()
     return tuple(_callback_from(args, f"callbacks.{index}", complaints) for index, args in enumerate(plain))
 
@@ -221,7 +224,9 @@ def _callbacks_from(plain: Any, complaints: list[str]) -> tuple[Any, ...]:
 def _callback_from(plain: Any, where: str, complaints: list[str]) -> Any:
     kind = plain.get("kind") if isinstance(plain, Mapping) else None
     if not isinstance(kind, str) or kind not in CALLBACKS:
-        complaints.append(unknown(f"callback at {where},", kind if kind is not None else plain, tuple(CALLBACKS)))
+        complaints.append(
+            describe_unknown_name(f"callback at {where},", kind if kind is not None else plain, tuple(CALLBACKS))
+        )
         return None
     settings = {name: value for name, value in plain.items() if name != "kind"}
-    return settings_from(CALLBACKS[kind], settings, where, complaints)
+    return settings_from_plain(CALLBACKS[kind], settings, where, complaints)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from fitdash.settings.data_facts import Facts, cut, stratified
+from fitdash.settings.data_facts import DataFacts, count_stratified_rows, validation_start
 from fitdash.settings.declaration import Arg, Condition, Settings, settings_of
-from fitdash.settings.type_checks import listed, shown
+from fitdash.settings.type_checks import join_reprs, short_repr
 from fitdash.settings.validation_data import HoldOut
-from fitdash.settings.weight_expressions import weighing_faults
+from fitdash.settings.weight_expressions import sample_weight_faults
 
 TIME, VALIDATION, WEIGHTING, WATCHING = "Time", "Validation", "Weighting and order", "Watching"
 
@@ -233,15 +233,15 @@ class FitArgs(Settings):
         """Whether rows are kept for validation."""
         return self.validation_data is not None or self.validation_split != 0
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """What stops a run and needs the data or several arguments to be seen."""
         if self.sample_weight is not None:
-            yield from (("sample_weight", text) for text in weighing_faults(self.sample_weight, facts))
+            yield from (("sample_weight", text) for text in sample_weight_faults(self.sample_weight, facts))
         if facts is not None:
             yield from _against(self, facts)
 
 
-def parts_of(
+def count_split_rows(
     rows: int, fit: FitArgs, counts: tuple[int, ...] | None = None, uploaded: int | None = None
 ) -> tuple[int, int]:
     """Rows to train on and rows to validate on.
@@ -254,19 +254,23 @@ def parts_of(
     """
     held = fit.validation_data
     if held is None:
-        split = cut(rows, fit.validation_split) if fit.validation_split else rows
+        split = validation_start(rows, fit.validation_split) if fit.validation_split else rows
         return split, rows - split
     if held.kind == "upload":
         return rows, uploaded or 0
     if held.kind == "last" and held.rows:
         return max(0, rows - held.rows), min(rows, held.rows)
-    out = sum(stratified(counts, held.share)) if counts and held.kind == "stratified" else rows - cut(rows, held.share)
+    out = (
+        sum(count_stratified_rows(counts, held.share))
+        if counts and held.kind == "stratified"
+        else rows - validation_start(rows, held.share)
+    )
     return rows - out, out
 
 
-def _against(fit: FitArgs, facts: Facts) -> Iterator[tuple[str, str]]:
+def _against(fit: FitArgs, facts: DataFacts) -> Iterator[tuple[str, str]]:
     """What is wrong with these arguments for this data."""
-    train, validation = parts_of(facts.rows, fit, facts.counts, facts.validation_rows)
+    train, validation = count_split_rows(facts.rows, fit, facts.counts, facts.validation_rows)
     held = fit.validation_data
     is_file = held is not None and held.kind == "upload"
     if fit.validates and not facts.has_feed and not is_file and not (train and validation):
@@ -277,9 +281,9 @@ def _against(fit: FitArgs, facts: Facts) -> Iterator[tuple[str, str]]:
         strange = [key for key in fit.class_weight if not 0 <= key < facts.class_count]
         if strange:
             limit = facts.class_count - 1
-            yield "class_weight", f"class_weight must name classes from 0 to {limit}, got {listed(strange)}."
+            yield "class_weight", f"class_weight must name classes from 0 to {limit}, got {join_reprs(strange)}."
         elif not any(fit.class_weight.get(index, 1) for index in range(facts.class_count)):
-            yield "class_weight", f"class_weight must be above 0 for one class, got {shown(fit.class_weight)}."
+            yield "class_weight", f"class_weight must be above 0 for one class, got {short_repr(fit.class_weight)}."
 
 
 @dataclass(frozen=True, kw_only=True)

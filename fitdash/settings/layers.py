@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Arg, Settings
 
 Size = tuple[int, ...]
@@ -17,8 +17,10 @@ NUMBERS, STEPS, IMAGE = 1, 2, 3  # axes of a size
 EPSILON = 0.001  # what Keras adds to a variance
 WHAT = {NUMBERS: "numbers in a row", STEPS: "steps of a sequence", IMAGE: "an image"}
 
-Bend = Literal["relu", "tanh", "sigmoid", "gelu", "silu", "elu", "linear"]
-Activation = Annotated[Bend, Arg(help="What each unit does to its sum; linear leaves it as it is.", plain="bend")]
+ActivationName = Literal["relu", "tanh", "sigmoid", "gelu", "silu", "elu", "linear"]
+Activation = Annotated[
+    ActivationName, Arg(help="What each unit does to its sum; linear leaves it as it is.", plain="bend")
+]
 Units = Annotated[
     int,
     Arg(
@@ -210,7 +212,7 @@ class ConvolutionArgs(LayerArgs):
     def parameters(self, size: Size) -> int:
         return (size[0] * self.kernel_size**2 + 1) * self.filters
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """A window without a middle, which cannot have as many zeros on one side as on the other."""
         if self.padding == "same" and self.kernel_size % 2 == 0:
             rule = "Conv2D kernel_size must be odd while padding is same"
@@ -318,7 +320,7 @@ LAYERS: dict[str, type[LayerArgs]] = {
 }
 
 
-def fitting(facts: Facts | None) -> tuple[str, ...]:
+def layer_kinds_for(facts: DataFacts | None) -> tuple[str, ...]:
     """Kinds of layers that some place among those for the data can have."""
     axes = {NUMBERS, STEPS, IMAGE}
     if facts is not None:
@@ -326,7 +328,7 @@ def fitting(facts: Facts | None) -> tuple[str, ...]:
     return tuple(kind for kind, args in LAYERS.items() if axes & set(args.takes))
 
 
-def told(size: Size) -> str:
+def describe_size(size: Size) -> str:
     """A size in words: "an image of 3 × 8 × 8"."""
     if len(size) == NUMBERS:
         return f"{size[0]:,} numbers in a row"
@@ -344,7 +346,7 @@ def wrong_with(args: LayerArgs, size: Size, *, is_image: bool) -> str | None:
     if len(size) in args.takes:
         return args.refuses(size)
     wanted = " or ".join(WHAT[axes] for axes in args.takes)
-    return f"{args.kind} must get {wanted}, got {told(size)}. {_remedy(args, size, is_image=is_image)}"
+    return f"{args.kind} must get {wanted}, got {describe_size(size)}. {_remedy(args, size, is_image=is_image)}"
 
 
 def _remedy(args: LayerArgs, size: Size, *, is_image: bool) -> str:
@@ -357,7 +359,7 @@ def _remedy(args: LayerArgs, size: Size, *, is_image: bool) -> str:
     return "Remove it: the data are no " + ("sequences." if STEPS in args.takes else "images.")
 
 
-def begins(layers: tuple[LayerArgs, ...], inputs: int, steps: int | None, image: Size | None) -> Size:
+def size_before_layers(layers: tuple[LayerArgs, ...], inputs: int, steps: int | None, image: Size | None) -> Size:
     """What comes to the first layer: an image is laid out as one where a layer looks at images alone."""
     if steps is not None:
         return (steps, inputs)
@@ -365,7 +367,7 @@ def begins(layers: tuple[LayerArgs, ...], inputs: int, steps: int | None, image:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Passed:
+class PlacedLayer:
     """A layer in its place: what comes to it, what it gives; where it cannot take that, why."""
 
     args: LayerArgs
@@ -374,11 +376,11 @@ class Passed:
     wrong: str | None = None
 
 
-def passed(layers: tuple[LayerArgs, ...], begin: Size, *, is_image: bool = False) -> Iterator[Passed]:
+def place_layers(layers: tuple[LayerArgs, ...], begin: Size, *, is_image: bool = False) -> Iterator[PlacedLayer]:
     """The layers in their places; one that cannot take what comes to it gives that on."""
     size = begin
     for args in layers:
         wrong = wrong_with(args, size, is_image=is_image)
         after = args.after(size) if wrong is None else size
-        yield Passed(args=args, before=size, after=after, wrong=wrong)
+        yield PlacedLayer(args=args, before=size, after=after, wrong=wrong)
         size = after

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.declaration import Problem, Settings, fault, settings_of, unknown
+from fitdash.settings.declaration import Problem, Settings, describe_unknown_name, settings_of, value_fault
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
 
@@ -27,11 +27,11 @@ def live_problems(changes: Mapping[str, Any], current_epoch: int | None = None) 
     problems = []
     for name, value in changes.items():
         if name not in known:
-            problems.append(Problem(where=name, text=unknown("live setting", name, tuple(known))))
+            problems.append(Problem(where=name, text=describe_unknown_name("live setting", name, tuple(known))))
         elif value is None:
             problems.append(Problem(where=name, text=f"{name} must be a number while a run is on, got None."))
         else:
-            text = fault(settings_of(known[name])[name], value)
+            text = value_fault(settings_of(known[name])[name], value)
             problems += [] if text is None else [Problem(where=f"{known[name].section}.{name}", text=text)]
     epochs = changes.get("epochs")
     if not problems and epochs is not None and current_epoch is not None and epochs < current_epoch + 1:

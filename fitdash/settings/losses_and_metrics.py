@@ -18,7 +18,7 @@ ONE_HOT_LOSSES = ("categorical_crossentropy", "categorical_hinge", "kl_divergenc
 INDEX_LOSSES = ("sparse_categorical_crossentropy", "crossentropy")
 SIGN_LOSSES = ("binary_crossentropy", "hinge", "squared_hinge")
 LOSSES = (*NUMBER_LOSSES, *SIGN_LOSSES, *INDEX_LOSSES, *ONE_HOT_LOSSES)
-SHORT = {
+SHORT_NAMES = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",
     "mape": "mean_absolute_percentage_error",
@@ -52,7 +52,7 @@ METRICS = (*CLASS_METRICS, "r2_score", "root_mean_squared_error", *LOSSES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Output:
+class OutputSpec:
     """What the last layer and the targets have to be for a task and a loss.
 
     Attributes:
@@ -68,7 +68,7 @@ class Output:
 
 def full_name(name: str) -> str:
     """The long name of a loss or metric: mse is mean_squared_error."""
-    return SHORT.get(name, name)
+    return SHORT_NAMES.get(name, name)
 
 
 def resolved_loss(task: Task, classes: int | None = None, loss: str = "auto") -> str:
@@ -92,20 +92,20 @@ def resolved_learning_rate(optimizer: str, learning_rate: float | None = None) -
     return learning_rate if learning_rate is not None else 0.01 if optimizer == "sgd" else 0.001
 
 
-def output_of(task: Task, classes: int | None, loss: str = "auto") -> Output:
+def output_of(task: Task, classes: int | None, loss: str = "auto") -> OutputSpec:
     """What the last layer gives and how the targets are handed over, so that the loss compares like with like."""
     name = full_name(resolved_loss(task, classes, loss))
     if task == "regression" or classes is None:
-        return Output(units=1, activation="linear", target="number")
+        return OutputSpec(units=1, activation="linear", target="number")
     if name in INDEX_LOSSES and not (name == "crossentropy" and classes == 2):
-        return Output(units=classes, activation="softmax", target="index")
+        return OutputSpec(units=classes, activation="softmax", target="index")
     if classes == 2 and name not in ONE_HOT_LOSSES:
-        return Output(units=1, activation="sigmoid", target="index")
+        return OutputSpec(units=1, activation="sigmoid", target="index")
     activation: Any = "sigmoid" if name in SIGN_LOSSES else "softmax"
-    return Output(units=classes, activation=activation, target="one_hot")
+    return OutputSpec(units=classes, activation=activation, target="one_hot")
 
 
-def misfit(name: str, output: Output, *, metric: str, loss: str) -> str | None:
+def metric_fault(name: str, output: OutputSpec, *, metric: str, loss: str) -> str | None:
     """Why a metric cannot be computed with these targets; None if it can."""
     if name in ("accuracy", "crossentropy"):
         return None

@@ -5,16 +5,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal
 
-from fitdash.settings.data_facts import Facts
-from fitdash.settings.declaration import Arg, Condition, Settings, sound
-from fitdash.settings.layers import IMAGE, Bend, DropoutArgs, LayerArgs, Passed, begins, passed, told
-from fitdash.settings.network_shape import Shape, kinds_for, shape_of, what_is_it
-from fitdash.settings.type_checks import shown
+from fitdash.settings.data_facts import DataFacts
+from fitdash.settings.declaration import Arg, Condition, Settings, replace_invalid_values
+from fitdash.settings.layers import (
+    IMAGE,
+    ActivationName,
+    DropoutArgs,
+    LayerArgs,
+    PlacedLayer,
+    describe_size,
+    place_layers,
+    size_before_layers,
+)
+from fitdash.settings.network_shape import NetworkShape, describe_data_kind, network_kinds_for, shape_of
+from fitdash.settings.type_checks import short_repr
 
 RECURRENT = ("gru", "lstm")
 MOST_PARAMETERS = 100_000_000  # with gradients and two moments each, 1.6 GB
 MOST_LAYERS = 100
-LISTED: Final = "layers"
+LAYER_LIST: Final = "layers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +33,11 @@ class NetworkArgs(Settings):
     section: ClassVar[str] = "network"
     conditions: ClassVar[Mapping[str, Condition]] = {
         "bends": Condition(
-            holds=lambda network, facts: resolved_kind(network.kind, facts) not in RECURRENT,
+            holds=lambda network, facts: resolved_network_kind(network.kind, facts) not in RECURRENT,
             otherwise="No effect: kind is recurrent, and its units have bends of their own.",
         ),
         "preset": Condition(
-            holds=lambda network, facts: network.kind != LISTED,
+            holds=lambda network, facts: network.kind != LAYER_LIST,
             otherwise="No effect: kind is layers, and each has settings of its own.",
         ),
     }
@@ -72,7 +81,7 @@ class NetworkArgs(Settings):
         ),
     ] = 2
     activation: Annotated[
-        Bend,
+        ActivationName,
         Arg(
             help="What each hidden unit does to its sum; linear makes the whole network linear.",
             plain="bend of each unit",
@@ -100,14 +109,14 @@ class NetworkArgs(Settings):
     layers: tuple[LayerArgs, ...] = ()
     """Of the kind "layers": each in its place; the output comes after them by itself."""
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """A network that does not fit the data, or not into memory."""
-        fitting = kinds_for(facts)
+        fitting = network_kinds_for(facts)
         if facts is not None and self.kind not in ("auto", *fitting):
-            what = f"kind must be {' or '.join(map(repr, ('auto', *fitting)))} for {what_is_it(facts)}"
-            yield "kind", f"{what}, got {shown(self.kind)}."
+            what = f"kind must be {' or '.join(map(repr, ('auto', *fitting)))} for {describe_data_kind(facts)}"
+            yield "kind", f"{what}, got {short_repr(self.kind)}."
             return
-        if self.kind == LISTED:
+        if self.kind == LAYER_LIST:
             yield from self._layer_faults(facts)
             return
         count = parameters_of(self, shape_of(facts))
@@ -115,11 +124,11 @@ class NetworkArgs(Settings):
             most = f"{MOST_PARAMETERS:,} parameters"
             yield "width", f"width and depth must give at most {most}, got {count:,}. Lower one of them."
 
-    def _layer_faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def _layer_faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """Things that are no layers, layers that cannot stand where they stand, all that is too large."""
         strange = [place for place, args in enumerate(self.layers) if not isinstance(args, LayerArgs)]
         for place in strange:
-            yield f"layers.{place}", f"layers must hold settings of layers, got {shown(self.layers[place])}."
+            yield f"layers.{place}", f"layers must hold settings of layers, got {short_repr(self.layers[place])}."
         if len(self.layers) > MOST_LAYERS:
             yield "layers", f"layers must be at most {MOST_LAYERS}, got {len(self.layers)}. Remove some."
         if strange or len(self.layers) > MOST_LAYERS:
@@ -128,9 +137,9 @@ class NetworkArgs(Settings):
         places = layers_in(self, shape)
         if facts is not None and facts.inputs is not None:
             yield from ((f"layers.{place}", one.wrong) for place, one in enumerate(places) if one.wrong is not None)
-            last = end_of(self, shape)
+            last = size_before_output(self, shape)
             if len(last) == IMAGE:
-                rule = f"The output must get numbers in a row, got {told(last)}"
+                rule = f"The output must get numbers in a row, got {describe_size(last)}"
                 yield f"layers.{len(places) - 1}", f"{rule}. Add Flatten at the end."
         count = parameters_of(self, shape)
         if count > MOST_PARAMETERS:
@@ -141,41 +150,41 @@ class NetworkArgs(Settings):
     @property
     def silenced(self) -> float:
         """The largest share of units that training silences; 0 where none are."""
-        if self.kind != LISTED:
+        if self.kind != LAYER_LIST:
             return self.dropout
         return max((args.rate for args in self.layers if isinstance(args, DropoutArgs)), default=0.0)
 
 
-def resolved_kind(kind: str, facts: Facts | Shape | None) -> str:
+def resolved_network_kind(kind: str, facts: DataFacts | NetworkShape | None) -> str:
     """The kind that "auto" means for the data; any other is itself."""
-    return kind if kind != "auto" else kinds_for(facts)[0]
+    return kind if kind != "auto" else network_kinds_for(facts)[0]
 
 
-def parameters_of(network: NetworkArgs, shape: Shape) -> int:
+def parameters_of(network: NetworkArgs, shape: NetworkShape) -> int:
     """Parameters of the network: weights and biases of all its layers."""
-    return _COUNTS[resolved_kind(network.kind, shape)](network, shape)
+    return _COUNTS[resolved_network_kind(network.kind, shape)](network, shape)
 
 
-def layers_in(network: NetworkArgs, shape: Shape) -> list[Passed]:
+def layers_in(network: NetworkArgs, shape: NetworkShape) -> list[PlacedLayer]:
     """The listed layers, each with what comes to it and what it gives; a value that cannot be counts as its default."""
-    layers = tuple(sound(args) for args in network.layers if isinstance(args, LayerArgs))
-    begin = begins(layers, shape.inputs, shape.steps, shape.image)
-    return list(passed(layers, begin, is_image=shape.image is not None))
+    layers = tuple(replace_invalid_values(args) for args in network.layers if isinstance(args, LayerArgs))
+    begin = size_before_layers(layers, shape.inputs, shape.steps, shape.image)
+    return list(place_layers(layers, begin, is_image=shape.image is not None))
 
 
-def end_of(network: NetworkArgs, shape: Shape) -> tuple[int, ...]:
+def size_before_output(network: NetworkArgs, shape: NetworkShape) -> tuple[int, ...]:
     """What comes to the output of listed layers."""
     places = layers_in(network, shape)
-    return places[-1].after if places else begins((), shape.inputs, shape.steps, shape.image)
+    return places[-1].after if places else size_before_layers((), shape.inputs, shape.steps, shape.image)
 
 
-def largest_layer(network: NetworkArgs, shape: Shape) -> int:
+def largest_layer(network: NetworkArgs, shape: NetworkShape) -> int:
     """Place of the listed layer with most parameters; the first one where none has any."""
     sizes = [0 if one.wrong else one.args.parameters(one.before) for one in layers_in(network, shape)]
     return max(range(len(sizes)), key=sizes.__getitem__, default=0)
 
 
-def pooled(image: tuple[int, int], depth: int) -> list[tuple[int, int]]:
+def pooled_sizes(image: tuple[int, int], depth: int) -> list[tuple[int, int]]:
     """Height and width after each convolution of a cnn: halved while both stay at least 2."""
     sizes = [image]
     for _ in range(depth):
@@ -188,21 +197,21 @@ def _dense(*sizes: int) -> int:
     return sum((before + 1) * after for before, after in zip(sizes, sizes[1:], strict=False))
 
 
-def _mlp(network: NetworkArgs, shape: Shape) -> int:
+def _mlp(network: NetworkArgs, shape: NetworkShape) -> int:
     return _dense(shape.inputs, *[network.width] * network.depth, shape.units)
 
 
-def _cnn(network: NetworkArgs, shape: Shape) -> int:
+def _cnn(network: NetworkArgs, shape: NetworkShape) -> int:
     image = shape.image or (1, shape.inputs)
     if not network.depth:
         return _dense(image[0] * image[1], shape.units)
     first, others = _dense(9, network.width), _dense(9 * network.width, network.width)
-    height, width = pooled(image, network.depth)[-1]
+    height, width = pooled_sizes(image, network.depth)[-1]
     return first + (network.depth - 1) * others + _dense(height * width * network.width, shape.units)
 
 
 def _recurrent(gates: int) -> "Count":
-    def count(network: NetworkArgs, shape: Shape) -> int:
+    def count(network: NetworkArgs, shape: NetworkShape) -> int:
         if not network.depth:
             return _dense(shape.inputs, shape.units)
         width = network.width
@@ -212,7 +221,7 @@ def _recurrent(gates: int) -> "Count":
     return count
 
 
-def _branches(network: NetworkArgs, shape: Shape) -> int:
+def _branches(network: NetworkArgs, shape: NetworkShape) -> int:
     if not network.depth:
         return _dense(shape.inputs, shape.units)
     layers = [network.width] * network.depth
@@ -220,19 +229,19 @@ def _branches(network: NetworkArgs, shape: Shape) -> int:
     return sum(_dense(size, *layers) for _, size in shape.parts) + _dense(together, network.width, shape.units)
 
 
-def _heads(network: NetworkArgs, shape: Shape) -> int:
+def _heads(network: NetworkArgs, shape: NetworkShape) -> int:
     last = network.width if network.depth else shape.inputs
     trunk = _dense(shape.inputs, *[network.width] * network.depth)
     return trunk + len(shape.outputs) * _dense(last, shape.units)
 
 
-def _listed(network: NetworkArgs, shape: Shape) -> int:
+def _listed(network: NetworkArgs, shape: NetworkShape) -> int:
     layers = sum(one.args.parameters(one.before) for one in layers_in(network, shape) if one.wrong is None)
-    last = end_of(network, shape)
+    last = size_before_output(network, shape)
     return layers + _dense(math.prod(last) if len(last) == IMAGE else last[-1], shape.units)
 
 
-Count = Callable[[NetworkArgs, Shape], int]
+Count = Callable[[NetworkArgs, NetworkShape], int]
 _COUNTS: dict[str, Count] = {
     "mlp": _mlp,
     "cnn": _cnn,
@@ -240,5 +249,5 @@ _COUNTS: dict[str, Count] = {
     "lstm": _recurrent(4),
     "branches": _branches,
     "heads": _heads,
-    LISTED: _listed,
+    LAYER_LIST: _listed,
 }

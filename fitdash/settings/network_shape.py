@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class NetworkShape:
     """Numbers of one sample.
 
     Attributes:
@@ -26,7 +26,7 @@ class Shape:
     outputs: tuple[str, ...] = ()
 
 
-def shape_of(facts: Facts | None, units: int | None = None) -> Shape:
+def shape_of(facts: DataFacts | None, units: int | None = None) -> NetworkShape:
     """The shape for data; what is not known of it counts as 1.
 
     Args:
@@ -34,8 +34,8 @@ def shape_of(facts: Facts | None, units: int | None = None) -> Shape:
         units: What the loss wants of each output; None: one for each class.
     """
     if facts is None:
-        return Shape(inputs=1, units=units or 1)
-    return Shape(
+        return NetworkShape(inputs=1, units=units or 1)
+    return NetworkShape(
         inputs=facts.inputs or 1,
         units=units or facts.class_count or 1,
         steps=facts.steps,
@@ -45,7 +45,7 @@ def shape_of(facts: Facts | None, units: int | None = None) -> Shape:
     )
 
 
-def kinds_for(shape: Facts | Shape | None) -> tuple[str, ...]:
+def network_kinds_for(shape: DataFacts | NetworkShape | None) -> tuple[str, ...]:
     """The kinds of network that fit; the first is what "auto" means."""
     if shape is None:
         return ("mlp", "cnn", "gru", "lstm", "branches", "heads", "layers")
@@ -58,7 +58,7 @@ def kinds_for(shape: Facts | Shape | None) -> tuple[str, ...]:
     return ("mlp", "cnn", "layers") if shape.image else ("mlp", "layers")
 
 
-def what_is_it(facts: Facts) -> str:
+def describe_data_kind(facts: DataFacts) -> str:
     """What decides about the network, in words."""
     if facts.parts:
         return "data with several inputs"

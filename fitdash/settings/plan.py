@@ -3,12 +3,12 @@
 import math
 from dataclasses import dataclass
 
-from fitdash.settings.data_facts import Facts
-from fitdash.settings.declaration import sound
-from fitdash.settings.fit import FitArgs, parts_of
-from fitdash.settings.type_checks import LARGEST
+from fitdash.settings.data_facts import DataFacts
+from fitdash.settings.declaration import replace_invalid_values
+from fitdash.settings.fit import FitArgs, count_split_rows
+from fitdash.settings.type_checks import LARGEST_INTEGER
 
-BATCH_SIZE = 32  # what None means
+DEFAULT_BATCH_SIZE = 32  # what None means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +45,15 @@ class Plan:
     validations: int
 
 
-def plan_of(fit: FitArgs, facts: Facts) -> Plan:
+def plan_of(fit: FitArgs, facts: DataFacts) -> Plan:
     """The numbers of a run with these arguments; a value that cannot be counts as its default."""
-    fit = sound(fit)
-    train, val = parts_of(facts.rows, fit, facts.counts, facts.validation_rows)
-    size = fit.batch_size or BATCH_SIZE
+    fit = replace_invalid_values(fit)
+    train, val = count_split_rows(facts.rows, fit, facts.counts, facts.validation_rows)
+    size = fit.batch_size or DEFAULT_BATCH_SIZE
     batches = math.ceil(train / size)
     steps = batches if fit.steps_per_epoch is None else fit.steps_per_epoch
     val_size = fit.validation_batch_size or size
-    val_batches = min(math.ceil(val / val_size), fit.validation_steps or LARGEST)
+    val_batches = min(math.ceil(val / val_size), fit.validation_steps or LARGEST_INTEGER)
     epochs = max(0, fit.epochs - fit.initial_epoch)
     return Plan(
         train_rows=train,
@@ -72,7 +72,7 @@ def plan_of(fit: FitArgs, facts: Facts) -> Plan:
     )
 
 
-def lone_batch(rows: int, batch_size: int) -> str | None:
+def single_sample_batch(rows: int, batch_size: int) -> str | None:
     """Which batches of a pass have one row: "Every", "The last", or None where none has."""
     if rows and batch_size == 1:
         return "Every"

@@ -3,10 +3,12 @@
 import math
 from typing import Literal
 
-Schedule = Literal["step", "exponential", "linear", "cosine", "warmup"]
+ScheduleName = Literal["step", "exponential", "linear", "cosine", "warmup"]
 
 
-def rate_at(schedule: Schedule, epoch: int, *, initial: float, epochs: int, factor: float, every: int) -> float:
+def learning_rate_at(
+    schedule: ScheduleName, epoch: int, *, initial: float, epochs: int, factor: float, every: int
+) -> float:
     """The learning rate of an epoch.
 
     Args:

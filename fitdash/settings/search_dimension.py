@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from fitdash.errors import SettingError
-from fitdash.settings.csv_quoting import is_quoted, quoted, unquoted, words_in
-from fitdash.settings.declaration import Setting, fault, unknown
+from fitdash.settings.csv_quoting import is_quoted, quote, split_at_commas, unquote
+from fitdash.settings.declaration import Setting, describe_unknown_name, value_fault
 from fitdash.settings.serialization import to_plain
-from fitdash.settings.type_checks import shown
+from fitdash.settings.type_checks import short_repr
 
 MOST_POINTS = 1000
 UNSET = ("none", "not set")
@@ -149,7 +149,7 @@ def _made(given: Any, setting: Setting, where: str) -> Dimension:
         if "low" in given and "high" in given:
             return Range(**given)
     raise SettingError(
-        f"{where} must be a range or some values to be varied, got {shown(given)}. "
+        f"{where} must be a range or some values to be varied, got {short_repr(given)}. "
         'Give "1e-4..1e-1 log", a list, or a table with low and high.'
     )
 
@@ -157,21 +157,21 @@ def _made(given: Any, setting: Setting, where: str) -> Dimension:
 def _refuse_words(given: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     for name in given:
         if name not in known:
-            raise SettingError(unknown(f"word of the range of {where},", name, known))
+            raise SettingError(describe_unknown_name(f"word of the range of {where},", name, known))
 
 
 def _from_text(text: str, setting: Setting, where: str) -> Dimension:
     """A span of numbers, or values with commas between them."""
     span = _SPAN.fullmatch(text.strip())
     if span is None:
-        return Choices(values=tuple(_value(word, setting) for word in words_in(text) if word))
+        return Choices(values=tuple(_value(word, setting) for word in split_at_commas(text) if word))
     found: dict[str, Any] = {"low": float(span[1]), "high": float(span[2])}
     rest = span[3]
     while rest.strip():
         word = _MORE.match(rest)
         if word is None:
             raise SettingError(
-                f'{where} must be like "1e-4..1e-1 log", "16..128 step 16" or "0..1 5 points", got {shown(text)}.'
+                f'{where} must be like "1e-4..1e-1 log", "16..128 step 16" or "0..1 5 points", got {short_repr(text)}.'
             )
         found |= {"log": True} if word[1] else {}
         found |= {"step": float(word[2])} if word[2] else {}
@@ -183,7 +183,7 @@ def _from_text(text: str, setting: Setting, where: str) -> Dimension:
 def _value(word: str, setting: Setting) -> Any:
     """The value that a word means for this setting; a word that means none stays, for the check to tell."""
     if setting.base == "str" and is_quoted(word):
-        return unquoted(word)
+        return unquote(word)
     bare = word if setting.base == "str" else word.strip("\"'")
     if bare.lower() in UNSET and setting.optional:
         return None
@@ -212,23 +212,25 @@ def _wrong_range(given: Range, setting: Setting, where: str) -> str | None:
         number = getattr(given, name)
         if not isinstance(number, int | float) or isinstance(number, bool) or not math.isfinite(number):
             if name != "step" or number is not None:
-                return f"{where} must have a number as {name}, got {shown(number)}."
+                return f"{where} must have a number as {name}, got {short_repr(number)}."
         elif is_whole(setting) and number != int(number):
-            return f"{where} must have an integer as {name}, got {shown(number)}."
+            return f"{where} must have an integer as {name}, got {short_repr(number)}."
     for end in (given.low, given.high):
-        text = fault(setting, int(end) if is_whole(setting) else end, where)
+        text = value_fault(setting, int(end) if is_whole(setting) else end, where)
         if text is not None:
             return text
     if not isinstance(given.log, bool):
-        return f"{where} must have True or False as log, got {shown(given.log)}."
+        return f"{where} must have True or False as log, got {short_repr(given.log)}."
     if given.low >= given.high:
-        return f"{where} must have low below high, got {shown(given.low)} and {shown(given.high)}."
+        return f"{where} must have low below high, got {short_repr(given.low)} and {short_repr(given.high)}."
     if given.log and given.low <= 0:
-        return f"{where} must begin above 0 to be log, got {shown(given.low)}."
+        return f"{where} must begin above 0 to be log, got {short_repr(given.low)}."
     if given.step is not None and (given.log or not 0 < given.step <= given.high - given.low):
-        return f"{where} must have a step above 0 that fits the range, and no log beside it, got {shown(given.step)}."
+        return (
+            f"{where} must have a step above 0 that fits the range, and no log beside it, got {short_repr(given.step)}."
+        )
     if given.points is not None and not (type(given.points) is int and 2 <= given.points <= MOST_POINTS):
-        return f"{where} must have 2 to {MOST_POINTS} points, got {shown(given.points)}."
+        return f"{where} must have 2 to {MOST_POINTS} points, got {short_repr(given.points)}."
     return None
 
 
@@ -236,10 +238,10 @@ def _wrong_choices(given: Choices, setting: Setting, where: str) -> str | None:
     if not given.values:
         return f"{where} must have one value or more to be varied, got none."
     for place, value in enumerate(given.values):
-        if (text := fault(setting, value, where)) is not None:
+        if (text := value_fault(setting, value, where)) is not None:
             return text
         if any(_same(value, other) for other in given.values[:place]):
-            return f"{where} must have each value once, got {shown(value)} again."
+            return f"{where} must have each value once, got {short_repr(value)} again."
     return None
 
 
@@ -255,6 +257,6 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _word(value: Any) -> str:
-    if isinstance(value, str) and (words_in(value) != [value] or value[:1] == '"' or value.lower() in UNSET):
-        return quoted(value)
+    if isinstance(value, str) and (split_at_commas(value) != [value] or value[:1] == '"' or value.lower() in UNSET):
+        return quote(value)
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)

@@ -8,8 +8,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from fitdash.errors import SettingError
-from fitdash.settings.data_facts import Facts
-from fitdash.settings.declaration import Arg, Problem, Setting, Settings, inert_in, problems_in, settings_of, unknown
+from fitdash.settings.data_facts import DataFacts
+from fitdash.settings.declaration import (
+    Arg,
+    Problem,
+    Setting,
+    Settings,
+    describe_unknown_name,
+    inert_in,
+    problems_in,
+    settings_of,
+)
 from fitdash.settings.experiment import LARGEST_SEED, Experiment
 from fitdash.settings.search_dimension import (
     Choices,
@@ -19,7 +28,7 @@ from fitdash.settings.search_dimension import (
     dimension_text,
     is_whole,
 )
-from fitdash.settings.type_checks import shown
+from fitdash.settings.type_checks import short_repr
 
 SEED = Setting(
     name="seed",
@@ -31,7 +40,7 @@ MOST_CELLS = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Space:
+class SearchSpace:
     """Ranges and choices by the address of their setting ("compile.learning_rate"), in their order.
 
     `space_of` makes it and checks it.
@@ -67,7 +76,7 @@ class Space:
         Raises:
             SettingError: a range has no end of values, or there are too many combinations.
         """
-        declared = varying(experiment)
+        declared = sweepable_settings(experiment)
         axes, endless = [], []
         for address, one in self.dimensions.items():
             values = one.grid(whole=is_whole(declared[address]))
@@ -84,7 +93,7 @@ class Space:
 
     def at(self, experiment: Experiment, point: tuple[float, ...]) -> dict[str, Any]:
         """The values at a point of the unit cube, an axis for each setting."""
-        declared = varying(experiment)
+        declared = sweepable_settings(experiment)
         pairs = zip(self.dimensions.items(), point, strict=True)
         return {address: one.at(share, whole=is_whole(declared[address])) for (address, one), share in pairs}
 
@@ -106,11 +115,11 @@ class Space:
         try:
             plain = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise SettingError(f"A search space must be TOML, got {shown(text)}: {error}.") from error
-        return cls(dimensions=space_of(plain.get("space", plain), experiment).dimensions)
+            raise SettingError(f"A search space must be TOML, got {short_repr(text)}: {error}.") from error
+        return cls(dimensions=parse_search_space(plain.get("space", plain), experiment).dimensions)
 
 
-def space_of(given: Any, experiment: Experiment, facts: Facts | None = None) -> Space:
+def parse_search_space(given: Any, experiment: Experiment, facts: DataFacts | None = None) -> SearchSpace:
     """A space, checked against what is declared of its settings and against the experiment that it varies.
 
     Args:
@@ -122,10 +131,10 @@ def space_of(given: Any, experiment: Experiment, facts: Facts | None = None) -> 
     Raises:
         SettingError: everything that is wrong, one per line.
     """
-    given = given.dimensions if isinstance(given, Space) else given
+    given = given.dimensions if isinstance(given, SearchSpace) else given
     if not isinstance(given, Mapping):
-        raise SettingError(f"A search space must be a table of settings, got {shown(given)}.")
-    declared, complaints = varying(experiment), []
+        raise SettingError(f"A search space must be a table of settings, got {short_repr(given)}.")
+    declared, complaints = sweepable_settings(experiment), []
     dimensions: dict[str, Dimension] = {}
     for address, value in _addresses(given, declared):
         if address not in declared:
@@ -137,19 +146,19 @@ def space_of(given: Any, experiment: Experiment, facts: Facts | None = None) -> 
             complaints.append(str(error))
     if not given:
         complaints.append("A search space must vary one setting or more, got none.")
-    space = Space(dimensions=dimensions)
+    space = SearchSpace(dimensions=dimensions)
     complaints += [problem.text for problem in _relations(space, experiment, facts)]
     if complaints:
         raise SettingError("\n".join(complaints))
     return space
 
 
-def varying(experiment: Experiment) -> dict[str, Setting]:
+def sweepable_settings(experiment: Experiment) -> dict[str, Setting]:
     """The settings of this experiment that a sweep may vary, by address; the seed last."""
     return dict(_varying(experiment.parts())) | {"seed": SEED}
 
 
-def without_effect(space: Space, experiment: Experiment, facts: Facts | None = None) -> dict[str, str]:
+def without_effect(space: SearchSpace, experiment: Experiment, facts: DataFacts | None = None) -> dict[str, str]:
     """Why varying a setting changes nothing, by address, where no other varied setting gives it an effect."""
     found = None
     for varied in corners(space, experiment):
@@ -225,14 +234,17 @@ def _unknown_address(address: str, experiment: Experiment, declared: Mapping[str
         last = [one for one in declared if one.rpartition(".")[2] == address.rpartition(".")[2]]
         known = tuple(last or declared)
         return (
-            unknown("setting of a search space,", address, known)
+            describe_unknown_name("setting of a search space,", address, known)
             if not last
-            else (f"Unknown setting of a search space, {shown(address)}. Did you mean {' or '.join(map(repr, last))}?")
+            else (
+                f"Unknown setting of a search space, {short_repr(address)}. "
+                f"Did you mean {' or '.join(map(repr, last))}?"
+            )
         )
     return f"{address} must be a setting that may vary, got one that is fixed. Known: {', '.join(declared)}."
 
 
-def _relations(space: Space, experiment: Experiment, facts: Facts | None) -> list[Problem]:
+def _relations(space: SearchSpace, experiment: Experiment, facts: DataFacts | None) -> list[Problem]:
     """What varied values break beyond their own bounds, such as initial_epoch below epochs; each said once."""
     known = {problem.text for problem in problems_in(experiment, facts)}
     found: dict[str, Problem] = {}
@@ -243,7 +255,7 @@ def _relations(space: Space, experiment: Experiment, facts: Facts | None) -> lis
     return list(found.values())
 
 
-def corners(space: Space, experiment: Experiment) -> Iterator[Experiment]:
+def corners(space: SearchSpace, experiment: Experiment) -> Iterator[Experiment]:
     """The experiment with each extreme of each setting alone, and with all their first and all their last ones."""
     ends = {a: one.values if isinstance(one, Choices) else (one.low, one.high) for a, one in space.dimensions.items()}
     yield experiment

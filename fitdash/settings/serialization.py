@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from fitdash.settings.declaration import Settings, settings_of, unknown
-from fitdash.settings.type_checks import alternatives, base_of, shown
+from fitdash.settings.declaration import Settings, describe_unknown_name, settings_of
+from fitdash.settings.type_checks import base_type_of, short_repr, union_members
 
 
 def to_plain(value: Any) -> Any:
@@ -20,7 +20,7 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def settings_from(cls: type[Settings], data: Any, where: str, complaints: list[str]) -> Settings:
+def settings_from_plain(cls: type[Settings], data: Any, where: str, complaints: list[str]) -> Settings:
     """The settings that `to_plain` wrote; a field left out has its default.
 
     Values of a wrong type are kept as they are, for `problems_in` to tell.
@@ -33,9 +33,11 @@ def settings_from(cls: type[Settings], data: Any, where: str, complaints: list[s
     """
     declared = settings_of(cls)
     if not isinstance(data, Mapping):
-        complaints.append(f"{where} must be a table of settings, got {shown(data)}.")
+        complaints.append(f"{where} must be a table of settings, got {short_repr(data)}.")
         return cls()
-    complaints += [unknown(f"setting of {where},", name, tuple(declared)) for name in data if name not in declared]
+    complaints += [
+        describe_unknown_name(f"setting of {where},", name, tuple(declared)) for name in data if name not in declared
+    ]
     return cls(
         **{
             name: _value(setting.annotation, data[name], f"{where}.{name}", complaints)
@@ -47,10 +49,10 @@ def settings_from(cls: type[Settings], data: Any, where: str, complaints: list[s
 
 def _value(annotation: Any, value: Any, where: str, complaints: list[str]) -> Any:
     if isinstance(value, Mapping):
-        nested = [one for one in alternatives(annotation) if isinstance(one, type) and issubclass(one, Settings)]
+        nested = [one for one in union_members(annotation) if isinstance(one, type) and issubclass(one, Settings)]
         if nested:
-            return settings_from(nested[0], value, where, complaints)
-        if base_of(annotation) == "weights":
+            return settings_from_plain(nested[0], value, where, complaints)
+        if base_type_of(annotation) == "weights":
             return {_index(key): item for key, item in value.items()}
     return _tuples(value)
 

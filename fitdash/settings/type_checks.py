@@ -7,47 +7,47 @@ from dataclasses import is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-LARGEST = 2**53 - 1  # beyond it JSON readers that count in doubles change the number
+LARGEST_INTEGER = 2**53 - 1  # beyond it JSON readers that count in doubles change the number
 
 
 @cache
-def alternatives(annotation: Any) -> tuple[Any, ...]:
+def union_members(annotation: Any) -> tuple[Any, ...]:
     """The types that an annotation joins: `int | None` is (int, NoneType)."""
     if get_origin(annotation) is Annotated:
-        return alternatives(get_args(annotation)[0])
+        return union_members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
-        return tuple(one for part in get_args(annotation) for one in alternatives(part))
+        return tuple(one for part in get_args(annotation) for one in union_members(part))
     return (annotation,)
 
 
-def words_of(annotation: Any) -> tuple[Any, ...]:
+def literal_values(annotation: Any) -> tuple[Any, ...]:
     """The values that `Literal` names, in order."""
-    return tuple(word for one in alternatives(annotation) if get_origin(one) is Literal for word in get_args(one))
+    return tuple(word for one in union_members(annotation) if get_origin(one) is Literal for word in get_args(one))
 
 
 def accepts(annotation: Any, value: Any) -> bool:
     """Whether the value is of the annotated type; a bool is no number, an integer is a float too."""
-    return any(_is_one(alternative, value) for alternative in alternatives(annotation))
+    return any(_is_one(alternative, value) for alternative in union_members(annotation))
 
 
-def expected(annotation: Any) -> str:
+def describe_type(annotation: Any) -> str:
     """What an annotation accepts, in words that follow "must be"."""
-    phrases = [phrase for one in alternatives(annotation) for phrase in _phrases(one)]
+    phrases = [phrase for one in union_members(annotation) for phrase in _phrases(one)]
     return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} or {phrases[-1]}"
 
 
-def base_of(annotation: Any) -> str:
+def base_type_of(annotation: Any) -> str:
     """The kind of widget a type asks for: bool, int, float, str, choice, names, weights, shares or settings."""
-    kinds = [_kind(one) for one in alternatives(annotation)]
+    kinds = [_kind(one) for one in union_members(annotation)]
     plain = [kind for kind in kinds if kind not in ("", "choice")]
     if "choice" in kinds and plain in ([], ["bool"]):
         return "choice"
     return plain[0] if plain else "str"
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """The value as a message quotes it: short, and never a failure."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_INTEGER:
         return f"an integer of about {int(value.bit_length() * math.log10(2)) + 1} digits"
     try:
         text = repr(value)
@@ -56,9 +56,9 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def listed(values: Iterable[Any]) -> str:
+def join_reprs(values: Iterable[Any]) -> str:
     """Values one after the other, as a message lists them."""
-    return ", ".join(shown(value) for value in values)
+    return ", ".join(short_repr(value) for value in values)
 
 
 def _is_one(kind: Any, value: Any) -> bool:
@@ -77,7 +77,7 @@ def _is_one(kind: Any, value: Any) -> bool:
 
 def _phrases(kind: Any) -> list[str]:
     if get_origin(kind) is Literal:
-        return [shown(word) for word in get_args(kind)]
+        return [short_repr(word) for word in get_args(kind)]
     if get_origin(kind) is tuple:
         return [{int: "a list of integers", str: "a list of names"}.get(get_args(kind)[0], "a list")]
     if get_origin(kind) is not None:

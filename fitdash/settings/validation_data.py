@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Arg, Condition, Settings
-from fitdash.settings.type_checks import shown
+from fitdash.settings.type_checks import short_repr
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +94,10 @@ class HoldOut(Settings):
         ),
     ] = None
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """An upload without a file, a column of weights that it does not have."""
         if self.content is not None and re.fullmatch("[0-9a-f]{64}", self.content) is None:
-            yield "content", f"content must be a SHA-256 in hexadecimal digits, got {shown(self.content)}."
+            yield "content", f"content must be a SHA-256 in hexadecimal digits, got {short_repr(self.content)}."
         if self.kind != "upload":
             return
         if self.content is None:
@@ -107,4 +107,4 @@ class HoldOut(Settings):
             if self.sample_weight not in known:
                 rule = "validation_data sample_weight must name a column of numbers from 0 up"
                 there = ", ".join(known[:20]) or "none"
-                yield "sample_weight", f"{rule}, got {shown(self.sample_weight)}. Known: {there}."
+                yield "sample_weight", f"{rule}, got {short_repr(self.sample_weight)}. Known: {there}."

@@ -7,7 +7,7 @@ one epoch runs and verbose is above 0.
 from typing import Any
 
 
-def hidden_because(view_metrics: Any, *, viewer: bool, metrics: bool, epochs: int, verbose: Any) -> list[str]:
+def explain_hidden_chart(view_metrics: Any, *, viewer: bool, metrics: bool, epochs: int, verbose: Any) -> list[str]:
     """Why the live chart is not shown; empty if it is.
 
     Args:

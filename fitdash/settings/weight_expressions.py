@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from fitdash.settings.csv_quoting import QUOTED, quoted, unquoted
-from fitdash.settings.data_facts import Facts
-from fitdash.settings.declaration import Arg, Settings, problems_in, unknown
-from fitdash.settings.type_checks import shown
+from fitdash.settings.csv_quoting import QUOTED, quote, unquote
+from fitdash.settings.data_facts import DataFacts
+from fitdash.settings.declaration import Arg, Settings, describe_unknown_name, problems_in
+from fitdash.settings.type_checks import short_repr
 
-FORMS: dict[str, tuple[str, ...]] = {
+EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "absolute": ("column",),
     "square": ("column",),
     "inverse": ("column",),
@@ -29,7 +29,7 @@ FORMS: dict[str, tuple[str, ...]] = {
 }
 """What each expression asks for, in the order in which it is written."""
 
-MEANINGS = {
+EXPRESSION_MEANINGS = {
     "absolute": "the number of the column without its sign",
     "square": "the number of the column times itself",
     "inverse": "1 / the number of the column",
@@ -42,14 +42,14 @@ MEANINGS = {
     "upload": "a file of one number for each row of the data, before any split",
     "upload_steps": "a file of one row for each row of the data, with one number for each step",
 }
-OF_STEPS = ("last_steps", "upload_steps")
-OF_FILES = ("upload", "upload_steps")
-OF_COLUMNS = tuple(form for form, asked in FORMS.items() if "column" in asked)
+STEP_EXPRESSIONS = ("last_steps", "upload_steps")
+FILE_EXPRESSIONS = ("upload", "upload_steps")
+COLUMN_EXPRESSIONS = tuple(form for form, asked in EXPRESSIONS.items() if "column" in asked)
 MAY_LACK = {"recency": ("column",)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weighing(Settings):
+class WeightExpression(Settings):
     """One expression."""
 
     section: ClassVar[str] = "fit.sample_weight"
@@ -58,9 +58,12 @@ class Weighing(Settings):
     form: Annotated[
         str,
         Arg(
-            help="; ".join(f"{name}: {meaning}" for name, meaning in MEANINGS.items() if name not in OF_FILES) + ".",
+            help="; ".join(
+                f"{name}: {meaning}" for name, meaning in EXPRESSION_MEANINGS.items() if name not in FILE_EXPRESSIONS
+            )
+            + ".",
             plain="how rows are weighed",
-            choices=tuple(FORMS),
+            choices=tuple(EXPRESSIONS),
         ),
     ] = "inverse"
     column: Annotated[
@@ -99,9 +102,9 @@ class Weighing(Settings):
         """The value as a number; None where it is none."""
         return _number(self.value or "")
 
-    def faults(self, facts: Facts | None) -> Iterator[tuple[str, str]]:
+    def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
         """What the expression asks for and has not got."""
-        asked = FORMS.get(self.form, ())
+        asked = EXPRESSIONS.get(self.form, ())
         signs = f"{self.form}({', '.join(name for name in asked if name != 'content')})"
         for name in ("column", "value"):
             if name in asked and not getattr(self, name) and name not in MAY_LACK.get(self.form, ()):
@@ -109,79 +112,84 @@ class Weighing(Settings):
         if self.form in ("above", "below") and self.value and self.threshold is None:
             pointed = self.value.replace(",", ".")
             remedy = "" if _number(pointed) is None else f" Write it with a point: {pointed}."
-            yield "value", f"sample_weight must hold {self.column} against a number, got {shown(self.value)}.{remedy}"
-        if self.form in OF_FILES and (self.content is None or re.fullmatch("[0-9a-f]{64}", self.content) is None):
+            yield (
+                "value",
+                f"sample_weight must hold {self.column} against a number, got {short_repr(self.value)}.{remedy}",
+            )
+        if self.form in FILE_EXPRESSIONS and (
+            self.content is None or re.fullmatch("[0-9a-f]{64}", self.content) is None
+        ):
             yield "content", f"sample_weight is {self.form} but there is no file. Choose a CSV file, or other weights."
-        if self.form in OF_STEPS and facts is not None and not facts.steps:
+        if self.form in STEP_EXPRESSIONS and facts is not None and not facts.steps:
             yield "form", f"sample_weight must be of rows, got {self.form}: the data has no steps."
         if self.form == "last_steps" and facts is not None and facts.steps and self.count > facts.steps:
             yield "count", f"sample_weight must be of at most {facts.steps} steps, got {self.count}."
 
 
-def read_weighing(text: object) -> Weighing | None:
+def parse_weight_expression(text: object) -> WeightExpression | None:
     """The expression that a text says; None where it says none, such as the name of a column.
 
     A comma in the name of a column belongs to it: what stands behind is counted from the end. A value with a comma is
     written as in CSV, `equal(city, "Paris, Texas", 2)`, and a quote within quotes twice.
     """
     found = re.fullmatch(r"(\w+)\((.*)\)", text.strip(), re.DOTALL) if isinstance(text, str) else None
-    if found is None or found[1] not in FORMS:
+    if found is None or found[1] not in EXPRESSIONS:
         return None
-    asked, inside = FORMS[found[1]], found[2].strip()
-    if found[1] in OF_FILES:
+    asked, inside = EXPRESSIONS[found[1]], found[2].strip()
+    if found[1] in FILE_EXPRESSIONS:
         name, _, content = inside.rpartition(", ")
         is_whole = re.fullmatch("[0-9a-f]{64}", content) is not None
         given = [name, content] if is_whole else [inside]  # a name has whatever commas and quotes it has
     else:
-        given = [unquoted(part) for part in _parts(inside, len(asked))]
+        given = [unquote(part) for part in _parts(inside, len(asked))]
     values = {name: _typed(name, part) for name, part in zip(asked, given, strict=False) if part}
-    return Weighing(form=found[1], **values)
+    return WeightExpression(form=found[1], **values)
 
 
-def write_weighing(meant: Weighing, *, with_content: bool = True) -> str:
+def format_weight_expression(meant: WeightExpression, *, with_content: bool = True) -> str:
     """The text that says an expression; for people and scripts a file is known by its name alone."""
-    asked = [name for name in FORMS[meant.form] if with_content or name != "content"]
+    asked = [name for name in EXPRESSIONS[meant.form] if with_content or name != "content"]
     given = [getattr(meant, name) for name in asked]
     while given and given[-1] in (None, ""):
         given.pop()
     said = ["" if value is None else _plain(value) for value in given]
-    if meant.form not in OF_FILES:
+    if meant.form not in FILE_EXPRESSIONS:
         said = [_quoted(text, alone=name == "value") for name, text in zip(asked, said, strict=False)]
     return f"{meant.form}({', '.join(said)})"
 
 
-def spoken(text: str) -> str:
+def shorten_sample_weight(text: str) -> str:
     """A sample_weight as people and scripts say it: a file by its name alone."""
-    meant = read_weighing(text)
-    return text if meant is None or meant.content is None else write_weighing(meant, with_content=False)
+    meant = parse_weight_expression(text)
+    return text if meant is None or meant.content is None else format_weight_expression(meant, with_content=False)
 
 
-def same_file(text: str, known: str | None) -> str:
+def restore_file_content(text: str, known: str | None) -> str:
     """A sample_weight with the content of the file that is known by the same name; as it is where there is none."""
-    return known if known is not None and known != text and spoken(known) == text else text
+    return known if known is not None and known != text and shorten_sample_weight(known) == text else text
 
 
-def weighs_steps(text: str | None, facts: Facts) -> bool:
+def weighs_steps(text: str | None, facts: DataFacts) -> bool:
     """Whether it says a weight for each step of a sequence, rather than one for each row."""
     if text in facts.step_weights:
         return True
-    meant = None if text in facts.weights else read_weighing(text)
-    return meant is not None and meant.form in OF_STEPS
+    meant = None if text in facts.weights else parse_weight_expression(text)
+    return meant is not None and meant.form in STEP_EXPRESSIONS
 
 
-def weighing_faults(text: str, facts: Facts | None) -> Iterator[str]:
+def sample_weight_faults(text: str, facts: DataFacts | None) -> Iterator[str]:
     """What is wrong with a sample_weight."""
     if facts is not None and text in (*facts.step_weights, *facts.weights):
         return
-    meant = read_weighing(text)
+    meant = parse_weight_expression(text)
     if meant is not None:
         yield from (problem.text for problem in problems_in(meant, facts))
     elif (found := re.fullmatch(r"(\w+)\(.*\)", text)) is not None:
-        yield unknown("expression in sample_weight,", found[1], tuple(FORMS))
+        yield describe_unknown_name("expression in sample_weight,", found[1], tuple(EXPRESSIONS))
     elif facts is not None:
         known = (*facts.step_weights, *facts.weights)
         rule = "sample_weight must name a column of numbers from 0 up"
-        yield f"{rule}, got {shown(text)}. Known: {', '.join(known[:20]) or 'none'}."
+        yield f"{rule}, got {short_repr(text)}. Known: {', '.join(known[:20]) or 'none'}."
 
 
 def _parts(text: str, most: int) -> list[str]:
@@ -195,7 +203,7 @@ def _parts(text: str, most: int) -> list[str]:
 def _quoted(text: str, *, alone: bool) -> str:
     """In quotes, where it would not be read as it is; what stands alone holds no comma without them."""
     bare = text == text.strip() and '"' not in text[:1] and not (alone and "," in text)
-    return text if bare else quoted(text)
+    return text if bare else quote(text)
 
 
 def _number(text: str) -> float | None:

@@ -13,11 +13,11 @@ from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import FLUSH_SECONDS
 from fitdash.settings.experiment import Experiment
-from fitdash.sweeps.config import Budget, Recipe, budget_of, planned
-from fitdash.sweeps.coordinator import Coordinator, Only
-from fitdash.sweeps.executors import Place, place_of
+from fitdash.sweeps.config import Budget, SweepConfig, budget_of, plan_sweep
+from fitdash.sweeps.coordinator import Coordinator, TrialRetry
+from fitdash.sweeps.executors import TrialExecutor, make_executor
 from fitdash.sweeps.results import Sweep
-from fitdash.sweeps.trial import Trial, refuse_strangers
+from fitdash.sweeps.trial import Trial, check_included_runs
 
 
 def sweep(
@@ -73,7 +73,7 @@ def sweep(
     opened = Store(store)
     recipe = None
     if resume is None:
-        recipe, budget = planned(
+        recipe, budget = plan_sweep(
             experiment if isinstance(experiment, Experiment) else Experiment.from_dict(experiment or {}),
             space or {},
             trials=trials,
@@ -86,23 +86,23 @@ def sweep(
             seed=seed,
             include=tuple(include),
         )
-        refuse_strangers(opened, recipe, recipe.include)
+        check_included_runs(opened, recipe, recipe.include)
     opened.reap()
-    place, writer = place_of(workers), Writer(opened)
+    place, writer = make_executor(workers), Writer(opened)
     try:
         if recipe is not None:
-            record = begin(opened, recipe, budget, name=name, writer=writer)
+            record = begin_sweep(opened, recipe, budget, name=name, writer=writer)
         else:
-            record = go_on(opened, str(resume), writer=writer, trials=trials, seconds=seconds)
-        carry_out(record, writer, place=place, listener=listener, together=together)
+            record = resume_sweep(opened, str(resume), writer=writer, trials=trials, seconds=seconds)
+        run_sweep(record, writer, place=place, listener=listener, together=together)
     finally:
         writer.close()
         place.close()
     return Sweep(opened, record.uid)
 
 
-def begin(
-    store: Store, recipe: Recipe, budget: Budget, *, name: str = "", writer: Writer, owner: str | None = None
+def begin_sweep(
+    store: Store, recipe: SweepConfig, budget: Budget, *, name: str = "", writer: Writer, owner: str | None = None
 ) -> SweepRecord:
     """A new sweep in the record, searched by whoever calls `carry_out` with it."""
     uid = secrets.token_hex(8)
@@ -117,7 +117,7 @@ def begin(
     )
 
 
-def go_on(
+def resume_sweep(
     store: Store, uid: str, *, writer: Writer, trials: int | None = None, seconds: float | None = None
 ) -> SweepRecord:
     """Claim a sweep that has ended, to go on with it.
@@ -132,20 +132,20 @@ def go_on(
     record = sweeps.find_sweep(store, uid)
     budget = Budget(**record.budget)
     if trials is not None or seconds is not None:
-        budget = budget_of(trials, seconds, sampler=Recipe.from_dict(record.recipe).sampler)
+        budget = budget_of(trials, seconds, sampler=SweepConfig.from_dict(record.recipe).sampler)
     return sweeps.claim_sweep(store, uid, writer.uid, budget.to_dict())
 
 
-def carry_out(
+def run_sweep(
     record: SweepRecord,
     writer: Writer,
     *,
     workers: int | str | None = None,
-    place: Place | None = None,
+    place: TrialExecutor | None = None,
     listener: Callable[[Trial], None] | None = None,
     together: bool = True,
     refuse: Callable[[], None] | None = None,
-    only: Only | None = None,
+    only: TrialRetry | None = None,
     started: Callable[[Coordinator], None] | None = None,
 ) -> str:
     """Search until it is over; gives the state it ended in.
@@ -161,7 +161,7 @@ def carry_out(
     """
     own = place is None
     try:
-        chosen = place_of(workers) if place is None else place
+        chosen = make_executor(workers) if place is None else place
         coordinator = Coordinator(
             record, writer, chosen, listener=listener, together=together, refuse=refuse, only=only
         )
@@ -178,7 +178,7 @@ def carry_out(
             chosen.close()
 
 
-def same_search(store: Store, recipe: Recipe, *, active: bool = False) -> SweepRecord | None:
+def find_same_sweep(store: Store, recipe: SweepConfig, *, active: bool = False) -> SweepRecord | None:
     """The newest sweep that searches the same: one that nobody carries out, or that somebody does.
 
     `fitdash sweep` goes on with it.

@@ -10,15 +10,15 @@ from typing import Any
 
 from fitdash.errors import StoreError
 from fitdash.runs.record import sweeps
-from fitdash.runs.record.disk_quota import check_room
+from fitdash.runs.record.disk_quota import check_disk_quota
 from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.runs.record.writer import Writer
-from fitdash.runs.scheduling.workers import Workers, cores
+from fitdash.runs.scheduling.workers import WorkerPool, available_cores
 from fitdash.settings.search_space import corners
 from fitdash.settings.server import ServerArgs
-from fitdash.sweeps.api import begin, carry_out, go_on
-from fitdash.sweeps.config import Budget, Recipe
-from fitdash.sweeps.coordinator import Coordinator, Only
+from fitdash.sweeps.api import begin_sweep, resume_sweep, run_sweep
+from fitdash.sweeps.config import Budget, SweepConfig
+from fitdash.sweeps.coordinator import Coordinator, TrialRetry
 
 SHUTDOWN_SECONDS = 2.0
 
@@ -35,16 +35,16 @@ class Sweeper:
     def __init__(self, writer: Writer, most: int | None = None, settings: ServerArgs | None = None) -> None:
         self.writer = writer
         # Never in this process: torch has one random generator, and a run may train here.
-        self.most = most or max(1, cores() - 1)
+        self.most = most or max(1, available_cores() - 1)
         self._settings = settings
-        self._workers = Workers(self.most, note_trouble=writer.note_trouble)
+        self._workers = WorkerPool(self.most, note_trouble=writer.note_trouble)
         self._lock = threading.Lock()
         self._threads: dict[str, threading.Thread] = {}
         self._coordinators: dict[str, Coordinator] = {}
         self._is_closed = False
         atexit.register(self.shutdown)
 
-    def begin(self, recipe: Recipe, budget: Budget, *, name: str = "", owner: str | None = None) -> SweepRecord:
+    def begin(self, recipe: SweepConfig, budget: Budget, *, name: str = "", owner: str | None = None) -> SweepRecord:
         """Search from now on; gives the sweep.
 
         Raises:
@@ -53,7 +53,9 @@ class Sweeper:
         """
         self._refuse_when_closed()
         self._refuse_beyond_bounds(recipe, owner)
-        return self._carry_out(begin(self.writer.store, recipe, budget, name=name, writer=self.writer, owner=owner))
+        return self._carry_out(
+            begin_sweep(self.writer.store, recipe, budget, name=name, writer=self.writer, owner=owner)
+        )
 
     def go_on(self, uid: str, *, trials: int | None = None, seconds: float | None = None) -> SweepRecord:
         """Go on with a sweep that has ended, with another budget over all starts where one is given.
@@ -64,8 +66,8 @@ class Sweeper:
         """
         self._refuse_when_closed()
         record = sweeps.find_sweep(self.writer.store, uid)
-        self._refuse_beyond_bounds(Recipe.from_dict(record.recipe), record.owner)
-        return self._carry_out(go_on(self.writer.store, uid, writer=self.writer, trials=trials, seconds=seconds))
+        self._refuse_beyond_bounds(SweepConfig.from_dict(record.recipe), record.owner)
+        return self._carry_out(resume_sweep(self.writer.store, uid, writer=self.writer, trials=trials, seconds=seconds))
 
     def retry(self, uid: str, number: int) -> None:
         """Train a trial again; of a sweep that has ended, this one and no other.
@@ -81,13 +83,13 @@ class Sweeper:
         self._refuse_when_closed()
         store = self.writer.store
         record = sweeps.find_sweep(store, uid)
-        runs = sweeps.newest_of_each(store.runs(sweep=uid))
+        runs = sweeps.newest_run_per_trial(store.runs(sweep=uid))
         if not any(run.trial == number for run in runs):
             raise StoreError(f"A trial must be there to be retried, got {number}.")
-        self._refuse_beyond_bounds(Recipe.from_dict(record.recipe), record.owner)
+        self._refuse_beyond_bounds(SweepConfig.from_dict(record.recipe), record.owner)
         # What was cut off is left to whoever goes on with the whole.
-        only = Only(number=number, leaves="finished" if record.state == "finished" else "stopped")
-        self._carry_out(go_on(store, uid, writer=self.writer), only)
+        only = TrialRetry(number=number, leaves="finished" if record.state == "finished" else "stopped")
+        self._carry_out(resume_sweep(store, uid, writer=self.writer), only)
 
     def stop(self, uid: str) -> None:
         """Stop a sweep, whoever carries it out; what trains is trained again when it goes on."""
@@ -129,20 +131,20 @@ class Sweeper:
         if self._is_closed:
             raise StoreError("A server must be on to search, got a sweep while it ends.")
 
-    def _refuse_beyond_bounds(self, recipe: Recipe, owner: str | None) -> None:
+    def _refuse_beyond_bounds(self, recipe: SweepConfig, owner: str | None) -> None:
         """Look at the extremes of what is searched: the largest network, the most rows."""
         if self._settings is None:
             return
-        from fitdash.jobs.quotas import check
+        from fitdash.jobs.quotas import check_quotas
 
         for varied in corners(recipe.space, recipe.experiment):
-            check(self.writer.store, varied, self._settings, owner=owner)
+            check_quotas(self.writer.store, varied, self._settings, owner=owner)
 
     def _refuse_without_room(self, owner: str | None) -> Callable[[], None] | None:
         """What asks before each trial whether the disk is used up."""
-        return None if self._settings is None else partial(check_room, self.writer.store, self._settings, owner)
+        return None if self._settings is None else partial(check_disk_quota, self.writer.store, self._settings, owner)
 
-    def _carry_out(self, record: SweepRecord, only: Only | None = None) -> SweepRecord:
+    def _carry_out(self, record: SweepRecord, only: TrialRetry | None = None) -> SweepRecord:
         with self._lock:
             thread = threading.Thread(
                 target=self._search, args=[record, only], name=f"fitdash-sweep-{record.uid}", daemon=True
@@ -151,12 +153,12 @@ class Sweeper:
         thread.start()
         return record
 
-    def _search(self, record: SweepRecord, only: Only | None) -> None:
+    def _search(self, record: SweepRecord, only: TrialRetry | None) -> None:
         try:
             with suppress(Exception):  # kept with the sweep, whose page tells it
                 refuse = self._refuse_without_room(record.owner)
                 note = self._note(record.uid)
-                carry_out(record, self.writer, place=self._workers, refuse=refuse, only=only, started=note)
+                run_sweep(record, self.writer, place=self._workers, refuse=refuse, only=only, started=note)
         finally:
             with self._lock:
                 self._coordinators.pop(record.uid, None)

@@ -11,7 +11,7 @@ from fitdash.runs.record.store import Store
 MOST_SHARE = 0.02
 
 
-class Room:
+class CapacityCheck:
     """Asks for room, and keeps in the record why a sweep waits.
 
     Args:

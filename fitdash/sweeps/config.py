@@ -8,23 +8,23 @@ from typing import Any, Literal, Self
 
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
-from fitdash.engine.callbacks.monitor import goes_up
+from fitdash.engine.callbacks.monitor import higher_is_better
 from fitdash.errors import SettingError
 from fitdash.runs.protocol.paths import home
-from fitdash.settings.declaration import unknown
+from fitdash.settings.declaration import describe_unknown_name
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.search_dimension import Range
-from fitdash.settings.search_space import Space, space_of
-from fitdash.settings.type_checks import shown
+from fitdash.settings.search_space import SearchSpace, parse_search_space
+from fitdash.settings.type_checks import short_repr
 
 SAMPLERS = ("tpe", "random", "grid", "quasi-random", "cma-es")
 PRUNERS = ("median", "hyperband", "none")
 MODES = ("auto", "min", "max")
-WHICH = ("best", "last")
+WHICH_EPOCH = ("best", "last")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Objective:
+class SweepObjective:
     """The number by which trials are compared.
 
     Attributes:
@@ -66,7 +66,7 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class SweepConfig:
     """What a sweep searches and how; `recipe_of` makes and checks it.
 
     Attributes:
@@ -79,8 +79,8 @@ class Recipe:
     """
 
     experiment: Experiment
-    space: Space
-    objective: Objective
+    space: SearchSpace
+    objective: SweepObjective
     sampler: str = "tpe"
     pruner: str = "median"
     seed: int = 0
@@ -88,7 +88,7 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads."""
-        objective = {field.name: getattr(self.objective, field.name) for field in fields(Objective)}
+        objective = {field.name: getattr(self.objective, field.name) for field in fields(SweepObjective)}
         plain = {"sampler": self.sampler, "pruner": self.pruner, "seed": self.seed, "include": list(self.include)}
         return {
             "experiment": self.experiment.to_dict(),
@@ -107,8 +107,8 @@ class Recipe:
         experiment = Experiment.from_dict(plain["experiment"])
         return cls(
             experiment=experiment,
-            space=space_of(plain["space"], experiment),
-            objective=Objective(**plain["objective"]),
+            space=parse_search_space(plain["space"], experiment),
+            objective=SweepObjective(**plain["objective"]),
             sampler=plain["sampler"],
             pruner=plain["pruner"],
             seed=plain["seed"],
@@ -116,7 +116,7 @@ class Recipe:
         )
 
 
-def uneven(recipe: Recipe) -> str | None:
+def why_incomparable(recipe: SweepConfig) -> str | None:
     """Why trials cannot be compared by the objective, where it is another sum in each of them."""
     name, held = recipe.objective.name, recipe.experiment.fit.validation_data
     of_file = name.startswith("val_") and held is not None and held.kind == "upload"  # its rows have their own weights
@@ -125,7 +125,7 @@ def uneven(recipe: Recipe) -> str | None:
     return f"sample_weight weighs {name} too, so trials are not alike in it: compare by a metric, such as accuracy."
 
 
-def recipe_of(
+def make_sweep_config(
     experiment: Experiment,
     space: Any,
     *,
@@ -137,7 +137,7 @@ def recipe_of(
     seed: int = 0,
     include: tuple[str, ...] = (),
     uploads: Path | None = None,
-) -> Recipe:
+) -> SweepConfig:
     """A recipe, checked against its data.
 
     Args:
@@ -153,28 +153,28 @@ def recipe_of(
     facts = facts_of(dataset_of(experiment.data, uploads or home() / "uploads"))
     found = None
     try:
-        found = space_of(space, experiment, facts)
+        found = parse_search_space(space, experiment, facts)
     except SettingError as error:
         complaints += str(error).splitlines()
     name = objective or ("val_loss" if experiment.fit.validates else "loss")
     logged = experiment.logged(facts)
-    complaints += [unknown("objective", name, logged)] if name not in logged else []
-    complaints += _unknown_words(mode=(mode, MODES), which=(which, WHICH))
+    complaints += [describe_unknown_name("objective", name, logged)] if name not in logged else []
+    complaints += _unknown_words(mode=(mode, MODES), which=(which, WHICH_EPOCH))
     complaints += _unknown_words(sampler=(sampler, SAMPLERS), pruner=(pruner, PRUNERS))
-    up = mode == "max" if mode != "auto" else goes_up(str(name))
+    up = mode == "max" if mode != "auto" else higher_is_better(str(name))
     if up is None and not complaints:
         complaints.append(f"mode must be 'min' or 'max' for {name!r}, whose better direction nobody knows, got 'auto'.")
     if found is not None and sampler in SAMPLERS:
         complaints += _misfits(found, experiment, sampler)
     if type(seed) is not int or not 0 <= seed < 2**32:
-        complaints.append(f"seed must be an integer from 0 to {2**32 - 1}, got {shown(seed)}.")
+        complaints.append(f"seed must be an integer from 0 to {2**32 - 1}, got {short_repr(seed)}.")
     if complaints:
         raise SettingError("\n".join(complaints))
     assert found is not None
-    return Recipe(
+    return SweepConfig(
         experiment=experiment,
         space=found,
-        objective=Objective(name=name, mode="max" if up else "min", which="last" if which == "last" else "best"),
+        objective=SweepObjective(name=name, mode="max" if up else "min", which="last" if which == "last" else "best"),
         sampler=sampler,
         pruner=pruner,
         seed=seed,
@@ -182,7 +182,9 @@ def recipe_of(
     )
 
 
-def planned(experiment: Experiment, space: Any, *, trials: Any, seconds: Any, **settings: Any) -> tuple[Recipe, Budget]:
+def plan_sweep(
+    experiment: Experiment, space: Any, *, trials: Any, seconds: Any, **settings: Any
+) -> tuple[SweepConfig, Budget]:
     """A recipe and a budget for it.
 
     Args:
@@ -194,7 +196,7 @@ def planned(experiment: Experiment, space: Any, *, trials: Any, seconds: Any, **
     """
     complaints, recipe, budget = [], None, None
     try:
-        recipe = recipe_of(experiment, space, **settings)
+        recipe = make_sweep_config(experiment, space, **settings)
     except SettingError as error:
         complaints += str(error).splitlines()
     try:
@@ -214,9 +216,9 @@ def budget_of(trials: Any, seconds: Any, *, sampler: str) -> Budget:
     """
     complaints = []
     if trials is not None and (type(trials) is not int or trials < 1):
-        complaints.append(f"trials must be an integer from 1 or None, got {shown(trials)}.")
+        complaints.append(f"trials must be an integer from 1 or None, got {short_repr(trials)}.")
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
-        complaints.append(f"seconds must be above 0 or None, got {shown(seconds)}.")
+        complaints.append(f"seconds must be above 0 or None, got {short_repr(seconds)}.")
     if trials is None and seconds is None and sampler != "grid":
         complaints.append("trials or seconds must be given, or the sweep would never end, got neither.")
     if complaints:
@@ -224,7 +226,7 @@ def budget_of(trials: Any, seconds: Any, *, sampler: str) -> Budget:
     return Budget(trials=trials, seconds=seconds)
 
 
-def most_trials(recipe: Recipe, trials: int | None) -> int | None:
+def most_trials(recipe: SweepConfig, trials: int | None) -> int | None:
     """How many trials there are at most: by a bound, and by the grid; None where neither ends the search."""
     if recipe.sampler != "grid":
         return trials
@@ -232,7 +234,7 @@ def most_trials(recipe: Recipe, trials: int | None) -> int | None:
     return cells if trials is None else min(trials, cells)
 
 
-def config_of(text: str) -> tuple[Experiment, dict[str, Any]]:
+def parse_sweep_toml(text: str) -> tuple[Experiment, dict[str, Any]]:
     """The experiment and the other arguments of `fitdash.sweep` that a TOML file gives.
 
     The tables `space` and `experiment` (or `experiment_file`, the path of a JSON file) and the arguments beside them.
@@ -243,11 +245,11 @@ def config_of(text: str) -> tuple[Experiment, dict[str, Any]]:
     try:
         plain = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"A sweep's file must be TOML, got {shown(text)}: {error}.") from error
+        raise SettingError(f"A sweep's file must be TOML, got {short_repr(text)}: {error}.") from error
     known = ("experiment", "experiment_file", "space", *SWEEP_ARGUMENTS)
-    complaints = [unknown("name in a sweep's file,", name, known) for name in plain if name not in known]
+    complaints = [describe_unknown_name("name in a sweep's file,", name, known) for name in plain if name not in known]
     complaints += [
-        f"{name} must be {WORDS[kinds]}, got {shown(plain[name])}."
+        f"{name} must be {WORDS[kinds]}, got {short_repr(plain[name])}."
         for name, kinds in SWEEP_ARGUMENTS.items()
         if name in plain and type(plain[name]) not in kinds
     ]
@@ -270,7 +272,9 @@ def _experiment(given: Any, file: Any) -> Experiment:
     try:
         base = Experiment.from_json(Path(file).read_bytes()).to_dict()
     except (OSError, TypeError) as error:
-        raise SettingError(f"experiment_file must be a file that can be read, got {shown(file)}: {error}.") from error
+        raise SettingError(
+            f"experiment_file must be a file that can be read, got {short_repr(file)}: {error}."
+        ) from error
     return Experiment.from_dict(_merged(base, given) if isinstance(given, Mapping) else given)
 
 
@@ -292,7 +296,7 @@ SWEEP_ARGUMENTS = {
 """What a sweep's file may say beside its tables, and of which kind."""
 
 
-def with_included(recipe: Recipe, uids: tuple[str, ...]) -> Recipe:
+def with_included(recipe: SweepConfig, uids: tuple[str, ...]) -> SweepConfig:
     """The recipe that also learns from these runs."""
     return replace(recipe, include=tuple(dict.fromkeys((*recipe.include, *uids))))
 
@@ -309,10 +313,10 @@ def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def _unknown_words(**given: tuple[str, tuple[str, ...]]) -> Iterator[str]:
     for what, (word, known) in given.items():
         if word not in known:
-            yield unknown(what, word, known)
+            yield describe_unknown_name(what, word, known)
 
 
-def _misfits(space: Space, experiment: Experiment, sampler: str) -> list[str]:
+def _misfits(space: SearchSpace, experiment: Experiment, sampler: str) -> list[str]:
     """What a sampler cannot search."""
     if sampler == "grid":
         try:

@@ -9,23 +9,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fitdash.errors import SettingError, StoreError
-from fitdash.jobs.job_spec import order_of, order_together
+from fitdash.jobs.job_spec import make_ensemble_spec, make_job_spec
 from fitdash.runs.protocol.control import Control
-from fitdash.runs.protocol.events import ENDED, Changed, Created, EpochEnded, Event, Judged, SweepEnded
-from fitdash.runs.protocol.member_control import OneOf
+from fitdash.runs.protocol.events import ENDED, Changed, Created, EpochEnded, Event, SweepEnded, TrialJudged
+from fitdash.runs.protocol.member_control import MemberControl
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.runs.record.writer import Writer
-from fitdash.runs.scheduling.failures import failure
+from fitdash.runs.scheduling.failures import failure_event
 from fitdash.runs.scheduling.runner import FLUSH_SECONDS
-from fitdash.sweeps.capacity import Room
-from fitdash.sweeps.config import Budget, Recipe
-from fitdash.sweeps.ensemble_groups import ahead_of
-from fitdash.sweeps.executors import Place
-from fitdash.sweeps.running_trial import Live
-from fitdash.sweeps.study import Seen, Study
-from fitdash.sweeps.trial import Trial, included, seen_of
-from fitdash.sweeps.trial_queue import Upcoming
+from fitdash.sweeps.capacity import CapacityCheck
+from fitdash.sweeps.config import Budget, SweepConfig
+from fitdash.sweeps.ensemble_groups import trials_asked_ahead
+from fitdash.sweeps.executors import TrialExecutor
+from fitdash.sweeps.running_trial import RunningTrial
+from fitdash.sweeps.study import PastTrial, Study
+from fitdash.sweeps.trial import Trial, included_runs, past_trial_of
+from fitdash.sweeps.trial_queue import TrialQueue
 
 LOOK_SECONDS = 0.5
 """The record is looked at this often for what others want of the sweep."""
@@ -38,7 +38,7 @@ PRUNED, INTERRUPTED = "pruned", "interrupted"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Only:
+class TrialRetry:
     """One trial that is trained again, of a sweep that has ended.
 
     Attributes:
@@ -68,22 +68,22 @@ class Coordinator:
         self,
         record: SweepRecord,
         writer: Writer,
-        place: Place,
+        place: TrialExecutor,
         *,
         listener: Callable[[Trial], None] | None = None,
         together: bool = True,
         refuse: Callable[[], None] | None = None,
-        only: Only | None = None,
+        only: TrialRetry | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.uid, self.name, self.owner = record.uid, record.name, record.owner
-        self.recipe = Recipe.from_dict(record.recipe)
+        self.recipe = SweepConfig.from_dict(record.recipe)
         self.budget = Budget(**record.budget)
         self._writer, self._place, self._clock = writer, place, clock
         self._listener = listener or _nobody
-        self._room = Room(writer.store, self.uid, refuse, clock=clock)
+        self._room = CapacityCheck(writer.store, self.uid, refuse, clock=clock)
         self._changed = threading.Condition(threading.RLock())
-        self._live: dict[str, Live] = {}
+        self._live: dict[str, RunningTrial] = {}
         self._busy = 0
         self._began, self._spent, self._looked = clock(), record.seconds, clock()
         self._stopped: str | None = None
@@ -92,7 +92,7 @@ class Coordinator:
         self._error: str | None = None
         self._only = only
         self._study = self._rebuilt()
-        self._upcoming = self._taken_up(ahead_of(self.recipe) if together and only is None else 1)
+        self._upcoming = self._taken_up(trials_asked_ahead(self.recipe) if together and only is None else 1)
 
     def run(self) -> str:
         """Search until the budget is used, somebody stops it, or nothing is left; gives the state it ended in.
@@ -166,11 +166,11 @@ class Coordinator:
         """
         self._writer.flush(FLUSH_SECONDS)
         with self._changed:
-            runs = sweeps.newest_of_each(self._writer.store.runs(sweep=self.uid))
+            runs = sweeps.newest_run_per_trial(self._writer.store.runs(sweep=self.uid))
             run = next((run for run in runs if run.trial == number), None)
             if run is None or run.is_active:
                 raise StoreError(f"A trial must be there and be over to be retried, got {number}.")
-            self._upcoming.again(number, seen_of(self._writer.store, run, self.recipe).values)
+            self._upcoming.again(number, past_trial_of(self._writer.store, run, self.recipe).values)
             self._changed.notify_all()
 
     # searching --------------------------------------------------------------------------------------------------------
@@ -178,28 +178,28 @@ class Coordinator:
     def _rebuilt(self) -> Study:
         """The search as the record has it."""
         store = self._writer.store
-        seen = [seen_of(store, run, self.recipe) for run in included(store, self.recipe)]
+        seen = [past_trial_of(store, run, self.recipe) for run in included_runs(store, self.recipe)]
         for run in self._begun_before():
             if run.state != INTERRUPTED:
-                seen.append(seen_of(store, run, self.recipe))
+                seen.append(past_trial_of(store, run, self.recipe))
                 if run.state != "failed":
                     self._failures = None
         return Study(self.recipe, seen)
 
-    def _taken_up(self, ahead: int) -> Upcoming:
+    def _taken_up(self, ahead: int) -> TrialQueue:
         """What comes next: first what did not end, or nothing but the one that is asked for."""
-        upcoming = Upcoming(self.recipe, self._study, ahead=ahead, places=self._place.most)
+        upcoming = TrialQueue(self.recipe, self._study, ahead=ahead, places=self._place.most)
         upcoming.is_closed = self._only is not None
         runs = self._begun_before()
         upcoming.begin_after({run.trial for run in runs})
         for run in runs:
             if run.trial == self._only.number if self._only is not None else run.state == INTERRUPTED:
-                upcoming.again(run.trial, seen_of(self._writer.store, run, self.recipe).values)
+                upcoming.again(run.trial, past_trial_of(self._writer.store, run, self.recipe).values)
         return upcoming
 
     def _begun_before(self) -> list[Any]:
         """The newest run of each trial."""
-        return sweeps.newest_of_each(self._writer.store.runs(sweep=self.uid))
+        return sweeps.newest_run_per_trial(self._writer.store.runs(sweep=self.uid))
 
     def _search(self) -> None:
         while True:
@@ -237,7 +237,7 @@ class Coordinator:
     def _has_place(self) -> bool:
         return self._busy < self._place.most and not self._is_over()
 
-    def _begun(self) -> list[Live]:
+    def _begun(self) -> list[RunningTrial]:
         """The next trials that train as one, told to the record; none where there are none to begin now."""
         if not self._upcoming:
             self._upcoming.plan(self.budget.trials, self._seconds_left())
@@ -248,12 +248,12 @@ class Coordinator:
         if len(group) > 1:
             control = Control()
             for live in group:
-                live.control = OneOf(control, live.uid)
+                live.control = MemberControl(control, live.uid)
         for live in group:
             self._tell_begin(live)
         return group
 
-    def _tell_begin(self, live: Live) -> None:
+    def _tell_begin(self, live: RunningTrial) -> None:
         self._live[live.uid] = live
         live.began = self._clock()
         self._writer.put(
@@ -270,22 +270,22 @@ class Coordinator:
         self._writer.put(Changed(uid=live.uid, state="running"))
         self._listener(self._told(live, "running"))
 
-    def _train(self, group: list[Live]) -> None:
+    def _train(self, group: list[RunningTrial]) -> None:
         """Have trials trained as one, in the calling thread; those of several end by themselves."""
         first, many = group[0], len(group) > 1
         end: Changed | None = None
         try:
             # Of thousands of trials, looks at every epoch would fill the disk.
-            order = order_of(self._upcoming.experiment(first), looks_often=False)
+            order = make_job_spec(self._upcoming.experiment(first), looks_often=False)
             if many:
-                order = order_together({live.uid: self._upcoming.experiment(live) for live in group})
-            control = first.control.group if isinstance(first.control, OneOf) else first.control
+                order = make_ensemble_spec({live.uid: self._upcoming.experiment(live) for live in group})
+            control = first.control.group if isinstance(first.control, MemberControl) else first.control
             self._place.train(order, first.uid, self._take, control)
         except KeyboardInterrupt:
             end = Changed(uid=first.uid, state=INTERRUPTED)
             raise
         except BaseException as error:
-            end = failure(first.uid, error)
+            end = failure_event(first.uid, error)
         finally:
             with self._changed:
                 self._busy -= 1
@@ -319,7 +319,7 @@ class Coordinator:
         """Whether a trial would be over anyway."""
         return epoch + 1 >= self.recipe.experiment.fit.epochs and "fit.epochs" not in self.recipe.space.dimensions
 
-    def _ended(self, live: Live, end: Changed | None) -> None:
+    def _ended(self, live: RunningTrial, end: Changed | None) -> None:
         """Note how a trial ended, and tell the study."""
         with self._changed:
             why = live.control.stopped_by
@@ -327,7 +327,7 @@ class Coordinator:
                 ended_as = INTERRUPTED if why == INTERRUPTED else "stopped"
                 end = Changed(uid=live.uid, state=ended_as if why else "finished")
             if end.state == "stopped" and why == PRUNED:
-                self._writer.put(Judged(uid=live.uid, verdict=PRUNED))
+                self._writer.put(TrialJudged(uid=live.uid, verdict=PRUNED))
             self._writer.put(end)
             del self._live[live.uid]
             if end.state == INTERRUPTED:
@@ -336,7 +336,7 @@ class Coordinator:
                     self._upcoming.again(live.number, live.asked.values, live.attempt + 1)
             else:
                 ended: Any = {"finished": "complete", "failed": "failed"}.get(end.state, PRUNED)
-                self._study.tell(live.asked, Seen(values=live.asked.values, curve=live.curve, ended=ended))
+                self._study.tell(live.asked, PastTrial(values=live.asked.values, curve=live.curve, ended=ended))
                 self._count_failure(end)
             self._listener(
                 self._told(live, PRUNED if why == PRUNED and end.state == "stopped" else end.state, end.error)
@@ -385,7 +385,7 @@ class Coordinator:
             return None
         return self.budget.seconds - self._seconds()
 
-    def _told(self, live: Live, state: str, error: str | None = None) -> Trial:
+    def _told(self, live: RunningTrial, state: str, error: str | None = None) -> Trial:
         return live.told(state, self.recipe.objective, now=self._clock(), error=error)
 
 

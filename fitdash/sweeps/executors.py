@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from fitdash.errors import SettingError
-from fitdash.jobs.job_spec import job_of
+from fitdash.jobs.job_spec import job_from_spec
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Event
-from fitdash.runs.scheduling.workers import Workers
+from fitdash.runs.scheduling.workers import WorkerPool
 
-Order = Mapping[str, Any]
+JobSpec = Mapping[str, Any]
 
 
-class Place(Protocol):
+class TrialExecutor(Protocol):
     """Trains what it is ordered.
 
     Attributes:
@@ -22,7 +22,7 @@ class Place(Protocol):
 
     most: int
 
-    def train(self, order: Order, uid: str, put: Callable[[Event], None], control: Control) -> None:
+    def train(self, order: JobSpec, uid: str, put: Callable[[Event], None], control: Control) -> None:
         """Train a run; returns when it is over.
 
         Args:
@@ -39,15 +39,15 @@ class Place(Protocol):
         """Let go of everything; what trains is interrupted."""
 
 
-class Here:
+class InlineExecutor:
     """This process and the calling thread: one run at a time, and the search decides between two epochs."""
 
     most = 1
 
-    def train(self, order: Order, uid: str, put: Callable[[Event], None], control: Control) -> None:
+    def train(self, order: JobSpec, uid: str, put: Callable[[Event], None], control: Control) -> None:
         recorder = Recorder(uid, put)
         try:
-            job_of(order)(recorder, control)
+            job_from_spec(order)(recorder, control)
         finally:
             recorder.console.end()
 
@@ -55,7 +55,7 @@ class Here:
         """There is nothing to let go of."""
 
 
-def place_of(workers: int | str | None) -> Place:
+def make_executor(workers: int | str | None) -> TrialExecutor:
     """Where trials train.
 
     Args:
@@ -66,12 +66,12 @@ def place_of(workers: int | str | None) -> Place:
         SettingError: it is none of these, or Ray is not installed.
     """
     if isinstance(workers, str):
-        from fitdash.sweeps.ray_executor import Cluster
+        from fitdash.sweeps.ray_executor import RayExecutor
 
-        return Cluster(workers)
+        return RayExecutor(workers)
     if workers is not None and (type(workers) is not int or workers < 0):
         raise SettingError(f"workers must be an integer from 0, None or the address of a Ray cluster, got {workers!r}.")
     if workers == 0:
-        return Here()
-    places = Workers(most=workers)
-    return Here() if workers is None and places.most == 1 else places
+        return InlineExecutor()
+    places = WorkerPool(most=workers)
+    return InlineExecutor() if workers is None and places.most == 1 else places

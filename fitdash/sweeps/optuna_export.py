@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError
-from fitdash.sweeps.study import quiet
+from fitdash.sweeps.study import silence_optuna
 
 if TYPE_CHECKING:
     from fitdash.sweeps.results import Sweep
@@ -36,7 +36,7 @@ def to_optuna(sweep: "Sweep", file: str | Path, *, kind: str | None = None) -> s
     import optuna
 
     source = sweep.study().optuna
-    with quiet():
+    with silence_optuna():
         storage: Any = _storage(path, chosen)
         name = f"fitdash {sweep.uid}"
         study = optuna.create_study(storage=storage, study_name=name, directions=source.directions)

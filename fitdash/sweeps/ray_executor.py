@@ -10,14 +10,14 @@ from typing import Any
 from fitdash.errors import SettingError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
-from fitdash.runs.protocol.events import Changed, Event, Looked, Taken
+from fitdash.runs.protocol.events import Changed, CheckpointTaken, Event, PredictionsTaken
 from fitdash.runs.protocol.messages import event_of, from_line, to_line
-from fitdash.runs.scheduling.failures import Ended, failure
+from fitdash.runs.scheduling.failures import RunEndedElsewhere, failure_event
 
 TAKE_SECONDS = 0.5
 
 
-class Post:
+class RayActor:
     """What an actor is: it trains one run, and may be asked for what happened and told what is wanted meanwhile."""
 
     def __init__(self) -> None:
@@ -26,14 +26,14 @@ class Post:
 
     def train(self, order: Mapping[str, Any], uid: str) -> None:
         """Train the run; its last line says that it is over."""
-        from fitdash.jobs.job_spec import job_of
+        from fitdash.jobs.job_spec import job_from_spec
 
         recorder = Recorder(uid, self._put)
         error = traceback = None
         try:
-            job_of(order)(recorder, self._control)
+            job_from_spec(order)(recorder, self._control)
         except Exception as raised:
-            end = failure(uid, raised)
+            end = failure_event(uid, raised)
             error, traceback = end.error, end.traceback
         recorder.console.end()
         self._lines.put(to_line({"is": "over", "error": error, "traceback": traceback}))
@@ -53,11 +53,11 @@ class Post:
         self._control.take(wish)
 
     def _put(self, event: Event) -> None:
-        if not isinstance(event, (Taken, Looked)):
+        if not isinstance(event, (CheckpointTaken, PredictionsTaken)):
             self._lines.put(to_line(event))
 
 
-class Cluster:
+class RayExecutor:
     """A Ray cluster as a place for trials.
 
     Args:
@@ -82,17 +82,19 @@ class Cluster:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise SettingError(f"workers must be the address of a Ray cluster, got {address!r}: {error}") from error
         self.most = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        self._actors: Any = ray.remote(num_cpus=1, max_concurrency=3)(Post)
+        self._actors: Any = ray.remote(num_cpus=1, max_concurrency=3)(RayActor)
 
     def train(self, order: Mapping[str, Any], uid: str, put: Callable[[Event], None], control: Control) -> None:
         actor = self._actors.remote()
         try:
             actor.train.remote(order, uid)
             control.relay(lambda wish: actor.wish.remote(dict(wish)) and None)
-            hand_on(lambda: self._ray.get(actor.take.remote()), uid, put)
+            forward_events(lambda: self._ray.get(actor.take.remote()), uid, put)
         except self._ray.exceptions.RayError as error:
             lost = "The worker that trained this run must live until it is over, got its end"
-            raise Ended(Changed(uid=uid, state="interrupted", error=f"{lost} ({type(error).__name__}).")) from error
+            raise RunEndedElsewhere(
+                Changed(uid=uid, state="interrupted", error=f"{lost} ({type(error).__name__}).")
+            ) from error
         finally:
             control.relay(None)
             self._ray.kill(actor)
@@ -101,7 +103,7 @@ class Cluster:
         self._ray.shutdown()
 
 
-def hand_on(take: Callable[[], list[bytes]], uid: str, put: Callable[[Event], None]) -> None:
+def forward_events(take: Callable[[], list[bytes]], uid: str, put: Callable[[Event], None]) -> None:
     """Put what the lines tell until they say that the run is over.
 
     Raises:
@@ -113,6 +115,8 @@ def hand_on(take: Callable[[], list[bytes]], uid: str, put: Callable[[Event], No
             if message["is"] == "event":
                 put(event_of(message))
             elif message["error"] is not None:
-                raise Ended(Changed(uid=uid, state="failed", error=message["error"], traceback=message["traceback"]))
+                raise RunEndedElsewhere(
+                    Changed(uid=uid, state="failed", error=message["error"], traceback=message["traceback"])
+                )
             else:
                 return

@@ -8,8 +8,8 @@ from fitdash.runs.protocol.json_codec import encode
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
 from fitdash.settings.experiment import LARGEST_SEED, Experiment
-from fitdash.sweeps.config import Objective, Recipe, recipe_of
-from fitdash.sweeps.significance import Verdict, verdict
+from fitdash.sweeps.config import SweepConfig, SweepObjective, make_sweep_config
+from fitdash.sweeps.significance import SignificanceResult, significance_test
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_REPEATS = 1000
 
 
-def repeats_of(experiment: Experiment, n: int, *, objective: str | None = None) -> Recipe:
+def make_repeats_config(experiment: Experiment, n: int, *, objective: str | None = None) -> SweepConfig:
     """A sweep over n seeds, the experiment's own first: nothing is pruned, and nothing is searched.
 
     Raises:
@@ -26,10 +26,12 @@ def repeats_of(experiment: Experiment, n: int, *, objective: str | None = None) 
     if type(n) is not int or not 2 <= n <= MOST_REPEATS:
         raise SettingError(f"n must be an integer from 2 to {MOST_REPEATS}, got {n!r}.")
     seeds = [(experiment.seed + place) % (LARGEST_SEED + 1) for place in range(n)]
-    return recipe_of(experiment, {"seed": seeds}, objective=objective, sampler="grid", pruner="none", which="last")
+    return make_sweep_config(
+        experiment, {"seed": seeds}, objective=objective, sampler="grid", pruner="none", which="last"
+    )
 
 
-def groups_of(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
+def group_repeats(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
     """Runs that are equal but for their seed, by what they share; those that have no equal are left out.
 
     Of several with one seed the first counts: they are one result, and would be taken for more than there are.
@@ -45,7 +47,7 @@ def groups_of(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
     return {key: list(by_seed.values()) for key, by_seed in found.items() if len(by_seed) > 1}
 
 
-def band_of(store: Store, uids: Sequence[str], name: str) -> "pd.DataFrame":
+def repeat_band(store: Store, uids: Sequence[str], name: str) -> "pd.DataFrame":
     """The mean of a logged value over several runs, epoch by epoch.
 
     Returns:
@@ -72,15 +74,15 @@ def band(values: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def compare_groups(
-    a: Sequence[RunRecord], b: Sequence[RunRecord], objective: Objective, *, names: tuple[str, str] = ("A", "B")
-) -> Verdict | None:
+    a: Sequence[RunRecord], b: Sequence[RunRecord], objective: SweepObjective, *, names: tuple[str, str] = ("A", "B")
+) -> SignificanceResult | None:
     """Whether the runs of A beat those of B beyond the noise of their seeds; None where a side has no number.
 
     Args:
         objective: Which number counts, and whether the best epoch or the last one of a run.
     """
     sides = [[value for run in side if (value := _value(run, objective)) is not None] for side in (a, b)]
-    return verdict(sides[0], sides[1], rises=objective.rises, what=objective.name, names=names)
+    return significance_test(sides[0], sides[1], rises=objective.rises, what=objective.name, names=names)
 
 
 def repeat(
@@ -99,7 +101,7 @@ def repeat(
     """
     from fitdash.sweeps.api import sweep
 
-    recipe = repeats_of(experiment, n, objective=objective)
+    recipe = make_repeats_config(experiment, n, objective=objective)
     return sweep(
         recipe.experiment,
         recipe.space,
@@ -114,7 +116,7 @@ def repeat(
     )
 
 
-def _value(run: RunRecord, objective: Objective) -> float | None:
+def _value(run: RunRecord, objective: SweepObjective) -> float | None:
     entry = run.summary.get("logs", {}).get(objective.name, {})
     value = entry.get("last" if objective.which == "last" else "max" if objective.rises else "min")
     return float(value) if isinstance(value, int | float) and value == value else None

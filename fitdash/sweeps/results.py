@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError
-from fitdash.jobs.job_spec import order_of
+from fitdash.jobs.job_spec import make_job_spec
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store
 from fitdash.settings.experiment import Experiment
-from fitdash.sweeps.config import Budget, Recipe
-from fitdash.sweeps.study import Seen, Study, quiet
-from fitdash.sweeps.trial import Trial, curve_of, included, seen_of, trial_of
+from fitdash.sweeps.config import Budget, SweepConfig
+from fitdash.sweeps.study import PastTrial, Study, silence_optuna
+from fitdash.sweeps.trial import Trial, included_runs, objective_curve, past_trial_of, trial_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ class Sweep:
 
     def __init__(self, store: Store, uid: str) -> None:
         self.store, self.uid = store, uid
-        self.recipe = Recipe.from_dict(sweeps.find_sweep(store, uid).recipe)
+        self.recipe = SweepConfig.from_dict(sweeps.find_sweep(store, uid).recipe)
 
     def __repr__(self) -> str:
         trials, best = self.trials(), self.best
@@ -58,17 +58,17 @@ class Sweep:
 
     def trials(self) -> list[Trial]:
         """The trials in the order of their numbers, then the runs made by hand."""
-        runs = sweeps.newest_of_each(self.store.runs(sweep=self.uid)) + included(self.store, self.recipe)
+        runs = sweeps.newest_run_per_trial(self.store.runs(sweep=self.uid)) + included_runs(self.store, self.recipe)
         return [trial_of(run, self.recipe) for run in runs]
 
     @property
     def best(self) -> Trial | None:
         """The trial with the best objective, None before there is one."""
-        return best_of(self.trials(), self.recipe)
+        return best_trial(self.trials(), self.recipe)
 
     def frame(self) -> "pd.DataFrame":
         """One row per trial; see `frame_of`."""
-        return frame_of(self.trials(), self.recipe)
+        return trials_frame(self.trials(), self.recipe)
 
     def curves(self) -> "pd.DataFrame":
         """The objective of each trial by epoch: `trial` (from 1), `run`, `epoch` (from 1), `value`, `state`."""
@@ -77,15 +77,15 @@ class Sweep:
         rows = [
             (None if trial.number is None else trial.number + 1, trial.run, epoch + 1, value, trial.state)
             for trial in self.trials()
-            for epoch, value in curve_of(self.store, trial.run, self.recipe).items()
+            for epoch, value in objective_curve(self.store, trial.run, self.recipe).items()
         ]
         return pd.DataFrame(rows, columns=["trial", "run", "epoch", "value", "state"])
 
     def importance(self) -> "pd.DataFrame":
         """How much each setting decides; see `importance_of`."""
-        runs = sweeps.newest_of_each(self.store.runs(sweep=self.uid)) + included(self.store, self.recipe)
+        runs = sweeps.newest_run_per_trial(self.store.runs(sweep=self.uid)) + included_runs(self.store, self.recipe)
         ended = [run for run in runs if not run.is_active and run.state != "interrupted"]
-        return importance_of([seen_of(self.store, run, self.recipe) for run in ended], self.recipe)
+        return importance_of([past_trial_of(self.store, run, self.recipe) for run in ended], self.recipe)
 
     def experiment(self, number: int | None = None) -> Experiment:
         """The experiment of a trial, the best one without a number.
@@ -113,11 +113,11 @@ class Sweep:
         Raises:
             SettingError: there is no such trial.
         """
-        from fitdash.sweeps.run_inline import train_alone
+        from fitdash.sweeps.run_inline import train_inline
 
         experiment = self.experiment(number)
         experiment = experiment if seed is None else replace(experiment, seed=seed)
-        uid = train_alone(self.store, order_of(experiment), name="", parent=None)
+        uid = train_inline(self.store, make_job_spec(experiment), name="", parent=None)
         return history_of(self.store, uid)
 
     def to_optuna(self, file: Any, *, kind: str | None = None) -> str:
@@ -128,10 +128,11 @@ class Sweep:
 
     def study(self) -> Study:
         """The search with all trials that are over, as it would go on."""
-        runs = sweeps.newest_of_each(self.store.runs(sweep=self.uid))
+        runs = sweeps.newest_run_per_trial(self.store.runs(sweep=self.uid))
         ended = [run for run in runs if not run.is_active and run.state != "interrupted"]
         return Study(
-            self.recipe, [seen_of(self.store, run, self.recipe) for run in [*included(self.store, self.recipe), *ended]]
+            self.recipe,
+            [past_trial_of(self.store, run, self.recipe) for run in [*included_runs(self.store, self.recipe), *ended]],
         )
 
     def _chosen(self, number: int | None) -> Trial:
@@ -142,7 +143,7 @@ class Sweep:
         return trial
 
 
-def best_of(trials: Sequence[Trial], recipe: Recipe) -> Trial | None:
+def best_trial(trials: Sequence[Trial], recipe: SweepConfig) -> Trial | None:
     """The trial with the best objective; those given up early count only where no other has a number."""
     numbered = [trial for trial in trials if trial.value is not None]
     complete = [trial for trial in numbered if trial.state == "finished"] or numbered
@@ -150,7 +151,7 @@ def best_of(trials: Sequence[Trial], recipe: Recipe) -> Trial | None:
     return pick(complete, key=lambda trial: trial.value or 0.0) if complete else None
 
 
-def frame_of(trials: Sequence[Trial], recipe: Recipe) -> "pd.DataFrame":
+def trials_frame(trials: Sequence[Trial], recipe: SweepConfig) -> "pd.DataFrame":
     """One row per trial.
 
     Returns:
@@ -170,7 +171,7 @@ def frame_of(trials: Sequence[Trial], recipe: Recipe) -> "pd.DataFrame":
     return frame.astype({"trial": "Int64", recipe.objective.name: "float64", "best": "float64", "seconds": "float64"})
 
 
-def best_so_far(trials: Sequence[Trial], recipe: Recipe) -> list[float | None]:
+def best_so_far(trials: Sequence[Trial], recipe: SweepConfig) -> list[float | None]:
     """The best objective up to each trial, of those that went to their end."""
     found: list[float | None] = []
     best: float | None = None
@@ -181,7 +182,7 @@ def best_so_far(trials: Sequence[Trial], recipe: Recipe) -> list[float | None]:
     return found
 
 
-def importance_of(seen: Sequence[Seen], recipe: Recipe) -> "pd.DataFrame":
+def importance_of(seen: Sequence[PastTrial], recipe: SweepConfig) -> "pd.DataFrame":
     """How much of the difference between trials each setting decides, and how sure that is.
 
     Args:
@@ -213,12 +214,12 @@ def importance_of(seen: Sequence[Seen], recipe: Recipe) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=list(empty)).sort_values("importance", ascending=False, ignore_index=True)
 
 
-def _importance(seen: Sequence[Seen], recipe: Recipe) -> Mapping[str, float]:
+def _importance(seen: Sequence[PastTrial], recipe: SweepConfig) -> Mapping[str, float]:
     """Share of each setting; 0 where the trials are all alike."""
     import optuna
 
     study = Study(replace(recipe, sampler="random", pruner="none"), seen)
-    with quiet():
+    with silence_optuna():
         try:
             found: dict[str, float] = optuna.importance.get_param_importances(study.optuna)
         except (ValueError, RuntimeError):

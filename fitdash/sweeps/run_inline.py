@@ -8,12 +8,12 @@ from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Changed, Created
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
-from fitdash.runs.scheduling.failures import failure
+from fitdash.runs.scheduling.failures import failure_event
 from fitdash.runs.scheduling.runner import new_uid
-from fitdash.sweeps.executors import Here
+from fitdash.sweeps.executors import InlineExecutor
 
 
-def train_alone(store: Store, order: Mapping[str, Any], *, name: str = "", parent: str | None = None) -> str:
+def train_inline(store: Store, order: Mapping[str, Any], *, name: str = "", parent: str | None = None) -> str:
     """Train what is ordered and wait for it; gives the uid of the run.
 
     Raises:
@@ -24,9 +24,9 @@ def train_alone(store: Store, order: Mapping[str, Any], *, name: str = "", paren
     writer.put(created)
     writer.put(Changed(uid=uid, state="running"))
     try:
-        Here().train(order, uid, writer.put, Control())
+        InlineExecutor().train(order, uid, writer.put, Control())
     except BaseException as error:
-        end = failure(uid, error)
+        end = failure_event(uid, error)
         writer.put(Changed(uid=uid, state="interrupted") if isinstance(error, KeyboardInterrupt) else end)
         if isinstance(error, FitdashError) or not isinstance(error, Exception):
             raise

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.scheduling.runner import new_uid
-from fitdash.sweeps.config import Objective
-from fitdash.sweeps.study import Asked
+from fitdash.sweeps.config import SweepObjective
+from fitdash.sweeps.study import PendingTrial
 from fitdash.sweeps.trial import Trial
 
 
 @dataclass(eq=False, kw_only=True)
-class Live:
+class RunningTrial:
     """One trial, and how far it is.
 
     Attributes:
@@ -21,7 +21,7 @@ class Live:
     """
 
     number: int
-    asked: Asked
+    asked: PendingTrial
     attempt: int = 1
     uid: str = field(default_factory=new_uid)
     control: Control = field(default_factory=Control)
@@ -29,7 +29,7 @@ class Live:
     epochs: int = 0
     began: float = 0.0
 
-    def told(self, state: str, objective: Objective, *, now: float, error: str | None) -> Trial:
+    def told(self, state: str, objective: SweepObjective, *, now: float, error: str | None) -> Trial:
         """The trial as whoever listens to the search sees it."""
         return Trial(
             number=self.number,

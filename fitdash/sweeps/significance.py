@@ -18,7 +18,7 @@ Answer = Literal["a", "b", "neither", "too few"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class SignificanceResult:
     """What repeats of A and of B say.
 
     Attributes:
@@ -44,14 +44,14 @@ class Verdict:
     words: str
 
 
-def verdict(
+def significance_test(
     a: Sequence[float],
     b: Sequence[float],
     *,
     rises: bool,
     what: str = "the result",
     names: tuple[str, str] = ("A", "B"),
-) -> Verdict | None:
+) -> SignificanceResult | None:
     """Compare repeats of A and of B.
 
     Args:
@@ -76,7 +76,7 @@ def verdict(
     answer: Any = "too few" if too_few else better if p <= LEVEL and gap else "neither"
     _, low, high = _welch(x, y)
     effect = _hedges(x, y, rises)
-    found = Verdict(
+    found = SignificanceResult(
         answer=answer,
         test=EXACT if exact else WELCH,
         n=(len(x), len(y)),
@@ -88,10 +88,10 @@ def verdict(
         high=high,
         words="",
     )
-    return Verdict(**{**vars(found), "words": _words(found, what, names)})
+    return SignificanceResult(**{**vars(found), "words": _words(found, what, names)})
 
 
-def needed(n: int) -> int:
+def needed_repeats(n: int) -> int:
     """Repeats of each side from which an exact permutation test can say something, when the other has `n`."""
     most = max(n, 2)
     return next(k for k in range(2, 100) if 2 / math.comb(k + max(k, most), k) <= LEVEL)
@@ -141,7 +141,7 @@ def _spread(side: Any) -> float:
     return float(side.std(ddof=1)) if len(side) > 1 else math.nan
 
 
-def _words(found: Verdict, what: str, names: tuple[str, str]) -> str:
+def _words(found: SignificanceResult, what: str, names: tuple[str, str]) -> str:
     numbers = [
         f"{mean:.4g}" + ("" if math.isnan(spread) else f" ± {spread:.2g}")
         for mean, spread in zip(found.means, found.spreads, strict=True)
@@ -149,7 +149,7 @@ def _words(found: Verdict, what: str, names: tuple[str, str]) -> str:
     against = f"{what} {numbers[0]} against {numbers[1]}"
     n = f"n = {found.n[0]} and {found.n[1]}"
     if found.answer == "too few":
-        more = needed(min(found.n))
+        more = needed_repeats(min(found.n))
         return (
             f"{n} is too small to say: {against}, and no result of so few could be told from chance. "
             f"Train {more} or more of each."

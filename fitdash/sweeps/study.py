@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from fitdash.runs.protocol.json_codec import encode
 from fitdash.settings.search_dimension import Range, is_whole
-from fitdash.settings.search_space import varying
-from fitdash.sweeps.config import Recipe
+from fitdash.settings.search_space import sweepable_settings
+from fitdash.sweeps.config import SweepConfig
 
 STARTUP_TRIALS = 5
 """Trials that end before the median prunes."""
@@ -20,7 +20,7 @@ LEAST_TO_LEARN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class PastTrial:
     """A trial that is over.
 
     Attributes:
@@ -35,7 +35,7 @@ class Seen:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Asked:
+class PendingTrial:
     """A trial that the study waits for: what to try, and Optuna's own trial."""
 
     values: dict[str, Any]
@@ -50,7 +50,7 @@ class Study:
         seen: What was tried before, in its order.
     """
 
-    def __init__(self, recipe: Recipe, seen: Sequence[Seen] = ()) -> None:
+    def __init__(self, recipe: SweepConfig, seen: Sequence[PastTrial] = ()) -> None:
         self.recipe = recipe
         self._distributions = distributions_of(recipe)
         trials = [made for one in seen if (made := _frozen(one, recipe, self._distributions)) is not None]
@@ -60,44 +60,44 @@ class Study:
         self._cells = [cell for cell in self._cells if cell not in done]
         self._points = _points(len(recipe.space.dimensions), recipe.seed) if recipe.sampler == "quasi-random" else None
 
-    def ask(self, number: int = 0) -> Asked | None:
+    def ask(self, number: int = 0) -> PendingTrial | None:
         """What to try as the trial of this number; None where there is nothing left."""
         if self.recipe.sampler == "grid":
             return self.again(self._cells.pop(0)) if self._cells else None
         if self._points is not None:
             return self.again(self.recipe.space.at(self.recipe.experiment, self._points(number)))
         trial = self.optuna.ask(self._distributions)
-        return Asked(values=_decoded(self.recipe, trial.params), trial=trial)
+        return PendingTrial(values=_decoded(self.recipe, trial.params), trial=trial)
 
-    def again(self, values: Mapping[str, Any]) -> Asked:
+    def again(self, values: Mapping[str, Any]) -> PendingTrial:
         """Try these values; a grid does so once."""
         self._cells = [cell for cell in self._cells if cell != values]
         self.optuna.enqueue_trial(_encoded(self.recipe, values))
-        return Asked(values=dict(values), trial=self.optuna.ask(self._distributions))
+        return PendingTrial(values=dict(values), trial=self.optuna.ask(self._distributions))
 
-    def report(self, asked: Asked, epoch: int, value: float) -> bool:
+    def report(self, asked: PendingTrial, epoch: int, value: float) -> bool:
         """Note the objective after an epoch; True where the trial is to be given up."""
         if not math.isfinite(value):
             return False
         asked.trial.report(value, epoch)
         return bool(asked.trial.should_prune())
 
-    def tell(self, asked: Asked, seen: Seen) -> None:
+    def tell(self, asked: PendingTrial, seen: PastTrial) -> None:
         """Note how a trial ended."""
         value = self.recipe.objective.of(seen.curve)
         state = _states()[seen.ended if value is not None else "failed"]
         self.optuna.tell(asked.trial, value if seen.ended == "complete" else None, state=state)
 
-    def forget(self, asked: Asked) -> None:
+    def forget(self, asked: PendingTrial) -> None:
         """Let go of a trial that did not end; it is not held against its values."""
         self.optuna.tell(asked.trial, state=_states()["failed"])
 
 
-def distributions_of(recipe: Recipe) -> dict[str, Any]:
+def distributions_of(recipe: SweepConfig) -> dict[str, Any]:
     """The space as Optuna takes it."""
     from optuna import distributions
 
-    declared = varying(recipe.experiment)
+    declared = sweepable_settings(recipe.experiment)
     found: dict[str, Any] = {}
     for address, one in recipe.space.dimensions.items():
         if not isinstance(one, Range):
@@ -113,7 +113,7 @@ def distributions_of(recipe: Recipe) -> dict[str, Any]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_optuna() -> Iterator[None]:
     """Optuna without its lines in the log and its warnings that something may change in a later version."""
     from optuna.exceptions import ExperimentalWarning
 
@@ -128,10 +128,10 @@ def quiet() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _study(recipe: Recipe, trials: list[Any]) -> Any:
+def _study(recipe: SweepConfig, trials: list[Any]) -> Any:
     import optuna
 
-    with quiet():
+    with silence_optuna():
         study = optuna.create_study(
             direction="maximize" if recipe.objective.rises else "minimize",
             sampler=_sampler(recipe, trials),
@@ -141,7 +141,7 @@ def _study(recipe: Recipe, trials: list[Any]) -> Any:
     return study
 
 
-def _sampler(recipe: Recipe, trials: list[Any]) -> Any:
+def _sampler(recipe: SweepConfig, trials: list[Any]) -> Any:
     """The sampler; the seed moves on with the trials there are, so that none is drawn twice after a restart."""
     from optuna import samplers
 
@@ -165,7 +165,7 @@ def _numbers_alone(trial: Any) -> Any:
     return create_trial(params=params, distributions=kept, value=trial.value)
 
 
-def _pruner(recipe: Recipe) -> Any:
+def _pruner(recipe: SweepConfig) -> Any:
     from optuna import pruners
 
     if recipe.pruner == "median":
@@ -175,7 +175,7 @@ def _pruner(recipe: Recipe) -> Any:
     return pruners.NopPruner()
 
 
-def _frozen(seen: Seen, recipe: Recipe, distributions: Mapping[str, Any]) -> Any:
+def _frozen(seen: PastTrial, recipe: SweepConfig, distributions: Mapping[str, Any]) -> Any:
     """The trial as Optuna keeps it; None where its values are none of the space's."""
     from optuna.trial import create_trial
 
@@ -212,13 +212,13 @@ def _points(axes: int, seed: int) -> Any:
     return point
 
 
-def _encoded(recipe: Recipe, values: Mapping[str, Any]) -> dict[str, Any]:
+def _encoded(recipe: SweepConfig, values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as Optuna keeps them."""
     dimensions = recipe.space.dimensions
     return {a: value if isinstance(dimensions[a], Range) else _word(value) for a, value in values.items()}
 
 
-def _decoded(recipe: Recipe, params: Mapping[str, Any]) -> dict[str, Any]:
+def _decoded(recipe: SweepConfig, params: Mapping[str, Any]) -> dict[str, Any]:
     """Values as settings take them, in the order of the space."""
     values = {}
     for address, one in recipe.space.dimensions.items():

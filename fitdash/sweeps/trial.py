@@ -9,8 +9,8 @@ from fitdash.runs.protocol.events import ACTIVE
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
 from fitdash.settings.experiment import Experiment
-from fitdash.sweeps.config import Recipe
-from fitdash.sweeps.study import Seen
+from fitdash.sweeps.config import SweepConfig
+from fitdash.sweeps.study import PastTrial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Trial:
         return f"{self.state}, no number" if self.state == "finished" and self.value is None else self.state
 
 
-def trial_of(run: RunRecord, recipe: Recipe) -> Trial:
+def trial_of(run: RunRecord, recipe: SweepConfig) -> Trial:
     """The trial that a run is."""
     return Trial(
         number=run.trial,
@@ -62,7 +62,7 @@ def trial_of(run: RunRecord, recipe: Recipe) -> Trial:
     )
 
 
-def values_of(run: RunRecord, recipe: Recipe) -> dict[str, Any]:
+def values_of(run: RunRecord, recipe: SweepConfig) -> dict[str, Any]:
     """What the run tried, read from its experiment; None for a setting that it lacks."""
     plain, found = run.experiment, {}
     for address, one in recipe.space.dimensions.items():
@@ -71,7 +71,7 @@ def values_of(run: RunRecord, recipe: Recipe) -> dict[str, Any]:
     return found
 
 
-def value_of(run: RunRecord, recipe: Recipe) -> float | None:
+def value_of(run: RunRecord, recipe: SweepConfig) -> float | None:
     """The objective of the run, from its summary."""
     objective = recipe.objective
     entry = run.summary.get("logs", {}).get(objective.name, {})
@@ -79,31 +79,31 @@ def value_of(run: RunRecord, recipe: Recipe) -> float | None:
     return float(value) if isinstance(value, int | float) and value == value else None
 
 
-def curve_of(store: Store, uid: str, recipe: Recipe) -> dict[int, float]:
+def objective_curve(store: Store, uid: str, recipe: SweepConfig) -> dict[int, float]:
     """The objective of a run by epoch, where it is a number."""
     name = recipe.objective.name
     logged = ((row.epoch, row.logs.get(name)) for row in store.epochs(uid))
     return {epoch: float(value) for epoch, value in logged if isinstance(value, int | float) and value == value}
 
 
-def seen_of(store: Store, run: RunRecord, recipe: Recipe) -> Seen:
+def past_trial_of(store: Store, run: RunRecord, recipe: SweepConfig) -> PastTrial:
     """The trial as the search learns from it."""
     ended: Any = "complete" if run.state == "finished" else "failed" if run.state == "failed" else "pruned"
-    return Seen(values=values_of(run, recipe), curve=curve_of(store, run.uid, recipe), ended=ended)
+    return PastTrial(values=values_of(run, recipe), curve=objective_curve(store, run.uid, recipe), ended=ended)
 
 
-def included(store: Store, recipe: Recipe) -> list[RunRecord]:
+def included_runs(store: Store, recipe: SweepConfig) -> list[RunRecord]:
     """The runs made by hand that the sweep learns from, those that are still there."""
     return [run for uid in recipe.include if (run := store.run(uid)) is not None]
 
 
-def includable(store: Store, recipe: Recipe, *, owner: str | None = None) -> list[RunRecord]:
+def includable(store: Store, recipe: SweepConfig, *, owner: str | None = None) -> list[RunRecord]:
     """Runs that are over, belong to no sweep, and differ from the experiment in varied settings alone."""
     runs = store.runs(owner=owner, states=("finished", "stopped"))
     return [run for run in runs if run.sweep is None and _is_covered(run, recipe)]
 
 
-def refuse_strangers(store: Store, recipe: Recipe, uids: Iterable[str]) -> None:
+def check_included_runs(store: Store, recipe: SweepConfig, uids: Iterable[str]) -> None:
     """Stop here if a run cannot be included.
 
     Raises:
@@ -122,7 +122,7 @@ def refuse_strangers(store: Store, recipe: Recipe, uids: Iterable[str]) -> None:
         raise SettingError("\n".join(problems))
 
 
-def _is_covered(run: RunRecord, recipe: Recipe) -> bool:
+def _is_covered(run: RunRecord, recipe: SweepConfig) -> bool:
     try:
         return recipe.space.covers(recipe.experiment, Experiment.from_dict(run.experiment))
     except SettingError:

@@ -3,16 +3,16 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from fitdash.settings.ensemble_rules import LEAST_MEMBERS, groups_in, shared_part
+from fitdash.settings.ensemble_rules import LEAST_MEMBERS, group_experiments, shared_settings_key
 from fitdash.settings.experiment import Experiment
-from fitdash.sweeps.config import Recipe
-from fitdash.sweeps.running_trial import Live
+from fitdash.sweeps.config import SweepConfig
+from fitdash.sweeps.running_trial import RunningTrial
 from fitdash.sweeps.study import Study
 
 LATEST = 20
 
 
-class Upcoming:
+class TrialQueue:
     """Asks the study, and keeps what was asked for and has not begun.
 
     Args:
@@ -23,14 +23,14 @@ class Upcoming:
         is_closed: Nothing new is asked for, only what is to be tried again.
     """
 
-    def __init__(self, recipe: Recipe, study: Study, *, ahead: int, places: int) -> None:
+    def __init__(self, recipe: SweepConfig, study: Study, *, ahead: int, places: int) -> None:
         self.is_closed = False
         self._recipe, self._study = recipe, study
         self._ahead, self._places = ahead, places
         self._again: list[tuple[int, Mapping[str, Any], int]] = []
         self._next = 0
         self._free: list[int] = []
-        self._groups: list[list[Live]] = []
+        self._groups: list[list[RunningTrial]] = []
         self._took: list[tuple[float, int]] = []
 
     def __bool__(self) -> bool:
@@ -59,20 +59,20 @@ class Upcoming:
                 what the end interrupts has come to nothing.
         """
         most = min(self._ahead, self._fitting(seconds))
-        asked: list[Live] = []
+        asked: list[RunningTrial] = []
         while len(asked) < most and (live := self._asked(trials)) is not None:
             asked.append(live)
         if most == 1:
             self._groups = [[live] for live in asked]
             return
-        shared = [shared_part(self.experiment(live)) for live in asked]
-        self._groups = [[asked[place] for place in group] for group in groups_in(shared, places=self._places)]
+        shared = [shared_settings_key(self.experiment(live)) for live in asked]
+        self._groups = [[asked[place] for place in group] for group in group_experiments(shared, places=self._places)]
 
-    def pop(self) -> list[Live]:
+    def pop(self) -> list[RunningTrial]:
         """The next trials that train as one."""
         return self._groups.pop(0)
 
-    def experiment(self, live: Live) -> Experiment:
+    def experiment(self, live: RunningTrial) -> Experiment:
         """What this trial trains."""
         return self._recipe.space.apply(self._recipe.experiment, live.asked.values)
 
@@ -87,11 +87,11 @@ class Upcoming:
         fitting = int(seconds / took)
         return min(self._ahead, fitting * self._places) if fitting >= LEAST_MEMBERS else 1
 
-    def _asked(self, trials: int | None) -> Live | None:
+    def _asked(self, trials: int | None) -> RunningTrial | None:
         """The next trial: one that did not end, or a new one; None where there is none."""
         if self._again:
             number, values, attempt = self._again.pop(0)
-            return Live(number=number, asked=self._study.again(values), attempt=attempt)
+            return RunningTrial(number=number, asked=self._study.again(values), attempt=attempt)
         if self.is_closed or (trials is not None and self._next - len(self._free) >= trials):
             return None
         number = self._free[0] if self._free else self._next
@@ -102,4 +102,4 @@ class Upcoming:
             self._free.pop(0)
         else:
             self._next += 1
-        return Live(number=number, asked=asked)
+        return RunningTrial(number=number, asked=asked)

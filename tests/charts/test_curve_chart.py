@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import plotly.graph_objects as go
 
-from fitdash.charts.annotations import SIGNS, Mark
+from fitdash.charts.annotations import SIGNS, Annotation
 from fitdash.charts.axis import axis_of
-from fitdash.charts.curve_chart import Look, curve_chart
-from fitdash.charts.curves import Curve, best, panels
+from fitdash.charts.curve_chart import CurveStyle, curve_chart
+from fitdash.charts.curves import Curve, best_result, metric_panels
 
 HISTORY = {"loss": [0.9, 0.5, 0.25], "val_loss": [1.0, 0.4, 0.6], "accuracy": [0.5, 0.75, 0.7]}
-LOSS, ACCURACY = panels([0, 1, 2], HISTORY)
+LOSS, ACCURACY = metric_panels([0, 1, 2], HISTORY)
 
 
 def numbers(packed):
@@ -26,7 +26,7 @@ def traces(panel, **how):
 
 
 def test_a_smoothed_line_never_replaces_the_values_but_stands_over_them():
-    found = traces(LOSS, look=Look(smoothing=3))
+    found = traces(LOSS, look=CurveStyle(smoothing=3))
 
     assert numbers(found["train"]["y"]).tolist() == numbers(traces(LOSS)["train"]["y"]).tolist()
     assert found["train"]["opacity"] < 0.5
@@ -37,7 +37,7 @@ def test_a_smoothed_line_never_replaces_the_values_but_stands_over_them():
 
 def test_log_y_is_for_what_shall_be_small():
     def kind(panel):
-        return curve_chart(panel, run="r", planned=(1, 3), look=Look(log=True))["layout"]["yaxis"]["type"]
+        return curve_chart(panel, run="r", planned=(1, 3), look=CurveStyle(log=True))["layout"]["yaxis"]["type"]
 
     assert (kind(LOSS), kind(ACCURACY)) == ("log", "linear")
 
@@ -54,7 +54,11 @@ def test_running_values_are_drawn_from_the_beginning_of_their_epoch():
 
 def test_marks_stand_where_the_axis_has_their_place_with_a_sign_of_their_kind():
     axis = axis_of("update", [0, 1, 2], [10.0] * 3, start=0, ahead=10.0)
-    marks = [Mark(at=1.5, text="lr"), Mark(at=2.0, text="ended", kind="early_stop"), Mark(at=2.0, text="b", kind="nan")]
+    marks = [
+        Annotation(at=1.5, text="lr"),
+        Annotation(at=2.0, text="ended", kind="early_stop"),
+        Annotation(at=2.0, text="b", kind="nan"),
+    ]
 
     layout = curve_chart(LOSS, run="r", planned=(1, 20), axis=axis, marks=marks)["layout"]
 
@@ -68,21 +72,21 @@ def test_marks_stand_where_the_axis_has_their_place_with_a_sign_of_their_kind():
 
 
 def test_places_for_the_legend_stand_before_the_first_epoch():
-    (empty,) = panels([], {"loss": []})
+    (empty,) = metric_panels([], {"loss": []})
 
     assert [trace["name"] for trace in traces(empty).values()] == ["training", "best"]
 
 
 def test_a_rate_that_is_set_has_no_best_value_and_is_not_smoothed():
-    (rate,) = panels([0, 1], {"learning_rate": [0.1, 0.01]})
+    (rate,) = metric_panels([0, 1], {"learning_rate": [0.1, 0.01]})
 
-    assert list(traces(rate, look=Look(smoothing=3))) == ["train"]
-    assert best(rate) is None
+    assert list(traces(rate, look=CurveStyle(smoothing=3))) == ["train"]
+    assert best_result(rate) is None
 
 
 def test_a_run_before_that_diverged_does_not_flatten_this_one():
     def ghost(values):
-        (before,) = panels([0, 1, 2], {"loss": values})
+        (before,) = metric_panels([0, 1, 2], {"loss": values})
         return traces(replace(LOSS, ghost=before.curves))["previous train"]
 
     near, far = ghost([1.2, 0.8, 50.0]), ghost([60.0, 70.0, float("nan")])

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from fitdash.charts.curve_chart import curve_chart
-from fitdash.charts.curves import best, panels, told
+from fitdash.charts.curves import best_result, describe_panel, metric_panels
 
 HISTORY = {
     "loss": [0.9, 0.5, 0.25],
@@ -23,11 +23,13 @@ def numbers(packed):
 
 
 def chart(history=HISTORY, planned=(1, 20)):
-    return [curve_chart(panel, run="r1", planned=planned) for panel in panels(range(len(history["loss"])), history)]
+    return [
+        curve_chart(panel, run="r1", planned=planned) for panel in metric_panels(range(len(history["loss"])), history)
+    ]
 
 
 def test_training_and_validation_share_a_chart_in_the_order_of_the_logs():
-    found = panels([0, 1, 2], HISTORY)
+    found = metric_panels([0, 1, 2], HISTORY)
 
     assert [panel.metric for panel in found] == ["loss", "accuracy"]
     assert [curve.split for panel in found for curve in panel.curves] == ["train", "val", "train", "val"]
@@ -63,10 +65,10 @@ def test_the_two_splits_differ_in_more_than_colour():
 
 
 def test_the_best_epoch_is_marked_on_the_validation_curve():
-    loss, accuracy = panels([0, 1, 2], HISTORY)
+    loss, accuracy = metric_panels([0, 1, 2], HISTORY)
 
-    assert best(loss) == (2, 0.4)
-    assert best(accuracy) == (2, 0.9)
+    assert best_result(loss) == (2, 0.4)
+    assert best_result(accuracy) == (2, 0.9)
     assert numbers(chart()[0]["data"][-1]["x"]).tolist() == [2]
 
 
@@ -94,21 +96,21 @@ def test_a_diverged_run_is_drawn_and_told_without_a_warning():
         spec = chart(history)[0]
 
     go.Figure(spec)
-    assert told(panels([0, 1, 2], history)[0]) == (
+    assert describe_panel(metric_panels([0, 1, 2], history)[0]) == (
         "loss: training from 1e+300 at epoch 1 to infinite at epoch 2; best 1e+300 at epoch 1."
     )
 
 
 def test_the_words_tell_the_curve():
-    assert told(panels([0, 1, 2], HISTORY)[0]) == (
+    assert describe_panel(metric_panels([0, 1, 2], HISTORY)[0]) == (
         "loss: training from 0.9000 at epoch 1 to 0.2500 at epoch 3; "
         "validation from 1.000 at epoch 1 to 0.6000 at epoch 3; best 0.4000 at epoch 2."
     )
 
 
 def test_a_run_without_epochs_is_an_empty_chart_with_its_axis():
-    spec = curve_chart(panels([], {"loss": []})[0], run="r", planned=(1, 3))
+    spec = curve_chart(metric_panels([], {"loss": []})[0], run="r", planned=(1, 3))
 
     assert [trace["name"] for trace in spec["data"]] == ["training", "best"]
     assert go.Figure(spec).layout.xaxis.range[1] > 3
-    assert told(panels([], {"loss": []})[0]) == "loss: training has no value yet."
+    assert describe_panel(metric_panels([], {"loss": []})[0]) == "loss: training has no value yet."

@@ -2,7 +2,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from fitdash.charts.history_plot import draw, history_chart, smoothed
+from fitdash.charts.history_plot import history_chart, plot_history, smooth_history
 from fitdash.engine.callbacks.history import History
 
 
@@ -59,7 +59,7 @@ def test_19_4_missing_values_are_left_out_of_the_smoothing():
 def test_19_4_smoothing_averages_out_what_alternates():
     x = np.arange(20.0)
 
-    y = smoothed(x, np.where(x % 2, 1.0, -1.0), x)
+    y = smooth_history(x, np.where(x % 2, 1.0, -1.0), x)
 
     assert np.abs(y[3:-3]).max() < 0.2
 
@@ -67,13 +67,13 @@ def test_19_4_smoothing_averages_out_what_alternates():
 def test_19_4_smoothing_follows_a_parabola_and_keeps_a_constant():
     x = np.arange(12.0)
 
-    np.testing.assert_allclose(smoothed(x, x**2, x + 0.5), (x + 0.5) ** 2, atol=1e-9)
-    assert set(smoothed(x, np.full(12, 0.1), x)) == {0.1}
+    np.testing.assert_allclose(smooth_history(x, x**2, x + 0.5), (x + 0.5) ** 2, atol=1e-9)
+    assert set(smooth_history(x, np.full(12, 0.1), x)) == {0.1}
 
 
 def test_19_4_plot_gives_a_figure():
     history = History.of(epochs=[4, 5], logs=[{"loss": 1.0, "val_loss": 2.0}, {"loss": 0.5, "val_loss": 1.0}])
-    history.draw = draw
+    history.draw = plot_history
 
     figure = history.plot(theme_bw=True)
 
@@ -83,4 +83,4 @@ def test_19_4_plot_gives_a_figure():
 
 
 def test_19_4_plot_works_without_any_epoch():
-    assert len(draw(frame(0)).data) == 0
+    assert len(plot_history(frame(0)).data) == 0

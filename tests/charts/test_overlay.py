@@ -6,18 +6,18 @@ import pytest
 
 from fitdash.charts.overlay import (
     MOST_NAMED,
-    Line,
-    looks_of,
+    RunCurve,
+    describe_overlay,
+    line_styles,
     overlay_chart,
     parallel_chart,
-    printed,
+    restyle_for_print,
     scatter_chart,
-    told,
 )
 
 
 def line(name="a", values=(1.0, 0.5), **more):
-    return Line(run=name, name=name, epochs=np.arange(1.0, len(values) + 1), values=np.array(values), **more)
+    return RunCurve(run=name, name=name, epochs=np.arange(1.0, len(values) + 1), values=np.array(values), **more)
 
 
 def test_a_line_per_run_names_it_and_its_last_value():
@@ -37,20 +37,20 @@ def test_many_lines_have_no_legend_that_would_hide_them():
 
 
 def test_lines_of_their_own_differ_in_colour_or_dash():
-    looks = looks_of([None] * 20)
+    looks = line_styles([None] * 20)
 
     assert len({(look["place"], look["dash"]) for look in looks}) == 20
 
 
 def test_numbers_are_coloured_by_rank_and_the_same_number_the_same():
-    looks = looks_of([0.1, 1e-5, 0.1, 1e-3])
+    looks = line_styles([0.1, 1e-5, 0.1, 1e-3])
 
     assert looks[0] == looks[2]
     assert len({look["color"] for look in looks}) == 3
 
 
 def test_words_have_a_colour_each():
-    looks = looks_of(["sgd", "adam", "sgd", None])
+    looks = line_styles(["sgd", "adam", "sgd", None])
 
     assert looks[0] == looks[2] != looks[1]
     assert looks[3] not in looks[:3]
@@ -83,12 +83,14 @@ def test_a_setting_stands_on_the_axis_that_fits_it(x, kind):
 
 
 def test_the_picture_is_told_in_words():
-    assert told([line("a"), line("b", ())], "loss") == "loss of 2 runs: a ends at 0.5000; b has no value yet."
+    assert (
+        describe_overlay([line("a"), line("b", ())], "loss") == "loss of 2 runs: a ends at 0.5000; b has no value yet."
+    )
 
 
 def test_on_paper_every_line_has_its_colour_and_its_name_in_the_legend():
     count = MOST_NAMED + 3
-    spec = printed(overlay_chart([line(str(n)) for n in range(count)], title="loss", key="k"))
+    spec = restyle_for_print(overlay_chart([line(str(n)) for n in range(count)], title="loss", key="k"))
 
     drawn = go.Figure(spec)
 
@@ -100,9 +102,9 @@ def test_on_paper_every_line_has_its_colour_and_its_name_in_the_legend():
 def test_colours_of_a_setting_stay_on_paper():
     lines = [line(str(n), by=n) for n in (1, 2)]
 
-    spec = printed(overlay_chart(lines, title="loss", key="k"))
+    spec = restyle_for_print(overlay_chart(lines, title="loss", key="k"))
 
-    assert [trace["line"]["color"] for trace in spec["data"]] == [look["color"] for look in looks_of([1, 2])]
+    assert [trace["line"]["color"] for trace in spec["data"]] == [look["color"] for look in line_styles([1, 2])]
 
 
 def test_zoom_of_one_metric_is_not_that_of_another():

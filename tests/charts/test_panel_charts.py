@@ -15,7 +15,7 @@ AXES = (("a", XS), ("b", YS))
 
 def points(split="train", truth=(0, 1, 1), **more):
     given = {"x": np.array([0.1, 0.5, 0.9]), "y": np.array([0.0, 0.5, -0.5]), "truth": np.array(truth)}
-    return boundary.Points(split=split, **given | more)
+    return boundary.SamplePoints(split=split, **given | more)
 
 
 def numbers(packed, dtype="<f4"):
@@ -116,13 +116,13 @@ def test_numbers_are_a_surface_and_samples_have_the_colour_of_their_truth():
 def test_the_maps_are_told_in_words():
     answers = np.array([[0, 0], [0, 1]])
 
-    assert boundary.told_boundary(answers, ["no", "yes"], "a", "b") == (
+    assert boundary.describe_boundary(answers, ["no", "yes"], "a", "b") == (
         "What is answered over a and b: no 75%, yes 25% of the plane."
     )
-    assert boundary.told_surface(np.array([[1.0, 2.0]]), "price", "a", "b") == (
+    assert boundary.describe_surface(np.array([[1.0, 2.0]]), "price", "a", "b") == (
         "price as predicted over a and b: from 1.000 to 2.000."
     )
-    assert boundary.told_surface(np.array([[np.nan]]), "price", "a", "b") == "price over a and b: nowhere a number."
+    assert boundary.describe_surface(np.array([[np.nan]]), "price", "a", "b") == "price over a and b: nowhere a number."
 
 
 COUNTS = np.array([[8, 2], [0, 5]])
@@ -149,10 +149,10 @@ def test_a_large_matrix_has_no_written_counts():
 
 
 def test_the_matrix_is_told_in_words():
-    assert confusion.told_confusion(COUNTS, ["cat", "dog"]) == (
+    assert confusion.describe_confusion(COUNTS, ["cat", "dog"]) == (
         "Confusion matrix of 15 samples: 86.7% are right; most often cat is taken for dog, 2 times."
     )
-    assert confusion.told_confusion(np.eye(2, dtype=int), ["a", "b"]).endswith("no class is taken for another.")
+    assert confusion.describe_confusion(np.eye(2, dtype=int), ["a", "b"]).endswith("no class is taken for another.")
 
 
 def test_predictions_stand_against_the_truth_with_the_diagonal():
@@ -182,8 +182,8 @@ def test_predictions_that_are_no_numbers_are_drawn_and_told():
 
     accepted(residuals.predicted_chart(truth, predicted, "price", run="r", split="val"))
     accepted(residuals.residual_chart(truth, predicted, "price", run="r", split="val"))
-    assert residuals.told_numbers(truth, predicted) == "no prediction is a number"
-    assert residuals.told_numbers(truth, np.array([1.0, 1.0])) == (
+    assert residuals.describe_errors(truth, predicted) == "no prediction is a number"
+    assert residuals.describe_errors(truth, np.array([1.0, 1.0])) == (
         "predictions differ from the truth by 0.5000 in the middle, by 1.000 at most; R² -1.000"
     )
 
@@ -219,4 +219,4 @@ def test_sequences_are_pairs_of_strips_with_a_gap_between():
     assert list(figure.layout.yaxis.tickvals) == [0, 1, 3, 4]
     assert [entry.name for entry in entries] == ["a", "b", "c"]
     assert ground.meta["scale"][-1][0] == 1
-    assert sequence_strips.told_strips(truth, answers).endswith("3 steps of 2 sequences: 83.3% agree.")
+    assert sequence_strips.describe_strips(truth, answers).endswith("3 steps of 2 sequences: 83.3% agree.")

@@ -5,13 +5,13 @@ import base64
 import numpy as np
 import plotly.graph_objects as go
 
-from fitdash.charts.repeat_band import Band, band_chart, told
+from fitdash.charts.repeat_band import RepeatBand, band_chart, describe_bands
 
 
 def band(name="a", shift=0.0):
     epochs = np.arange(1.0, 4.0)
     mean = np.array([1.0, 0.5, 0.25]) + shift
-    return Band(name=name, n=5, epochs=epochs, mean=mean, low=mean - 0.1, high=mean + 0.1)
+    return RepeatBand(name=name, n=5, epochs=epochs, mean=mean, low=mean - 0.1, high=mean + 0.1)
 
 
 def numbers(packed):
@@ -37,4 +37,4 @@ def test_groups_differ_in_colour_and_dash():
 
 
 def test_the_band_is_told_in_words():
-    assert told([band()], "loss") == "loss over seeds: a ends at 0.2500 on average of 5."
+    assert describe_bands([band()], "loss") == "loss over seeds: a ends at 0.2500 on average of 5."

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from fitdash.charts.unpredicted_classes import Asked, neglected
+from fitdash.charts.unpredicted_classes import ClassCounts, find_unpredicted_classes
 
 NAMES = ("cat", "dog", "owl")
 SAMPLES = np.array([40, 30, 12])
 
 
 def asked(*answers, first=6):
-    return [Asked(epoch=first + n, samples=SAMPLES, answers=np.array(one)) for n, one in enumerate(answers)]
+    return [ClassCounts(epoch=first + n, samples=SAMPLES, answers=np.array(one)) for n, one in enumerate(answers)]
 
 
 def found(looks, trained=(90, 80, 20), *, is_over=True, is_weighted=False):
-    return neglected(looks, NAMES, np.array(trained), is_over=is_over, is_weighted=is_weighted)
+    return find_unpredicted_classes(looks, NAMES, np.array(trained), is_over=is_over, is_weighted=is_weighted)
 
 
 def test_a_class_that_is_the_answer_to_nothing_is_told_since_its_epoch_with_a_balance_to_try():
@@ -69,7 +69,7 @@ def test_a_run_that_goes_on_has_some_epochs_to_find_its_classes():
         [],
         asked([40, 30, 12]),
         asked([82, 0, 0], first=4),
-        [Asked(epoch=20, samples=np.array([40, 40, 2]), answers=np.array([40, 42, 0]))],
+        [ClassCounts(epoch=20, samples=np.array([40, 40, 2]), answers=np.array([40, 42, 0]))],
     ],
     ids=["none", "all predicted", "too early", "too few samples"],
 )

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from fitdash.cli.commands import main
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.upload import save_upload
 from fitdash.runs.protocol.events import Began, Changed, Created, EpochEnded, Told
 from fitdash.runs.record import process_lock
 from fitdash.runs.record.history import history_of
@@ -38,10 +38,10 @@ def store(home):
             uid="bb33", state="failed", error="ValueError: no", traceback="Traceback\nValueError: no", at=75.0
         )
         store.write([error])
-        lock = process_lock.hold(store.lock_path("living"))
+        lock = process_lock.acquire(store.lock_path("living"))
         store.write([created("live", writer="living", state="running")])
         yield store
-        process_lock.let_go(lock)
+        process_lock.release(lock)
 
 
 def call(*words):
@@ -265,7 +265,7 @@ def test_purging_asks_at_a_terminal(store, monkeypatch):
 
 def test_purging_removes_uploads_that_nothing_uses(store, home):
     uploads = home / "uploads"
-    used, loose = (keep(f"a,b\n{number},1\n2,3\n".encode(), uploads) for number in range(2))
+    used, loose = (save_upload(f"a,b\n{number},1\n2,3\n".encode(), uploads) for number in range(2))
     store.write([created("up", experiment={"data": {"content": used}}), Changed(uid="up", state="finished")])
     for content in (used, loose):
         os.utime(uploads / content, (0, 0))
@@ -277,7 +277,7 @@ def test_purging_removes_uploads_that_nothing_uses(store, home):
 
 
 def test_purging_tells_of_uploads_and_asks_first(store, home, monkeypatch):
-    content = keep(b"a,b\n1,1\n2,3\n", home / "uploads")
+    content = save_upload(b"a,b\n1,1\n2,3\n", home / "uploads")
     os.utime(home / "uploads" / content, (0, 0))
     monkeypatch.setattr("fitdash.cli.runs._is_asked", lambda: True)
 

@@ -126,7 +126,7 @@ def test_a_signal_stops_it_properly_and_the_same_command_goes_on(config, number)
 
     assert json.loads(more.stdout.splitlines()[-1])["trials"] == done + 1
     with Store() as store:
-        newest = sweeps.newest_of_each(store.runs(sweep=stopped.uid))
+        newest = sweeps.newest_run_per_trial(store.runs(sweep=stopped.uid))
         assert len(newest) == done + 1
         assert {run.state for run in newest} == {"finished"}
 

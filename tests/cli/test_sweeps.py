@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from fitdash.cli.commands import main
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.upload import save_upload
 from fitdash.runs.protocol.events import Changed, Created, SweepEnded
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.store import Store
@@ -138,7 +138,7 @@ def test_a_sweep_that_is_deleted_is_told_from_one_that_never_was(store):
 
 
 def test_the_upload_of_a_deleted_sweep_goes_with_purge(store, home, monkeypatch):
-    content = keep(b"a,b\n1,1\n2,3\n", home / "uploads")
+    content = save_upload(b"a,b\n1,1\n2,3\n", home / "uploads")
     os.utime(home / "uploads" / content, (0, 0))
     recipe = {"experiment": {"data": {"content": content}}}
     sweeps.create_sweep(store, "up", name="", recipe=recipe, budget={}, writer="w")

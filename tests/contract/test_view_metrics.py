@@ -4,7 +4,7 @@ import pytest
 
 import fitdash as fd
 from fitdash.model import view_metrics as viewer
-from fitdash.settings.view_metrics import hidden_because
+from fitdash.settings.view_metrics import explain_hidden_chart
 from tests.contract.networks import linear, xy
 
 X, Y = xy(10)
@@ -15,7 +15,9 @@ HOLDS = {"viewer": True, "metrics": True, "epochs": 2, "verbose": 1}
 def asked(monkeypatch):
     """What fit asks of the viewer, which shows nothing."""
     seen = []
-    monkeypatch.setattr(viewer, "viewers", lambda view_metrics, **facts: seen.append((view_metrics, facts)) or [])
+    monkeypatch.setattr(
+        viewer, "make_script_recorders", lambda view_metrics, **facts: seen.append((view_metrics, facts)) or []
+    )
     return seen
 
 
@@ -54,14 +56,14 @@ def test_18_1_other_values_are_refused(given):
     ],
 )
 def test_18_2_auto_shows_the_plot_only_if_all_conditions_hold(changed, reason):
-    reasons = hidden_because("auto", **HOLDS | changed)
+    reasons = explain_hidden_chart("auto", **HOLDS | changed)
 
     assert (reasons == []) if reason is None else (len(reasons) == 1 and reason in reasons[0])
 
 
 @pytest.mark.parametrize("view_metrics", [True, False])
 def test_18_2_forcing_needs_no_condition(view_metrics):
-    reasons = hidden_because(view_metrics, viewer=False, metrics=False, epochs=1, verbose=0)
+    reasons = explain_hidden_chart(view_metrics, viewer=False, metrics=False, epochs=1, verbose=0)
 
     assert reasons == ([] if view_metrics else ["view_metrics is off"])
 

@@ -1,6 +1,6 @@
 """Experiments that are written as code: every kind of data, every callback, every way to hold rows out."""
 
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.upload import save_upload
 from fitdash.settings.callbacks import (
     CSVLoggerArgs,
     EarlyStoppingArgs,
@@ -92,20 +92,20 @@ def table(rows=60):
 
 def upload(folder, **settings):
     """The file, kept as the page keeps it."""
-    content = keep(table().encode(), folder, "my data.csv")
+    content = save_upload(table().encode(), folder, "my data.csv")
     return DatasetArgs(name="upload", content=content, filename="my data.csv", **settings)
 
 
 def second(folder, **settings):
     """A second file to validate on, kept as the page keeps it; it has no weights of the first one's kind."""
-    content = keep(HELD.encode(), folder, "held.csv")
+    content = save_upload(HELD.encode(), folder, "held.csv")
     return HoldOut(kind="upload", content=content, filename="held.csv", **settings)
 
 
 def weights(folder, rows=60, steps=1):
     """A file of weights, kept as the page keeps it, as a sample_weight."""
     text, name = weights_text(rows, steps), f"weights {rows} {steps}.csv"
-    content = keep(text.encode(), folder, name, least_columns=1)
+    content = save_upload(text.encode(), folder, name, least_columns=1)
     return f"upload{'_steps' * (steps > 1)}({name}, {content})"
 
 

@@ -10,7 +10,7 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.network_torch import KINDS
-from fitdash.jobs.build import build, job
+from fitdash.jobs.build import build, make_job
 from fitdash.nn.registry import NETWORKS
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
@@ -144,7 +144,7 @@ class Changing(Control):
 def trained(experiment, *, control=None, with_told=False):
     """What the run of the dashboard logs, by name as `History` keeps it."""
     events = []
-    job(experiment)(Recorder("run", events.append), control or Control())
+    make_job(experiment)(Recorder("run", events.append), control or Control())
     rows = [event.logs for event in events if isinstance(event, EpochEnded)]
     history = {name: [row[name] for row in rows if name in row] for name in dict.fromkeys(n for r in rows for n in r)}
     told = [event.facts for event in events if isinstance(event, Told) and event.facts["kind"] == "setting"]

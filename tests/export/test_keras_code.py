@@ -15,8 +15,8 @@ from fitdash.settings.compile import CompileArgs
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.declaration import problems_in
 from fitdash.settings.layers import DropoutArgs
-from fitdash.settings.losses_and_metrics import CLASS_METRICS, LOSSES, METRICS, SHORT, full_name
-from fitdash.settings.network import layers_in, pooled
+from fitdash.settings.losses_and_metrics import CLASS_METRICS, LOSSES, METRICS, SHORT_NAMES, full_name
+from fitdash.settings.network import layers_in, pooled_sizes
 from fitdash.settings.network_shape import shape_of
 from tests.export.recipes import FILES, recipe, recipes, upload
 
@@ -88,7 +88,7 @@ def share(module, model, experiment, facts):
     """Give the Keras model the weights of the module, layer by layer in the order in which both were written."""
     net, grid = experiment.network, None
     if net.kind == "cnn" and net.depth:
-        grid = (net.width, *pooled(facts.image, net.depth)[-1])
+        grid = (net.width, *pooled_sizes(facts.image, net.depth)[-1])
     if net.kind == "layers":
         grid = next((one.before for one in layers_in(net, shape_of(facts)) if one.args.kind == "Flatten"), None)
     layers = [layer for layer in model.layers if layer.weights]
@@ -145,7 +145,7 @@ def test_every_metric_that_fits_counts_the_same_in_keras(keras, home, data, loss
     facts = facts_of(dataset_of(DatasetArgs(name=data)))
     fitting = [
         name
-        for name in (*METRICS, *SHORT)
+        for name in (*METRICS, *SHORT_NAMES)
         if not problems_in(recipe(data, compile=CompileArgs(loss=loss, metrics=(name,))), facts)
     ]
     fitting = [name for name in fitting if not senseless(full_name(name), data)]
@@ -171,7 +171,7 @@ def senseless(metric, data):
 def test_every_loss_that_fits_trains_the_same_in_keras(keras, home, data):
     facts = facts_of(dataset_of(DatasetArgs(name=data)))
     apart = []
-    for loss in (*LOSSES, *(name for name in SHORT if name != "acc")):
+    for loss in (*LOSSES, *(name for name in SHORT_NAMES if name != "acc")):
         if full_name(loss) == "cosine_similarity" and data == "diabetes":
             continue  # of one number it is the sign, whose slope is what rounding leaves, and Adam makes that large
         one = comparable(recipe(data, epochs=2, compile=CompileArgs(loss=loss, metrics=())))

@@ -10,11 +10,11 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.r_code import r_code
-from fitdash.export.resolved_experiment import recipe_of
+from fitdash.export.resolved_experiment import resolve_experiment
 from fitdash.pasted.read import read_pasted
 from fitdash.settings.declaration import problems_in
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.layer_list import as_listed
+from fitdash.settings.layer_list import as_layer_list
 from fitdash.settings.layers import ActivationArgs, FlattenArgs
 from fitdash.settings.network import NetworkArgs
 from tests.export.recipes import recipe, recipes
@@ -32,7 +32,7 @@ def _facts(data, uploads):
 
 def told(experiment, facts):
     """What code can say of an experiment: what is without effect at its default, every name resolved."""
-    said = recipe_of(experiment, facts)
+    said = resolve_experiment(experiment, facts)
     weights = said.experiment.compile.loss_weights
     weights = None if weights is None else {name: weights.get(name, 1.0) for name in facts.outputs}
     compiled = replace(said.experiment.compile, loss=said.concrete_loss, metrics=said.metrics, loss_weights=weights)
@@ -52,7 +52,7 @@ def read_as(network, expected):
     """A preset as the list that was written, where it is one of both."""
     if expected.kind != "layers" or network.kind == "layers":
         return network
-    listed = as_listed(network, None)
+    listed = as_layer_list(network, None)
     return expected if listed.layers == merged(expected.layers) else network
 
 
@@ -94,7 +94,7 @@ def test_every_recipe_is_read_back(write, home):
     uploads = home / "uploads"
     for name, experiment in recipes(uploads).items():
         facts = facts_in(experiment, uploads)
-        if write is fitdash_code and recipe_of(experiment, facts).kind in ("branches", "heads"):
+        if write is fitdash_code and resolve_experiment(experiment, facts).kind in ("branches", "heads"):
             continue  # classes of their own, which are not read
         if name == "file_weighs":
             continue  # its weights are named as a column of a table, which is not read
@@ -103,7 +103,7 @@ def test_every_recipe_is_read_back(write, home):
 
         expected = told(experiment, facts)
         if write is fitdash_code:
-            loss = recipe_of(experiment, facts).loss
+            loss = resolve_experiment(experiment, facts).loss
             expected = replace(expected, compile=replace(expected.compile, loss=loss))
         applied = pasted.applied(Experiment())
         assert replace(applied, network=read_as(applied.network, expected.network)) == expected, name

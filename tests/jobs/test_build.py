@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from fitdash import callbacks, optimizers
-from fitdash.data.tables.encoders import Columns
+from fitdash.data.tables.encoders import TableEncoder
 from fitdash.errors import SettingError
-from fitdash.jobs.build import build, callback_of, job, optimizer_of
-from fitdash.jobs.warm_start import goes_on
+from fitdash.jobs.build import build, callback_of, make_job, optimizer_of
+from fitdash.jobs.warm_start import has_final_weights
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import EpochEnded, Printed, Told
@@ -20,7 +20,7 @@ from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
-from fitdash.settings.network_shape import Shape
+from fitdash.settings.network_shape import NetworkShape
 from fitdash.settings.validation_data import HoldOut
 
 SMALL = NetworkArgs(width=4, depth=1)
@@ -39,7 +39,7 @@ def experiment(data="iris", network=SMALL, compile=None, callbacks=(), seed=0, *
 
 def run(recipe, uid="run", control=None, **settings):
     events = []
-    job(recipe, **settings)(Recorder(uid, events.append), control or Control())
+    make_job(recipe, **settings)(Recorder(uid, events.append), control or Control())
     return events
 
 
@@ -158,7 +158,7 @@ def test_a_job_records_the_run_what_was_done_to_the_data_and_keeps_its_columns()
     assert told[0]["kind"] == "data"
     assert "4 number columns standardised; learned from 150 training rows." in told[0]["text"]
     assert any("Epoch 1/2" in event.text for event in events if isinstance(event, Printed))
-    kept = Columns.from_json((run_folder("abc") / "columns.json").read_text())
+    kept = TableEncoder.from_json((run_folder("abc") / "columns.json").read_text())
     assert kept.names == ["sepal length (cm)", "sepal width (cm)", "petal length (cm)", "petal width (cm)"]
 
 
@@ -218,14 +218,14 @@ def test_going_on_with_another_network_or_without_the_weights_is_refused():
     with pytest.raises(SettingError, match="Going on must keep the network of the earlier run"):
         run(experiment(network=NetworkArgs(width=5, depth=1)), origin="first")
     with pytest.raises(SettingError, match="The run to go on from must be one whose weights are kept, got 'nobody'"):
-        job(experiment(), origin="nobody")
-    assert goes_on("first")
-    assert not goes_on("nobody")
+        make_job(experiment(), origin="nobody")
+    assert has_final_weights("first")
+    assert not has_final_weights("nobody")
 
 
 def test_a_job_with_problems_is_refused_before_it_is_queued():
     with pytest.raises(SettingError, match="epochs must be at least 1, got 0."):
-        job(experiment(epochs=0))
+        make_job(experiment(epochs=0))
 
 
 def test_a_job_draws_the_same_numbers_while_a_page_counts_parameters():
@@ -236,7 +236,7 @@ def test_a_job_draws_the_same_numbers_while_a_page_counts_parameters():
 
     def count():
         while not done.is_set():
-            parameter_count(NetworkArgs(), Shape(inputs=64, units=10))
+            parameter_count(NetworkArgs(), NetworkShape(inputs=64, units=10))
 
     page = threading.Thread(target=count)
     page.start()

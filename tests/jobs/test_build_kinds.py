@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fitdash import optimizers
-from fitdash.data.tables.prepared import effective
+from fitdash.data.tables.prepared import reset_inert_settings
 from fitdash.errors import SettingError
 from fitdash.jobs.build import build, compile_arguments, optimizer_of
 from fitdash.settings.compile import CompileArgs
@@ -148,7 +148,7 @@ def test_what_is_without_effect_is_not_given_to_compile():
     args = CompileArgs(loss_weights={"Pulse": 2.0}, sample_weight_mode="temporal")
     facts = build(recipe()).data.facts
 
-    given = compile_arguments(effective(args, facts), facts)
+    given = compile_arguments(reset_inert_settings(args, facts), facts)
 
     assert given["loss_weights"] is given["sample_weight_mode"] is None
 

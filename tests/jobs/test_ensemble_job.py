@@ -5,12 +5,12 @@ import pytest
 
 import fitdash
 from fitdash.engine.ensemble import train as ensemble_training
-from fitdash.jobs.job_spec import job_of, order_together
+from fitdash.jobs.job_spec import job_from_spec, make_ensemble_spec
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Began, Changed, EpochEnded, Told
-from fitdash.runs.protocol.member_control import OneOf
-from fitdash.runs.scheduling.workers import Workers
+from fitdash.runs.protocol.member_control import MemberControl
+from fitdash.runs.scheduling.workers import WorkerPool
 from fitdash.settings.compile import OPTIMIZERS
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.search_space import with_value
@@ -44,7 +44,7 @@ def train(runs, control=None, put=None):
         events.append(event)
         take(event)
 
-    job_of(order_together(runs))(Recorder("run0", both), control or Control())
+    job_from_spec(make_ensemble_spec(runs))(Recorder("run0", both), control or Control())
     return events
 
 
@@ -87,12 +87,12 @@ def test_trials_of_every_optimizer_train_together(optimizer):
 
 
 def test_what_one_has_learned_is_kept_as_if_it_had_been_alone():
-    from fitdash.jobs.warm_start import origin_of
+    from fitdash.jobs.warm_start import load_warm_start
 
     found = fitdash.sweep(EXPERIMENT, SPACE, trials=8, workers=0, sampler="random", pruner="none")
 
     run = found.trials()[0].run
-    content = origin_of(run, None).content
+    content = load_warm_start(run, None).content
 
     assert content["epoch"] == 6
     assert set(content["weights"]) == {"hidden_1.weight", "hidden_1.bias", *_others(content)}
@@ -115,7 +115,7 @@ def test_one_is_stopped_and_the_others_go_on():
 
     def put(event):
         if isinstance(event, EpochEnded) and event.uid == "run3" and event.epoch == 2:
-            OneOf(control, "run3").stop("pruned")
+            MemberControl(control, "run3").stop("pruned")
 
     events = train(several(), control, put)
 
@@ -180,7 +180,7 @@ def test_trials_are_pruned_out_of_a_group():
 
 
 def test_a_worker_trains_several_and_heeds_a_stop_of_one():
-    workers = Workers(most=1)
+    workers = WorkerPool(most=1)
     control, events = Control(), []
 
     def put(event):
@@ -189,7 +189,7 @@ def test_a_worker_trains_several_and_heeds_a_stop_of_one():
             control.stop_one("run1", "pruned")
 
     try:
-        workers.train(order_together(several(8, fit__epochs=300)), "run0", put, control)
+        workers.train(make_ensemble_spec(several(8, fit__epochs=300)), "run0", put, control)
     finally:
         workers.close()
 

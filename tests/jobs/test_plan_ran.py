@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fitdash.data.tables.loaded_dataset import load_dataset
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.upload import save_upload
 from fitdash.jobs.build import build
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.declaration import problems_in
-from fitdash.settings.experiment import Experiment, plan
+from fitdash.settings.experiment import Experiment, plan_run
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
 from fitdash.settings.validation_data import HoldOut
@@ -52,7 +52,7 @@ def drawn(dice, home):
         name = dice.choice(DATA)
         data = DatasetArgs(name=name, samples=dice.randint(20, 90), order=dice.choice(("shuffled", "sorted")))
         table = load_dataset(name, samples=23).table.iloc[:23]
-        file = keep(table.to_csv(index=False).encode(), home / "uploads")
+        file = save_upload(table.to_csv(index=False).encode(), home / "uploads")
         one = Experiment(
             data=data, network=NetworkArgs(width=2, depth=1), fit=fit_by_chance(dice, file), seed=dice.randint(0, 9)
         )
@@ -66,7 +66,7 @@ def drawn(dice, home):
 def test_what_is_planned_is_what_runs(seed, home):
     experiment = drawn(random.Random(seed), home)
     built = build(experiment)
-    planned = plan(experiment, built.data.facts)
+    planned = plan_run(experiment, built.data.facts)
     seen = Seen()
     built.model.module.register_forward_pre_hook(seen.note, with_kwargs=True)
 

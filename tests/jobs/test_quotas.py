@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.upload import save_upload
 from fitdash.errors import SettingError, StoreError
-from fitdash.jobs.launch import begin, resume, start_over
+from fitdash.jobs.launch import launch_run, resume_run, start_over
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
@@ -45,7 +45,7 @@ def runner(home):
 )
 def test_too_many_rows_or_parameters(runner, settings, message):
     with pytest.raises(SettingError, match=re.escape(message)):
-        begin(runner, IRIS, settings=settings)
+        launch_run(runner, IRIS, settings=settings)
     runner.writer.flush(10)
     assert runner.writer.store.lines() == []
 
@@ -53,7 +53,7 @@ def test_too_many_rows_or_parameters(runner, settings, message):
 def test_within_the_bounds_it_trains(runner):
     settings = ServerArgs(rows=150, parameters=83, disk_gigabytes=1.0, disk_gigabytes_per_visitor=1.0)
 
-    assert begin(runner, IRIS, settings=settings, owner="me").join(60)
+    assert launch_run(runner, IRIS, settings=settings, owner="me").join(60)
     runner.writer.flush(10)
 
     (line,) = runner.writer.store.lines()
@@ -61,21 +61,21 @@ def test_within_the_bounds_it_trains(runner):
 
 
 def test_a_disk_that_is_used_up(home, runner):
-    assert begin(runner, IRIS, owner="me").join(60)
+    assert launch_run(runner, IRIS, owner="me").join(60)
     runner.writer.flush(10)
     each, all_together = ServerArgs(disk_gigabytes_per_visitor=1e-6), ServerArgs(disk_gigabytes=1e-5)
 
     with pytest.raises(StoreError, match=r"Your runs and the uploads they use must take at most 1e-06 GB"):
-        begin(runner, IRIS, settings=each, owner="me")
+        launch_run(runner, IRIS, settings=each, owner="me")
     with pytest.raises(StoreError, match=r"The runs and uploads of this server must take at most 1e-05 GB"):
-        begin(runner, IRIS, settings=all_together, owner="you")
-    assert begin(runner, IRIS, settings=each, owner="you").join(60)
+        launch_run(runner, IRIS, settings=all_together, owner="you")
+    assert launch_run(runner, IRIS, settings=each, owner="you").join(60)
 
 
 @pytest.fixture
 def stopped(runner):
     """A run of my own that was stopped after its first epoch and has a checkpoint to go on from."""
-    run = begin(runner, replace(IRIS, fit=FitArgs(epochs=400, verbose=0)), owner="me", pace=1)
+    run = launch_run(runner, replace(IRIS, fit=FitArgs(epochs=400, verbose=0)), owner="me", pace=1)
     while not runner.writer.store.epochs(run.uid):
         assert not run.join(0.01)
     run.stop()
@@ -85,10 +85,10 @@ def stopped(runner):
 
 
 GOES_ON = {
-    "going on": lambda runner, uid, **more: resume(runner, uid, **more),
-    "a branch": lambda runner, uid, **more: begin(runner, IRIS, origin=uid, owner="me", **more),
+    "going on": lambda runner, uid, **more: resume_run(runner, uid, **more),
+    "a branch": lambda runner, uid, **more: launch_run(runner, IRIS, origin=uid, owner="me", **more),
     "all over again": lambda runner, uid, **more: start_over(runner, uid, **more),
-    "at once after a start": lambda runner, uid, **more: begin(runner, IRIS, owner="me", late=True, **more),
+    "at once after a start": lambda runner, uid, **more: launch_run(runner, IRIS, owner="me", late=True, **more),
 }
 
 
@@ -116,19 +116,19 @@ def test_what_goes_on_is_refused_too_where_the_disk_is_used_up(runner, stopped, 
 def test_a_run_goes_on_where_there_is_room_whatever_the_disk_of_others(runner, stopped):
     settings = ServerArgs(disk_gigabytes=1.0, disk_gigabytes_per_visitor=0.5, rows=1)
 
-    resume(runner, stopped, settings=settings).stop()
+    resume_run(runner, stopped, settings=settings).stop()
 
     assert runner.writer.store.run(stopped).owner == "me"
 
 
 def test_uploads_count_to_the_disk_of_those_who_use_them(home, runner):
     rows = "".join(f"{row},{row % 7},{row % 2}\n" for row in range(40_000))
-    content = keep(f"a,b,y\n{rows}".encode(), home / "uploads")
+    content = save_upload(f"a,b,y\n{rows}".encode(), home / "uploads")
     mine = replace(IRIS, data=DatasetArgs(name="upload", content=content))
     settings = ServerArgs(disk_gigabytes_per_visitor=2e-4)
-    assert begin(runner, mine, settings=settings, owner="me").join(60)
+    assert launch_run(runner, mine, settings=settings, owner="me").join(60)
     runner.writer.flush(10)
 
     with pytest.raises(StoreError, match=r"Your runs and the uploads they use must take at most 0.0002 GB, got 0.00"):
-        begin(runner, mine, settings=settings, owner="me")
-    assert begin(runner, IRIS, settings=settings, owner="you").join(60)
+        launch_run(runner, mine, settings=settings, owner="me")
+    assert launch_run(runner, IRIS, settings=settings, owner="you").join(60)

@@ -11,11 +11,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.upload import save_upload
 from fitdash.errors import DataError, SettingError, StoreError
-from fitdash.jobs.build import job, resumed
-from fitdash.jobs.launch import resume, start_over
-from fitdash.jobs.warm_start import epochs_kept
+from fitdash.jobs.build import make_job, make_resume_job
+from fitdash.jobs.launch import resume_run, start_over
+from fitdash.jobs.warm_start import checkpoint_epochs
 from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store
@@ -56,7 +56,7 @@ def logs(store, uid):
 
 def whole(runner, experiment):
     """A run that nothing interrupts."""
-    run = runner.submit(job(experiment), experiment=experiment.to_dict())
+    run = runner.submit(make_job(experiment), experiment=experiment.to_dict())
     assert run.join(SECONDS)
     runner.writer.flush(SECONDS)
     return run.uid
@@ -67,7 +67,7 @@ def cut(runner, experiment, batches, change=None):
 
     def begins(recorder, control):
         control.step(batches=batches)
-        job(experiment)(recorder, control)
+        make_job(experiment)(recorder, control)
 
     run = runner.submit(begins, experiment=experiment.to_dict())
     while not run.control.is_standing:
@@ -88,7 +88,7 @@ def keeping(runner, experiment, epoch):
 
     def begins(recorder, control):
         control.step(epochs=epoch)
-        job(experiment)(recorder, control)
+        make_job(experiment)(recorder, control)
 
     run = runner.submit(begins, experiment=experiment.to_dict())
     while not run.control.is_standing:
@@ -97,12 +97,12 @@ def keeping(runner, experiment, epoch):
     run.resume()
     assert run.join(SECONDS)
     runner.writer.flush(SECONDS)
-    assert epoch in epochs_kept(run.uid)
+    assert epoch in checkpoint_epochs(run.uid)
     return run.uid
 
 
 def gone_on(runner, uid):
-    run = resume(runner, uid)
+    run = resume_run(runner, uid)
     assert run.join(SECONDS)
     runner.writer.flush(SECONDS)
     record = runner.writer.store.run(uid)
@@ -131,7 +131,7 @@ def test_it_goes_on_again_and_again(store, runner):
     expected = whole(runner, EVERYTHING)
     uid = cut(runner, EVERYTHING, 20)
     for batches in (14, 14):
-        run = resume(runner, uid)
+        run = resume_run(runner, uid)
         run.step(batches=batches)
         while not run.control.is_standing:
             assert not run.join(0.001)
@@ -152,7 +152,7 @@ def test_what_was_changed_while_it_ran_happens_again(store, runner, change):
 
     def changed(recorder, control):
         control.step(batches=20)
-        job(experiment)(recorder, control)
+        make_job(experiment)(recorder, control)
 
     run = runner.submit(changed, experiment=experiment.to_dict())
     while not run.control.is_standing:
@@ -199,7 +199,9 @@ def test_a_branch_from_a_kept_epoch_knows_its_parent_and_equals_it_where_nothing
     parent = keeping(runner, recipe, epoch)
     experiment = replace(recipe, fit=replace(recipe.fit, initial_epoch=epoch))
 
-    run = runner.submit(job(experiment, origin=parent, epoch=epoch), experiment=experiment.to_dict(), parent=parent)
+    run = runner.submit(
+        make_job(experiment, origin=parent, epoch=epoch), experiment=experiment.to_dict(), parent=parent
+    )
     assert run.join(SECONDS)
     runner.writer.flush(SECONDS)
 
@@ -214,7 +216,9 @@ def test_a_branch_takes_changed_settings(store, runner):
     experiment = replace(EVERYTHING, compile=CompileArgs(optimizer="adam"), callbacks=())
     experiment = replace(experiment, fit=replace(experiment.fit, initial_epoch=epoch, epochs=epoch + 2))
 
-    run = runner.submit(job(experiment, origin=parent, epoch=epoch), experiment=experiment.to_dict(), parent=parent)
+    run = runner.submit(
+        make_job(experiment, origin=parent, epoch=epoch), experiment=experiment.to_dict(), parent=parent
+    )
     assert run.join(SECONDS)
     runner.writer.flush(SECONDS)
 
@@ -238,7 +242,7 @@ def test_starting_over_gives_the_same_weights_and_another_seed_gives_others(stor
 
 
 def test_starting_over_stops_a_run_that_is_on(store, runner):
-    run = runner.submit(job(EVERYTHING), experiment=EVERYTHING.to_dict(), pace=1)
+    run = runner.submit(make_job(EVERYTHING), experiment=EVERYTHING.to_dict(), pace=1)
 
     again = start_over(runner, run.uid)
     again.stop()
@@ -252,7 +256,7 @@ def test_an_epoch_that_is_not_kept_is_refused(runner):
     parent = whole(runner, EVERYTHING)
 
     with pytest.raises(SettingError, match="epoch must be one that is kept of the run, got 99. Kept: 0, "):
-        job(EVERYTHING, origin=parent, epoch=99)
+        make_job(EVERYTHING, origin=parent, epoch=99)
 
 
 def test_a_run_can_go_on_where_another_process_ended_it(store, runner, monkeypatch):
@@ -260,7 +264,7 @@ def test_a_run_can_go_on_where_another_process_ended_it(store, runner, monkeypat
     monkeypatch.setattr("fitdash.jobs.warm_start._kept", {})
     experiment = replace(EVERYTHING, fit=replace(EVERYTHING.fit, initial_epoch=7, epochs=8))
 
-    run = runner.submit(job(experiment, origin=uid), experiment=experiment.to_dict(), parent=uid)
+    run = runner.submit(make_job(experiment, origin=uid), experiment=experiment.to_dict(), parent=uid)
     assert run.join(SECONDS)
     runner.writer.flush(SECONDS)
 
@@ -271,9 +275,9 @@ def test_a_run_that_is_on_or_finished_is_not_resumed(store, runner):
     uid = whole(runner, EVERYTHING)
 
     with pytest.raises(StoreError, match="A run must be stopped, interrupted or failed to go on, got one .* finished"):
-        resume(runner, uid)
+        resume_run(runner, uid)
     with pytest.raises(StoreError, match="must know the run to go on with it, got 'nobody'"):
-        resume(runner, "nobody")
+        resume_run(runner, "nobody")
     assert store.run(uid).state == "finished"
 
 
@@ -282,9 +286,9 @@ def test_only_one_process_gets_a_run_to_go_on_with(home, runner):
     with Store() as store:
         writer = Writer(store)
         other = Runner(writer)
-        first = resume(runner, uid)
+        first = resume_run(runner, uid)
         with pytest.raises(StoreError, match="got one that is"):
-            resume(other, uid)
+            resume_run(other, uid)
         assert first.join(SECONDS)
         other.shutdown()
         writer.close()
@@ -303,13 +307,13 @@ def test_a_broken_checkpoint_is_passed_over_and_if_all_are_the_file_is_named(sto
     for one in checkpoints_of(run_checkpoint_folder(uid)):
         one.path.write_bytes(one.path.read_bytes()[:-10])
     with pytest.raises(StoreError, match=r"epoch-\d+.safetensors must be a checkpoint of fitdash"):
-        resume(runner, uid)
+        resume_run(runner, uid)
     assert store.run(uid).state == "stopped"
 
 
 def test_an_upload_that_is_gone_is_refused_in_words(home, store, runner):
     rows = "\n".join(f"{i},{i % 7},{i % 2}" for i in range(60))
-    digest = keep(f"a,b,y\n{rows}".encode(), home / "uploads", "mine.csv")
+    digest = save_upload(f"a,b,y\n{rows}".encode(), home / "uploads", "mine.csv")
     data = DatasetArgs(name="upload", content=digest, filename="mine.csv", target="y")
     experiment = Experiment(data=data, fit=FitArgs(epochs=3, verbose=0))
     expected = whole(runner, experiment)
@@ -320,7 +324,7 @@ def test_an_upload_that_is_gone_is_refused_in_words(home, store, runner):
     uid = cut(runner, experiment, 3)
     (home / "uploads" / digest).unlink()
     with pytest.raises(DataError, match="mine.csv must be uploaded again"):
-        resume(runner, uid)
+        resume_run(runner, uid)
     assert store.run(uid).state == "stopped"
 
 
@@ -332,12 +336,12 @@ def test_a_run_of_a_script_is_refused_in_words(store, writer, runner):
     writer.flush(SECONDS)
 
     with pytest.raises(StoreError, match="A run must have been started from the dashboard to go on"):
-        resumed(store.run(run.uid), [])
+        make_resume_job(store.run(run.uid), [])
 
 
 TRAINS = """
 import sys
-from fitdash.jobs.build import job
+from fitdash.jobs.build import make_job
 from fitdash.runs.scheduling.runner import Runner
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
@@ -345,7 +349,7 @@ from fitdash.settings.experiment import Experiment
 
 experiment = Experiment.from_json(sys.argv[1])
 writer = Writer(Store())
-run = Runner(writer).submit(job(experiment), experiment=experiment.to_dict(), pace=20)
+run = Runner(writer).submit(make_job(experiment), experiment=experiment.to_dict(), pace=20)
 writer.flush()
 print(run.uid, flush=True)
 run.join()

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from fitdash.jobs.launch import resume
-from fitdash.jobs.warm_start import epochs_kept
+from fitdash.jobs.launch import resume_run
+from fitdash.jobs.warm_start import checkpoint_epochs
 from tests.jobs.test_resume import EVERYTHING, SECONDS, cut, gone_on, logs, whole
 
 
@@ -28,13 +28,13 @@ def test_a_checkpoint_that_is_ahead_of_the_rows_is_passed_over(store, runner, be
 
 
 def test_checkpoints_ahead_are_gone_before_the_run_takes_another_course(store, runner, behind):
-    assert max(epochs_kept(behind)) > 1
+    assert max(checkpoint_epochs(behind)) > 1
 
-    run = resume(runner, behind)
+    run = resume_run(runner, behind)
     run.step(batches=1)
     while not run.control.is_standing:
         assert not run.join(0.001)
 
-    assert max(epochs_kept(behind)) <= 1
+    assert max(checkpoint_epochs(behind)) <= 1
     run.stop()
     assert run.join(SECONDS)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fitdash.jobs.build import job
+from fitdash.jobs.build import make_job
 from tests.jobs.test_resume import EVERYTHING, SECONDS, cut, gone_on, logs
 
 
@@ -15,7 +15,7 @@ def test_validation_goes_on_in_the_batches_that_it_began_with(store, runner, cha
 
     def changed(recorder, control):
         control.step(batches=50)
-        job(experiment)(recorder, control)
+        make_job(experiment)(recorder, control)
 
     run = runner.submit(changed, experiment=experiment.to_dict())
     while not run.control.is_standing:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fitdash.jobs.build import job
-from fitdash.jobs.launch import resume
+from fitdash.jobs.build import make_job
+from fitdash.jobs.launch import resume_run
 from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
@@ -39,11 +39,11 @@ def start():
     import streamlit.runtime
     while not streamlit.runtime.exists():
         time.sleep(0.02)
-    from fitdash.jobs.build import job
+    from fitdash.jobs.build import make_job
     from fitdash.settings.experiment import Experiment
-    from fitdash.ui.session.server_resources import desk
+    from fitdash.ui.session.server_resources import server_resources
     experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
-    run = desk().runner.submit(job(experiment), experiment=experiment.to_dict(), pace=20)
+    run = server_resources().runner.submit(make_job(experiment), experiment=experiment.to_dict(), pace=20)
     if os.environ["TEST_PAUSE"]:
         run.step(batches=100)
 
@@ -120,9 +120,9 @@ def test_a_server_that_is_told_to_end_keeps_its_run_to_go_on(store, server, numb
     writer = Writer(store)
     runner = Runner(writer)
     short = replace(EXPERIMENT, fit=replace(EXPERIMENT.fit, epochs=done + 2))
-    expected = runner.submit(job(short), experiment=short.to_dict())
+    expected = runner.submit(make_job(short), experiment=short.to_dict())
     assert expected.join(SECONDS)
-    again = resume(runner, run.uid)
+    again = resume_run(runner, run.uid)
     again.change(epochs=done + 2)
     assert again.join(SECONDS)
     assert writer.flush(SECONDS)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from fitdash.jobs.build import job
-from fitdash.jobs.launch import resume
+from fitdash.jobs.build import make_job
+from fitdash.jobs.launch import resume_run
 from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.runner import Runner
@@ -34,12 +34,12 @@ def start():
     while not streamlit.runtime.exists():
         time.sleep(0.02)
     from dataclasses import replace
-    from fitdash.jobs.launch import begin
+    from fitdash.jobs.launch import launch_run
     from fitdash.settings.experiment import Experiment
-    from fitdash.ui.session.server_resources import desk
+    from fitdash.ui.session.server_resources import server_resources
     experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
     for seed in range(int(os.environ["FITDASH_RUNS_AT_ONCE"])):
-        begin(desk().runner, replace(experiment, seed=seed), pace=20)
+        launch_run(server_resources().runner, replace(experiment, seed=seed), pace=20)
 
 if "streamlit" in sys.orig_argv:
     threading.Thread(target=start, daemon=True).start()
@@ -133,8 +133,8 @@ def _both(runner, uid, *, epochs):
     short = replace(
         EXPERIMENT, fit=replace(EXPERIMENT.fit, epochs=epochs), seed=store.run(uid).experiment.get("seed", 0)
     )
-    expected = runner.submit(job(short), experiment=short.to_dict())
-    again = resume(runner, uid)
+    expected = runner.submit(make_job(short), experiment=short.to_dict())
+    again = resume_run(runner, uid)
     again.change(epochs=epochs)
     assert expected.join(SECONDS)
     assert again.join(SECONDS)

@@ -7,7 +7,7 @@ import torch
 
 from fitdash.engine.callbacks.base import Callback
 from fitdash.model.model import Model
-from fitdash.runs.callbacks.control_callback import Steering
+from fitdash.runs.callbacks.control_callback import ControlCallback
 from fitdash.runs.record.history import history_of
 
 ROWS = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")
@@ -20,7 +20,7 @@ def trainer(*, epochs, callbacks=None, kept=None, **fit):
         torch.manual_seed(3)
         model = Model(torch.nn.Linear(3, 1))
         model.compile("sgd", loss="mse", metrics=["mae"])
-        model.watchers = [recorder, Steering(control)]
+        model.watchers = [recorder, ControlCallback(control)]
         model.console = recorder.console
         history = model.fit(ROWS, ROWS.sum(1), epochs=epochs, batch_size=16, verbose=2, callbacks=callbacks, **fit)
         if kept is not None:

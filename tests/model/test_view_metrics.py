@@ -34,7 +34,7 @@ def flush(store):
 
 
 def test_18_1_the_address_of_the_run_is_printed_and_the_run_is_in_the_store(address, store, capsys):
-    (recorder,) = viewer.watch({"fit": {"epochs": 3, "x": np.zeros((100, 4))}}, name="mine")
+    (recorder,) = viewer.record_to_dashboard({"fit": {"epochs": 3, "x": np.zeros((100, 4))}}, name="mine")
 
     run = store.run(recorder.uid)
     assert capsys.readouterr().out == f"Watch this run at {address}/?run={recorder.uid}\n"
@@ -49,7 +49,7 @@ def test_18_3_the_page_reads_the_numbers_of_the_history(address, store, capsys):
 
     model = Model(torch.nn.Linear(2, 1))
     model.compile("sgd", loss="mse")
-    (recorder,) = viewer.watch({})
+    (recorder,) = viewer.record_to_dashboard({})
     model.watchers = [recorder]
 
     history = model.fit(np.ones((8, 2), "float32"), np.ones((8, 1), "float32"), epochs=3, verbose=0)
@@ -61,7 +61,7 @@ def test_18_3_the_page_reads_the_numbers_of_the_history(address, store, capsys):
 
 
 def test_a_fit_that_raises_reads_failed(address, store):
-    (recorder,) = viewer.watch({})
+    (recorder,) = viewer.record_to_dashboard({})
 
     recorder.failed(ValueError("loss is NaN."))
     flush(store)
@@ -72,7 +72,7 @@ def test_a_fit_that_raises_reads_failed(address, store):
 
 
 def test_a_fit_that_is_interrupted_reads_interrupted(address, store):
-    (recorder,) = viewer.watch({})
+    (recorder,) = viewer.record_to_dashboard({})
 
     recorder.failed(KeyboardInterrupt())
     flush(store)
@@ -88,7 +88,7 @@ def test_18_4_what_goes_wrong_is_one_warning(monkeypatch, error, capsys):
     monkeypatch.setattr(viewer, "find_or_start", fails)
 
     with pytest.warns(UserWarning, match=f"view_metrics cannot show this fit: {error}") as warned:
-        assert viewer.watch({}) == []
+        assert viewer.record_to_dashboard({}) == []
 
     assert len(warned) == 1
     assert capsys.readouterr().out == ""
@@ -99,7 +99,7 @@ def test_18_4_a_store_that_cannot_be_opened_is_one_warning(address, home):
     (home / "runs.db").write_text("no store" * 1000)
 
     with pytest.warns(UserWarning, match=r"runs\.db must be a fitdash store") as warned:
-        assert viewer.watch({}) == []
+        assert viewer.record_to_dashboard({}) == []
 
     assert len(warned) == 1
 
@@ -136,9 +136,9 @@ def test_18_2_auto_shows_a_fit_where_a_dashboard_runs_and_all_conditions_hold(
     monkeypatch, view_metrics, runs, changed, watched
 ):
     monkeypatch.setattr(viewer, "find", lambda: "http://127.0.0.1:8501" if runs else None)
-    monkeypatch.setattr(viewer, "watch", lambda experiment, name: [name])
+    monkeypatch.setattr(viewer, "record_to_dashboard", lambda experiment, name: [name])
 
-    found = viewer.viewers(view_metrics, **{**SHOWN, **changed}, name="mine", experiment={})
+    found = viewer.make_script_recorders(view_metrics, **{**SHOWN, **changed}, name="mine", experiment={})
 
     assert found == (["mine"] if watched else [])
 
@@ -173,4 +173,4 @@ def test_18_4_what_cannot_be_asked_for_is_not_there(monkeypatch):
 
     monkeypatch.setattr(viewer, "find", fail)
 
-    assert viewer.viewers("auto", **SHOWN, name="mine", experiment={}) == []
+    assert viewer.make_script_recorders("auto", **SHOWN, name="mine", experiment={}) == []

@@ -3,17 +3,17 @@
 import pytest
 import torch
 
-from fitdash.nn.registry import layers_of, make, parameter_count
-from fitdash.settings.layer_list import as_listed
+from fitdash.nn.registry import layers_of, make_network, parameter_count
+from fitdash.settings.layer_list import as_layer_list
 from fitdash.settings.network import NetworkArgs, parameters_of
-from fitdash.settings.network_shape import Shape
+from fitdash.settings.network_shape import NetworkShape
 from tests.export.recipes import LISTED
 
 SHAPES = {
-    "digits": Shape(inputs=64, units=10, image=(8, 8)),
-    "regimes": Shape(inputs=1, units=3, steps=30),
-    "iris": Shape(inputs=4, units=3),
-    "wine": Shape(inputs=13, units=3),
+    "digits": NetworkShape(inputs=64, units=10, image=(8, 8)),
+    "regimes": NetworkShape(inputs=1, units=3, steps=30),
+    "iris": NetworkShape(inputs=4, units=3),
+    "wine": NetworkShape(inputs=13, units=3),
 }
 
 
@@ -34,9 +34,9 @@ def test_a_preset_as_layers_has_the_same_modules_and_first_weights(kind, data):
     network, shape = NetworkArgs(kind=kind, width=5, depth=3, dropout=0.1, activation="tanh"), SHAPES[data]
 
     torch.manual_seed(0)
-    preset = make(network, shape, "softmax")
+    preset = make_network(network, shape, "softmax")
     torch.manual_seed(0)
-    layers = make(as_listed(network, shape), shape, "softmax")
+    layers = make_network(as_layer_list(network, shape), shape, "softmax")
 
     assert list(map(repr, preset)) == list(map(repr, layers))
     assert all(map(torch.equal, preset.parameters(), layers.parameters()))

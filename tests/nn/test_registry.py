@@ -6,18 +6,18 @@ import pytest
 import torch
 
 from fitdash.errors import SettingError
-from fitdash.nn.registry import layers_of, make, parameter_count
+from fitdash.nn.registry import layers_of, make_network, parameter_count
 from fitdash.settings.network import NetworkArgs, parameters_of
-from fitdash.settings.network_shape import Shape
+from fitdash.settings.network_shape import NetworkShape
 
-DIGITS = Shape(inputs=64, units=10, image=(8, 8))
-STEPS = Shape(inputs=2, units=3, steps=9)
-HALVES = Shape(inputs=10, units=4, parts=(("upper", 7), ("lower", 3)))
-TARGETS = Shape(inputs=3, units=1, outputs=("Weight", "Waist", "Pulse"))
+DIGITS = NetworkShape(inputs=64, units=10, image=(8, 8))
+STEPS = NetworkShape(inputs=2, units=3, steps=9)
+HALVES = NetworkShape(inputs=10, units=4, parts=(("upper", 7), ("lower", 3)))
+TARGETS = NetworkShape(inputs=3, units=1, outputs=("Weight", "Waist", "Pulse"))
 FITTING = [
-    ("mlp", Shape(inputs=4, units=3)),
+    ("mlp", NetworkShape(inputs=4, units=3)),
     ("cnn", DIGITS),
-    ("cnn", Shape(inputs=35, units=10, image=(5, 7))),
+    ("cnn", NetworkShape(inputs=35, units=10, image=(5, 7))),
     ("gru", STEPS),
     ("lstm", STEPS),
     ("mlp", STEPS),
@@ -30,7 +30,7 @@ FITTING = [
     ("ending", "units", "expected"), [("linear", 1, -5.0), ("sigmoid", 1, 1 / (1 + math.exp(5))), ("softmax", 4, 0.25)]
 )
 def test_the_last_activation_is_the_one_asked_for(ending, units, expected):
-    module = make(NetworkArgs(width=8), Shape(inputs=4, units=units), ending)
+    module = make_network(NetworkArgs(width=8), NetworkShape(inputs=4, units=units), ending)
     torch.nn.init.zeros_(module.output.weight)
     torch.nn.init.constant_(module.output.bias, -5.0)
 
@@ -40,7 +40,7 @@ def test_the_last_activation_is_the_one_asked_for(ending, units, expected):
 
 
 def test_layers_are_listed_with_shapes_and_parameters():
-    layers = layers_of(NetworkArgs(width=8, depth=1, dropout=0.5), Shape(inputs=4, units=3), "softmax")
+    layers = layers_of(NetworkArgs(width=8, depth=1, dropout=0.5), NetworkShape(inputs=4, units=3), "softmax")
 
     assert [(layer.name, layer.kind, layer.shape, layer.parameters) for layer in layers] == [
         ("hidden_1", "Linear", (8,), 40),
@@ -53,14 +53,14 @@ def test_layers_are_listed_with_shapes_and_parameters():
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "gelu", "silu", "elu", "linear"])
 def test_every_activation_of_the_declaration_can_be_built(activation):
-    module = make(NetworkArgs(activation=activation, width=3, depth=2), Shape(inputs=2, units=1))
+    module = make_network(NetworkArgs(activation=activation, width=3, depth=2), NetworkShape(inputs=2, units=1))
 
     assert module(torch.ones(1, 2)).shape == (1, 1)
     assert len(module) == (3 if activation == "linear" else 5)
 
 
 def test_without_hidden_layers_the_network_is_linear():
-    module = make(NetworkArgs(depth=0), Shape(inputs=4, units=2))
+    module = make_network(NetworkArgs(depth=0), NetworkShape(inputs=4, units=2))
 
     assert [name for name, _ in module.named_parameters()] == ["output.weight", "output.bias"]
 
@@ -76,7 +76,8 @@ def test_the_declaration_counts_the_parameters_of_every_kind(kind, shape, depth)
 
 
 @pytest.mark.parametrize(
-    ("shape", "kind"), [(Shape(inputs=4, units=3), "mlp"), (STEPS, "gru"), (HALVES, "branches"), (TARGETS, "heads")]
+    ("shape", "kind"),
+    [(NetworkShape(inputs=4, units=3), "mlp"), (STEPS, "gru"), (HALVES, "branches"), (TARGETS, "heads")],
 )
 def test_auto_is_the_kind_that_fits(shape, kind):
     auto, named = (parameter_count(NetworkArgs(kind=one), shape) for one in ("auto", kind))
@@ -94,7 +95,7 @@ def test_a_convolution_halves_the_image_while_it_can():
 
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 def test_a_recurrent_network_gives_a_value_per_step_and_sees_only_the_steps_before(kind):
-    module = make(NetworkArgs(kind=kind, width=6), STEPS, "softmax").eval()
+    module = make_network(NetworkArgs(kind=kind, width=6), STEPS, "softmax").eval()
     x = torch.randn(4, 9, 2)
     changed = x.clone()
     changed[:, 5:] += 1
@@ -108,7 +109,7 @@ def test_a_recurrent_network_gives_a_value_per_step_and_sees_only_the_steps_befo
 
 
 def test_every_branch_takes_part():
-    module = make(NetworkArgs(width=6), HALVES)
+    module = make_network(NetworkArgs(width=6), HALVES)
     given = {"upper": torch.randn(2, 7), "lower": torch.randn(2, 3)}
 
     module(**given).sum().backward()
@@ -117,7 +118,7 @@ def test_every_branch_takes_part():
 
 
 def test_every_head_has_the_name_of_its_target():
-    found = make(NetworkArgs(width=6), TARGETS)(torch.randn(5, 3))
+    found = make_network(NetworkArgs(width=6), TARGETS)(torch.randn(5, 3))
 
     assert {name: tuple(part.shape) for name, part in found.items()} == dict.fromkeys(TARGETS.outputs, (5, 1))
 
@@ -137,9 +138,9 @@ def test_listing_a_small_network_does_not_wait_for_the_compiler_of_torch():
         import sys
         from fitdash.nn.registry import layers_of
         from fitdash.settings.network import NetworkArgs
-        from fitdash.settings.network_shape import Shape
+        from fitdash.settings.network_shape import NetworkShape
 
-        layers_of(NetworkArgs(), Shape(inputs=64, units=10, image=(8, 8)), "softmax")
+        layers_of(NetworkArgs(), NetworkShape(inputs=64, units=10, image=(8, 8)), "softmax")
         sys.exit("torch._dynamo" in sys.modules)
     """
 
@@ -157,4 +158,4 @@ def test_a_large_network_is_listed_without_memory():
 
 def test_a_network_nobody_knows_is_refused():
     with pytest.raises(SettingError, match="Unknown kind of network 'mpl'. Did you mean 'mlp'"):
-        make(NetworkArgs(kind="mpl"), Shape(inputs=1, units=1))
+        make_network(NetworkArgs(kind="mpl"), NetworkShape(inputs=1, units=1))

@@ -13,9 +13,9 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from fitdash.engine.callbacks.base import Callback
-from fitdash.nn.registry import make
+from fitdash.nn.registry import make_network
 from fitdash.runs.protocol.events import ENDED
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.seen import Seen
 
 APP = Path(__file__).parents[2] / "app.py"
@@ -26,8 +26,8 @@ SECONDS = 60
 def own_desk(home):
     """The desk of this test alone; its runs end with it."""
     st.cache_resource.clear()
-    yield desk
-    made = desk()
+    yield server_resources
+    made = server_resources()
     made.runner.shutdown()
     made.writer.close()
     made.store.close()
@@ -49,7 +49,7 @@ def through_the_entry(monkeypatch):
 @pytest.fixture
 def lock(home):
     """Another program's connection to the store: what it begins holds everybody else up."""
-    desk()  # opens it
+    server_resources()  # opens it
     with closing(sqlite3.connect(home / "runs.db", isolation_level=None)) as other:
         yield other
 
@@ -73,8 +73,8 @@ def open_page():
 def seen(monkeypatch):
     """What the network of each run sees while it trains and validates."""
     found = Seen()
-    monkeypatch.setattr("fitdash.jobs.build.make", found.watch(make))
-    monkeypatch.setattr("fitdash.jobs.build.Looking._look", lambda self, epoch: None)
+    monkeypatch.setattr("fitdash.jobs.build.make_network", found.watch(make_network))
+    monkeypatch.setattr("fitdash.jobs.build.PredictionSnapshots._look", lambda self, epoch: None)
     return found
 
 
@@ -86,8 +86,8 @@ def held_run():
     def started(experiment, epochs=2):
         gate = threading.Event()
         gates.append(gate)
-        run = desk().runner.submit(waiting_job(gate, epochs), experiment=experiment.to_dict(), name="held")
-        wait_for(lambda: len(desk().store.epochs(run.uid)) == epochs)
+        run = server_resources().runner.submit(waiting_job(gate, epochs), experiment=experiment.to_dict(), name="held")
+        wait_for(lambda: len(server_resources().store.epochs(run.uid)) == epochs)
         return run, gate
 
     yield started
@@ -131,17 +131,17 @@ def until(page, state):
 
 def trained(page):
     """Press Fit and wait until the run is over; gives its record and the logs of its epochs."""
-    before = {run.uid for run in desk().store.runs()}
+    before = {run.uid for run in server_resources().store.runs()}
     page.button(key="fit").click().run()
     assert not page.exception
 
     def is_over():
-        return [run for run in desk().store.runs(states=ENDED) if run.uid not in before]
+        return [run for run in server_resources().store.runs(states=ENDED) if run.uid not in before]
 
     wait_for(is_over)
     (run,) = is_over()
     assert run.state == "finished", run.error
-    return run, [row.logs for row in desk().store.epochs(run.uid)]
+    return run, [row.logs for row in server_resources().store.epochs(run.uid)]
 
 
 def texts(page):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fitdash.data.tables.prepared import encoded
+from fitdash.data.tables.prepared import prepare_data
 from fitdash.runs.protocol.paths import home
 from fitdash.settings.experiment import Experiment
 
@@ -45,7 +45,7 @@ class Seen:
         return self._rows(run, False)
 
     def _rows(self, run, training):
-        data = encoded(Experiment.from_dict(run.experiment), home() / "uploads")
+        data = prepare_data(Experiment.from_dict(run.experiment), home() / "uploads")
         whole = data.columns.encode(data.dataset.table)
         places = {row.tobytes(): place for place, row in enumerate(whole)}
         assert len(places) == len(whole), "rows must differ to be told apart"

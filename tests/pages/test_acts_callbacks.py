@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from fitdash.runs.protocol.paths import run_folder
-from fitdash.settings.schedules import rate_at
-from fitdash.ui.session.server_resources import desk
+from fitdash.settings.schedules import learning_rate_at
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import trained
 from tests.pages.test_acts_time import QUICK
 from tests.pages.test_cards import add
@@ -26,7 +26,7 @@ def put(page, slot, **settings):
 
 
 def told(run, kind):
-    return [row.data for row in desk().store.events(run.uid, "told") if row.data.get("kind") == kind]
+    return [row.data for row in server_resources().store.events(run.uid, "told") if row.data.get("kind") == kind]
 
 
 def rows_of(path, separator=","):
@@ -88,7 +88,9 @@ def test_a_schedule_sets_the_rate_of_every_epoch(open_page, schedule):
     _, logs = trained(page)
 
     every = 10 if schedule in ("linear", "cosine") else 2
-    expected = [rate_at(schedule, epoch, initial=1e-3, epochs=6, factor=0.1, every=every) for epoch in range(6)]
+    expected = [
+        learning_rate_at(schedule, epoch, initial=1e-3, epochs=6, factor=0.1, every=every) for epoch in range(6)
+    ]
     assert [one["learning_rate"] for one in logs] == pytest.approx(expected)
 
 
@@ -114,7 +116,7 @@ def test_model_checkpoint_writes_only_what_is_best_and_beats_a_threshold(open_pa
     put(page, "ModelCheckpoint", initial_value_threshold=logs[0]["loss"] + 1)
 
     run, _ = trained(page)
-    earlier = next(one for one in desk().store.runs() if one.uid != run.uid)
+    earlier = next(one for one in server_resources().store.runs() if one.uid != run.uid)
 
     assert [file.name for file in run_folder(earlier.uid).glob("0*.pt")] == ["001.pt"]
     assert list(run_folder(run.uid).glob("0*.pt")) == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitdash.data.tables.prepared import encoded
+from fitdash.data.tables.prepared import prepare_data
 from fitdash.settings.experiment import Experiment
 from tests.pages.conftest import trained
 from tests.pages.seen import per_sample
@@ -18,7 +18,7 @@ def test_loss_is_what_is_minimised(open_page, seen):
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     assert data.y.shape == (150, 3)
     given = seen.modules[-1].eval()(_tensor(data.x)).detach().numpy()
     right, others = (given * data.y).sum(1), (given * (1 - data.y)).max(1)
@@ -41,7 +41,7 @@ def test_weighted_metrics_are_measured_with_the_weights(open_page, seen):
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     weights = data.sample_weight
     expected = (weights * per_sample(seen, data)).sum() / weights.sum()
     assert logs[0]["sparse_categorical_crossentropy"] == pytest.approx(expected, rel=1e-4)
@@ -100,7 +100,7 @@ def test_each_loss_of_numbers_is_what_is_minimised(open_page, seen, loss):
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     expected = LOSSES[loss](data.y.astype(np.float64), _chances(seen, data).astype(np.float64))
     assert logs[0]["loss"] == pytest.approx(expected, rel=1e-4)
 
@@ -111,7 +111,7 @@ def test_metrics_of_classes_count_what_they_say(open_page, seen):
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     said, truth = _chances(seen, data).ravel() > 0.5, data.y.ravel() == 1
     assert logs[0]["accuracy"] == pytest.approx((said == truth).mean(), abs=1e-6)
     assert logs[0]["precision"] == pytest.approx((said & truth).sum() / max(1, said.sum()), abs=1e-6)
@@ -125,7 +125,7 @@ def test_weights_of_classes_reach_weighted_metrics_and_no_others(open_page, seen
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     right, weights = _chances(seen, data).argmax(1) == data.y, np.array([5.0, 1.0, 1.0])[data.y]
     assert logs[0]["accuracy"] == pytest.approx(right.mean(), abs=1e-6)
     assert logs[0]["weighted_accuracy"] == pytest.approx((weights * right).sum() / weights.sum(), abs=1e-6)

@@ -1,8 +1,8 @@
 """A second file to validate on, from the page to the run."""
 
-from fitdash.data.tables.builtin import bundled
-from fitdash.data.tables.synthetic import toy
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.builtin import load_bundled
+from fitdash.data.tables.synthetic import make_toy
+from fitdash.data.tables.upload import save_upload
 from fitdash.runs.protocol.paths import home
 from tests.pages.conftest import texts, trained
 from tests.pages.test_acts_time import QUICK
@@ -12,12 +12,12 @@ IRIS = QUICK | {"data__name": "iris"}
 
 
 def kept(table):
-    return keep(table.to_csv(index=False).encode(), home() / "uploads")
+    return save_upload(table.to_csv(index=False).encode(), home() / "uploads")
 
 
 def more(rows=12):
     """Rows of iris that are like no row of it."""
-    table = bundled("iris").table.iloc[:rows].copy()
+    table = load_bundled("iris").table.iloc[:rows].copy()
     return table.assign(**{"sepal length (cm)": table["sepal length (cm)"] + 0.01, "heavy": range(rows)})
 
 
@@ -26,7 +26,7 @@ def link(table):
 
 
 def test_validation_data_can_be_a_file_of_its_own(open_page, seen):
-    page = open_page(**QUICK, **link(toy("moons", samples=12, noise=0.5).table))
+    page = open_page(**QUICK, **link(make_toy("moons", samples=12, noise=0.5).table))
     by_key(page, "fit.validation_data").set_value("upload").run()
     assert "trains on **60** rows" in texts(page)
     assert "validates on **12** rows" in texts(page)
@@ -64,7 +64,7 @@ def test_a_file_that_does_not_fit_is_refused_at_its_field(open_page):
 
 
 def test_rows_that_train_too_are_a_remark(open_page):
-    page = open_page(**IRIS, **link(bundled("iris").table.iloc[:9]), fit__validation_data="upload")
+    page = open_page(**IRIS, **link(load_bundled("iris").table.iloc[:9]), fit__validation_data="upload")
 
     assert "9 of the 9 rows of the file are training rows too: the validation flatters." in texts(page)
     assert not fit_button(page).disabled

@@ -11,7 +11,7 @@ import torch
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 import fitdash.jobs.build
-from fitdash.data.tables.prepared import encoded
+from fitdash.data.tables.prepared import prepare_data
 from fitdash.settings.experiment import Experiment
 from tests.pages.conftest import trained
 from tests.pages.test_acts_time import QUICK
@@ -31,7 +31,7 @@ def beginnings(monkeypatch):
         found.append(copy.deepcopy(module))
         return module
 
-    monkeypatch.setattr("fitdash.jobs.build.make", made)
+    monkeypatch.setattr("fitdash.jobs.build.make_network", made)
     return found
 
 
@@ -129,7 +129,7 @@ def test_a_setting_of_the_optimizer_decides_the_steps(open_page, beginnings, nam
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     losses = losses_of_torch(beginnings[-1], data, make, clip)
     without = losses_of_torch(beginnings[-1], data, WITHOUT[name])
     assert [one["loss"] for one in logs] == pytest.approx(losses, rel=5e-4)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fitdash.data.tables.prepared import encoded
+from fitdash.data.tables.prepared import prepare_data
 from fitdash.settings.experiment import Experiment
 from tests.pages.conftest import trained
 from tests.pages.seen import per_sample
@@ -99,7 +99,7 @@ def test_class_weight_weighs_the_loss_of_each_class(open_page, seen):
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     weights = np.array([3.0, 1.0, 0.0])[data.y]
     assert logs[0]["loss"] == pytest.approx((weights * per_sample(seen, data)).mean(), rel=1e-4)
 
@@ -110,7 +110,7 @@ def test_class_weight_balanced_lets_each_class_count_the_same(open_page, seen):
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     losses = per_sample(seen, data)
     expected = np.mean([losses[data.y == index].mean() for index in range(3)])
     assert logs[0]["loss"] == pytest.approx(expected, rel=1e-4)
@@ -122,7 +122,7 @@ def test_sample_weight_weighs_the_loss_of_each_row_and_is_no_input(open_page, se
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     weights = data.dataset.table["petal length (cm)"].to_numpy()
     assert data.x.shape[1] == 3
     assert logs[0]["loss"] == pytest.approx((weights * per_sample(seen, data)).mean(), rel=1e-4)
@@ -145,7 +145,7 @@ def test_weights_of_the_last_rows_weigh_the_validation_loss(open_page, seen):
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     weights = data.dataset.table["petal length (cm)"].to_numpy()
     expected = (weights * per_sample(seen, data))[120:].mean()
     assert epochs_of(run) == [0, 1]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.upload import save_upload
 from fitdash.runs.protocol.paths import home
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import texts, trained
 from tests.pages.test_form import by_key, fit_button
 
@@ -12,7 +12,7 @@ QUICK = {"data__name": "moons", "data__samples": "60", "network__width": "4", "f
 
 
 def epochs_of(run):
-    return [row.epoch for row in desk().store.epochs(run.uid)]
+    return [row.epoch for row in server_resources().store.epochs(run.uid)]
 
 
 def test_object_is_the_network_that_trains(open_page, seen):
@@ -45,7 +45,7 @@ def test_x_is_the_columns_that_the_network_sees(open_page, seen):
 
 def test_y_is_the_column_that_is_predicted(open_page, seen):
     lines = "\n".join(f"{i},{i * i % 7 / 3},{'ab'[i % 2]}" for i in range(40))
-    content = keep(f"size,price,kind\n{lines}\n".encode(), home() / "uploads")
+    content = save_upload(f"size,price,kind\n{lines}\n".encode(), home() / "uploads")
     page = open_page(
         **QUICK | {"data__name": "upload"}, data__content=content, data__filename="x.csv", data__target="kind"
     )
@@ -88,7 +88,7 @@ def test_initial_epoch_is_where_the_numbering_starts(open_page, seen):
 
     assert epochs_of(run) == [3, 4]
     assert len(seen.trained(run)) == 2 * 2
-    assert "Epoch 4/5" in "\n".join(desk().store.texts(run.uid))
+    assert "Epoch 4/5" in "\n".join(server_resources().store.texts(run.uid))
 
 
 def test_steps_per_epoch_ends_an_epoch_and_the_next_goes_on_there(open_page, seen):
@@ -112,7 +112,7 @@ def test_verbose_is_how_much_is_printed(open_page, verbose, says, never):
 
     run, _ = trained(page)
 
-    printed = "\n".join(desk().store.texts(run.uid))
+    printed = "\n".join(server_resources().store.texts(run.uid))
     assert all(part in printed for part in says)
     assert never not in printed
     page.run()

@@ -8,9 +8,9 @@ from fitdash.model import view_metrics as viewer
 from fitdash.settings.compile import CompileArgs
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
-from fitdash.settings.view_metrics import hidden_because
+from fitdash.settings.view_metrics import explain_hidden_chart
 from fitdash.ui.run.live_view import reasons_to_hide
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.view_models.run_view import RunView
 from tests.pages.conftest import charts
 from tests.pages.test_form import by_key
 
@@ -18,14 +18,14 @@ COMBINATIONS = list(product((True, False), (True, False), (3, 1), (1, 0)))
 
 
 def snapshot_of(experiment):
-    return Snapshot(uid="x", name="x", state="running", experiment=experiment, params={}, rows=())
+    return RunView(uid="x", name="x", state="running", experiment=experiment, params={}, rows=())
 
 
 @pytest.mark.parametrize("view_metrics", [True, False, "auto", None])
 def test_the_chart_is_shown_when_all_four_conditions_hold_or_it_is_forced(monkeypatch, view_metrics):
     attached = []
     monkeypatch.setattr(viewer, "find", lambda: "http://here" if attached else None)
-    monkeypatch.setattr(viewer, "watch", lambda experiment, *, name: ["recorder"])
+    monkeypatch.setattr(viewer, "record_to_dashboard", lambda experiment, *, name: ["recorder"])
     in_force = "auto" if view_metrics is None else view_metrics
 
     for watched, metrics, epochs, verbose in COMBINATIONS:
@@ -35,8 +35,10 @@ def test_the_chart_is_shown_when_all_four_conditions_hold_or_it_is_forced(monkey
         fit = FitArgs(view_metrics=view_metrics, epochs=epochs, verbose=verbose)
         experiment = Experiment(fit=fit, compile=CompileArgs(metrics=names))
 
-        reasons = hidden_because(in_force, viewer=watched, metrics=metrics, epochs=epochs, verbose=verbose)
-        engine = viewer.viewers(in_force, metrics=metrics, epochs=epochs, verbose=verbose, name="x", experiment={})
+        reasons = explain_hidden_chart(in_force, viewer=watched, metrics=metrics, epochs=epochs, verbose=verbose)
+        engine = viewer.make_script_recorders(
+            in_force, metrics=metrics, epochs=epochs, verbose=verbose, name="x", experiment={}
+        )
         page = reasons_to_hide(snapshot_of(experiment))
 
         case = (watched, metrics, epochs, verbose)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from fitdash.data.tables.prepared import encoded
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.prepared import prepare_data
+from fitdash.data.tables.upload import save_upload
 from fitdash.runs.protocol.paths import home
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
-from fitdash.ui.form.fill import linked
-from fitdash.ui.form.widget_values import written
+from fitdash.ui.form.fill import to_query_params
+from fitdash.ui.form.widget_values import to_widget_values
 from tests.pages.conftest import texts, trained
 from tests.pages.seen import per_sample
 from tests.pages.test_acts_rows import STILL
@@ -21,7 +21,7 @@ LENGTH = "petal length (cm)"
 
 
 def kept(text):
-    return keep(text.encode(), home() / "uploads", "weights.csv", least_columns=1)
+    return save_upload(text.encode(), home() / "uploads", "weights.csv", least_columns=1)
 
 
 def link(text):
@@ -48,7 +48,7 @@ def test_an_expression_weighs_the_loss_of_each_row(open_page, seen, form, column
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment))
+    data = prepare_data(Experiment.from_dict(run.experiment))
     weights = expected(data.dataset.table[LENGTH].to_numpy(), data.y)
     assert data.x.shape == (150, 4)
     assert logs[0]["loss"] == pytest.approx((weights * per_sample(seen, data)).mean(), rel=1e-4)
@@ -80,7 +80,7 @@ def test_a_file_weighs_the_rows_and_is_cut_by_the_split(open_page, seen):
 
     run, logs = trained(page)
 
-    data = encoded(Experiment.from_dict(run.experiment), home() / "uploads")
+    data = prepare_data(Experiment.from_dict(run.experiment), home() / "uploads")
     losses = (np.arange(150) % 4) * per_sample(seen, data)
     assert logs[0]["loss"] == pytest.approx(losses[:120].mean(), rel=1e-4)
     assert logs[0]["val_loss"] == pytest.approx(losses[120:].mean(), rel=1e-4)
@@ -128,7 +128,7 @@ def test_other_data_asks_for_the_column_anew(open_page):
 
 def test_a_link_brings_back_an_expression(open_page):
     experiment = Experiment(fit=FitArgs(sample_weight="above(petal length (cm), 4, 2.5)"))
-    values = linked(written(experiment))
+    values = to_query_params(to_widget_values(experiment))
 
     page = open_page(**IRIS, **{key.replace(".", "__"): value for key, value in values.items()})
 
@@ -144,6 +144,6 @@ def test_the_weights_that_are_shown_are_told_from_the_rows_that_train(open_page)
     assert not page.exception
     assert "weights of 150 rows: from 0.0133 to 1, 0.753 on average" in texts(page)
     run, _ = trained(page)
-    given = encoded(Experiment.from_dict(run.experiment)).sample_weight
+    given = prepare_data(Experiment.from_dict(run.experiment)).sample_weight
     assert given[:75].tolist() == pytest.approx((np.arange(1, 76) / 75).tolist())
     assert given[75:].tolist() == [1.0] * 75

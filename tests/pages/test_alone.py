@@ -4,8 +4,8 @@ import pytest
 
 import fitdash
 from fitdash.export.run_files import script
-from fitdash.ui.session.server_resources import desk
-from fitdash.ui.view_models.event_text import happened
+from fitdash.ui.session.server_resources import server_resources
+from fitdash.ui.view_models.event_text import describe_events
 from tests.pages.conftest import texts, trained, wait_for
 
 IRIS = {"data": {"name": "iris"}, "fit": {"epochs": 3}}
@@ -25,20 +25,22 @@ def test_it_says_so_and_repeat_alone_trains_it_by_itself(open_page, one_of_eight
 
     page.button(key="repeat_alone").click().run()
 
-    (again,) = [run for run in desk().store.runs() if run.sweep is None]
-    wait_for(lambda: desk().store.run(again.uid).state == "finished")
+    (again,) = [run for run in server_resources().store.runs() if run.sweep is None]
+    wait_for(lambda: server_resources().store.run(again.uid).state == "finished")
     page.run()
     assert page.query_params["run"] in (again.uid, [again.uid])
     assert "Trained together" not in texts(page)
-    record = desk().store.run(one_of_eight)
+    record = server_resources().store.run(one_of_eight)
     assert again.experiment == record.experiment
-    ours, theirs = ([row.logs["loss"] for row in desk().store.epochs(uid)] for uid in (again.uid, one_of_eight))
+    ours, theirs = (
+        [row.logs["loss"] for row in server_resources().store.epochs(uid)] for uid in (again.uid, one_of_eight)
+    )
     assert ours == pytest.approx(theirs, rel=1e-3)
-    assert "together" not in desk().store.run(again.uid).params
+    assert "together" not in server_resources().store.run(again.uid).params
 
 
 def test_its_script_says_that_alone_the_numbers_differ(one_of_eight):
-    assert "trained together with others" in script(desk().store, one_of_eight)
+    assert "trained together with others" in script(server_resources().store, one_of_eight)
 
 
 def test_a_run_says_how_it_was_trained(open_page):
@@ -56,7 +58,7 @@ def test_what_made_a_run_go_on_otherwise_is_said():
         {"epoch": 0, "kind": "alone", "reason": "Refused: no"},
     ]
 
-    first, second = happened(told)
+    first, second = describe_events(told)
 
     assert first == "From epoch 3 on every step was run by itself: the step gave a loss that is not finite."
     assert second.endswith("Refused: no")

@@ -13,7 +13,7 @@ from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.ui.run import diagnosis_chips, live_updates
 from fitdash.ui.session import live_endpoint
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import sent, texts, until, wait_for
 
 SLOW = {"data__name": "iris", "fit__epochs": "400", "pace": "20 epochs per second"}
@@ -29,7 +29,7 @@ def served(monkeypatch):
 def asked(page):
     """The news."""
     secret = page.session_state["page"].secret
-    return json.loads(desk().feeds.told(secret))
+    return json.loads(server_resources().feeds.told(secret))
 
 
 def test_the_news_are_what_the_next_drawing_shows(open_page, held_run, served):
@@ -51,10 +51,10 @@ def test_the_news_are_what_the_next_drawing_shows(open_page, held_run, served):
 def test_the_news_go_on_with_the_run_while_nothing_is_drawn(open_page, served):
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
+    (run,) = server_resources().runner.active()
     page.run()
     shown = int(asked(page)["charts"]["chart-loss"]["rev"])
-    wait_for(lambda: len(desk().store.epochs(run.uid)) > shown + 2)
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) > shown + 2)
 
     news = asked(page)
 
@@ -67,10 +67,10 @@ def test_what_it_has_learned_goes_on_too_but_not_with_every_asking(open_page, se
     page = open_page(**SLOW | {"data__name": "moons"})
     page.button(key="fit").click().run()
     until(page, "after epoch 2")
-    (run,) = desk().runner.active()
+    (run,) = server_resources().runner.active()
     run.pause()
     until(page, "paused")
-    desk().writer.flush(10)
+    server_resources().writer.flush(10)
     asked(page)
 
     none = asked(page)
@@ -100,7 +100,7 @@ def chip(monkeypatch):
         text = f"So say {len(curves.loss)} epochs."
         return [Finding(kind="learns", epoch=None, is_sure=True, weight="note", name=shown.name, text=text)]
 
-    monkeypatch.setattr(diagnosis_chips, "findings", found)
+    monkeypatch.setattr(diagnosis_chips, "diagnose_curves", found)
     return shown
 
 
@@ -112,12 +112,12 @@ def looked_long_ago(page):
 def test_words_go_on_with_the_run_too_the_log_each_time(open_page, served, chip):
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
-    wait_for(lambda: len(desk().store.epochs(run.uid)) > 1)
+    (run,) = server_resources().runner.active()
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) > 1)
     page.run()
     run.pause()
     wait_for(lambda: run.state == "paused")
-    desk().writer.flush(10)
+    server_resources().writer.flush(10)
 
     page.session_state["page"].learned_at = page.session_state["page"].said_at = float("inf")
     at_once = asked(page)["words"]
@@ -130,18 +130,18 @@ def test_words_go_on_with_the_run_too_the_log_each_time(open_page, served, chip)
     assert "Epoch 2/400" in at_once["log-lines"]["words"].splitlines()
     assert {"log-lines", "happened", "found-learns"} <= news.keys()
     assert "150" in news["happened"]["words"]
-    assert f"{len(desk().store.epochs(run.uid))} epochs" in news["found-learns"]["words"]
+    assert f"{len(server_resources().store.epochs(run.uid))} epochs" in news["found-learns"]["words"]
     assert all(news[name].items() <= lines[name].items() for name in ("log-lines", "happened", "found-learns"))
 
 
 def test_what_has_no_place_on_the_page_is_due_to_be_drawn(open_page, served, chip, drawn_by):
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
+    (run,) = server_resources().runner.active()
     until(page, "after epoch 2")
     run.pause()
     until(page, "paused")
-    desk().writer.flush(10)
+    server_resources().writer.flush(10)
     page.run()
     looked_long_ago(page)
     before = asked(page)["due"]
@@ -168,10 +168,10 @@ def test_the_first_epoch_has_a_place_as_soon_as_it_is_there_at_full_speed_too(op
     monkeypatch.setattr(live_updates, "SAID_FAST_SECONDS", float("inf"))
     before = asked(page)["due"]
 
-    desk().store.write([EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=1.0)])
+    server_resources().store.write([EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=1.0)])
     first = asked(page)["due"]
     page.run()
-    desk().store.write([EpochEnded(uid=run.uid, epoch=1, logs={"loss": 1.0, "accuracy": 0.5}, seconds=1.0)])
+    server_resources().store.write([EpochEnded(uid=run.uid, epoch=1, logs={"loss": 1.0, "accuracy": 0.5}, seconds=1.0)])
     later = asked(page)
 
     assert before is None
@@ -187,20 +187,20 @@ def test_epochs_that_wait_to_be_watched_are_told_one_by_one(open_page, held_run,
     page = open_page()
     before = asked(page)
 
-    desk().store.write([EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=took)])
+    server_resources().store.write([EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=took)])
 
     assert before["seconds"] == live_updates.LEAST_SECONDS
     assert asked(page)["seconds"] == every
 
 
 def test_a_page_that_is_told_hears_that_the_process_of_its_run_is_gone(open_page, served):
-    desk().done["reap"] = float("inf")
+    server_resources().done["reap"] = float("inf")
     created = Created(uid="gone", name="Net", experiment={}, writer="dead")
-    desk().store.write([created, Changed(uid="gone", state="running")])
+    server_resources().store.write([created, Changed(uid="gone", state="running")])
     page = open_page(run="gone")
     before = asked(page)["due"]
 
-    desk().done.clear()
+    server_resources().done.clear()
 
     assert before is None
     wait_for(lambda: asked(page)["due"])
@@ -209,7 +209,7 @@ def test_a_page_that_is_told_hears_that_the_process_of_its_run_is_gone(open_page
 def test_a_run_that_stands_otherwise_than_the_buttons_say_is_due_to_be_drawn(open_page, served):
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
+    (run,) = server_resources().runner.active()
     until(page, "running")
     before = asked(page)["due"]
 
@@ -231,7 +231,7 @@ def test_a_page_whose_run_is_over_is_told_alone_that_another_one_has_begun(open_
 
     other = open_page(**SLOW)
     other.button(key="fit").click().run()
-    (run,) = desk().runner.active()
+    (run,) = server_resources().runner.active()
     first, second = asked(page), asked(page)
     page.run()
 
@@ -250,7 +250,7 @@ def test_the_page_of_the_example_is_told_that_the_first_run_has_begun(open_page,
 
     other = open_page(**SLOW)
     other.button(key="fit").click().run()
-    (run,) = desk().runner.active()
+    (run,) = server_resources().runner.active()
 
     assert asked(page)["due"]
     run.stop()
@@ -267,9 +267,11 @@ def drawn_by(monkeypatch):
         raise Drawn(*scope)
 
     def drawn(page):
-        secret, feeds_here = page.session_state["page"].secret, desk().feeds
+        secret, feeds_here = page.session_state["page"].secret, server_resources().feeds
         _, session, at = feeds_here.offered[secret]
-        monkeypatch.setitem(feeds_here.offered, "followed", (lambda: live_updates.follow(desk()), session, at))
+        monkeypatch.setitem(
+            feeds_here.offered, "followed", (lambda: live_updates.rerun_what_changed(server_resources()), session, at)
+        )
         with monkeypatch.context() as patch:
             patch.setattr("streamlit.rerun", rerun)
             try:
@@ -285,7 +287,7 @@ def test_what_is_due_draws_the_queue_alone_where_nothing_else_has_changed(open_p
     page = open_page(**SLOW)
     for _ in range(3):
         page.button(key="fit").click().run()
-    first, second, third = desk().runner.active()
+    first, second, third = server_resources().runner.active()
     before = asked(page)["due"], drawn_by(page)
 
     second.stop()
@@ -307,16 +309,16 @@ def test_what_is_due_draws_the_queue_alone_where_nothing_else_has_changed(open_p
 def test_a_run_that_waits_is_told_when_its_turn_has_come(open_page, served):
     page, other = open_page(**SLOW), open_page(**SLOW)
     page.button(key="fit").click().run()
-    (first,) = desk().runner.active()
+    (first,) = server_resources().runner.active()
     other.button(key="fit").click().run()
-    (second,) = desk().runner.waiting()
+    (second,) = server_resources().runner.waiting()
     other.query_params["run"] = second.uid
     other.run()
     before = asked(other)["due"]
 
     first.stop()
     wait_for(lambda: second.state == "running")
-    desk().writer.flush(10)
+    server_resources().writer.flush(10)
 
     assert before is None
     assert asked(other)["due"]

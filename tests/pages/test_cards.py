@@ -2,7 +2,7 @@
 
 from fitdash.settings.callbacks import EarlyStoppingArgs
 from fitdash.settings.experiment import Experiment
-from fitdash.ui.form.widget_values import written
+from fitdash.ui.form.widget_values import to_widget_values
 from tests.pages.conftest import adder, texts
 from tests.pages.test_form import by_key, fit_button
 
@@ -64,7 +64,7 @@ def test_the_form_is_filled_from_an_experiment_and_the_link_says_it(open_page):
     page = open_page(fit__epochs="3")
     experiment = Experiment(callbacks=(EarlyStoppingArgs(patience=3), EarlyStoppingArgs(patience=5)), seed=9)
 
-    page.session_state["page"].filling = written(experiment)
+    page.session_state["page"].filling = to_widget_values(experiment)
     page.run()
 
     assert by_key(page, "callbacks.EarlyStopping~2.patience").value == 5

@@ -4,9 +4,9 @@ import json
 import re
 
 from fitdash.ui.run import run_messages
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from fitdash.ui.session.state import PageState, cursor_epoch
-from fitdash.ui.view_models.run_view import example
+from fitdash.ui.view_models.run_view import example_run
 from tests.pages.conftest import charts, sent, texts, until, wait_for
 
 
@@ -42,8 +42,8 @@ def test_the_log_of_a_run_that_is_on_is_its_end_and_afterwards_all_that_is_kept(
     monkeypatch.setattr(run_messages, "LINES_WHILE_ON", 3)
     page = open_page(data__name="iris", fit__epochs="400", pace="20 epochs per second", fit__verbose="2")
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
-    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 6)
+    (run,) = server_resources().runner.active()
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) >= 6)
     page.run()
     (on,) = [one["words"].splitlines() for one in sent(page) if one.get("name") == "log-lines"]
     page.button(key="stop").click().run()
@@ -60,8 +60,8 @@ def log(page):
 
 
 def test_the_cursor_follows_the_newest_epoch_until_it_is_put_elsewhere(monkeypatch):
-    page, run = PageState(), example()
-    monkeypatch.setattr("fitdash.ui.session.state.state", lambda: page)
+    page, run = PageState(), example_run()
+    monkeypatch.setattr("fitdash.ui.session.state.page_state", lambda: page)
 
     assert cursor_epoch(run) == 19
     page.epoch_at = (run.uid, 4)
@@ -119,8 +119,8 @@ def test_the_trivial_answer_is_drawn_as_the_run_told_it(open_page):
 
     answer = next(trace for trace in spec(later, "accuracy")["data"] if trace["uid"] == "answer")
     assert answer["name"].startswith("commonest class")
-    (run,) = desk().store.runs()
-    (told,) = [row.data for row in desk().store.events(run.uid, "told") if row.data["kind"] == "trivial"]
+    (run,) = server_resources().store.runs()
+    (told,) = [row.data for row in server_resources().store.events(run.uid, "told") if row.data["kind"] == "trivial"]
     assert told["rows"] == "validation"
     assert f"{told['answers']['accuracy']['value']:#.4g}" in answer["name"]
 

@@ -13,7 +13,7 @@ from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.ui.compare import charts as compare_charts
 from fitdash.ui.compare import downloads
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import charts, texts
 
 FIRST = Experiment(fit=FitArgs(validation_split=0.2, epochs=7))
@@ -27,7 +27,7 @@ def record(uid, experiment, losses=(1.0, 0.5, 0.75), name="iris"):
     events += [
         EpochEnded(uid=uid, epoch=e, logs={"loss": v, "val_accuracy": 1 - v}, seconds=0.5) for e, v in enumerate(losses)
     ]
-    desk().store.write([*events, Changed(uid=uid, state="finished", at=99.0)])
+    server_resources().store.write([*events, Changed(uid=uid, state="finished", at=99.0)])
 
 
 @pytest.fixture
@@ -95,10 +95,10 @@ def test_small_settings_are_not_shown_as_0(open_page):
 def test_a_figure_names_every_run_in_its_legend(compared):
     for number in range(7):
         record(f"{number}" * 16, replace(FIRST, seed=number + 1))
-    records = desk().store.runs()
+    records = server_resources().store.runs()
 
-    drawn = compare_charts.figure(desk().store, records, "loss")
-    page = downloads.figure_file(desk().store, records, "loss", "html")
+    drawn = compare_charts.overlay_figure(server_resources().store, records, "loss")
+    page = downloads.figure_file(server_resources().store, records, "loss", "html")
 
     assert drawn.layout.showlegend
     assert len({trace.name for trace in drawn.data}) == len(records) == 9
@@ -107,22 +107,22 @@ def test_a_figure_names_every_run_in_its_legend(compared):
 
 def test_deleted_runs_come_back(compared):
     button(compared, "Delete 2").click().run()
-    assert desk().store.runs() == []
+    assert server_resources().store.runs() == []
 
     button(compared, "Undo delete").click().run()
 
     assert not compared.exception
-    assert len(desk().store.runs()) == 2
+    assert len(server_resources().store.runs()) == 2
 
 
 def test_files_hold_what_the_store_holds(compared):
     import io
 
-    records = desk().store.runs()
+    records = server_resources().store.runs()
 
     table = pd.read_parquet(io.BytesIO(downloads.table_file(records, "parquet")))
-    curves = pd.read_csv(io.StringIO(downloads.curves_csv(desk().store, records)))
-    told = json.loads(downloads.runs_json(desk().store, records))
+    curves = pd.read_csv(io.StringIO(downloads.curves_csv(server_resources().store, records)))
+    told = json.loads(downloads.runs_json(server_resources().store, records))
 
     assert table["loss best"].tolist() == [0.2, 0.5]
     assert b"learning\\_rate" in downloads.table_file(records, "latex", "val_accuracy")

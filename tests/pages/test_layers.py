@@ -3,7 +3,7 @@
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.layers import DenseArgs, DropoutArgs
 from fitdash.settings.network import NetworkArgs
-from fitdash.ui.form.widget_values import written
+from fitdash.ui.form.widget_values import to_widget_values
 from tests.pages.conftest import adder, texts, trained
 from tests.pages.test_form import by_key, fit_button
 
@@ -91,7 +91,7 @@ def test_the_form_is_filled_with_layers_and_the_link_says_them(open_page):
     page = open_page(data__name="iris")
     network = NetworkArgs(kind="layers", layers=(DenseArgs(units=9), DropoutArgs(rate=0.1)))
 
-    page.session_state["page"].filling = written(Experiment(network=network))
+    page.session_state["page"].filling = to_widget_values(Experiment(network=network))
     page.run()
 
     assert not page.exception

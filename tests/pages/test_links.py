@@ -9,8 +9,8 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.settings.declaration import inert_in, problems_in
 from fitdash.settings.experiment import SECTIONS, Experiment
-from fitdash.ui.form.fill import linked
-from fitdash.ui.form.widget_values import read_experiment, written
+from fitdash.ui.form.fill import to_query_params
+from fitdash.ui.form.widget_values import read_experiment, to_widget_values
 from tests.pages.conftest import APP, SECONDS
 from tests.ui.experiments import drawn
 
@@ -63,10 +63,10 @@ def legal(seed):
 def test_a_link_is_read_back_to_the_same_plan(seed):
     experiment = legal(seed)
 
-    page = opened(linked(written(experiment)))
+    page = opened(to_query_params(to_widget_values(experiment)))
 
     assert effective(said(page)) == effective(experiment)
 
 
 def test_a_plain_form_has_a_plain_link():
-    assert linked(written(Experiment())) == {}
+    assert to_query_params(to_widget_values(Experiment())) == {}

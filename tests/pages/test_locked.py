@@ -6,7 +6,7 @@ import streamlit as st
 from fitdash.runs.protocol.events import Changed, Created, SweepEnded
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.store import Store
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_compare import FIRST, button, record
 from tests.pages.test_mishaps import WAITS
@@ -29,7 +29,7 @@ def held(lock):
 
 
 def complaint(undone):
-    return f"{undone} {LOCKED.format(path=desk().store.path)}"
+    return f"{undone} {LOCKED.format(path=server_resources().store.path)}"
 
 
 def page_of(open_page, name, **values):
@@ -49,8 +49,8 @@ def test_a_run_that_cannot_be_shared_stays_hidden_and_its_switch_goes_back(open_
     st.cache_resource.clear()
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
-    wait_for(lambda: desk().store.run(run.uid) is not None)
+    (run,) = server_resources().runner.active()
+    wait_for(lambda: server_resources().store.run(run.uid) is not None)
     key = f"share-{run.uid}"
     page.run()
     other = held()
@@ -60,11 +60,11 @@ def test_a_run_that_cannot_be_shared_stays_hidden_and_its_switch_goes_back(open_
     assert complaint("The run could not be shared") in said
     assert page.toggle(key=key).value is False
     other.execute("ROLLBACK")
-    assert not desk().store.run(run.uid).shared
+    assert not server_resources().store.run(run.uid).shared
 
     said = asked_for(page, page.toggle(key=key).set_value(True))
     assert "could not be shared" not in said
-    assert desk().store.run(run.uid).shared
+    assert server_resources().store.run(run.uid).shared
 
     held()
     said = asked_for(page, page.toggle(key=key).set_value(False))
@@ -79,7 +79,7 @@ def fields(page):
 def test_name_tags_and_notes_that_cannot_be_kept_stay_in_their_fields(open_page, held):
     record("a" * 16, FIRST)
     page = page_of(open_page, "compare")
-    before = desk().store.run("a" * 16)
+    before = server_resources().store.run("a" * 16)
     other = held()
     written = {"name": "mine", "tags": "good, slow", "notes": "Look."}
     for field in fields(page):
@@ -89,10 +89,10 @@ def test_name_tags_and_notes_that_cannot_be_kept_stay_in_their_fields(open_page,
 
     assert complaint("What you wrote could not be kept") in said
     assert {field.label: field.value for field in fields(page)} == written
-    assert desk().store.run("a" * 16) == before
+    assert server_resources().store.run("a" * 16) == before
     other.execute("ROLLBACK")
     asked_for(page, button(page, "Keep").click())
-    run = desk().store.run("a" * 16)
+    run = server_resources().store.run("a" * 16)
     assert (run.name, run.tags, run.notes) == ("mine", ("good", "slow"), "Look.")
 
 
@@ -104,23 +104,23 @@ def test_runs_that_cannot_be_deleted_or_brought_back_stay_as_they_are(open_page,
     said = asked_for(page, button(page, "Delete 1").click())
 
     assert complaint("The runs could not be deleted") in said
-    assert len(desk().store.lines()) == 1
+    assert len(server_resources().store.lines()) == 1
     other.execute("ROLLBACK")
     assert "could not be deleted" not in asked_for(page, button(page, "Delete 1").click())
-    assert desk().store.lines() == []
+    assert server_resources().store.lines() == []
 
     other = held()
     assert complaint("The runs could not be brought back") in asked_for(page, button(page, "Undo delete").click())
     other.execute("ROLLBACK")
     asked_for(page, button(page, "Undo delete").click())
-    assert len(desk().store.lines()) == 1
+    assert len(server_resources().store.lines()) == 1
 
 
 def test_a_run_that_cannot_go_on_now_stays_interrupted(open_page, held):
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
-    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 1)
+    (run,) = server_resources().runner.active()
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) >= 1)
     page.button(key="stop").click().run()
     until(page, "stopped")
     other = held()
@@ -128,11 +128,11 @@ def test_a_run_that_cannot_go_on_now_stays_interrupted(open_page, held):
     said = asked_for(page, page.button(key="pause").click())
 
     assert complaint("The run could not go on") in said
-    assert desk().runner.active() == []
+    assert server_resources().runner.active() == []
     other.execute("ROLLBACK")
-    assert desk().store.run(run.uid).state == "stopped"
+    assert server_resources().store.run(run.uid).state == "stopped"
     assert "could not go on" not in asked_for(page, page.button(key="pause").click())
-    assert [one.uid for one in desk().runner.active()] == [run.uid]
+    assert [one.uid for one in server_resources().runner.active()] == [run.uid]
 
 
 @pytest.fixture
@@ -141,24 +141,24 @@ def searched(open_page):
 
     def made(state):
         sweeps.create_sweep(
-            desk().store,
+            server_resources().store,
             "s",
             name="other",
             recipe=_recipe().to_dict(),
             budget={"trials": 3, "seconds": None},
-            writer=desk().writer.uid,
+            writer=server_resources().writer.uid,
         )
         if state != "running":
-            desk().store.write([SweepEnded(uid="s", state=state, seconds=1.0)])
+            server_resources().store.write([SweepEnded(uid="s", state=state, seconds=1.0)])
         return page_of(open_page, "sweep", data__name="iris")
 
     return made
 
 
 def _recipe():
-    from fitdash.sweeps.config import recipe_of
+    from fitdash.sweeps.config import make_sweep_config
 
-    return recipe_of(FIRST, {"network.width": [4, 8]})
+    return make_sweep_config(FIRST, {"network.width": [4, 8]})
 
 
 @pytest.mark.parametrize(
@@ -177,23 +177,23 @@ def test_what_cannot_be_done_with_a_sweep_now_is_said(searched, held, state, key
     said = asked_for(page, page.button(key=key).click())
 
     assert complaint(undone) in said
-    assert sweeps.find_sweep(desk().store, "s").state == state
+    assert sweeps.find_sweep(server_resources().store, "s").state == state
 
 
 def test_a_sweep_whose_end_waits_is_told_with_the_reason_and_ends_when_the_store_is_free(searched, held):
     page = searched("running")
     assert WAITS not in texts(page)
     other = held()
-    desk().writer.put(SweepEnded(uid="s", state="finished", seconds=1.0))
-    wait_for(lambda: desk().writer.trouble is not None)
+    server_resources().writer.put(SweepEnded(uid="s", state="finished", seconds=1.0))
+    wait_for(lambda: server_resources().writer.trouble is not None)
 
     page.run()
 
     assert not page.exception
-    assert f"{WAITS}: {desk().store.path} cannot be written: database is locked" in texts(page)
+    assert f"{WAITS}: {server_resources().store.path} cannot be written: database is locked" in texts(page)
     assert "running" in texts(page)
     other.execute("ROLLBACK")
-    assert desk().writer.flush(60)
+    assert server_resources().writer.flush(60)
     assert "finished" in texts(page.run())
     assert WAITS not in texts(page)
 
@@ -204,7 +204,7 @@ def test_a_sweep_that_cannot_begin_now_is_not_there(open_page, held):
     held()
 
     assert complaint("The sweep could not begin") in asked_for(page, page.button(key="start_sweep").click())
-    assert sweeps.all_sweeps(desk().store) == []
+    assert sweeps.all_sweeps(server_resources().store) == []
 
 
 def test_repeats_that_cannot_begin_now_are_not_there(open_page, held):
@@ -215,7 +215,7 @@ def test_repeats_that_cannot_begin_now_are_not_there(open_page, held):
     said = asked_for(page, page.button(key="start_repeats").click())
 
     assert complaint("The repeats could not begin") in said
-    assert sweeps.all_sweeps(desk().store) == []
+    assert sweeps.all_sweeps(server_resources().store) == []
 
 
 def test_runs_of_one_fit_are_still_together_after_the_store_was_locked(open_page, held):
@@ -225,11 +225,11 @@ def test_runs_of_one_fit_are_still_together_after_the_store_was_locked(open_page
     assert not page.exception
 
     other.execute("ROLLBACK")
-    for run in desk().runner.active():
+    for run in server_resources().runner.active():
         run.join(60)
-    assert desk().writer.flush(60)
+    assert server_resources().writer.flush(60)
 
-    first, second = desk().store.runs()
+    first, second = server_resources().store.runs()
     assert first.tags == second.tags
     assert len(first.tags) == 1
 
@@ -239,11 +239,11 @@ def test_a_page_opens_on_a_store_that_is_held_though_a_process_died_with_its_run
         created = Created(uid="d" * 16, name="left", experiment=FIRST.to_dict(), writer="dead")
         store.write([created, Changed(uid="d" * 16, state="running")])
     other = held()
-    desk.clear()
+    server_resources.clear()
 
     page = open_page(run="d" * 16)
 
     assert "running" in texts(page)
     other.execute("ROLLBACK")
-    desk().done.clear()
+    server_resources().done.clear()
     until(page, "interrupted")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fitdash.runs.record.records import RunRecord
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_form import by_key
 from tests.pages.test_steering import SLOW
@@ -18,8 +18,8 @@ def training(open_page):
     """A page whose run trains."""
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
-    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 1)
+    (run,) = server_resources().runner.active()
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) >= 1)
     return page.run(), run
 
 
@@ -34,7 +34,7 @@ def finished(open_page):
 
 def record(page) -> RunRecord:
     """The run that the page shows."""
-    found = desk().store.run(page.session_state["page"].watch.uid)
+    found = server_resources().store.run(page.session_state["page"].watch.uid)
     assert found is not None
     return found
 
@@ -50,29 +50,29 @@ def test_fit_while_a_run_is_on_queues_the_draft_and_stays_with_the_run(training)
 
     fit_again(page, 5)
 
-    (waiting,) = desk().runner.waiting()
+    (waiting,) = server_resources().runner.waiting()
     assert record(page).uid == run.uid
     assert [text for text in texts(page).splitlines() if "waits" in text] == [
         "**1.** waits: iris · data iris · epochs 400 · seed 5"
     ]
-    assert desk().store.run(waiting.uid).experiment["seed"] == 5
-    assert desk().store.run(waiting.uid).state == "queued"
+    assert server_resources().store.run(waiting.uid).experiment["seed"] == 5
+    assert server_resources().store.run(waiting.uid).state == "queued"
 
 
 def test_a_run_that_waits_can_be_put_first_and_canceled(training):
     page, _ = training
     fit_again(page, 5)
     fit_again(page, 6)
-    first, second = desk().runner.waiting()
+    first, second = server_resources().runner.waiting()
 
     page.button(key=f"first-{second.uid}").click().run()
-    assert desk().runner.waiting() == [second, first]
+    assert server_resources().runner.waiting() == [second, first]
     assert page.button(key=f"first-{second.uid}").disabled
 
     page.button(key=f"cancel-{second.uid}").click().run()
-    assert desk().runner.waiting() == [first]
-    desk().writer.flush()
-    assert desk().store.run(second.uid).state == "stopped"
+    assert server_resources().runner.waiting() == [first]
+    server_resources().writer.flush()
+    assert server_resources().store.run(second.uid).state == "stopped"
 
 
 def test_all_that_waits_can_be_canceled_at_once(training):
@@ -83,49 +83,49 @@ def test_all_that_waits_can_be_canceled_at_once(training):
     page.button(key="cancel_all").click().run()
 
     assert not page.exception
-    assert desk().runner.active() == [run]
+    assert server_resources().runner.active() == [run]
 
 
 def test_a_run_that_was_stopped_goes_on_by_resume(training):
     page, run = training
     page.button(key="stop").click().run()
     wait_for(lambda: page.run().button(key="pause").label == "Resume")
-    done = len(desk().store.epochs(run.uid))
+    done = len(server_resources().store.epochs(run.uid))
     assert not page.button(key="pause").disabled
 
     page.button(key="pause").click().run()
-    wait_for(lambda: len(desk().store.epochs(run.uid)) > done)
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) > done)
 
     assert record(page).uid == run.uid
-    assert desk().runner.find(run.uid) is not None
+    assert server_resources().runner.find(run.uid) is not None
 
 
 def test_a_run_without_room_does_not_go_on(training):
     page, run = training
     page.button(key="stop").click().run()
     wait_for(lambda: page.run().button(key="pause").label == "Resume")
-    object.__setattr__(desk(), "settings", replace(desk().settings, disk_gigabytes=1e-6))
+    object.__setattr__(server_resources(), "settings", replace(server_resources().settings, disk_gigabytes=1e-6))
 
     page.button(key="pause").click().run()
 
     assert not page.exception
     assert "The runs and uploads of this server must take at most 1e-06 GB" in texts(page)
-    assert desk().store.run(run.uid).state == "stopped"
+    assert server_resources().store.run(run.uid).state == "stopped"
 
 
 def test_what_cannot_go_on_is_said(training):
     page, run = training
     page.button(key="stop").click().run()
     wait_for(lambda: page.run().button(key="pause").label == "Resume")
-    for path in (desk().store.path.parent / "runs" / run.uid / "checkpoints").iterdir():
+    for path in (server_resources().store.path.parent / "runs" / run.uid / "checkpoints").iterdir():
         path.write_bytes(b"no checkpoint")
-    with desk().store._transaction(durable=True) as db:
+    with server_resources().store._transaction(durable=True) as db:
         db.execute("UPDATE runs SET parent = 'a'")
 
     page.button(key="pause").click().run()
 
     assert "A run that went on from another must have a checkpoint to go on, got none." in texts(page)
-    assert desk().store.run(run.uid).state == "stopped"
+    assert server_resources().store.run(run.uid).state == "stopped"
 
 
 def test_reset_trains_again_from_the_same_weights_as_a_new_run(finished):
@@ -137,7 +137,7 @@ def test_reset_trains_again_from_the_same_weights_as_a_new_run(finished):
     again = record(page)
     assert again.uid != first.uid
     assert again.experiment == first.experiment
-    rows = [[row.logs for row in desk().store.epochs(uid)] for uid in (first.uid, again.uid)]
+    rows = [[row.logs for row in server_resources().store.epochs(uid)] for uid in (first.uid, again.uid)]
     assert rows[0] == rows[1]
 
 
@@ -161,4 +161,4 @@ def test_a_branch_goes_on_after_an_epoch_that_is_kept(finished):
 
     branch = record(page)
     assert branch.parent == first.uid
-    assert [row.epoch for row in desk().store.epochs(branch.uid)] == [3, 4, 5]
+    assert [row.epoch for row in server_resources().store.epochs(branch.uid)] == [3, 4, 5]

@@ -1,6 +1,6 @@
 """What the form says beside values: remarks that stop nothing, and problems that can always be set right."""
 
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.upload import save_upload
 from fitdash.runs.protocol.paths import home
 from tests.pages.conftest import texts
 from tests.pages.test_form import by_key, fit_button
@@ -42,7 +42,7 @@ def test_an_order_in_time_and_a_value_far_from_all_others_are_named_at_their_con
     days = [f"{year}-{month:02d}-{day:02d}" for year in (2025, 2026) for month in range(1, 13) for day in range(1, 29)]
     rows = [f"{day},{1e6 if i == 5 else i * i % 97},{'ab'[i % 2]}" for i, day in enumerate(days)]
     text = "\n".join(["day,price,kind", *rows]) + "\n"
-    content = keep(text.encode(), home() / "uploads")
+    content = save_upload(text.encode(), home() / "uploads")
     page = open_page(data__name="upload", data__content=content, fit__validation_split="0.2")
 
     told = texts(page)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fitdash.runs.record import sweeps
 from fitdash.settings.compile import CompileArgs
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from fitdash.ui.session.sweeper import sweeper
 from tests.pages.conftest import SECONDS, texts, wait_for
 from tests.pages.test_compare import FIRST, record
@@ -47,12 +47,12 @@ def test_one_button_starts_the_repeats(open_page):
 
     page.number_input(key="compare.repeats").set_value(2).run()
     page.button(key="start_repeats").click().run()
-    [sweep] = sweeps.all_sweeps(desk().store)
+    [sweep] = sweeps.all_sweeps(server_resources().store)
     wait_for(lambda: sweeper().join(sweep.uid, SECONDS))
 
     page.run()
     assert "compare-seeds" in drawn(page)
-    runs = desk().store.runs(sweep=sweep.uid)
+    runs = server_resources().store.runs(sweep=sweep.uid)
     assert {run.experiment["seed"] for run in runs} == {0, 1}
     assert {run.state for run in runs} == {"finished"}
     sweeper().shutdown(10)

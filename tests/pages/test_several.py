@@ -3,7 +3,7 @@
 import json
 
 from fitdash.settings.experiment import Experiment
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import texts, until
 from tests.pages.test_form import by_key, fit_button
 
@@ -25,13 +25,13 @@ def test_one_run_for_each_listed_value_is_queued_and_trained(open_page):
 
     fit_button(page).click().run()
     until(page, "finished")
-    for run in desk().runner.active():
+    for run in server_resources().runner.active():
         run.join(60)
-    desk().writer.flush()
+    server_resources().writer.flush()
 
-    assert [run.compile.learning_rate for run in runs(desk().store)] == [0.1, 0.01, 0.0003]
-    assert {run.state for run in desk().store.runs()} == {"finished"}
-    assert {len(desk().store.epochs(run.uid)) for run in desk().store.runs()} == {2}
+    assert [run.compile.learning_rate for run in runs(server_resources().store)] == [0.1, 0.01, 0.0003]
+    assert {run.state for run in server_resources().store.runs()} == {"finished"}
+    assert {len(server_resources().store.epochs(run.uid)) for run in server_resources().store.runs()} == {2}
 
 
 def test_runs_of_one_fit_are_drawn_together_and_each_gives_its_settings(open_page):
@@ -41,7 +41,7 @@ def test_runs_of_one_fit_are_drawn_together_and_each_gives_its_settings(open_pag
 
     names = {json.loads(one.proto.json).get("name") for one in page.get("bidi_component")}
     assert "together" in names
-    last = desk().store.runs()[0]
+    last = server_resources().store.runs()[0]
     page.button(key=f"take-{last.uid}").click().run()
 
     assert not page.exception
@@ -78,14 +78,14 @@ def test_rows_are_weighed_in_each_listed_way(open_page):
 
     fit_button(page).click().run()
     until(page, "finished")
-    for run in desk().runner.active():
+    for run in server_resources().runner.active():
         run.join(60)
-    desk().writer.flush()
+    server_resources().writer.flush()
 
-    found = runs(desk().store)
+    found = runs(server_resources().store)
     assert [run.fit.sample_weight for run in found] == [None, "petal width (cm)", "above(petal length (cm), 4, 3)"]
-    assert {run.state for run in desk().store.runs()} == {"finished"}
-    losses = [desk().store.epochs(run.uid)[0].logs["loss"] for run in desk().store.runs()]
+    assert {run.state for run in server_resources().store.runs()} == {"finished"}
+    losses = [server_resources().store.epochs(run.uid)[0].logs["loss"] for run in server_resources().store.runs()]
     assert len(set(losses)) == 3
 
 

@@ -13,7 +13,7 @@ from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.ui.run import live_updates, live_view, run_controls
 from fitdash.ui.session import live_endpoint
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import charts, sent, texts, until, wait_for
 from tests.pages.test_form import by_key
 
@@ -27,8 +27,8 @@ def training(open_page):
     """A page whose run trains, and the run."""
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
-    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 1)
+    (run,) = server_resources().runner.active()
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) >= 1)
     return page.run(), run
 
 
@@ -55,7 +55,7 @@ def test_the_view_is_drawn_less_often_at_full_speed_than_where_it_is_watched(tra
     assert [tick for tick in ticks if tick] == [slow, slow, full, full]
 
     ticks.clear()
-    monkeypatch.setattr(live_updates, "whole_seconds", lambda run: live_updates.LONG_RUN_SECONDS)
+    monkeypatch.setattr(live_updates, "planned_seconds", lambda run: live_updates.LONG_RUN_SECONDS)
     page.run()
     monkeypatch.setattr(live_endpoint, "_application", Starlette)
     page.run()
@@ -97,13 +97,13 @@ def test_a_run_pauses_steps_and_resumes(training):
 
     page.button(key="pause").click().run()
     until(page, "paused")
-    done = len(desk().store.epochs(run.uid))
+    done = len(server_resources().store.epochs(run.uid))
     assert page.button(key="pause").label == "Resume"
     assert not page.button(key="fit").disabled
 
     page.menu_button(key="step").click("one epoch").run()
-    wait_for(lambda: run.state == "paused" and len(desk().store.epochs(run.uid)) > done)
-    assert len(desk().store.epochs(run.uid)) == done + 1
+    wait_for(lambda: run.state == "paused" and len(server_resources().store.epochs(run.uid)) > done)
+    assert len(server_resources().store.epochs(run.uid)) == done + 1
 
     page.button(key="pause").click().run()
     until(page, "running")
@@ -118,7 +118,11 @@ def test_a_live_setting_changes_the_run_and_is_marked_on_the_curve(training):
     assert [text.partition(" ·")[0] for text in applying] == APPLYING
 
     by_key(page, "compile.learning_rate").set_value(0.25).run()
-    wait_for(lambda: [row.data["new"] for row in desk().store.events(run.uid, "told") if "new" in row.data] == [0.25])
+    wait_for(
+        lambda: (
+            [row.data["new"] for row in server_resources().store.events(run.uid, "told") if "new" in row.data] == [0.25]
+        )
+    )
     page.run()
 
     assert not page.exception
@@ -141,7 +145,7 @@ def test_a_control_that_is_not_live_waits_for_the_next_fit(training):
 
 def test_a_change_that_cannot_be_says_so_at_its_control(training):
     page, run = training
-    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 2)
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) >= 2)
 
     by_key(page, "fit.epochs").set_value(1).run()
 
@@ -151,12 +155,12 @@ def test_a_change_that_cannot_be_says_so_at_its_control(training):
 def test_a_batch_size_that_the_network_cannot_normalize_is_refused_at_its_control(open_page):
     page = open_page(**SLOW, network__kind="layers", layers=["Dense", "BatchNormalization"])
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
-    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 1)
+    (run,) = server_resources().runner.active()
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) >= 1)
     page.run()
 
     by_key(page, "fit.batch_size").set_value(149).run()
-    wait_for(lambda: [row for row in desk().store.events(run.uid, "told") if row.data["kind"] == "refused"])
+    wait_for(lambda: [row for row in server_resources().store.events(run.uid, "told") if row.data["kind"] == "refused"])
     page.run()
 
     assert not page.exception
@@ -164,7 +168,7 @@ def test_a_batch_size_that_the_network_cannot_normalize_is_refused_at_its_contro
     refused = [caption.value for caption in page.caption if "got 149 for 150 rows" in caption.value]
     assert len([text for text in refused if text.startswith(":orange[batch")]) == 1
     by_key(page, "fit.batch_size").set_value(50).run()
-    wait_for(lambda: [row for row in desk().store.events(run.uid, "told") if row.data["kind"] == "setting"])
+    wait_for(lambda: [row for row in server_resources().store.events(run.uid, "told") if row.data["kind"] == "setting"])
     page.run()
     assert not [caption for caption in page.caption if caption.value.startswith(":orange[batch")]
 
@@ -194,9 +198,9 @@ SAID = "optimizer SGD(learning_rate=0.1) · loss mse · x array of shape (9, 2) 
 
 
 def test_a_page_that_shows_a_finished_run_tells_of_one_that_began_elsewhere(open_page, held_run):
-    first = desk().runner.submit(lambda recorder, control: None, experiment={}, name="first")
+    first = server_resources().runner.submit(lambda recorder, control: None, experiment={}, name="first")
     first.join()
-    desk().writer.flush()
+    server_resources().writer.flush()
     page = open_page(run=first.uid)
     assert "Another run is on" not in texts(page)
 
@@ -210,7 +214,7 @@ def test_a_page_that_shows_a_finished_run_tells_of_one_that_began_elsewhere(open
 
 
 def test_a_run_whose_process_died_is_marked_while_it_is_shown(open_page):
-    desk().store.write(
+    server_resources().store.write(
         [
             Created(uid="gone", name="Net", experiment=SCRIPT, writer="dead"),
             Changed(uid="gone", state="running"),

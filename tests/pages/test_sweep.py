@@ -14,10 +14,10 @@ from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.layers import DenseArgs
 from fitdash.settings.network import NetworkArgs
-from fitdash.settings.search_space import space_of
-from fitdash.sweeps.config import recipe_of
+from fitdash.settings.search_space import parse_search_space
+from fitdash.sweeps.config import make_sweep_config
 from fitdash.ui.form import value_lists
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from fitdash.ui.session.sweeper import sweeper
 from fitdash.ui.view_models.formatting import labels_of
 from tests.pages.conftest import APP, SECONDS, texts, wait_for
@@ -63,7 +63,7 @@ def searched(page):
     wait_for(lambda: sweeper().join(uid, SECONDS))
     page.run()
     assert not page.exception
-    return desk().store.runs(sweep=uid)
+    return server_resources().store.runs(sweep=uid)
 
 
 def drawn(page):
@@ -168,24 +168,24 @@ def test_a_second_sweep_of_the_same_name_and_minute_is_the_one_that_is_shown(swe
     page = sweep_page(**VARIED | {"sweep.sampler": "grid", "sweep.pruner": "none"})
     searched(page)
     searched(page)
-    with desk().store._transaction(durable=True) as db:
+    with server_resources().store._transaction(durable=True) as db:
         db.execute("UPDATE sweeps SET created = 1e9")
 
     page.run()
 
     shown = page.selectbox(key="sweep.shown")
     assert len(set(shown.options)) == 2
-    assert shown.value == sweeps.all_sweeps(desk().store)[0].uid
+    assert shown.value == sweeps.all_sweeps(server_resources().store)[0].uid
 
 
 def test_settings_that_are_called_alike_are_told_apart(sweep_page):
     network = NetworkArgs(kind="layers", layers=(DenseArgs(units=4), DenseArgs(units=2)))
     listed = Experiment(data=DatasetArgs(name="iris"), network=network)
     space = {"network.layers.0.units": [4, 8], "network.layers.1.units": [2, 3]}
-    recipe, store = recipe_of(listed, space, sampler="grid").to_dict(), desk().store
+    recipe, store = make_sweep_config(listed, space, sampler="grid").to_dict(), server_resources().store
     sweeps.create_sweep(store, "s", name="units", recipe=recipe, budget={"trials": None, "seconds": None}, writer="w")
-    for number, values in enumerate(space_of(space, listed).grid(listed)):
-        tried = space_of(space, listed).apply(listed, values).to_dict()
+    for number, values in enumerate(parse_search_space(space, listed).grid(listed)):
+        tried = parse_search_space(space, listed).apply(listed, values).to_dict()
         run = Created(uid=f"r{number}", name="", experiment=tried, writer="w", sweep="s", trial=number)
         store.write([run, EpochEnded(uid=run.uid, epoch=0, logs={"loss": 1.0}, seconds=0.1)])
         store.write([Changed(uid=run.uid, state="finished")])

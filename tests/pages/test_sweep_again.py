@@ -6,16 +6,16 @@ import pytest
 
 from fitdash.runs.protocol.events import Changed, Created, SweepEnded
 from fitdash.runs.record import sweeps
-from fitdash.runs.record.writer import DASHBOARD
-from fitdash.sweeps.config import recipe_of
+from fitdash.runs.record.writer import DASHBOARD_ROLE
+from fitdash.sweeps.config import make_sweep_config
 from fitdash.ui.session import identity
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from fitdash.ui.session.sweeper import sweeper
 from tests.pages.conftest import SECONDS, texts, wait_for
 from tests.pages.test_compare import FIRST
 from tests.pages.test_visitors import KEY
 
-GONE = f"{DASHBOARD}gone"
+GONE = f"{DASHBOARD_ROLE}gone"
 UNBOUND = {"trials": None, "seconds": None}
 
 
@@ -24,8 +24,8 @@ def cut(open_page):
     """The page over a sweep of four trials whose process is gone; its first trial was begun so often in vain."""
 
     def made(times=1, *, writer=GONE, budget=UNBOUND, owner=None, state="interrupted", seconds=1.0):
-        recipe = recipe_of(FIRST, {"seed": [FIRST.seed, 1, 2, 3]}, sampler="grid", pruner="none").to_dict()
-        store = desk().store
+        recipe = make_sweep_config(FIRST, {"seed": [FIRST.seed, 1, 2, 3]}, sampler="grid", pruner="none").to_dict()
+        store = server_resources().store
         sweeps.create_sweep(store, "s", name="seeds", recipe=recipe, budget=budget, writer=writer, owner=owner)
         for number in range(times):
             run = Created(uid=f"r{number}", name="", experiment=FIRST.to_dict(), writer=writer, sweep="s", trial=0)
@@ -40,11 +40,11 @@ def cut(open_page):
 
 
 def state():
-    return sweeps.find_sweep(desk().store, "s").state
+    return sweeps.find_sweep(server_resources().store, "s").state
 
 
 def trained():
-    return sorted({run.trial for run in desk().store.runs(sweep="s", states=("finished",))})
+    return sorted({run.trial for run in server_resources().store.runs(sweep="s", states=("finished",))})
 
 
 def ended(page):
@@ -111,7 +111,7 @@ def test_a_sweep_goes_on_for_as_many_seconds_again(cut):
 
     page.button(key="extend_seconds").click().run()
 
-    assert sweeps.find_sweep(desk().store, "s").budget == {"trials": None, "seconds": 120.5}
+    assert sweeps.find_sweep(server_resources().store, "s").budget == {"trials": None, "seconds": 120.5}
     ended(page)
     assert trained() == [0, 1, 2, 3]
 

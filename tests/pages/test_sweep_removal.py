@@ -5,9 +5,9 @@ import streamlit as st
 
 from fitdash.runs.protocol.events import Changed, Created, SweepEnded
 from fitdash.runs.record import sweeps
-from fitdash.sweeps.config import recipe_of
+from fitdash.sweeps.config import make_sweep_config
 from fitdash.ui.session import identity
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from fitdash.ui.session.sweeper import sweeper
 from tests.pages.conftest import texts
 from tests.pages.test_compare import FIRST
@@ -19,8 +19,8 @@ def sweep_of(open_page):
     """The page over a sweep with two trials, in this state."""
 
     def made(state="finished", owner=None, **changed):
-        recipe = recipe_of(FIRST, {"network.width": [4, 8]}).to_dict() | changed
-        store, writer = desk().store, desk().writer.uid
+        recipe = make_sweep_config(FIRST, {"network.width": [4, 8]}).to_dict() | changed
+        store, writer = server_resources().store, server_resources().writer.uid
         sweeps.create_sweep(store, "s", name="widths", recipe=recipe, budget={"trials": 2}, writer=writer, owner=owner)
         for number, uid in enumerate("ab"):
             created = Created(
@@ -38,7 +38,9 @@ def sweep_of(open_page):
 
 
 def left():
-    return [one.uid for one in sweeps.all_sweeps(desk().store)], [run.uid for run in desk().store.runs()]
+    return [one.uid for one in sweeps.all_sweeps(server_resources().store)], [
+        run.uid for run in server_resources().store.runs()
+    ]
 
 
 def press(page, key):
@@ -78,7 +80,7 @@ def test_a_sweep_that_trains_cannot_be_deleted(sweep_of):
 
 def test_a_sweep_that_goes_on_elsewhere_meanwhile_stays(sweep_of):
     page = sweep_of()
-    sweeps.claim_sweep(desk().store, "s", desk().writer.uid, {"trials": 9})
+    sweeps.claim_sweep(server_resources().store, "s", server_resources().writer.uid, {"trials": 9})
 
     press(page, "delete_sweep")
 

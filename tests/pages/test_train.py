@@ -12,7 +12,7 @@ from fitdash.settings.compile import CompileArgs
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.ui.form import form
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import charts, sent, texts, until, wait_for
 
 
@@ -60,11 +60,11 @@ def test_fit_trains_what_the_form_says_and_the_page_shows_it(open_page):
     page.button(key="fit").click().run()
     until(page, "finished")
 
-    (run,) = desk().store.runs()
+    (run,) = server_resources().store.runs()
     assert page.query_params["run"] == run.uid
     assert run.experiment["fit"]["validation_split"] == 0.2
     assert run.experiment["seed"] == 5
-    assert list(desk().store.epochs(run.uid)[-1].logs) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert list(server_resources().store.epochs(run.uid)[-1].logs) == ["loss", "accuracy", "val_loss", "val_accuracy"]
     assert charts(page) == ["loss", "accuracy"]
     assert "learned from 120 training rows" in texts(page)
     assert "Epoch 4/4" in texts(page)
@@ -74,15 +74,15 @@ def test_the_downloads_are_the_history_number_for_number(open_page):
     page = open_page(data__name="iris", fit__epochs="3", pace="full speed")
     page.button(key="fit").click().run()
     until(page, "finished")
-    (run,) = desk().store.runs()
+    (run,) = server_resources().store.runs()
 
-    table = pd.read_csv(io.StringIO(history_csv(desk().store, run.uid)))
+    table = pd.read_csv(io.StringIO(history_csv(server_resources().store, run.uid)))
 
     assert downloads(page) == ["Download history (CSV)", "Download history (JSON)"]
     assert "Download" in menus(page)
     assert table["epoch"].tolist() == [1, 2, 3]
-    assert table["loss"].tolist() == [row.logs["loss"] for row in desk().store.epochs(run.uid)]
-    assert history_json(desk().store, run.uid) == history_of(desk().store, run.uid).to_json()
+    assert table["loss"].tolist() == [row.logs["loss"] for row in server_resources().store.epochs(run.uid)]
+    assert history_json(server_resources().store, run.uid) == history_of(server_resources().store, run.uid).to_json()
 
 
 def test_a_run_is_followed_and_stopped_from_any_session(open_page, held_run):
@@ -114,9 +114,9 @@ def test_a_failed_run_shows_its_first_line_and_keeps_its_traceback(open_page):
     def job(recorder, control):
         raise ValueError("the columns do not fit\nand more")
 
-    run = desk().runner.submit(job, experiment={}, name="broken")
+    run = server_resources().runner.submit(job, experiment={}, name="broken")
     run.join()
-    desk().writer.flush()
+    server_resources().writer.flush()
     page = open_page(data__name="iris", fit__epochs="2", pace="full speed")
 
     assert [error.value for error in page.error] == ["ValueError: the columns do not fit".replace(":", "\\:")]
@@ -174,12 +174,12 @@ def test_going_on_starts_where_the_last_run_ended(open_page):
     page.selectbox(key="start_from").set_value("continue").run()
     assert (page.number_input(key="fit.initial_epoch").value, page.number_input(key="fit.epochs").value) == (3, 6)
     page.button(key="fit").click().run()
-    wait_for(lambda: len(desk().store.runs(states=["finished"])) == 2)
+    wait_for(lambda: len(server_resources().store.runs(states=["finished"])) == 2)
 
-    second, first = desk().store.runs()
+    second, first = server_resources().store.runs()
     assert second.parent == first.uid
-    assert [row.epoch for row in desk().store.epochs(second.uid)] == [3, 4, 5]
-    last, going_on = (desk().store.epochs(run.uid)[i].logs["loss"] for run, i in ((first, -1), (second, 0)))
+    assert [row.epoch for row in server_resources().store.epochs(second.uid)] == [3, 4, 5]
+    last, going_on = (server_resources().store.epochs(run.uid)[i].logs["loss"] for run, i in ((first, -1), (second, 0)))
     assert going_on < last
 
 

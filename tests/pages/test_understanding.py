@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fitdash.runs.checkpoints import prediction_files
-from fitdash.runs.protocol.events import Looked
+from fitdash.runs.protocol.events import PredictionsTaken
 from fitdash.runs.protocol.paths import home
 from tests.pages.conftest import sent, texts, until
 
@@ -116,11 +116,11 @@ def test_it_follows_the_cursor_back_in_time(open_page):
 
 def test_a_run_without_looks_and_a_network_without_weights_have_no_map(open_page):
     page = finished(open_page, data__name="moons")
-    folder = prediction_files.folder_of(home(), uid_of(page))
-    for epoch in prediction_files.epochs_of(folder):
+    folder = prediction_files.predictions_folder(home(), uid_of(page))
+    for epoch in prediction_files.saved_epochs(folder):
         look = prediction_files.read(folder, epoch)
         rest = {"rows": look.rows, "answers": look.answers, "sureness": look.sureness}
-        prediction_files.write(folder, Looked(uid="r", epoch=epoch, weights={}, **rest))
+        prediction_files.write(folder, PredictionsTaken(uid="r", epoch=epoch, weights={}, **rest))
     page.run()
     assert list(panels(page)) == ["panel-confusion"]
 

@@ -6,7 +6,7 @@ import streamlit as st
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.experiment import Experiment
 from fitdash.ui.session import identity
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 from tests.pages.conftest import texts, until, wait_for
 from tests.pages.test_steering import SLOW, disabled
 
@@ -24,8 +24,8 @@ def training(open_page):
     """A page of one visitor whose run trains, and the run."""
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
-    wait_for(lambda: len(desk().store.epochs(run.uid)) >= 1)
+    (run,) = server_resources().runner.active()
+    wait_for(lambda: len(server_resources().store.epochs(run.uid)) >= 1)
     return page.run(), run
 
 
@@ -33,7 +33,7 @@ def test_a_run_belongs_to_the_visitor_who_started_it(training, open_page):
     page, run = training
     assert "running" in texts(page)
     assert len(run.owner) == 32
-    assert desk().store.run(run.uid).owner == run.owner
+    assert server_resources().store.run(run.uid).owner == run.owner
 
     other = open_page(**SLOW)
 
@@ -77,7 +77,7 @@ def test_who_may_steer_is_asked_when_a_button_is_pressed_too(training, key):
 
     assert not run.control.stop_is_wanted
     assert not run.control.is_paused
-    assert len(desk().store.lines()) == 1
+    assert len(server_resources().store.lines()) == 1
 
 
 def test_the_pace_of_a_visitor_is_not_that_of_others(training, open_page):
@@ -92,7 +92,7 @@ def test_the_key_of_the_browser_survives_a_reload(monkeypatch, open_page):
     monkeypatch.setattr(identity, "_cookie", lambda: KEY)
     page = open_page(**SLOW)
     page.button(key="fit").click().run()
-    (run,) = desk().runner.active()
+    (run,) = server_resources().runner.active()
 
     again = open_page()
 
@@ -119,7 +119,7 @@ def test_visitors_take_turns(training, open_page):
 
     other.button(key="fit").click().run()
 
-    owners = [waiting.owner == run.owner for waiting in desk().runner.waiting()]
+    owners = [waiting.owner == run.owner for waiting in server_resources().runner.waiting()]
     assert owners == [False, True, True]
     assert [text for text in texts(page.run()).splitlines() if "waits" in text][0].startswith("**2.** waits")
     assert [text for text in texts(other).splitlines() if "waits" in text] == [
@@ -128,11 +128,11 @@ def test_visitors_take_turns(training, open_page):
 
 
 def test_a_script_s_run_is_seen_by_its_link(open_page):
-    run = desk().runner.submit(
+    run = server_resources().runner.submit(
         lambda recorder, control: None, experiment=Experiment(data=DatasetArgs(name="iris")).to_dict(), name="script"
     )
     run.join()
-    desk().writer.flush()
+    server_resources().writer.flush()
 
     assert "script" in texts(open_page(run=run.uid))
     assert "script" not in texts(open_page())

@@ -16,7 +16,7 @@ from fitdash.settings.callbacks import (
     TerminateOnNaNArgs,
 )
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
@@ -224,7 +224,7 @@ def test_of_many_lines_that_cannot_be_read_a_few_are_told(line):
 
 @pytest.mark.parametrize("code", [fitdash_code, r_code])
 def test_a_weight_of_rows_whose_word_has_commas_and_quotes_is_read_from_what_is_written(code):
-    facts = Facts(rows=90, classes=("a", "b"), counts=(45, 45), features=("city",), inputs=3)
+    facts = DataFacts(rows=90, classes=("a", "b"), counts=(45, 45), features=("city",), inputs=3)
     fit = FitArgs(sample_weight='equal(city, "Paris, ""Texas""", 2)')
     before = Experiment(data=DatasetArgs(name="upload", filename="c.csv", content="0" * 64), fit=fit)
 

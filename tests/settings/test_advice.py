@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from fitdash.settings.advice import notes_in
+from fitdash.settings.advice import advice_in
 from fitdash.settings.callbacks import EarlyStoppingArgs, ModelCheckpointArgs, TerminateOnNaNArgs
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.declaration import problems_in
 from fitdash.settings.experiment import Experiment
@@ -13,7 +13,7 @@ from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
 from fitdash.settings.validation_data import HoldOut
 
-SORTED = Facts(
+SORTED = DataFacts(
     rows=150,
     classes=("a", "b", "c"),
     counts=(50, 50, 50),
@@ -23,13 +23,13 @@ SORTED = Facts(
     weights=("w",),
     inputs=4,
 )
-NUMBER = Facts(rows=100, task="regression", columns=("x", "w"), weights=("w",))
+NUMBER = DataFacts(rows=100, task="regression", columns=("x", "w"), weights=("w",))
 STRATIFY = "Use validation_data with stratified rows."
 
 
 def notes(experiment, facts=SORTED):
     assert problems_in(experiment, facts) == []
-    return [(note.where, note.text) for note in notes_in(experiment, facts)]
+    return [(note.where, note.text) for note in advice_in(experiment, facts)]
 
 
 def test_the_defaults_need_no_remark():
@@ -123,7 +123,7 @@ def test_rows_held_out_by_chance_need_no_remark(kind):
 
 
 def test_going_on_from_trained_weights_needs_no_remark():
-    assert notes_in(Experiment(fit=FitArgs(initial_epoch=3)), SORTED, continues=True) == []
+    assert advice_in(Experiment(fit=FitArgs(initial_epoch=3)), SORTED, continues=True) == []
 
 
 def test_nothing_is_said_about_a_setting_without_effect():
@@ -274,7 +274,7 @@ def test_a_column_that_weights_are_made_of_is_named_where_it_is_an_input_too():
 
 
 def test_many_classes_make_one_ask_for_a_number():
-    facts = Facts(rows=60, classes=tuple(str(i) for i in range(60)))
+    facts = DataFacts(rows=60, classes=tuple(str(i) for i in range(60)))
     upload = Experiment(data=DatasetArgs(name="upload", content="0" * 64))
 
     assert notes(upload, facts) == [
@@ -285,4 +285,4 @@ def test_many_classes_make_one_ask_for_a_number():
 def test_a_value_that_cannot_be_counts_as_its_default():
     wrong = Experiment(fit=FitArgs(epochs="x", batch_size=1000), callbacks=(None, EarlyStoppingArgs(monitor=3)))
 
-    assert [note.where for note in notes_in(wrong, SORTED)] == ["fit.batch_size", "callbacks.1.monitor"]
+    assert [note.where for note in advice_in(wrong, SORTED)] == ["fit.batch_size", "callbacks.1.monitor"]

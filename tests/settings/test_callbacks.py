@@ -8,7 +8,7 @@ from fitdash.settings.callbacks import (
     ModelCheckpointArgs,
     ReduceLROnPlateauArgs,
 )
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import inert_in, problems_in, settings_of
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
@@ -88,7 +88,7 @@ def test_settings_that_a_schedule_does_not_use_are_without_effect():
 
 
 def test_files_that_are_saved_between_batches_know_their_batch_and_nothing_of_validation():
-    facts = Facts(rows=100, classes=("a", "b"))
+    facts = DataFacts(rows=100, classes=("a", "b"))
 
     def complaints(**settings):
         experiment = Experiment(callbacks=(ModelCheckpointArgs(**settings),), fit=FitArgs(validation_split=0.2))

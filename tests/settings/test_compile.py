@@ -1,10 +1,10 @@
 import pytest
 
 from fitdash.settings.compile import CompileArgs, optimizer_settings
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import inert_in, problems_in, settings_of
 from fitdash.settings.losses_and_metrics import (
-    Output,
+    OutputSpec,
     full_name,
     output_of,
     resolved_learning_rate,
@@ -12,10 +12,10 @@ from fitdash.settings.losses_and_metrics import (
     resolved_metrics,
 )
 
-TWO = Facts(rows=100, classes=("no", "yes"))
-THREE = Facts(rows=150, classes=("a", "b", "c"))
-NUMBER = Facts(rows=100, task="regression")
-INDEX = Output(units=3, activation="softmax", target="index")
+TWO = DataFacts(rows=100, classes=("no", "yes"))
+THREE = DataFacts(rows=150, classes=("a", "b", "c"))
+NUMBER = DataFacts(rows=100, task="regression")
+INDEX = OutputSpec(units=3, activation="softmax", target="index")
 
 
 def test_learning_rate_and_weight_decay_change_while_a_run_is_on():
@@ -53,17 +53,17 @@ def test_1_6_learning_rates_start_from_the_defaults_of_keras(optimizer, rate):
 @pytest.mark.parametrize(
     ("facts", "loss", "output"),
     [
-        (NUMBER, "auto", Output(units=1, activation="linear", target="number")),
-        (TWO, "auto", Output(units=1, activation="sigmoid", target="index")),
-        (TWO, "ce", Output(units=1, activation="sigmoid", target="index")),
-        (TWO, "mse", Output(units=1, activation="sigmoid", target="index")),
-        (TWO, "sparse_categorical_crossentropy", Output(units=2, activation="softmax", target="index")),
-        (TWO, "kld", Output(units=2, activation="softmax", target="one_hot")),
+        (NUMBER, "auto", OutputSpec(units=1, activation="linear", target="number")),
+        (TWO, "auto", OutputSpec(units=1, activation="sigmoid", target="index")),
+        (TWO, "ce", OutputSpec(units=1, activation="sigmoid", target="index")),
+        (TWO, "mse", OutputSpec(units=1, activation="sigmoid", target="index")),
+        (TWO, "sparse_categorical_crossentropy", OutputSpec(units=2, activation="softmax", target="index")),
+        (TWO, "kld", OutputSpec(units=2, activation="softmax", target="one_hot")),
         (THREE, "auto", INDEX),
         (THREE, "crossentropy", INDEX),
-        (THREE, "categorical_crossentropy", Output(units=3, activation="softmax", target="one_hot")),
-        (THREE, "bce", Output(units=3, activation="sigmoid", target="one_hot")),
-        (THREE, "mse", Output(units=3, activation="softmax", target="one_hot")),
+        (THREE, "categorical_crossentropy", OutputSpec(units=3, activation="softmax", target="one_hot")),
+        (THREE, "bce", OutputSpec(units=3, activation="sigmoid", target="one_hot")),
+        (THREE, "mse", OutputSpec(units=3, activation="softmax", target="one_hot")),
     ],
 )
 def test_the_last_layer_follows_from_task_and_loss(facts, loss, output):
@@ -158,8 +158,8 @@ def test_gradients_are_clipped_in_one_way():
     )
 
 
-TARGETS = Facts(rows=20, task="regression", outputs=("Weight", "Waist"))
-STEPS = Facts(rows=20, classes=("a", "b"), steps=9)
+TARGETS = DataFacts(rows=20, task="regression", outputs=("Weight", "Waist"))
+STEPS = DataFacts(rows=20, classes=("a", "b"), steps=9)
 
 
 def test_weights_of_outputs_name_outputs():
@@ -173,7 +173,7 @@ def test_weights_of_outputs_name_outputs():
 
 
 def test_what_several_outputs_and_steps_are_needed_for_is_inert_without_them():
-    one = inert_in(CompileArgs(), Facts(rows=20))
+    one = inert_in(CompileArgs(), DataFacts(rows=20))
 
     assert one["compile.loss_weights"] == "No effect: the data has one target, so there is one loss."
     assert one["compile.sample_weight_mode"] == "No effect: y has no steps that could be weighed."
@@ -182,7 +182,7 @@ def test_what_several_outputs_and_steps_are_needed_for_is_inert_without_them():
 
 
 def test_weighted_metrics_must_fit_as_metrics_do():
-    three = Facts(rows=150, classes=("a", "b", "c"))
+    three = DataFacts(rows=150, classes=("a", "b", "c"))
 
     (problem,) = problems_in(CompileArgs(weighted_metrics=("precision",)), three)
     (twice,) = problems_in(CompileArgs(weighted_metrics=("accuracy", "accuracy")))

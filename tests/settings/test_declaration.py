@@ -4,7 +4,16 @@ from typing import Annotated, ClassVar, Literal
 
 import pytest
 
-from fitdash.settings.declaration import Arg, Condition, Settings, changed_in, inert_in, problems_in, settings_of, sound
+from fitdash.settings.declaration import (
+    Arg,
+    Condition,
+    Settings,
+    inert_in,
+    non_default_settings,
+    problems_in,
+    replace_invalid_values,
+    settings_of,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,13 +174,13 @@ def test_values_that_cannot_be_count_as_default_for_what_is_inert():
 
 
 def test_changed_is_what_differs_from_the_default_also_in_kind():
-    assert changed_in(Oven()) == {}
-    assert changed_in(Oven(heat=20, fan=1, times=True, slots=6)) == {"fan": 1, "times": True, "slots": 6}
+    assert non_default_settings(Oven()) == {}
+    assert non_default_settings(Oven(heat=20, fan=1, times=True, slots=6)) == {"fan": 1, "times": True, "slots": 6}
 
 
 def test_sound_repairs_only_what_cannot_be():
-    assert sound(Oven(heat="hot", slots=7)) == Oven(slots=7)
-    assert sound(Kitchen(oven=Oven(heat=-1, slots=7))) == Kitchen(oven=Oven(slots=7))
+    assert replace_invalid_values(Oven(heat="hot", slots=7)) == Oven(slots=7)
+    assert replace_invalid_values(Kitchen(oven=Oven(heat=-1, slots=7))) == Kitchen(oven=Oven(slots=7))
 
 
 def test_settings_keep_their_own_copy_of_what_they_were_given():

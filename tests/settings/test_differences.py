@@ -6,7 +6,14 @@ import pytest
 
 from fitdash.settings.callbacks import EarlyStoppingArgs, ModelCheckpointArgs
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.differences import Difference, difference_sentence, differences, differing, flat, word
+from fitdash.settings.differences import (
+    Difference,
+    difference_sentence,
+    differences,
+    differing_addresses,
+    flatten_settings,
+    setting_text,
+)
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.layers import DenseArgs, DropoutArgs
@@ -18,7 +25,7 @@ BASE = Experiment()
 def test_settings_are_known_by_their_address_those_of_callbacks_by_their_place():
     plain = replace(BASE, callbacks=(EarlyStoppingArgs(patience=3),)).to_dict()
 
-    found = flat(plain)
+    found = flatten_settings(plain)
 
     assert found["network.width"] == 64
     assert found["callbacks.0.patience"] == 3
@@ -74,20 +81,20 @@ def test_two_settings_that_are_called_alike_are_told_by_their_address():
 
 
 def test_of_many_experiments_only_what_some_differ_in_is_named():
-    several = [flat(replace(BASE, network=NetworkArgs(width=width)).to_dict()) for width in (8, 8, 16)]
+    several = [flatten_settings(replace(BASE, network=NetworkArgs(width=width)).to_dict()) for width in (8, 8, 16)]
 
-    assert differing(several) == ["network.width"]
-    assert differing(several[:1]) == []
-    assert differing([]) == []
+    assert differing_addresses(several) == ["network.width"]
+    assert differing_addresses(several[:1]) == []
+    assert differing_addresses([]) == []
 
 
 def test_true_is_not_one():
-    assert differing([{"a": 1}, {"a": True}]) == ["a"]
-    assert differing([{"a": 1}, {"a": 1.0}]) == []
+    assert differing_addresses([{"a": 1}, {"a": True}]) == ["a"]
+    assert differing_addresses([{"a": 1}, {"a": 1.0}]) == []
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "not set"), (True, "on"), (0.0001, "0.0001"), ((), "none"), (["a", 1], "a, 1")]
 )
 def test_values_are_told_in_a_word(value, text):
-    assert word(value) == text
+    assert setting_text(value) == text

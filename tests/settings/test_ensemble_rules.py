@@ -6,15 +6,20 @@ import pytest
 
 from fitdash.settings.callbacks import EarlyStoppingArgs, TerminateOnNaNArgs
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.data_facts import Facts
-from fitdash.settings.ensemble_rules import groups_in, kinds_in, members_of, shared_part
+from fitdash.settings.data_facts import DataFacts
+from fitdash.settings.ensemble_rules import (
+    best_ensemble_size,
+    count_distinct_experiments,
+    group_experiments,
+    shared_settings_key,
+)
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
-from fitdash.settings.search_space import space_of
+from fitdash.settings.search_space import parse_search_space
 
 BASE = Experiment()
-FACTS = Facts(rows=1000, classes=("a", "b"), counts=(500, 500), inputs=20)
+FACTS = DataFacts(rows=1000, classes=("a", "b"), counts=(500, 500), inputs=20)
 
 
 def test_experiments_that_differ_in_numbers_alone_share_the_rest():
@@ -26,9 +31,9 @@ def test_experiments_that_differ_in_numbers_alone_share_the_rest():
         callbacks=(EarlyStoppingArgs(),),
     )
 
-    assert shared_part(other) == shared_part(BASE)
-    assert shared_part(replace(BASE, network=NetworkArgs(width=8))) != shared_part(BASE)
-    assert shared_part(replace(BASE, compile=CompileArgs(optimizer="sgd"))) != shared_part(BASE)
+    assert shared_settings_key(other) == shared_settings_key(BASE)
+    assert shared_settings_key(replace(BASE, network=NetworkArgs(width=8))) != shared_settings_key(BASE)
+    assert shared_settings_key(replace(BASE, compile=CompileArgs(optimizer="sgd"))) != shared_settings_key(BASE)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +45,8 @@ def test_experiments_that_differ_in_numbers_alone_share_the_rest():
     ],
 )
 def test_some_experiments_are_trained_alone(experiment):
-    assert shared_part(experiment) is None
-    assert members_of(experiment, FACTS) == 1
+    assert shared_settings_key(experiment) is None
+    assert best_ensemble_size(experiment, FACTS) == 1
 
 
 @pytest.mark.parametrize(
@@ -57,16 +62,16 @@ def test_some_experiments_are_trained_alone(experiment):
 def test_only_small_networks_gain_from_it(network, batch_size, together):
     experiment = replace(BASE, network=network, fit=FitArgs(batch_size=batch_size))
 
-    assert (members_of(experiment, FACTS) > 1) is together
+    assert (best_ensemble_size(experiment, FACTS) > 1) is together
 
 
 def test_images_and_sequences_are_trained_alone():
-    assert members_of(replace(BASE, network=NetworkArgs(kind="gru")), FACTS) == 1
+    assert best_ensemble_size(replace(BASE, network=NetworkArgs(kind="gru")), FACTS) == 1
 
 
 def test_kinds_are_counted_by_what_is_no_number():
     def kinds(space):
-        return kinds_in(space_of(space, BASE))
+        return count_distinct_experiments(parse_search_space(space, BASE))
 
     assert kinds({"compile.learning_rate": "1e-4..1e-1 log", "seed": "0..9"}) == 1
     assert kinds({"compile.learning_rate": "1e-4..1e-1 log", "network.depth": [1, 2]}) == 2
@@ -87,7 +92,7 @@ def test_kinds_are_counted_by_what_is_no_number():
     ],
 )
 def test_groups_are_neither_too_small_nor_too_large(shared, places, sizes):
-    groups = groups_in(shared, places=places)
+    groups = group_experiments(shared, places=places)
 
     assert sorted(map(len, groups), reverse=True) == sizes
     assert sorted(place for group in groups for place in group) == list(range(len(shared)))

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 import pytest
 
 from fitdash.errors import SettingError
-from fitdash.settings.advice import notes_in
+from fitdash.settings.advice import advice_in
 from fitdash.settings.callbacks import (
     CALLBACKS,
     EarlyStoppingArgs,
@@ -14,15 +14,15 @@ from fitdash.settings.callbacks import (
     TerminateOnNaNArgs,
 )
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DatasetArgs
-from fitdash.settings.declaration import changed_in, inert_in, problems_in, settings_of
-from fitdash.settings.experiment import SECTIONS, Experiment, plan
+from fitdash.settings.declaration import inert_in, non_default_settings, problems_in, settings_of
+from fitdash.settings.experiment import SECTIONS, Experiment, plan_run
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
 from fitdash.settings.validation_data import HoldOut
 
-IRIS = Facts(rows=150, classes=("a", "b", "c"), counts=(50, 50, 50), columns=("w",), weights=("w",), inputs=4)
+IRIS = DataFacts(rows=150, classes=("a", "b", "c"), counts=(50, 50, 50), columns=("w",), weights=("w",), inputs=4)
 FULL = Experiment(
     data=DatasetArgs(name="upload", content="ab" * 32, filename="ä .csv", target="y", features=("x", "z")),
     network=NetworkArgs(kind="heads", width=8, depth=1, dropout=0.25),
@@ -200,16 +200,16 @@ def test_no_value_makes_the_checks_fail(cls, value):
             _check(Experiment(callbacks=(settings,)))
         else:
             _check(Experiment(**{cls.section: settings}))
-        changed_in(settings)
+        non_default_settings(settings)
 
 
 def _check(experiment):
     problems = problems_in(experiment) + problems_in(experiment, IRIS)
     inert_in(experiment)
     inert_in(experiment, IRIS)
-    notes_in(experiment, IRIS)
+    advice_in(experiment, IRIS)
     if isinstance(experiment.fit, FitArgs):
-        plan(experiment, IRIS)
+        plan_run(experiment, IRIS)
     assert all(len(problem.text) < 2000 for problem in problems)
 
 

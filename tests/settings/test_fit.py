@@ -1,18 +1,18 @@
 import pytest
 
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import inert_in, problems_in, settings_of
-from fitdash.settings.fit import FIT_ARGUMENTS, FitArgs, parts_of
+from fitdash.settings.fit import FIT_ARGUMENTS, FitArgs, count_split_rows
 from fitdash.settings.validation_data import HoldOut
 
-IRIS = Facts(
+IRIS = DataFacts(
     rows=150,
     classes=("setosa", "versicolor", "virginica"),
     counts=(50, 50, 50),
     columns=("length", "width", "trust"),
     weights=("length", "trust"),
 )
-PRICES = Facts(rows=100, task="regression", columns=("area",), weights=("area",))
+PRICES = DataFacts(rows=100, task="regression", columns=("area",), weights=("area",))
 REFERENCE = (
     *("object", "x", "y", "batch_size", "epochs", "verbose", "callbacks", "view_metrics", "validation_split"),
     *("validation_data", "shuffle", "class_weight", "sample_weight", "initial_epoch", "steps_per_epoch"),
@@ -186,7 +186,7 @@ def test_class_weight_needs_classes():
 
 
 def test_data_in_batches_switches_off_what_needs_rows():
-    feed = Facts(rows=0, has_feed=True)
+    feed = DataFacts(rows=0, has_feed=True)
 
     inert = inert_in(FitArgs(validation_split=0.1), feed)
 
@@ -199,11 +199,11 @@ def test_data_in_batches_switches_off_what_needs_rows():
     [(10, 0.0, (10, 0)), (10, 0.25, (7, 3)), (10, 0.33, (6, 4)), (10, 0.8, (1, 9)), (10, 0.9, (0, 10))],
 )
 def test_11_1_validation_split_cuts_by_floor_in_floating_point(rows, split, parts):
-    assert parts_of(rows, FitArgs(validation_split=split)) == parts
+    assert count_split_rows(rows, FitArgs(validation_split=split)) == parts
 
 
 @pytest.mark.parametrize(("kind", "parts"), [("stratified", (80, 22)), ("random", (81, 21)), ("last", (81, 21))])
 def test_held_out_rows_are_counted_by_their_kind(kind, parts):
     fit = FitArgs(validation_data=HoldOut(kind=kind, share=0.2))
 
-    assert parts_of(102, fit, counts=(51, 51)) == parts
+    assert count_split_rows(102, fit, counts=(51, 51)) == parts

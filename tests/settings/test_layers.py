@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from fitdash.errors import SettingError
-from fitdash.settings.advice import notes_in
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.advice import advice_in
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import inert_in, problems_in
 from fitdash.settings.differences import difference_sentence
-from fitdash.settings.ensemble_rules import members_of
+from fitdash.settings.ensemble_rules import best_ensemble_size
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
-from fitdash.settings.layer_list import as_listed
+from fitdash.settings.layer_list import as_layer_list
 from fitdash.settings.layers import (
     LAYERS,
     ActivationArgs,
@@ -25,15 +25,15 @@ from fitdash.settings.layers import (
     LayerNormalizationArgs,
     LstmArgs,
     PoolingArgs,
-    fitting,
+    layer_kinds_for,
 )
 from fitdash.settings.network import NetworkArgs, parameters_of
 from fitdash.settings.network_shape import shape_of
-from fitdash.settings.search_space import varying, with_value
+from fitdash.settings.search_space import sweepable_settings, with_value
 
-TABLE = Facts(rows=150, classes=("a", "b", "c"), inputs=4)
-IMAGES = Facts(rows=1797, classes=tuple("0123456789"), inputs=64, image=(8, 8))
-STEPS = Facts(rows=600, classes=("calm", "fast", "slow"), inputs=1, steps=30)
+TABLE = DataFacts(rows=150, classes=("a", "b", "c"), inputs=4)
+IMAGES = DataFacts(rows=1797, classes=tuple("0123456789"), inputs=64, image=(8, 8))
+STEPS = DataFacts(rows=600, classes=("calm", "fast", "slow"), inputs=1, steps=30)
 
 
 def listed(*layers):
@@ -155,7 +155,7 @@ def test_layers_beyond_memory_stop_a_run_at_the_largest():
 
 
 def test_many_parameters_are_told_at_the_largest_layer():
-    notes = notes_in(Experiment(network=listed(DenseArgs(), DenseArgs(units=40_000))), TABLE)
+    notes = advice_in(Experiment(network=listed(DenseArgs(), DenseArgs(units=40_000))), TABLE)
 
     assert [note.where for note in notes if "parameters" in note.text] == ["network.layers.1"]
 
@@ -178,10 +178,10 @@ def test_a_run_too_short_for_its_momentum_is_told():
     network = listed(BatchNormalizationArgs())
     short, long = (FitArgs(validation_split=0.2, epochs=epochs) for epochs in (5, 200))
 
-    assert [note.where for note in notes_in(Experiment(network=network, fit=short), TABLE)] == [
+    assert [note.where for note in advice_in(Experiment(network=network, fit=short), TABLE)] == [
         "network.layers.0.momentum"
     ]
-    assert notes_in(Experiment(network=network, fit=long), TABLE) == []
+    assert advice_in(Experiment(network=network, fit=long), TABLE) == []
 
 
 def test_an_experiment_with_layers_comes_back_from_its_file():
@@ -211,7 +211,7 @@ def test_a_file_with_an_unknown_layer_is_refused_in_words():
 def test_a_preset_as_layers_is_as_large(kind, facts):
     network = NetworkArgs(kind=kind, width=5, depth=3, dropout=0.5)
 
-    layers = as_listed(network, facts)
+    layers = as_layer_list(network, facts)
 
     assert parameters_of(layers, shape_of(facts)) == parameters_of(network, shape_of(facts))
     assert found(Experiment(network=layers), facts) == []
@@ -221,14 +221,14 @@ def test_a_preset_as_layers_is_as_large(kind, facts):
 def test_several_inputs_are_no_list_of_layers():
     halves = replace(IMAGES, image=None, parts=(("upper", 32), ("lower", 32)))
 
-    assert as_listed(NetworkArgs(), halves) is None
+    assert as_layer_list(NetworkArgs(), halves) is None
     assert "kind must be 'auto' or 'branches'" in found(Experiment(network=listed()), halves)[0][1]
 
 
 def test_only_layers_that_can_fit_are_offered():
-    assert "Conv2D" in fitting(IMAGES)
-    assert fitting(TABLE) == ("Dense", "Dropout", "Activation", "BatchNormalization", "LayerNormalization")
-    assert fitting(STEPS) == ("Dense", "Dropout", "Activation", "LayerNormalization", "GRU", "LSTM")
+    assert "Conv2D" in layer_kinds_for(IMAGES)
+    assert layer_kinds_for(TABLE) == ("Dense", "Dropout", "Activation", "BatchNormalization", "LayerNormalization")
+    assert layer_kinds_for(STEPS) == ("Dense", "Dropout", "Activation", "LayerNormalization", "GRU", "LSTM")
 
 
 def test_the_settings_of_presets_are_without_effect_beside_layers():
@@ -242,9 +242,9 @@ def test_the_settings_of_presets_are_without_effect_beside_layers():
 def test_a_sweep_varies_the_settings_of_layers():
     experiment = Experiment(network=listed(DenseArgs(), DropoutArgs()))
 
-    assert {"network.layers.0.units", "network.layers.1.rate"} <= set(varying(experiment))
+    assert {"network.layers.0.units", "network.layers.1.rate"} <= set(sweepable_settings(experiment))
     assert with_value(experiment, "network.layers.0.units", 9).network.layers[0] == DenseArgs(units=9)
-    assert members_of(experiment, TABLE) == 1
+    assert best_ensemble_size(experiment, TABLE) == 1
 
 
 def test_two_lists_differ_in_words():

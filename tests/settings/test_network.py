@@ -2,21 +2,21 @@ from dataclasses import replace
 
 import pytest
 
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import inert_in, problems_in, settings_of
-from fitdash.settings.network import NetworkArgs, parameters_of, resolved_kind
-from fitdash.settings.network_shape import Shape, shape_of
+from fitdash.settings.network import NetworkArgs, parameters_of, resolved_network_kind
+from fitdash.settings.network_shape import NetworkShape, shape_of
 
-DIGITS = Facts(rows=1797, classes=tuple("0123456789"), inputs=64)
+DIGITS = DataFacts(rows=1797, classes=tuple("0123456789"), inputs=64)
 IMAGES = replace(DIGITS, image=(8, 8))
-STEPS = Facts(rows=600, classes=("calm", "fast", "slow"), inputs=1, steps=30)
+STEPS = DataFacts(rows=600, classes=("calm", "fast", "slow"), inputs=1, steps=30)
 HALVES = replace(DIGITS, parts=(("upper", 32), ("lower", 32)))
-TARGETS = Facts(rows=20, task="regression", inputs=3, outputs=("Weight", "Waist", "Pulse"))
+TARGETS = DataFacts(rows=20, task="regression", inputs=3, outputs=("Weight", "Waist", "Pulse"))
 
 
 def test_parameters_are_the_weights_and_biases_of_all_layers():
     assert parameters_of(NetworkArgs(width=64, depth=2), shape_of(DIGITS)) == 65 * 64 + 65 * 64 + 65 * 10
-    assert parameters_of(NetworkArgs(depth=0), Shape(inputs=4, units=3)) == 15
+    assert parameters_of(NetworkArgs(depth=0), NetworkShape(inputs=4, units=3)) == 15
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_kind_that_does_not_fit_the_data_is_a_problem_in_words(facts, kinds, w
         fitting = " or ".join(f"'{one}'" for one in ("auto", *kinds))
         assert problems == ([] if kind in kinds else [f"kind must be {fitting} for {what}, got '{kind}'."])
     assert problems_in(NetworkArgs(), facts) == []
-    assert resolved_kind("auto", facts) == kinds[0]
+    assert resolved_network_kind("auto", facts) == kinds[0]
 
 
 def test_recurrent_units_have_bends_of_their_own():

@@ -1,15 +1,15 @@
 import pytest
 
-from fitdash.settings.data_facts import Facts
-from fitdash.settings.experiment import Experiment, plan
+from fitdash.settings.data_facts import DataFacts
+from fitdash.settings.experiment import Experiment, plan_run
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
 
-FACTS = Facts(rows=100, classes=("a", "b"), counts=(50, 50))
+FACTS = DataFacts(rows=100, classes=("a", "b"), counts=(50, 50))
 
 
 def numbers(**fit):
-    return plan(Experiment(fit=FitArgs(**fit)), FACTS)
+    return plan_run(Experiment(fit=FitArgs(**fit)), FACTS)
 
 
 def test_a_plan_counts_rows_batches_and_updates():

@@ -1,6 +1,6 @@
 import pytest
 
-from fitdash.settings.schedules import rate_at
+from fitdash.settings.schedules import learning_rate_at
 
 
 @pytest.mark.parametrize(
@@ -14,10 +14,10 @@ from fitdash.settings.schedules import rate_at
     ],
 )
 def test_a_schedule_is_a_course_over_the_epochs(schedule, rates):
-    course = [rate_at(schedule, epoch, initial=1.0, epochs=5, factor=0.25, every=2) for epoch in range(5)]
+    course = [learning_rate_at(schedule, epoch, initial=1.0, epochs=5, factor=0.25, every=2) for epoch in range(5)]
 
     assert course == pytest.approx(rates, abs=1e-6)
 
 
 def test_a_single_epoch_starts_at_the_initial_rate():
-    assert rate_at("cosine", 0, initial=0.1, epochs=1, factor=0.0, every=1) == 0.1
+    assert learning_rate_at("cosine", 0, initial=0.1, epochs=1, factor=0.0, every=1) == 0.1

@@ -12,7 +12,14 @@ from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
 from fitdash.settings.search_dimension import Choices, Range
-from fitdash.settings.search_space import Space, space_of, value_at, varying, with_value, without_effect
+from fitdash.settings.search_space import (
+    SearchSpace,
+    parse_search_space,
+    sweepable_settings,
+    value_at,
+    with_value,
+    without_effect,
+)
 from fitdash.settings.validation_data import HoldOut
 
 BASE = Experiment(callbacks=(EarlyStoppingArgs(),), fit=FitArgs(validation_data=HoldOut()))
@@ -44,15 +51,15 @@ BASE = Experiment(callbacks=(EarlyStoppingArgs(),), fit=FitArgs(validation_data=
     ],
 )
 def test_a_line_of_text_says_what_a_setting_may_be(address, text, dimension):
-    space = space_of({address: text}, BASE)
+    space = parse_search_space({address: text}, BASE)
 
     assert space.dimensions == {address: dimension}
-    assert space_of(space.to_text(), BASE) == space
+    assert parse_search_space(space.to_text(), BASE) == space
 
 
 def test_weights_of_rows_are_no_range():
     with pytest.raises(SettingError) as caught:
-        space_of({"fit.sample_weight": "0..1"}, BASE)
+        parse_search_space({"fit.sample_weight": "0..1"}, BASE)
 
     assert str(caught.value) == "fit.sample_weight must be varied by a list of values, got a range."
 
@@ -66,21 +73,23 @@ def test_tables_lists_and_ranges_mean_the_same_as_text():
         "network.dropout": Range(low=0, high=0.5),
     }
 
-    space = space_of(given, BASE)
+    space = parse_search_space(given, BASE)
 
     assert space.dimensions["compile.learning_rate"] == Range(low=1e-4, high=1e-1, log=True)
     assert space.dimensions["fit.class_weight"].values == (None, "balanced", {0: 1.0, 1: 4.0})
-    assert space_of(json.loads(json.dumps(space.to_dict())), BASE) == space
+    assert parse_search_space(json.loads(json.dumps(space.to_dict())), BASE) == space
 
 
 def test_toml_gives_a_space_by_dotted_names_and_by_tables():
-    dotted = Space.from_toml('[space]\n"compile.learning_rate" = "1e-4..1e-1 log"\n"network.width" = [16, 32]\n', BASE)
-    tables = Space.from_toml(
+    dotted = SearchSpace.from_toml(
+        '[space]\n"compile.learning_rate" = "1e-4..1e-1 log"\n"network.width" = [16, 32]\n', BASE
+    )
+    tables = SearchSpace.from_toml(
         '[space.compile]\nlearning_rate = "1e-4..1e-1 log"\n[space.network]\nwidth = [16, 32]\n', BASE
     )
 
     assert dotted == tables
-    assert Space.from_toml("network.depth = {low = 1, high = 3}", BASE).dimensions == {
+    assert SearchSpace.from_toml("network.depth = {low = 1, high = 3}", BASE).dimensions == {
         "network.depth": Range(low=1, high=3)
     }
 
@@ -96,14 +105,16 @@ def test_every_mistake_is_told_at_once():
     }
 
     with pytest.raises(SettingError) as raised:
-        space_of(given, BASE)
+        parse_search_space(given, BASE)
 
     assert str(raised.value).splitlines() == [
         "Unknown setting of a search space, 'learning_rate'. Did you mean 'compile.learning_rate'?",
         "Unknown setting of a search space, 'network.widht'. Did you mean 'network.width'? Known: "
-        + ", ".join(varying(BASE))
+        + ", ".join(sweepable_settings(BASE))
         + ".",
-        "network.kind must be a setting that may vary, got one that is fixed. Known: " + ", ".join(varying(BASE)) + ".",
+        "network.kind must be a setting that may vary, got one that is fixed. Known: "
+        + ", ".join(sweepable_settings(BASE))
+        + ".",
         "network.dropout must be below 1, got 1.0.",
         "network.depth must be an integer, got 'two'.",
         "fit.batch_size must have low below high, got 8.0 and 8.0.",
@@ -146,32 +157,32 @@ def test_every_mistake_is_told_at_once():
 )
 def test_a_range_that_cannot_be_is_refused_in_words(address, given, message):
     with pytest.raises(SettingError) as raised:
-        space_of({address: given}, BASE)
+        parse_search_space({address: given}, BASE)
 
     assert str(raised.value) == message
 
 
 def test_a_share_of_rows_that_nobody_holds_out_cannot_be_varied():
     with pytest.raises(SettingError, match="must have validation_data to be varied, got None"):
-        space_of({"fit.validation_data.share": "0.1..0.3"}, Experiment())
+        parse_search_space({"fit.validation_data.share": "0.1..0.3"}, Experiment())
 
 
 def test_values_that_break_a_relation_are_told_before_anything_trains():
     base = Experiment(fit=FitArgs(epochs=10, initial_epoch=5))
 
     with pytest.raises(SettingError) as raised:
-        space_of({"fit.epochs": "2..20"}, base)
+        parse_search_space({"fit.epochs": "2..20"}, base)
 
     assert str(raised.value) == ("initial_epoch must be below epochs (2), got 5. Raise epochs or lower initial_epoch.")
 
 
 def test_an_empty_space_is_refused():
     with pytest.raises(SettingError, match="must vary one setting or more, got none"):
-        space_of({}, BASE)
+        parse_search_space({}, BASE)
 
 
 def test_a_point_of_the_unit_cube_gives_values_between_the_ends():
-    space = space_of({"compile.learning_rate": "1e-4..1e-2 log", "network.width": "8..16 step 4"}, BASE)
+    space = parse_search_space({"compile.learning_rate": "1e-4..1e-2 log", "network.width": "8..16 step 4"}, BASE)
 
     assert space.at(BASE, (0.0, 0.0)) == {"compile.learning_rate": pytest.approx(1e-4), "network.width": 8}
     assert space.at(BASE, (0.5, 0.6)) == {"compile.learning_rate": pytest.approx(1e-3), "network.width": 12}
@@ -179,18 +190,22 @@ def test_a_point_of_the_unit_cube_gives_values_between_the_ends():
 
 
 def test_a_grid_has_every_combination_and_refuses_a_range_without_end():
-    space = space_of({"network.width": "8..16 step 4", "compile.learning_rate": "1e-3..1e-1 log 3 points"}, BASE)
+    space = parse_search_space(
+        {"network.width": "8..16 step 4", "compile.learning_rate": "1e-3..1e-1 log 3 points"}, BASE
+    )
 
     grid = space.grid(BASE)
 
     assert [cell["network.width"] for cell in grid] == [8, 8, 8, 12, 12, 12, 16, 16, 16]
     assert [cell["compile.learning_rate"] for cell in grid[:3]] == pytest.approx([1e-3, 1e-2, 1e-1])
     with pytest.raises(SettingError, match=r"ranges without end: network.dropout\. Add points"):
-        space_of({"network.dropout": "0..0.5"}, BASE).grid(BASE)
+        parse_search_space({"network.dropout": "0..0.5"}, BASE).grid(BASE)
 
 
 def test_values_are_put_into_an_experiment_and_read_from_it_again():
-    space = space_of({"callbacks.0.patience": "1..9", "fit.validation_data.share": "0.1..0.3", "seed": "0..9"}, BASE)
+    space = parse_search_space(
+        {"callbacks.0.patience": "1..9", "fit.validation_data.share": "0.1..0.3", "seed": "0..9"}, BASE
+    )
     values = {"callbacks.0.patience": 3, "fit.validation_data.share": 0.25, "seed": 7}
 
     varied = space.apply(BASE, values)
@@ -204,21 +219,21 @@ def test_values_are_put_into_an_experiment_and_read_from_it_again():
 
 
 def test_a_run_made_by_hand_is_covered_where_it_differs_in_varied_settings_alone():
-    space = space_of({"network.width": "8..64", "compile.learning_rate": "1e-4..1e-1 log"}, BASE)
+    space = parse_search_space({"network.width": "8..64", "compile.learning_rate": "1e-4..1e-1 log"}, BASE)
     inside = replace(BASE, network=NetworkArgs(width=32), compile=CompileArgs(learning_rate=0.01))
 
     assert space.covers(BASE, inside)
     assert not space.covers(BASE, replace(inside, network=NetworkArgs(width=128)))
     assert not space.covers(BASE, replace(inside, seed=1))
     assert not space.covers(BASE, replace(inside, compile=CompileArgs()))
-    steps = space_of({"network.width": "8..64 step 8", "compile.learning_rate": "1e-4..1e-1 log"}, BASE)
+    steps = parse_search_space({"network.width": "8..64 step 8", "compile.learning_rate": "1e-4..1e-1 log"}, BASE)
     assert steps.covers(BASE, inside)
     assert not steps.covers(BASE, replace(inside, network=NetworkArgs(width=33)))
 
 
 def test_varying_what_has_no_effect_is_told_unless_another_varied_setting_gives_it_one():
-    alone = space_of({"compile.momentum": "0..0.9"}, BASE)
-    together = space_of({"compile.momentum": "0..0.9", "compile.optimizer": ["adam", "sgd"]}, BASE)
+    alone = parse_search_space({"compile.momentum": "0..0.9"}, BASE)
+    together = parse_search_space({"compile.momentum": "0..0.9", "compile.optimizer": ["adam", "sgd"]}, BASE)
 
     assert list(without_effect(alone, BASE)) == ["compile.momentum"]
     assert without_effect(together, BASE) == {}

@@ -1,13 +1,13 @@
 import pytest
 
-from fitdash.settings.view_metrics import hidden_because
+from fitdash.settings.view_metrics import explain_hidden_chart
 
 ALL = {"viewer": True, "metrics": True, "epochs": 2, "verbose": 1}
 
 
 def test_18_2_auto_shows_the_chart_when_all_four_conditions_hold():
-    assert hidden_because("auto", **ALL) == []
-    assert hidden_because("auto", **ALL | {"verbose": "auto"}) == []
+    assert explain_hidden_chart("auto", **ALL) == []
+    assert explain_hidden_chart("auto", **ALL | {"verbose": "auto"}) == []
 
 
 @pytest.mark.parametrize(
@@ -21,13 +21,13 @@ def test_18_2_auto_shows_the_chart_when_all_four_conditions_hold():
     ],
 )
 def test_18_2_auto_names_the_condition_that_fails(change, reason):
-    assert hidden_because("auto", **ALL | change) == [reason]
+    assert explain_hidden_chart("auto", **ALL | change) == [reason]
 
 
 def test_18_2_all_failing_conditions_are_named():
-    assert len(hidden_because("auto", viewer=False, metrics=False, epochs=1, verbose=0)) == 4
+    assert len(explain_hidden_chart("auto", viewer=False, metrics=False, epochs=1, verbose=0)) == 4
 
 
 def test_18_1_true_and_false_force_it():
-    assert hidden_because(True, viewer=False, metrics=False, epochs=1, verbose=0) == []
-    assert hidden_because(False, **ALL) == ["view_metrics is off"]
+    assert explain_hidden_chart(True, viewer=False, metrics=False, epochs=1, verbose=0) == []
+    assert explain_hidden_chart(False, **ALL) == ["view_metrics is off"]

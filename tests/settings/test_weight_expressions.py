@@ -1,74 +1,89 @@
 import pytest
 
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.data_facts import STEP_WEIGHTS, Facts
+from fitdash.settings.data_facts import STEP_WEIGHTS, DataFacts
 from fitdash.settings.declaration import problems_in
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.weight_expressions import (
-    FORMS,
-    MEANINGS,
-    Weighing,
-    read_weighing,
-    same_file,
-    spoken,
+    EXPRESSION_MEANINGS,
+    EXPRESSIONS,
+    WeightExpression,
+    format_weight_expression,
+    parse_weight_expression,
+    restore_file_content,
+    shorten_sample_weight,
     weighs_steps,
-    write_weighing,
 )
 
 HASH = "0123456789abcdef" * 4
-ROWS = Facts(rows=10, columns=("w", "square(w)"), weights=("w", "square(w)"))
-SEQUENCES = Facts(rows=10, steps=30, step_weights=STEP_WEIGHTS)
+ROWS = DataFacts(rows=10, columns=("w", "square(w)"), weights=("w", "square(w)"))
+SEQUENCES = DataFacts(rows=10, steps=30, step_weights=STEP_WEIGHTS)
 
 
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("inverse(age)", Weighing(form="inverse", column="age")),
-        ("recency()", Weighing(form="recency")),
-        ("above(petal length (cm), 4, 3)", Weighing(form="above", column="petal length (cm)", value="4", factor=3.0)),
-        ("below(price, in euro, 4.5, 0.5)", Weighing(form="below", column="price, in euro", value="4.5", factor=0.5)),
-        ("equal(kind, red, 2)", Weighing(form="equal", column="kind", value="red", factor=2.0)),
-        ('equal(city, "Paris, Texas", 2)', Weighing(form="equal", column="city", value="Paris, Texas", factor=2.0)),
-        ('equal(a, b, "c, d", 2)', Weighing(form="equal", column="a, b", value="c, d", factor=2.0)),
-        ('equal(q, """so"", he said", 2)', Weighing(form="equal", column="q", value='"so", he said', factor=2.0)),
-        ('equal(q, 5" pipe, 2)', Weighing(form="equal", column="q", value='5" pipe', factor=2.0)),
-        ('equal(q, " a ", 2)', Weighing(form="equal", column="q", value=" a ", factor=2.0)),
-        ('equal(5" pipe, long, (a), 2)', Weighing(form="equal", column='5" pipe, long', value="(a)", factor=2.0)),
-        ('equal("""a"" b, c", d, 2)', Weighing(form="equal", column='"a" b, c', value="d", factor=2.0)),
-        ('inverse("""pipe""")', Weighing(form="inverse", column='"pipe"')),
-        ('upload("w", x.csv)', Weighing(form="upload", filename='"w", x.csv')),
-        ("last_steps(7)", Weighing(form="last_steps", count=7)),
-        (f"upload(a, b.csv, {HASH})", Weighing(form="upload", filename="a, b.csv", content=HASH)),
-        ("upload(a, b.csv)", Weighing(form="upload", filename="a, b.csv")),
+        ("inverse(age)", WeightExpression(form="inverse", column="age")),
+        ("recency()", WeightExpression(form="recency")),
+        (
+            "above(petal length (cm), 4, 3)",
+            WeightExpression(form="above", column="petal length (cm)", value="4", factor=3.0),
+        ),
+        (
+            "below(price, in euro, 4.5, 0.5)",
+            WeightExpression(form="below", column="price, in euro", value="4.5", factor=0.5),
+        ),
+        ("equal(kind, red, 2)", WeightExpression(form="equal", column="kind", value="red", factor=2.0)),
+        (
+            'equal(city, "Paris, Texas", 2)',
+            WeightExpression(form="equal", column="city", value="Paris, Texas", factor=2.0),
+        ),
+        ('equal(a, b, "c, d", 2)', WeightExpression(form="equal", column="a, b", value="c, d", factor=2.0)),
+        (
+            'equal(q, """so"", he said", 2)',
+            WeightExpression(form="equal", column="q", value='"so", he said', factor=2.0),
+        ),
+        ('equal(q, 5" pipe, 2)', WeightExpression(form="equal", column="q", value='5" pipe', factor=2.0)),
+        ('equal(q, " a ", 2)', WeightExpression(form="equal", column="q", value=" a ", factor=2.0)),
+        (
+            'equal(5" pipe, long, (a), 2)',
+            WeightExpression(form="equal", column='5" pipe, long', value="(a)", factor=2.0),
+        ),
+        ('equal("""a"" b, c", d, 2)', WeightExpression(form="equal", column='"a" b, c', value="d", factor=2.0)),
+        ('inverse("""pipe""")', WeightExpression(form="inverse", column='"pipe"')),
+        ('upload("w", x.csv)', WeightExpression(form="upload", filename='"w", x.csv')),
+        ("last_steps(7)", WeightExpression(form="last_steps", count=7)),
+        (f"upload(a, b.csv, {HASH})", WeightExpression(form="upload", filename="a, b.csv", content=HASH)),
+        ("upload(a, b.csv)", WeightExpression(form="upload", filename="a, b.csv")),
     ],
 )
 def test_an_expression_is_read_and_written_alike(text, meant):
-    assert read_weighing(text) == meant
-    assert write_weighing(meant) == text
+    assert parse_weight_expression(text) == meant
+    assert format_weight_expression(meant) == text
 
 
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ('equal( kind ,"red",2)', Weighing(form="equal", column="kind", value="red", factor=2.0)),
-        ('equal(kind, "red, 2)', Weighing(form="equal", column="kind", value='"red', factor=2.0)),
-        ('inverse(5" pipe)', Weighing(form="inverse", column='5" pipe')),
-        ('equal(kind, "a, b")', Weighing(form="equal", column="kind", value="a, b")),
+        ('equal( kind ,"red",2)', WeightExpression(form="equal", column="kind", value="red", factor=2.0)),
+        ('equal(kind, "red, 2)', WeightExpression(form="equal", column="kind", value='"red', factor=2.0)),
+        ('inverse(5" pipe)', WeightExpression(form="inverse", column='5" pipe')),
+        ('equal(kind, "a, b")', WeightExpression(form="equal", column="kind", value="a, b")),
     ],
 )
 def test_an_expression_is_also_read_as_people_type_it(text, meant):
-    assert read_weighing(text) == meant
-    assert read_weighing(write_weighing(meant)) == meant
+    assert parse_weight_expression(text) == meant
+    assert parse_weight_expression(format_weight_expression(meant)) == meant
 
 
 @pytest.mark.parametrize("text", ["age", "exp(age)", "inverse(age) + 1", "", None, "__import__('os').system('x')"])
 def test_what_is_not_in_the_list_is_no_expression(text):
-    assert read_weighing(text) is None
+    assert parse_weight_expression(text) is None
 
 
 def test_every_expression_has_a_meaning():
-    assert list(MEANINGS) == list(FORMS)
+    assert list(EXPRESSION_MEANINGS) == list(EXPRESSIONS)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +107,9 @@ def test_every_expression_has_a_meaning():
         (
             "squared(w)",
             ROWS,
-            "Unknown expression in sample_weight, 'squared'. Did you mean 'square'? Known: " + ", ".join(FORMS) + ".",
+            "Unknown expression in sample_weight, 'squared'. Did you mean 'square'? Known: "
+            + ", ".join(EXPRESSIONS)
+            + ".",
         ),
         (
             "v",
@@ -118,10 +135,10 @@ def test_a_column_that_is_named_like_an_expression_is_a_column():
 def test_a_file_is_spoken_of_by_its_name_alone():
     said = f"upload(a.csv, {HASH})"
 
-    assert spoken(said) == "upload(a.csv)"
-    assert spoken("age") == "age"
-    assert same_file("upload(a.csv)", said) == said
-    assert same_file("upload(b.csv)", said) == "upload(b.csv)"
+    assert shorten_sample_weight(said) == "upload(a.csv)"
+    assert shorten_sample_weight("age") == "age"
+    assert restore_file_content("upload(a.csv)", said) == said
+    assert restore_file_content("upload(b.csv)", said) == "upload(b.csv)"
 
 
 @pytest.mark.parametrize(

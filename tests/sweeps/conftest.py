@@ -8,8 +8,8 @@ from fitdash.runs.record.writer import Writer
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
-from fitdash.sweeps.api import begin, go_on
-from fitdash.sweeps.config import Budget, recipe_of
+from fitdash.sweeps.api import begin_sweep, resume_sweep
+from fitdash.sweeps.config import Budget, make_sweep_config
 from fitdash.sweeps.coordinator import Coordinator
 
 BASE = Experiment(fit=FitArgs(epochs=4, validation_data=HoldOut()))
@@ -82,11 +82,11 @@ def searched(store, writer):
         **settings,
     ):
         if uid is None:
-            recipe = recipe_of(BASE, space, **settings)
-            record = begin(store, recipe, Budget(trials=trials, seconds=seconds), writer=writer)
+            recipe = make_sweep_config(BASE, space, **settings)
+            record = begin_sweep(store, recipe, Budget(trials=trials, seconds=seconds), writer=writer)
         else:
             store.reap()
-            record = go_on(store, uid, writer=writer, trials=trials, seconds=seconds)
+            record = resume_sweep(store, uid, writer=writer, trials=trials, seconds=seconds)
         more = {} if clock is None else {"clock": clock}
         state = Coordinator(record, writer, place, listener=listener, together=together, refuse=refuse, **more).run()
         return record.uid, state

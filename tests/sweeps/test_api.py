@@ -13,11 +13,11 @@ from fitdash.runs.checkpoints import prediction_files
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
-from fitdash.runs.scheduling.failures import Ended
-from fitdash.runs.scheduling.workers import Workers
+from fitdash.runs.scheduling.failures import RunEndedElsewhere
+from fitdash.runs.scheduling.workers import WorkerPool
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.search_space import with_value
-from fitdash.sweeps.executors import Here, place_of
+from fitdash.sweeps.executors import InlineExecutor, make_executor
 from fitdash.sweeps.results import Sweep
 
 EXPERIMENT = {
@@ -98,10 +98,10 @@ def test_trials_train_in_processes_of_their_own_and_give_the_same_numbers():
 
 
 def test_a_worker_that_is_killed_costs_its_trial_a_start_and_nothing_else(home):
-    from fitdash.sweeps.api import begin, carry_out
-    from fitdash.sweeps.config import Budget, recipe_of
+    from fitdash.sweeps.api import begin_sweep, run_sweep
+    from fitdash.sweeps.config import Budget, make_sweep_config
 
-    workers, killed = Workers(most=2), []
+    workers, killed = WorkerPool(most=2), []
 
     def told(trial):
         if trial.number == 1 and trial.epochs == 2 and not killed:
@@ -111,10 +111,10 @@ def test_a_worker_that_is_killed_costs_its_trial_a_start_and_nothing_else(home):
     experiment = Experiment.from_dict({**EXPERIMENT, "fit": {**EXPERIMENT["fit"], "epochs": 40}})
     with Store() as store:
         writer = Writer(store)
-        recipe = recipe_of(experiment, SPACE, sampler="random", pruner="none")
-        record = begin(store, recipe, Budget(trials=4), writer=writer)
+        recipe = make_sweep_config(experiment, SPACE, sampler="random", pruner="none")
+        record = begin_sweep(store, recipe, Budget(trials=4), writer=writer)
         try:
-            state = carry_out(record, writer, place=workers, listener=told, together=False)
+            state = run_sweep(record, writer, place=workers, listener=told, together=False)
         finally:
             workers.close()
             writer.close()
@@ -127,21 +127,21 @@ def test_a_worker_that_is_killed_costs_its_trial_a_start_and_nothing_else(home):
 
 
 def test_what_happens_on_a_cluster_comes_back_as_it_happens_here():
-    from fitdash.jobs.job_spec import order_of
+    from fitdash.jobs.job_spec import make_job_spec
     from fitdash.runs.protocol.events import EpochEnded
-    from fitdash.sweeps.ray_executor import Post, hand_on
+    from fitdash.sweeps.ray_executor import RayActor, forward_events
 
-    post, events = Post(), []
+    post, events = RayActor(), []
     experiment = Experiment.from_dict(EXPERIMENT)
-    post.train(order_of(experiment), "here")
+    post.train(make_job_spec(experiment), "here")
 
-    hand_on(post.take, "here", events.append)
+    forward_events(post.take, "here", events.append)
 
     assert [event.epoch for event in events if isinstance(event, EpochEnded)] == [0, 1, 2]
-    broken = Post()
-    broken.train(order_of(with_value(experiment, "data.features", ("nowhere",))), "there")
-    with pytest.raises(Ended) as raised:
-        hand_on(broken.take, "there", events.append)
+    broken = RayActor()
+    broken.train(make_job_spec(with_value(experiment, "data.features", ("nowhere",))), "there")
+    with pytest.raises(RunEndedElsewhere) as raised:
+        forward_events(broken.take, "there", events.append)
     assert raised.value.change.state == "failed"
 
 
@@ -162,14 +162,14 @@ def test_what_is_wrong_is_told_before_anything_is_written(home):
 @pytest.mark.parametrize("workers", [-1, 2.5, True])
 def test_a_number_of_workers_that_cannot_be_is_refused(workers):
     with pytest.raises(SettingError, match="workers must be an integer from 0, None or the address of a Ray cluster"):
-        place_of(workers)
+        make_executor(workers)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
 
     with pytest.raises(SettingError, match=r"pip install 'fitdash\[ray\]'"):
-        place_of("ray")
+        make_executor("ray")
 
 
 def test_workers_that_cannot_be_are_refused_before_anything_is_written():
@@ -185,12 +185,14 @@ def test_workers_that_cannot_be_are_refused_before_anything_is_written():
 
 
 def test_no_worker_means_this_process():
-    assert isinstance(place_of(0), Here)
+    assert isinstance(make_executor(0), InlineExecutor)
 
 
 def test_trials_keep_what_they_have_learned_at_their_end_alone(home):
     found = fitdash.sweep(EXPERIMENT, SPACE, trials=2, workers=0, pruner="none")
 
-    kept = [prediction_files.epochs_of(prediction_files.folder_of(home, trial.run)) for trial in found.trials()]
+    kept = [
+        prediction_files.saved_epochs(prediction_files.predictions_folder(home, trial.run)) for trial in found.trials()
+    ]
 
     assert kept == [[2], [2]]

@@ -9,7 +9,7 @@ from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.server import ServerArgs
 from fitdash.sweeps.background import Sweeper
-from fitdash.sweeps.config import Budget, recipe_of
+from fitdash.sweeps.config import Budget, make_sweep_config
 
 IRIS = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(epochs=2, validation_split=0.2))
 SPACE = {"compile.learning_rate": [0.1, 0.01]}
@@ -24,7 +24,7 @@ def sweeper(writer):
 
 
 def grid():
-    return recipe_of(IRIS, SPACE, sampler="grid", pruner="none")
+    return make_sweep_config(IRIS, SPACE, sampler="grid", pruner="none")
 
 
 def test_a_sweep_goes_on_in_the_background_and_ends_by_itself(sweeper, store):
@@ -39,7 +39,7 @@ def test_a_sweep_goes_on_in_the_background_and_ends_by_itself(sweeper, store):
 
 
 def test_a_stopped_sweep_goes_on_where_it_was(sweeper, store):
-    record = sweeper.begin(recipe_of(IRIS, {"seed": list(range(50))}, sampler="grid", pruner="none"), Budget())
+    record = sweeper.begin(make_sweep_config(IRIS, {"seed": list(range(50))}, sampler="grid", pruner="none"), Budget())
     sweeper.stop(record.uid)
     assert sweeper.join(record.uid, SECONDS)
     assert sweeps.find_sweep(store, record.uid).state == "stopped"
@@ -53,7 +53,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(sweeper, store):
 
 
 def test_a_server_that_ends_cuts_its_sweeps_off_and_begins_no_other(sweeper, store):
-    record = sweeper.begin(recipe_of(IRIS, {"seed": list(range(500))}, sampler="grid", pruner="none"), Budget())
+    record = sweeper.begin(make_sweep_config(IRIS, {"seed": list(range(500))}, sampler="grid", pruner="none"), Budget())
 
     sweeper.shutdown(SECONDS)
 
@@ -65,7 +65,7 @@ def test_a_server_that_ends_cuts_its_sweeps_off_and_begins_no_other(sweeper, sto
 
 def test_a_trial_beyond_the_bounds_of_the_server_is_refused_before_anything_begins(writer, store):
     bounded = Sweeper(writer, 1, ServerArgs(parameters=1000))
-    wide = recipe_of(IRIS, {"network.width": [4, 4096]}, sampler="grid", pruner="none")
+    wide = make_sweep_config(IRIS, {"network.width": [4, 4096]}, sampler="grid", pruner="none")
 
     with pytest.raises(SettingError, match="at most 1,000 parameters"):
         bounded.begin(wide, Budget())

@@ -6,9 +6,9 @@ import pytest
 
 from fitdash.errors import StoreError
 from fitdash.runs.record import sweeps
-from fitdash.sweeps.api import begin
-from fitdash.sweeps.capacity import Room
-from fitdash.sweeps.config import Budget, recipe_of
+from fitdash.sweeps.api import begin_sweep
+from fitdash.sweeps.capacity import CapacityCheck
+from fitdash.sweeps.config import Budget, make_sweep_config
 from fitdash.sweeps.coordinator import Coordinator
 from tests.sweeps.conftest import BASE, SPACE, Invented, falling
 from tests.sweeps.test_coordinator import states
@@ -101,7 +101,9 @@ def test_waiting_for_room_uses_up_no_seconds(store, writer):
         now[0] += 100.0
 
     place = Invented(falling)
-    record = begin(store, recipe_of(BASE, SPACE, pruner="none"), Budget(trials=2, seconds=50), writer=writer)
+    record = begin_sweep(
+        store, make_sweep_config(BASE, SPACE, pruner="none"), Budget(trials=2, seconds=50), writer=writer
+    )
     coordinator = Coordinator(record, writer, place, together=False, refuse=refuse, clock=lambda: now[0])
     coordinator._changed.wait = wait
 
@@ -119,7 +121,7 @@ def test_looking_at_the_disk_takes_a_small_share_of_the_time(store):
         asked.append(now[0])
         now[0] += 0.1
 
-    room = Room(store, "s", refuse, clock=lambda: now[0])
+    room = CapacityCheck(store, "s", refuse, clock=lambda: now[0])
     for _ in range(100):
         assert room.is_there()
         now[0] += 0.5
@@ -128,4 +130,4 @@ def test_looking_at_the_disk_takes_a_small_share_of_the_time(store):
 
 
 def test_without_a_bound_there_is_always_room(store):
-    assert Room(store, "s", None, clock=lambda: 0.0).is_there()
+    assert CapacityCheck(store, "s", None, clock=lambda: 0.0).is_there()

@@ -4,25 +4,32 @@ import pytest
 
 from fitdash.errors import SettingError
 from fitdash.settings.experiment import Experiment
-from fitdash.sweeps.config import Objective, Recipe, budget_of, config_of, planned, recipe_of
+from fitdash.sweeps.config import (
+    SweepConfig,
+    SweepObjective,
+    budget_of,
+    make_sweep_config,
+    parse_sweep_toml,
+    plan_sweep,
+)
 from tests.sweeps.conftest import BASE, SPACE
 
 
 def test_a_recipe_comes_back_from_plain_data():
-    recipe = recipe_of(BASE, SPACE, objective="val_accuracy", sampler="random", seed=3)
+    recipe = make_sweep_config(BASE, SPACE, objective="val_accuracy", sampler="random", seed=3)
 
-    assert Recipe.from_dict(recipe.to_dict()) == recipe
-    assert recipe.objective == Objective(name="val_accuracy", mode="max")
+    assert SweepConfig.from_dict(recipe.to_dict()) == recipe
+    assert recipe.objective == SweepObjective(name="val_accuracy", mode="max")
 
 
 def test_what_counts_is_the_validation_loss_or_the_loss_where_nothing_is_held_out():
-    assert recipe_of(BASE, SPACE).objective.name == "val_loss"
-    assert recipe_of(Experiment(), SPACE).objective.name == "loss"
+    assert make_sweep_config(BASE, SPACE).objective.name == "val_loss"
+    assert make_sweep_config(Experiment(), SPACE).objective.name == "loss"
 
 
 def test_every_mistake_is_told_at_once():
     with pytest.raises(SettingError) as raised:
-        recipe_of(
+        make_sweep_config(
             BASE,
             {"network.widht": [1]},
             objective="val_acuracy",
@@ -47,9 +54,9 @@ def test_every_mistake_is_told_at_once():
 
 def test_a_sampler_that_cannot_search_the_space_says_so():
     with pytest.raises(SettingError, match="'cma-es' must have two ranges of numbers or more, got 1"):
-        recipe_of(BASE, SPACE, sampler="cma-es")
+        make_sweep_config(BASE, SPACE, sampler="cma-es")
     with pytest.raises(SettingError, match="ranges without end: compile.learning_rate"):
-        recipe_of(BASE, SPACE, sampler="grid")
+        make_sweep_config(BASE, SPACE, sampler="grid")
 
 
 @pytest.mark.parametrize(
@@ -72,9 +79,9 @@ def test_a_budget_that_never_ends_or_never_begins_is_refused(trials, seconds, me
 @pytest.mark.parametrize(
     ("objective", "value"),
     [
-        (Objective(name="val_loss", mode="min"), 1.0),
-        (Objective(name="val_loss", mode="min", which="last"), 2.0),
-        (Objective(name="val_accuracy", mode="max"), 3.0),
+        (SweepObjective(name="val_loss", mode="min"), 1.0),
+        (SweepObjective(name="val_loss", mode="min", which="last"), 2.0),
+        (SweepObjective(name="val_accuracy", mode="max"), 3.0),
     ],
 )
 def test_the_best_or_the_last_epoch_counts(objective, value):
@@ -95,7 +102,7 @@ def test_a_file_gives_the_experiment_the_space_and_the_rest(tmp_path):
         "network.width" = [8, 16]
     """
 
-    experiment, arguments = config_of(text)
+    experiment, arguments = parse_sweep_toml(text)
 
     assert (experiment.network.depth, experiment.fit) == (3, BASE.fit)
     assert arguments == {"name": "first", "trials": 20, "sampler": "random", "space": {"network.width": [8, 16]}}
@@ -113,7 +120,7 @@ def test_everything_that_is_wrong_in_a_file_is_told_at_once():
     """
 
     with pytest.raises(SettingError) as raised:
-        config_of(text)
+        parse_sweep_toml(text)
 
     unknown_name, *others, no_space, experiment = str(raised.value).splitlines()
     assert unknown_name.startswith("Unknown name in a sweep's file, 'trails'. Did you mean 'trials'?")
@@ -129,7 +136,7 @@ def test_everything_that_is_wrong_in_a_file_is_told_at_once():
 
 def test_a_search_and_its_budget_are_judged_together():
     with pytest.raises(SettingError) as raised:
-        planned(BASE, SPACE, trials=0, seconds=None, sampler="tp", objective=3)
+        plan_sweep(BASE, SPACE, trials=0, seconds=None, sampler="tp", objective=3)
 
     objective, sampler, trials = str(raised.value).splitlines()
     assert objective.startswith("Unknown objective 3.")
@@ -148,4 +155,4 @@ def test_a_search_and_its_budget_are_judged_together():
 )
 def test_a_file_that_cannot_be_is_refused_in_words(text, message):
     with pytest.raises(SettingError, match="^" + message.replace("(", r"\(")):
-        config_of(text)
+        parse_sweep_toml(text)

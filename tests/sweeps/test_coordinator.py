@@ -7,7 +7,7 @@ import pytest
 from fitdash.errors import SettingError, StoreError
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded
 from fitdash.runs.record import sweeps
-from fitdash.runs.scheduling.failures import Ended
+from fitdash.runs.scheduling.failures import RunEndedElsewhere
 from fitdash.sweeps.results import Sweep
 from tests.sweeps.conftest import SPACE, Invented, falling
 
@@ -22,7 +22,7 @@ def test_every_trial_is_an_ordinary_run_with_its_experiment(store, searched):
     uid, state = searched(place, trials=6, pruner="none")
 
     assert state == "finished"
-    runs = sweeps.newest_of_each(store.runs(sweep=uid))
+    runs = sweeps.newest_run_per_trial(store.runs(sweep=uid))
     assert [run.state for run in runs] == ["finished"] * 6
     assert [run.trial for run in runs] == list(range(6))
     assert [run.experiment for run in runs] == place.orders
@@ -183,7 +183,7 @@ def test_no_more_train_together_than_the_seconds_have_room_for(store, searched, 
 
     space = {"compile.learning_rate": "1e-4..1e-1 log"}
     settings = {"seconds": seconds, "space": space, "together": True, "sampler": "random", "pruner": "none"}
-    monkeypatch.setattr("fitdash.sweeps.coordinator.ahead_of", lambda recipe: 17)
+    monkeypatch.setattr("fitdash.sweeps.coordinator.trials_asked_ahead", lambda recipe: 17)
 
     searched(Slow(falling), clock=lambda: now[0], **settings)
 
@@ -283,7 +283,7 @@ def test_a_lost_worker_costs_its_trial_a_start_and_nothing_else(store, searched)
         def train(self, order, uid, put, control):
             if len(self.orders) == 1:
                 self.orders.append(order["experiment"])
-                raise Ended(Changed(uid=uid, state="interrupted", error="The process died."))
+                raise RunEndedElsewhere(Changed(uid=uid, state="interrupted", error="The process died."))
             super().train(order, uid, put, control)
 
     place = Lossy(falling)
@@ -300,7 +300,7 @@ def test_a_trial_whose_worker_is_lost_again_and_again_is_left(store, searched):
     class Deadly(Invented):
         def train(self, order, uid, put, control):
             self.orders.append(order["experiment"])
-            raise Ended(Changed(uid=uid, state="interrupted", error="The process died."))
+            raise RunEndedElsewhere(Changed(uid=uid, state="interrupted", error="The process died."))
 
     place = Deadly(falling)
 
@@ -324,8 +324,8 @@ def test_several_trials_train_at_once_as_the_place_allows(store, searched):
 
 
 def test_one_trial_can_be_stopped_and_retried(store, writer, searched):
-    from fitdash.sweeps.api import begin
-    from fitdash.sweeps.config import Budget, recipe_of
+    from fitdash.sweeps.api import begin_sweep
+    from fitdash.sweeps.config import Budget, make_sweep_config
     from fitdash.sweeps.coordinator import Coordinator
     from tests.sweeps.conftest import BASE
 
@@ -335,8 +335,8 @@ def test_one_trial_can_be_stopped_and_retried(store, writer, searched):
         if number == 2 and epoch == 0:
             coordinator.retry(1)
 
-    recipe = recipe_of(BASE, SPACE, pruner="none")
-    record = begin(store, recipe, Budget(trials=3), writer=writer)
+    recipe = make_sweep_config(BASE, SPACE, pruner="none")
+    record = begin_sweep(store, recipe, Budget(trials=3), writer=writer)
     coordinator = Coordinator(record, writer, Invented(falling, before=before), together=False)
 
     coordinator.run()

@@ -11,8 +11,8 @@ from fitdash.errors import SettingError
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
-from fitdash.sweeps.api import begin, carry_out
-from fitdash.sweeps.config import Budget, recipe_of
+from fitdash.sweeps.api import begin_sweep, run_sweep
+from fitdash.sweeps.config import Budget, make_sweep_config
 from fitdash.sweeps.coordinator import Coordinator
 from tests.sweeps.conftest import BASE, SPACE, Invented, falling
 from tests.sweeps.test_coordinator import states
@@ -42,8 +42,8 @@ def test_a_sweep_goes_on_while_the_store_is_locked_and_nothing_is_lost(impatient
         if free_after == 4 and (trial.number, trial.state) == (3, "finished"):
             threading.Timer(1.0, other.execute, ["ROLLBACK"]).start()
 
-    recipe = recipe_of(BASE, SPACE, pruner="none")
-    record = begin(store, recipe, Budget(trials=4), writer=impatient)
+    recipe = make_sweep_config(BASE, SPACE, pruner="none")
+    record = begin_sweep(store, recipe, Budget(trials=4), writer=impatient)
     place = Invented(falling, before=before)
     coordinator = Coordinator(record, impatient, place, together=False, listener=tell)
 
@@ -70,7 +70,7 @@ def hasty(monkeypatch):
 
 
 def begun(writer):
-    return begin(writer.store, recipe_of(BASE, SPACE, pruner="none"), Budget(trials=2), writer=writer)
+    return begin_sweep(writer.store, make_sweep_config(BASE, SPACE, pruner="none"), Budget(trials=2), writer=writer)
 
 
 class Heard(logging.Handler):
@@ -138,7 +138,7 @@ def test_a_sweep_that_cannot_begin_to_train_has_failed_when_the_store_is_free(im
     other.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(SettingError, match="workers"):
-        carry_out(record, impatient, workers=-1)
+        run_sweep(record, impatient, workers=-1)
 
     other.execute("ROLLBACK")
     assert impatient.flush(60)

@@ -8,8 +8,8 @@ import pytest
 from fitdash.errors import SettingError
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded
 from fitdash.settings.search_space import with_value
-from fitdash.sweeps.config import Objective
-from fitdash.sweeps.repeats import band, band_of, compare_groups, groups_of, repeat, repeats_of
+from fitdash.sweeps.config import SweepObjective
+from fitdash.sweeps.repeats import band, compare_groups, group_repeats, make_repeats_config, repeat, repeat_band
 from tests.sweeps.conftest import BASE
 
 
@@ -22,16 +22,16 @@ def add(store, uid, seed, losses, width=64, state="finished"):
 
 
 def test_repeats_are_a_sweep_over_seeds_that_searches_and_prunes_nothing():
-    recipe = repeats_of(with_value(BASE, "seed", 7), 3)
+    recipe = make_repeats_config(with_value(BASE, "seed", 7), 3)
 
     assert [cell["seed"] for cell in recipe.space.grid(recipe.experiment)] == [7, 8, 9]
     assert (recipe.sampler, recipe.pruner) == ("grid", "none")
     with pytest.raises(SettingError, match="n must be an integer from 2 to 1000, got 1"):
-        repeats_of(BASE, 1)
+        make_repeats_config(BASE, 1)
 
 
 def test_seeds_begin_again_at_0_after_the_largest():
-    recipe = repeats_of(with_value(BASE, "seed", 2**32 - 1), 2)
+    recipe = make_repeats_config(with_value(BASE, "seed", 2**32 - 1), 2)
 
     assert [cell["seed"] for cell in recipe.space.grid(recipe.experiment)] == [2**32 - 1, 0]
 
@@ -55,7 +55,7 @@ def test_runs_that_differ_in_their_seed_alone_are_found_together(store):
     add(store, "alone", 0, [1.0], width=16)
     add(store, "cut", 9, [1.0], state="interrupted")
 
-    groups = groups_of(store.runs())
+    groups = group_repeats(store.runs())
 
     found = sorted(sorted(run.uid for run in group) for group in groups.values())
     assert found == [["a0", "a1", "a2"], ["b0", "b1"]]
@@ -66,7 +66,7 @@ def test_a_run_and_its_repeat_with_the_same_seed_are_one_result(store):
     for seed in range(3):
         add(store, f"a{seed}", seed, [1.0])
 
-    (group,) = groups_of(store.runs()).values()
+    (group,) = group_repeats(store.runs()).values()
 
     assert sorted(run.experiment["seed"] for run in group) == [0, 1, 2]
 
@@ -76,7 +76,7 @@ def test_the_band_is_a_standard_deviation_around_the_mean(store):
     add(store, "b", 1, [3.0, 2.0])
     add(store, "c", 2, [2.0])
 
-    found = band_of(store, ["a", "b", "c"], "val_loss")
+    found = repeat_band(store, ["a", "b", "c"], "val_loss")
 
     assert found.to_dict("list") == {
         "epoch": [1, 2],
@@ -101,10 +101,10 @@ def test_two_groups_are_compared_by_what_counts(store):
     for seed in range(4):
         add(store, f"a{seed}", seed, [0.1 + seed / 100, 5.0])
         add(store, f"b{seed}", seed, [0.9, 1.0 + seed / 100], width=8)
-    groups = {len(key) and group[0].uid[0]: group for key, group in groups_of(store.runs()).items()}
+    groups = {len(key) and group[0].uid[0]: group for key, group in group_repeats(store.runs()).items()}
 
-    last = compare_groups(groups["a"], groups["b"], Objective(name="val_loss", mode="min", which="last"))
-    best = compare_groups(groups["a"], groups["b"], Objective(name="val_loss", mode="min"))
+    last = compare_groups(groups["a"], groups["b"], SweepObjective(name="val_loss", mode="min", which="last"))
+    best = compare_groups(groups["a"], groups["b"], SweepObjective(name="val_loss", mode="min"))
 
     assert (last.answer, best.answer) == ("b", "a")
     assert last.n == (4, 4)

@@ -7,13 +7,13 @@ import pytest
 
 from fitdash.errors import SettingError
 from fitdash.runs.protocol.events import Changed, Created
-from fitdash.sweeps.config import recipe_of
-from fitdash.sweeps.results import Sweep, best_so_far, frame_of, importance_of
-from fitdash.sweeps.study import Seen
+from fitdash.sweeps.config import make_sweep_config
+from fitdash.sweeps.results import Sweep, best_so_far, importance_of, trials_frame
+from fitdash.sweeps.study import PastTrial
 from fitdash.sweeps.trial import Trial, includable
 from tests.sweeps.conftest import BASE, SPACE, Invented, falling
 
-RECIPE = recipe_of(BASE, SPACE)
+RECIPE = make_sweep_config(BASE, SPACE)
 
 
 def trial(number, value, state="finished"):
@@ -24,7 +24,9 @@ def trial(number, value, state="finished"):
 
 
 def test_the_frame_has_a_row_per_trial_with_its_values_and_words():
-    frame = frame_of([trial(0, 0.5), trial(1, 0.7), trial(2, 0.1, "pruned"), trial(3, 0.2), trial(None, None)], RECIPE)
+    frame = trials_frame(
+        [trial(0, 0.5), trial(1, 0.7), trial(2, 0.1, "pruned"), trial(3, 0.2), trial(None, None)], RECIPE
+    )
 
     assert list(frame) == [
         *("trial", "state", "val_loss", "best", "compile.learning_rate", "network.width"),
@@ -36,14 +38,14 @@ def test_the_frame_has_a_row_per_trial_with_its_values_and_words():
 
 
 def test_a_frame_without_trials_has_its_columns():
-    frame = frame_of([], RECIPE)
+    frame = trials_frame([], RECIPE)
 
     assert len(frame) == 0
     assert "network.width" in frame
 
 
 def test_best_so_far_rises_where_larger_is_better():
-    rising = recipe_of(BASE, SPACE, objective="val_accuracy")
+    rising = make_sweep_config(BASE, SPACE, objective="val_accuracy")
 
     assert best_so_far([trial(0, 0.5), trial(1, 0.4), trial(2, 0.6)], rising) == [0.5, 0.5, 0.6]
 
@@ -52,7 +54,7 @@ def test_importance_finds_the_setting_that_decides_and_says_how_sure_it_is():
     seen = []
     for place in range(30):
         values = {"compile.learning_rate": 10 ** (-4 + place / 10), "network.width": [8, 16, 32][place * 7 % 3]}
-        seen.append(Seen(values=values, curve={0: float(place)}, ended="complete"))
+        seen.append(PastTrial(values=values, curve={0: float(place)}, ended="complete"))
 
     found = importance_of(seen, RECIPE)
 
@@ -64,8 +66,8 @@ def test_importance_finds_the_setting_that_decides_and_says_how_sure_it_is():
 
 
 def test_of_few_trials_or_equal_ones_nothing_is_said():
-    few = [Seen(values=trial(0, 0).values, curve={0: float(place)}, ended="complete") for place in range(7)]
-    equal = [Seen(values=trial(0, 0).values, curve={0: 1.0}, ended="complete") for _ in range(20)]
+    few = [PastTrial(values=trial(0, 0).values, curve={0: float(place)}, ended="complete") for place in range(7)]
+    equal = [PastTrial(values=trial(0, 0).values, curve={0: 1.0}, ended="complete") for _ in range(20)]
 
     assert importance_of(few, RECIPE).empty
     assert importance_of(equal, RECIPE).empty

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import torch
 
-from fitdash.data.batches.as_rows import rows_of
-from fitdash.data.batches.hdf5 import for_shuffling
-from fitdash.data.batches.rows import Rows, TensorRows, has_room
-from fitdash.data.batches.source import Batch, Target, alone, leaves_of, rebuilt
+from fitdash.data.batches.as_rows import as_rows
+from fitdash.data.batches.hdf5 import load_for_shuffling
+from fitdash.data.batches.rows import ArrayRows, TensorRows, has_free_memory
+from fitdash.data.batches.source import Batch, DeviceAndDtype, leaves_of, replace_leaves, unwrap_single
 from fitdash.errors import DataError
 
-Order = Literal["given", "rows", "batch"]
+ShuffleMode = Literal["given", "rows", "batch"]
 
 CHUNK_BYTES = 4 * 1024 * 1024
 """Rows are gathered in pieces of this size: per batch costs more calls, per epoch a second copy and page faults. While
@@ -39,15 +39,17 @@ class ArraySource:
 
     reiterable = True
 
-    def __init__(self, x: Any, y: Any, weight: Any, *, batch_size: int, order: Order, target: Target) -> None:
+    def __init__(
+        self, x: Any, y: Any, weight: Any, *, batch_size: int, order: ShuffleMode, target: DeviceAndDtype
+    ) -> None:
         self.x, self.y, self.weight = x, y, weight
         self.batch_size, self.order, self.target = batch_size, order, target
         self.copies = True
         self.structure = (x, y, weight)
-        self.parts: list[Rows] = leaves_of(self.structure)
+        self.parts: list[ArrayRows] = leaves_of(self.structure)
         self.inputs = len(leaves_of(x))
         if order == "rows":
-            self.parts = for_shuffling(self.parts)
+            self.parts = load_for_shuffling(self.parts)
         self.plain = weight is None and not any(isinstance(part, (list, tuple, dict)) for part in (x, y))
 
     @property
@@ -87,17 +89,17 @@ class ArraySource:
         other.batch_size = batch_size
         return other
 
-    def narrow(self, start: int, stop: int, *, batch_size: int, order: Order) -> "ArraySource":
+    def narrow(self, start: int, stop: int, *, batch_size: int, order: ShuffleMode) -> "ArraySource":
         """Only the rows start … stop − 1, without copying."""
         parts = iter([part.narrow(start, stop) for part in leaves_of(self.structure)])
-        x, y, weight = rebuilt(self.structure, parts)
+        x, y, weight = replace_leaves(self.structure, parts)
         return ArraySource(x, y, weight, batch_size=batch_size, order=order, target=self.target)
 
     def _stay(self) -> None:
         """Let arrays in memory stay on a device that has room for all of them, so that later passes move none."""
         device = self.target.device
         moved = [part for part in self.parts if isinstance(part, TensorRows) and part.tensor.device != device]
-        if moved and has_room(device, sum(self.rows * part.row_bytes for part in moved)):
+        if moved and has_free_memory(device, sum(self.rows * part.row_bytes for part in moved)):
             self.parts = [part.on(device) if part in moved else part for part in self.parts]
 
     def _copies_all(self) -> bool:
@@ -124,11 +126,11 @@ class ArraySource:
         rows = tensors[0].shape[0]
         if self.plain:
             return Batch(tensors[0], tensors[1] if len(tensors) > 1 else None, None, rows)
-        x, y, weight = rebuilt(self.structure, iter(tensors))
+        x, y, weight = replace_leaves(self.structure, iter(tensors))
         return Batch(x, y, weight, rows)
 
 
-def arrays_of(x: Any, y: Any, weight: Any, target: Target, prefix: str = "") -> tuple[Any, Any, Any]:
+def prepare_arrays(x: Any, y: Any, weight: Any, target: DeviceAndDtype, prefix: str = "") -> tuple[Any, Any, Any]:
     """x, y and weights as rows in their containers, checked against each other.
 
     Args:
@@ -141,16 +143,16 @@ def arrays_of(x: Any, y: Any, weight: Any, target: Target, prefix: str = "") -> 
     Raises:
         DataError: no rows, different numbers of rows, or no numbers.
     """
-    inputs = alone(_structured(x, f"{prefix}x", target.floating, _input))
+    inputs = unwrap_single(_structured(x, f"{prefix}x", target.floating, _input))
     inputs = tuple(inputs) if isinstance(inputs, list) else inputs
-    targets = alone(_structured(y, f"{prefix}y", target.floating, rows_of))
+    targets = unwrap_single(_structured(y, f"{prefix}y", target.floating, as_rows))
     weights = _structured(weight, f"{prefix}sample_weight", target.floating, _weight)
-    weights = weights if isinstance(targets, (list, dict)) else alone(weights)
+    weights = weights if isinstance(targets, (list, dict)) else unwrap_single(weights)
     _check_lengths(inputs, targets, weights, prefix)
     return inputs, targets, weights
 
 
-def is_plain(value: Any) -> bool:
+def is_single_array(value: Any) -> bool:
     """Whether a list or tuple is one array of numbers, rather than several arrays."""
     while isinstance(value, (list, tuple)):
         if not value:
@@ -166,23 +168,23 @@ def _structured(value: Any, name: str, floating: torch.dtype, leaf: Any) -> Any:
         return None
     if isinstance(value, dict):
         return {key: _structured(part, f"{name}[{key!r}]", floating, leaf) for key, part in value.items()}
-    if isinstance(value, (list, tuple)) and not is_plain(value):
+    if isinstance(value, (list, tuple)) and not is_single_array(value):
         return [_structured(part, f"{name}[{i}]", floating, leaf) for i, part in enumerate(value)]
     return leaf(value, name, floating)
 
 
-def _input(value: Any, name: str, floating: torch.dtype) -> Rows:
+def _input(value: Any, name: str, floating: torch.dtype) -> ArrayRows:
     """Rows of an input; a vector of floats is one feature, a vector of integers stays one (embeddings)."""
-    rows = rows_of(value, name, floating)
+    rows = as_rows(value, name, floating)
     if len(rows.shape) == 1 and rows.slice(0, 1).is_floating_point():
         if isinstance(rows, TensorRows):
             return TensorRows(rows.tensor[:, None], rows.dtype)
-        return rows_of(rows.slice(0, rows.shape[0])[:, None], name, floating)
+        return as_rows(rows.slice(0, rows.shape[0])[:, None], name, floating)
     return rows
 
 
-def _weight(value: Any, name: str, floating: torch.dtype) -> Rows:
-    rows = rows_of(value, name, floating)
+def _weight(value: Any, name: str, floating: torch.dtype) -> ArrayRows:
+    rows = as_rows(value, name, floating)
     if not rows.slice(0, 1).is_floating_point():
         tensor = rows.slice(0, rows.shape[0]).to(floating)
         return TensorRows(tensor, floating)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fitdash.data.batches.hdf5 import H5Rows
-from fitdash.data.batches.rows import Rows, TensorRows, kept_kind
+from fitdash.data.batches.rows import ArrayRows, TensorRows, supported_dtype
 from fitdash.errors import DataError
 
 CAST_ONCE_BYTES = 64 * 1024 * 1024
@@ -16,7 +16,7 @@ UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 """Kinds that torch stores but hardly computes with."""
 
 
-def rows_of(value: Any, name: str, floating: torch.dtype) -> Rows:
+def as_rows(value: Any, name: str, floating: torch.dtype) -> ArrayRows:
     """`value` as rows: floats become `floating`, integers and booleans keep their kind.
 
     Raises:
@@ -49,7 +49,7 @@ def _numpy(value: Any, name: str) -> np.ndarray[Any, Any]:
             array = np.asarray(value)
         except ValueError as error:
             raise DataError(f"{name} must be a rectangular array, got rows of different lengths.") from error
-    kind = kept_kind(array.dtype, name)
+    kind = supported_dtype(array.dtype, name)
     if array.dtype != kind or any(stride < 0 for stride in array.strides):
         return np.array(array, dtype=kind)
     return array if array.flags.writeable else np.asarray(_Shared(array))

@@ -48,7 +48,7 @@ class ClassWeights:
             raise DataError("class_weight needs targets, but a batch came without y. Yield (x, y).")
         target, output = _single(y), _single(prediction)
         ours = self.of(target, output.ndim)
-        return ours if weight is None else product(_single(weight), ours)
+        return ours if weight is None else multiply_weights(_single(weight), ours)
 
     @staticmethod
     def _classes(y: torch.Tensor, prediction_axes: int) -> torch.Tensor:
@@ -73,7 +73,7 @@ def indexed(given: Any) -> dict[int, float]:
     return {_index(key): _number(key, weight) for key, weight in given.items()}
 
 
-def balanced(y: np.ndarray[Any, Any]) -> dict[int, float]:
+def balanced_weights_of_labels(y: np.ndarray[Any, Any]) -> dict[int, float]:
     """Weights that give every class the same share: samples / (classes × samples of the class).
 
     Args:
@@ -85,7 +85,7 @@ def balanced(y: np.ndarray[Any, Any]) -> dict[int, float]:
     return {int(k): float(len(y) / (len(classes) * n)) for k, n in zip(classes, counts, strict=True)}
 
 
-def product(sample: torch.Tensor, by_class: torch.Tensor) -> torch.Tensor:
+def multiply_weights(sample: torch.Tensor, by_class: torch.Tensor) -> torch.Tensor:
     """Samples' weights times class weights, aligned: (n,), (n, 1) or (n, t) with (n,) or (n, t)."""
     if sample.ndim == 2 and by_class.ndim == 1:
         return sample.squeeze(1) * by_class if sample.shape[1] == 1 else sample * by_class[:, None]

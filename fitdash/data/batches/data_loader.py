@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset, default_collate
 
-from fitdash.data.batches.arrays import CHUNK_BYTES, ArraySource, arrays_of
-from fitdash.data.batches.source import Batch, Target
+from fitdash.data.batches.arrays import CHUNK_BYTES, ArraySource, prepare_arrays
+from fitdash.data.batches.source import Batch, DeviceAndDtype
 
 
 class LoaderSource:
@@ -25,7 +25,7 @@ class LoaderSource:
     reiterable = True
     rows = None
 
-    def __init__(self, loader: Any, target: Target) -> None:
+    def __init__(self, loader: Any, target: DeviceAndDtype) -> None:
         self.loader, self.target = loader, target
 
     @property
@@ -36,7 +36,9 @@ class LoaderSource:
         loader = self.loader
         x, y, weight = (*loader.dataset.tensors, None, None)[:3]
         size = loader.batch_size
-        source = ArraySource(*arrays_of(x, y, weight, self.target), batch_size=size, order="given", target=self.target)
+        source = ArraySource(
+            *prepare_arrays(x, y, weight, self.target), batch_size=size, order="given", target=self.target
+        )
         torch.empty((), dtype=torch.int64).random_(generator=loader.generator)
         index = self._order()
         index = index[: len(index) // size * size] if loader.drop_last else index
@@ -53,7 +55,7 @@ class LoaderSource:
         return torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
 
 
-def is_plain(loader: Any, target: Target) -> bool:
+def is_plain_loader(loader: Any, target: DeviceAndDtype) -> bool:
     """Whether a loader has the default settings over tensors in memory, so that nothing but its order matters."""
     if type(loader) is not DataLoader or type(loader.dataset) is not TensorDataset:
         return False
@@ -74,7 +76,7 @@ def is_plain(loader: Any, target: Target) -> bool:
     )
 
 
-def _is_ready(tensor: torch.Tensor, target: Target) -> bool:
+def _is_ready(tensor: torch.Tensor, target: DeviceAndDtype) -> bool:
     """Whether batches of a tensor are slices of it: plain, and of the dtype that is wanted."""
     plain = type(tensor) is torch.Tensor and tensor.layout == torch.strided and tensor.device.type == "cpu"
     return plain and (not tensor.is_floating_point() or tensor.dtype == target.floating)

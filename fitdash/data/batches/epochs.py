@@ -11,7 +11,7 @@ from fitdash.data.batches.source import Batch, Source
 from fitdash.errors import DataError
 
 
-class Passes:
+class EpochBatches:
     """The batches of a fit or an evaluation, epoch after epoch.
 
     Data that can be iterated again goes on into its next pass, so every epoch has exactly `steps` batches; data that
@@ -135,7 +135,7 @@ class Passes:
         return self._pass
 
 
-class Window:
+class EvaluationBatches:
     """The batches of each validation: the first `steps` of re-iterable data, the next ones of an iterator.
 
     Args:

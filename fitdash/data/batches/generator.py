@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from fitdash.data.batches.arrays import arrays_of
-from fitdash.data.batches.rows import Rows
-from fitdash.data.batches.source import Batch, Target, alone, leaves_of
+from fitdash.data.batches.arrays import prepare_arrays
+from fitdash.data.batches.rows import ArrayRows
+from fitdash.data.batches.source import Batch, DeviceAndDtype, leaves_of, unwrap_single
 from fitdash.errors import DataError
 
 
@@ -67,7 +67,7 @@ class FunctionSource:
             yield self.read(item)
 
 
-def batch_of(item: Any, target: Target, *, inputs_only: bool = False) -> Batch:
+def batch_of(item: Any, target: DeviceAndDtype, *, inputs_only: bool = False) -> Batch:
     """What a source yielded, as a batch on its device.
 
     Args:
@@ -86,7 +86,7 @@ def batch_of(item: Any, target: Target, *, inputs_only: bool = False) -> Batch:
         batch = Batch(x, y, None, len(x))
         if y is None or len(y) == len(x) > 0:
             return batch
-    rows = arrays_of(x, y, weight, target)
+    rows = prepare_arrays(x, y, weight, target)
     x, y, weight = (_moved(part, target) for part in rows)
     return Batch(x, y, weight, int(leaves_of(rows[0])[0].shape[0]))
 
@@ -106,7 +106,7 @@ def _items(iterable: Any) -> Iterator[Any]:
     return (iterable[i] for i in range(len(iterable)))
 
 
-def _is_ready(value: Any, target: Target) -> bool:
+def _is_ready(value: Any, target: DeviceAndDtype) -> bool:
     """Whether a tensor needs no conversion; most batches of a DataLoader are so."""
     if not isinstance(value, torch.Tensor) or value.device != target.device:
         return False
@@ -115,12 +115,12 @@ def _is_ready(value: Any, target: Target) -> bool:
     return value.dtype == target.floating or not value.is_floating_point()
 
 
-def _moved(structure: Any, target: Target) -> Any:
+def _moved(structure: Any, target: DeviceAndDtype) -> Any:
     if isinstance(structure, dict):
         return {key: _moved(part, target) for key, part in structure.items()}
     if isinstance(structure, (list, tuple)):
         return type(structure)(_moved(part, target) for part in structure)
     if structure is None:
         return None
-    rows: Rows = alone(structure)
+    rows: ArrayRows = unwrap_single(structure)
     return rows.slice(0, rows.shape[0]).to(target.device)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from fitdash import options
-from fitdash.data.batches.rows import Rows, TensorRows, kept_kind
+from fitdash.data.batches.rows import ArrayRows, TensorRows, supported_dtype
 
 
 class H5Rows:
@@ -17,7 +17,7 @@ class H5Rows:
         self.dataset, self.name, self.floating = dataset, name, floating
         self.start = start
         self.stop = len(dataset) if stop is None else stop
-        self.kind = kept_kind(dataset.dtype, name)
+        self.kind = supported_dtype(dataset.dtype, name)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,7 +49,7 @@ class H5Rows:
         return tensor.to(self.floating) if tensor.is_floating_point() else tensor
 
 
-def for_shuffling(parts: list[Rows]) -> list[Rows]:
+def load_for_shuffling(parts: list[ArrayRows]) -> list[ArrayRows]:
     """HDF5 data in memory, where all of it fits `options.read_once_bytes`; otherwise as it is, with a warning."""
     stored = [part for part in parts if isinstance(part, H5Rows)]
     size = sum(part.shape[0] * part.row_bytes for part in stored)

@@ -3,16 +3,16 @@
 from functools import partial
 from typing import Any
 
-from fitdash.data.batches.arrays import ArraySource, Order, arrays_of
-from fitdash.data.batches.data_loader import LoaderSource, is_plain
+from fitdash.data.batches.arrays import ArraySource, ShuffleMode, prepare_arrays
+from fitdash.data.batches.data_loader import LoaderSource, is_plain_loader
 from fitdash.data.batches.generator import FunctionSource, IterableSource, IteratorSource, batch_of, length_of
-from fitdash.data.batches.source import Source, Target, kind_of
+from fitdash.data.batches.source import DeviceAndDtype, Source, detect_source_kind
 from fitdash.data.batches.torch_dataset import DatasetSource
 from fitdash.errors import DataError, SettingError
 
 DEFAULT_BATCH_SIZE = 32
 
-KINDS = {
+SOURCE_NAMES = {
     "dataset": "a Dataset",
     "loader": "a DataLoader",
     "iterator": "an iterator",
@@ -22,14 +22,14 @@ KINDS = {
 """What batch sources are called."""
 
 
-def source_of(
+def make_source(
     x: Any,
     y: Any = None,
     weight: Any = None,
     *,
-    target: Target,
+    target: DeviceAndDtype,
     batch_size: int | None = None,
-    order: Order = "given",
+    order: ShuffleMode = "given",
     needs_y: bool = True,
     prefix: str = "",
 ) -> Source:
@@ -47,11 +47,11 @@ def source_of(
         DataError: `x` cannot be read, or the arrays do not fit together.
         SettingError: an argument that belongs to arrays came with data that is already in batches.
     """
-    kind = kind_of(x, f"{prefix}x")
+    kind = detect_source_kind(x, f"{prefix}x")
     if kind == "arrays":
         if y is None and needs_y:
             raise DataError(f"{prefix}y must be given with arrays, got None. Pass the targets as y.")
-        rows = arrays_of(x, y, weight, target, prefix)
+        rows = prepare_arrays(x, y, weight, target, prefix)
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
         return ArraySource(*rows, batch_size=size, order=order, target=target)
     refuse_with_batches(kind, y=y, sample_weight=weight, batch_size=batch_size, prefix=prefix)
@@ -62,7 +62,7 @@ def source_of(
             raise DataError(f"{prefix}x must be a data set with samples to count, but {found}.")
         size = batch_size or DEFAULT_BATCH_SIZE
         return DatasetSource(x, batch_size=size, order=order, read=read, inputs_only=not needs_y)
-    if kind == "loader" and needs_y and is_plain(x, target):
+    if kind == "loader" and needs_y and is_plain_loader(x, target):
         return LoaderSource(x, target)
     if kind == "iterator":
         return IteratorSource(x, read)
@@ -84,6 +84,6 @@ def refuse_with_batches(kind: str, *, y: Any, sample_weight: Any, batch_size: in
     if found:
         names = " and ".join(f"{prefix}{name}" for name in found)
         raise SettingError(
-            f"{names} must not be given when x yields batches itself, as {KINDS[kind]} does. "
+            f"{names} must not be given when x yields batches itself, as {SOURCE_NAMES[kind]} does. "
             "Yield (x, y, sample_weight) from it, in batches of the size you want."
         )

@@ -12,7 +12,7 @@ MOST_KEPT = 2
 """The rows of one piece are looked at while the next one is gathered."""
 
 
-class Room:
+class RowBuffer:
     """Memory in which nobody sees any more what lay there before.
 
     Fresh memory is given page by page: of 8 MB that takes four times as long as gathering rows into it.

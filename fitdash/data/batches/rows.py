@@ -6,11 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from fitdash.data.batches.row_buffer import Room
+from fitdash.data.batches.row_buffer import RowBuffer
 from fitdash.errors import DataError
 
 
-class Rows(Protocol):
+class ArrayRows(Protocol):
     """An array whose first axis counts samples."""
 
     @property
@@ -25,7 +25,7 @@ class Rows(Protocol):
     def take(self, index: torch.Tensor) -> torch.Tensor:
         """The rows of (k,) int64 indices, a copy."""
 
-    def narrow(self, start: int, stop: int) -> "Rows":
+    def narrow(self, start: int, stop: int) -> "ArrayRows":
         """The same array with only these rows; no copy."""
 
 
@@ -34,7 +34,7 @@ class TensorRows:
 
     def __init__(self, tensor: torch.Tensor, dtype: torch.dtype) -> None:
         self.tensor, self.dtype = tensor, dtype
-        self._room = Room()
+        self._room = RowBuffer()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -70,7 +70,7 @@ class TensorRows:
         return piece.untyped_storage().data_ptr() == self.tensor.untyped_storage().data_ptr()
 
 
-def has_room(device: torch.device, size_bytes: int) -> bool:
+def has_free_memory(device: torch.device, size_bytes: int) -> bool:
     """Whether data may stay on a device: a GPU that has twice as much memory free."""
     if device.type != "cuda":
         return False
@@ -78,7 +78,7 @@ def has_room(device: torch.device, size_bytes: int) -> bool:
     return 2 * size_bytes <= free
 
 
-def kept_kind(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
+def supported_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
     """The NumPy type that torch can hold for data of `dtype`.
 
     Raises:

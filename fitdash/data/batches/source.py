@@ -46,7 +46,7 @@ class Source(Protocol):
         """One pass."""
 
 
-class Target(NamedTuple):
+class DeviceAndDtype(NamedTuple):
     """Where batches go.
 
     Attributes:
@@ -58,7 +58,7 @@ class Target(NamedTuple):
     floating: torch.dtype
 
 
-def kind_of(x: Any, name: str = "x") -> str:
+def detect_source_kind(x: Any, name: str = "x") -> str:
     """ "arrays", "dataset", "loader", "iterator", "function" or "iterable": which adapter takes `x`.
 
     Args:
@@ -92,14 +92,14 @@ def kind_of(x: Any, name: str = "x") -> str:
     )
 
 
-def rebuilt(structure: Any, leaves: Iterator[Any]) -> Any:
+def replace_leaves(structure: Any, leaves: Iterator[Any]) -> Any:
     """`structure` (a leaf, a list, a tuple or a dict) with its leaves replaced in order; None stays."""
     if structure is None:
         return None
     if isinstance(structure, dict):
-        return {key: rebuilt(part, leaves) for key, part in structure.items()}
+        return {key: replace_leaves(part, leaves) for key, part in structure.items()}
     if isinstance(structure, (list, tuple)):
-        return type(structure)(rebuilt(part, leaves) for part in structure)
+        return type(structure)(replace_leaves(part, leaves) for part in structure)
     return next(leaves)
 
 
@@ -114,7 +114,7 @@ def leaves_of(structure: Any) -> list[Any]:
     return [structure]
 
 
-def alone(structure: Any) -> Any:
+def unwrap_single(structure: Any) -> Any:
     """The single member of a list or tuple; anything else as it is."""
     if isinstance(structure, (list, tuple)) and len(structure) == 1:
         return structure[0]

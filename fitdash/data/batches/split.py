@@ -5,7 +5,7 @@ import math
 from fitdash.errors import SettingError
 
 
-def cut(rows: int, validation_split: float) -> int:
+def require_validation_start(rows: int, validation_split: float) -> int:
     """Index of the first validation row: training is [0, cut), validation [cut, rows).
 
     Computed in floating point, as the reference does: 10 rows at 0.8 give 1, because 1 − 0.8 is below 0.2.

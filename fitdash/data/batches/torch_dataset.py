@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.utils.data import default_collate
 
-from fitdash.data.batches.arrays import Order
+from fitdash.data.batches.arrays import ShuffleMode
 from fitdash.data.batches.source import Batch
 
 
@@ -24,7 +24,13 @@ class DatasetSource:
     reiterable = True
 
     def __init__(
-        self, dataset: Any, *, batch_size: int, order: Order, read: Callable[[Any], Batch], inputs_only: bool = False
+        self,
+        dataset: Any,
+        *,
+        batch_size: int,
+        order: ShuffleMode,
+        read: Callable[[Any], Batch],
+        inputs_only: bool = False,
     ) -> None:
         self.dataset, self.batch_size, self.order, self.read = dataset, batch_size, order, read
         self.inputs_only = inputs_only

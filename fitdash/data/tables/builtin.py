@@ -16,7 +16,7 @@ import pandas as pd
 from fitdash.data.tables.dataset import Dataset, make_dataset
 from fitdash.settings.data_facts import Task
 
-Order = Literal["shuffled", "sorted"]
+RowOrder = Literal["shuffled", "sorted"]
 ORDER_SEED = 6
 """Gives last fifths that are neither easy nor hard: other seeds move the R² of diabetes there from 0.35 to 0.55."""
 
@@ -40,7 +40,7 @@ _LINES = {
 }
 
 
-def bundled(name: str, order: Order = "shuffled") -> Dataset:
+def load_bundled(name: str, order: RowOrder = "shuffled") -> Dataset:
     """One of scikit-learn's sets.
 
     Args:
@@ -48,7 +48,7 @@ def bundled(name: str, order: Order = "shuffled") -> Dataset:
         order: Of its rows: shuffled, or sorted by target, which is the trap that `validation_split` falls into.
     """
     target, task = _TARGETS[name]
-    return make_dataset(name, ordered(_read(name), target, order), target, task, line=_LINES[name], **_more(name))
+    return make_dataset(name, order_rows(_read(name), target, order), target, task, line=_LINES[name], **_more(name))
 
 
 def _more(name: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _pixels(rows: Iterable[int]) -> tuple[str, ...]:
     return tuple(f"pixel_{row}_{column}" for row in rows for column in range(8))
 
 
-def ordered(table: pd.DataFrame, target: str, order: Order) -> pd.DataFrame:
+def order_rows(table: pd.DataFrame, target: str, order: RowOrder) -> pd.DataFrame:
     """The rows shuffled by a fixed seed, or sorted by target."""
     if order == "sorted":
         return table.sort_values(target, kind="stable", ignore_index=True)

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from fitdash.data.tables.builtin import bundled
-from fitdash.data.tables.dataset import Dataset, with_features
-from fitdash.data.tables.sequences import regimes
-from fitdash.data.tables.synthetic import toy
-from fitdash.data.tables.upload import from_table, kept_table
+from fitdash.data.tables.builtin import load_bundled
+from fitdash.data.tables.dataset import Dataset, select_features
+from fitdash.data.tables.sequences import make_regimes
+from fitdash.data.tables.synthetic import make_toy
+from fitdash.data.tables.upload import dataset_from_table, read_upload
 from fitdash.errors import DataError
-from fitdash.settings.dataset import BUNDLED, SEQUENCES, TOGETHER, TOYS, DatasetArgs
+from fitdash.settings.dataset import BUNDLED, FIXED_COLUMN_DATASETS, SEQUENCES, TOYS, DatasetArgs
 
 
 def dataset_of(args: DatasetArgs, uploads: Path | None = None) -> Dataset:
@@ -23,15 +23,19 @@ def dataset_of(args: DatasetArgs, uploads: Path | None = None) -> Dataset:
         DataError: an upload is not there, or a chosen column.
     """
     if args.name in BUNDLED:
-        dataset = bundled(args.name, args.order)
+        dataset = load_bundled(args.name, args.order)
     elif args.name in TOYS:
-        dataset = toy(args.name, samples=args.samples, noise=args.noise, classes=args.classes, order=args.order)
+        dataset = make_toy(args.name, samples=args.samples, noise=args.noise, classes=args.classes, order=args.order)
     elif args.name in SEQUENCES:
-        dataset = regimes(samples=args.samples, noise=args.noise, order=args.order)
+        dataset = make_regimes(samples=args.samples, noise=args.noise, order=args.order)
     elif args.content is None or uploads is None:
         raise DataError("An upload must have a file. Choose a CSV file, or other data.")
     else:
         name = args.filename or "The file"
-        table = kept_table(args.content, uploads, name)
-        return from_table(table, name=name, target=args.target, features=args.features, task=args.task)
-    return dataset if args.name in TOGETHER else replace(dataset, inputs=with_features(dataset, args.features))
+        table = read_upload(args.content, uploads, name)
+        return dataset_from_table(table, name=name, target=args.target, features=args.features, task=args.task)
+    return (
+        dataset
+        if args.name in FIXED_COLUMN_DATASETS
+        else replace(dataset, inputs=select_features(dataset, args.features))
+    )

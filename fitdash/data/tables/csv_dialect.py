@@ -19,7 +19,7 @@ _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class CsvDialect:
     """How a file is written, told from its beginning."""
 
     delimiter: str
@@ -28,7 +28,7 @@ class Layout:
     header: int | None
 
 
-def layout_of(text: bytes, filename: str, least_columns: int = 2) -> tuple[Layout, bytes]:
+def detect_dialect(text: bytes, filename: str, least_columns: int = 2) -> tuple[CsvDialect, bytes]:
     """How the file is written, and its text without the line in which a spreadsheet names the delimiter."""
     told = re.match(rb"sep=(.)\r?\n", text)
     text = text[told.end() :] if told else text
@@ -38,7 +38,7 @@ def layout_of(text: bytes, filename: str, least_columns: int = 2) -> tuple[Layou
     rows = _rows(sample, whole, delimiter)
     width = _common_width([row for _, row in rows])
     if width < least_columns or not rows:
-        raise DataError(one_column(filename, rows[0][1] if rows else []))
+        raise DataError(describe_one_column(filename, rows[0][1] if rows else []))
     if width > MOST_COLUMNS:
         raise DataError(f"{filename} must have at most {MOST_COLUMNS} columns, got {width}.")
     first = rows[0][1]
@@ -46,7 +46,7 @@ def layout_of(text: bytes, filename: str, least_columns: int = 2) -> tuple[Layou
     names = _names(first, [row for _, row in rows[1:]], width) if header == 0 else [""] * width
     _refuse_longer_rows(rows, len(names), filename)
     decimal = _decimal([cell.strip() for _, row in rows[1:] for cell in row], delimiter)
-    return Layout(delimiter=delimiter, decimal=decimal, names=_distinct(names), header=header), text
+    return CsvDialect(delimiter=delimiter, decimal=decimal, names=_distinct(names), header=header), text
 
 
 def _rows(sample: str, whole: bool, delimiter: str) -> list[tuple[int, list[str]]]:
@@ -89,14 +89,14 @@ def _names(header: list[str], rows: list[list[str]], width: int) -> list[str]:
 def _refuse_longer_rows(rows: list[tuple[int, list[str]]], width: int, filename: str) -> None:
     for line, row in rows:
         if len(row) > width and any(row[width:]):
-            raise DataError(uneven(filename, width, line, len(row)))
+            raise DataError(describe_uneven_rows(filename, width, line, len(row)))
 
 
-def uneven(filename: str, width: Any, line: Any, cells: Any) -> str:
+def describe_uneven_rows(filename: str, width: Any, line: Any, cells: Any) -> str:
     return f"{filename} must have {width} columns in every row, got {cells} in line {line}."
 
 
-def one_column(filename: str, names: list[str]) -> str:
+def describe_one_column(filename: str, names: list[str]) -> str:
     found = f"one ({names[0][:40]!r})" if names else "one"
     return (
         f"{filename} must have at least two columns, one of them the target, got {found}. "

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fitdash.data.tables.csv_dialect import SAMPLE_BYTES, Layout, layout_of, one_column, uneven
+from fitdash.data.tables.csv_dialect import (
+    SAMPLE_BYTES,
+    CsvDialect,
+    describe_one_column,
+    describe_uneven_rows,
+    detect_dialect,
+)
 from fitdash.errors import DataError
 
 GAPS = ["?", "-", "na", "Na", "none", "NONE", "missing"]
@@ -33,14 +39,14 @@ _MARKUP = {"<!doctype html": "an HTML page", "<html": "an HTML page", "<?xml": "
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class CsvTable:
     """Columns as read, and what was understood that the reader may want to know."""
 
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
 
 
-def read_table(content: bytes, filename: str = "The file", *, least_columns: int = 2) -> Table:
+def read_table(content: bytes, filename: str = "The file", *, least_columns: int = 2) -> CsvTable:
     """The columns of a CSV file.
 
     Args:
@@ -54,7 +60,7 @@ def read_table(content: bytes, filename: str = "The file", *, least_columns: int
     if not content.strip():
         raise DataError(f"{filename} must hold a header and rows, got an empty file.")
     text = _utf8(content, filename)
-    layout, text = layout_of(text, filename, least_columns)
+    layout, text = detect_dialect(text, filename, least_columns)
     frame = _parsed(text, layout, filename).dropna(how="all", ignore_index=True)
     notes: list[str] = [] if layout.header == 0 else ["the file has no header"]
     for name in frame.columns:
@@ -65,8 +71,8 @@ def read_table(content: bytes, filename: str = "The file", *, least_columns: int
     if len(frame) < 2:
         raise DataError(f"{filename} must have at least 2 rows below its header, got {len(frame)}.")
     if frame.shape[1] < least_columns:
-        raise DataError(one_column(filename, list(frame.columns)))
-    return Table(frame=frame, notes=tuple(notes))
+        raise DataError(describe_one_column(filename, list(frame.columns)))
+    return CsvTable(frame=frame, notes=tuple(notes))
 
 
 def _utf8(content: bytes, filename: str) -> bytes:
@@ -88,7 +94,7 @@ def _utf8(content: bytes, filename: str) -> bytes:
         return content.decode("cp1252", errors="replace").encode()
 
 
-def _parsed(text: bytes, layout: Layout, filename: str) -> pd.DataFrame:
+def _parsed(text: bytes, layout: CsvDialect, filename: str) -> pd.DataFrame:
     try:
         return pd.read_csv(
             io.BytesIO(text),
@@ -103,7 +109,7 @@ def _parsed(text: bytes, layout: Layout, filename: str) -> pd.DataFrame:
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         if told := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
-            raise DataError(uneven(filename, told[1], told[2], told[3])) from error
+            raise DataError(describe_uneven_rows(filename, told[1], told[2], told[3])) from error
         if told := re.search(r"EOF inside string starting at row (\d+)", str(error)):
             raise DataError(f"{filename} must close every quote, got one that opens in row {told[1]}.") from error
         raise DataError(f"{filename} must be a CSV file, got text that cannot be split in columns: {error}") from error

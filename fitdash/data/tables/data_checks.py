@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fitdash.data.tables.dataset import Dataset
-from fitdash.data.tables.dates import LOOKED_AT, in_time
+from fitdash.data.tables.dates import SAMPLED_ROWS, to_sortable_dates
 
 DATE = r"\d{4}-\d{2}(-\d{2})?([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{4}( .*)?"
 FEWEST_ROWS = 20
@@ -14,7 +14,7 @@ FAR = 20.0
 """Standard deviations. What is shipped here stays below 13, and no normal column of a trillion rows comes near it."""
 
 
-def signs_of(dataset: Dataset) -> dict[str, Any]:
+def detect_order_and_outliers(dataset: Dataset) -> dict[str, Any]:
     """Fields of `Facts`: rising, dates, sorted_target, far."""
     if len(dataset) < FEWEST_ROWS or dataset.image_shape or dataset.steps:
         return {}
@@ -31,7 +31,7 @@ def signs_of(dataset: Dataset) -> dict[str, Any]:
 def _rises(column: pd.Series, *, is_date: bool, of_rows: float = 0.5) -> bool:
     """Whether it only goes up, or only down, with the rows, and has a value of its own in such a share of them."""
     if is_date:
-        dates = in_time(column)
+        dates = to_sortable_dates(column)
         if dates is None:
             return False
         values = dates.dropna()
@@ -47,7 +47,7 @@ def _rises(column: pd.Series, *, is_date: bool, of_rows: float = 0.5) -> bool:
 def _holds_dates(column: pd.Series) -> bool:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return False
-    values = column.dropna().astype("str").head(LOOKED_AT)
+    values = column.dropna().astype("str").head(SAMPLED_ROWS)
     return bool(len(values) and values.str.fullmatch(DATE).all())
 
 

@@ -6,15 +6,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from fitdash.data.tables.data_checks import signs_of
+from fitdash.data.tables.data_checks import detect_order_and_outliers
 from fitdash.data.tables.dataset import Dataset
-from fitdash.settings.data_facts import STEP_WEIGHTS, Facts
+from fitdash.settings.data_facts import STEP_WEIGHTS, DataFacts
 
 _CHECKED: WeakKeyDictionary[Dataset, dict[str, Any]] = WeakKeyDictionary()
 """What was found in the columns of data sets that are in use: looking takes longer than all else here."""
 
 
-def facts_of(dataset: Dataset, inputs: int | None = None) -> Facts:
+def facts_of(dataset: Dataset, inputs: int | None = None) -> DataFacts:
     """Rows, columns, classes and shapes of a data set.
 
     Args:
@@ -38,10 +38,10 @@ def facts_of(dataset: Dataset, inputs: int | None = None) -> Facts:
         **_checks_of(dataset),
     }
     if dataset.classes is None:
-        return Facts(**shared)
+        return DataFacts(**shared)
     spans = [np.flatnonzero(dataset.codes == index) for index in range(len(dataset.classes))]
     labels = np.bincount(dataset.labels.ravel(), minlength=len(dataset.classes))
-    return Facts(
+    return DataFacts(
         **shared,
         classes=dataset.classes,
         label_counts=tuple(int(count) for count in labels) if dataset.step_targets else None,
@@ -54,5 +54,5 @@ def facts_of(dataset: Dataset, inputs: int | None = None) -> Facts:
 def _checks_of(dataset: Dataset) -> dict[str, Any]:
     """Fields of the facts that tell of an order in time, and of values far from all others."""
     if dataset not in _CHECKED:
-        _CHECKED[dataset] = signs_of(dataset)
+        _CHECKED[dataset] = detect_order_and_outliers(dataset)
     return _CHECKED[dataset]

@@ -107,7 +107,7 @@ def make_dataset(name: str, table: pd.DataFrame, target: str, task: Task, **more
     return Dataset(name=name, table=table, target_name=target, inputs=inputs, task=task, classes=classes, **more)
 
 
-def with_features(dataset: Dataset, features: tuple[str, ...] | None) -> tuple[str, ...]:
+def select_features(dataset: Dataset, features: tuple[str, ...] | None) -> tuple[str, ...]:
     """The input columns after a choice of them.
 
     Raises:

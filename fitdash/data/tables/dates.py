@@ -4,10 +4,10 @@ import pandas as pd
 
 IN_ORDER = r"\d{4}-\d{2}.*"
 OTHERS = r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})(.*)$"
-LOOKED_AT = 100
+SAMPLED_ROWS = 100
 
 
-def in_time(column: pd.Series) -> pd.Series | None:
+def to_sortable_dates(column: pd.Series) -> pd.Series | None:
     """The dates of a column as texts that sort as time does, 2026-03-31; gaps stay gaps. None where it holds others.
 
     A number above 12 tells which of the first two is the day; where there is none the first is, 31.3.2026.
@@ -15,7 +15,7 @@ def in_time(column: pd.Series) -> pd.Series | None:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return None
     known = column.dropna().astype("str")
-    if known.head(LOOKED_AT).str.fullmatch(IN_ORDER).all():
+    if known.head(SAMPLED_ROWS).str.fullmatch(IN_ORDER).all():
         return column
     parts = known.str.extract(OTHERS)
     if parts.isna().any(axis=None):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fitdash.data.tables.encoders import Columns, NumberColumn, TextColumn
-from fitdash.data.tables.prepared import Encoded
+from fitdash.data.tables.encoders import NumberEncoder, TableEncoder, TextEncoder
+from fitdash.data.tables.prepared import PreparedData
 
 Array = np.ndarray[Any, Any]
 ROOM = 0.06
@@ -15,7 +15,7 @@ ROOM = 0.06
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Plane:
+class DecisionPlane:
     """Points in the plane of two columns.
 
     Attributes:
@@ -31,12 +31,12 @@ class Plane:
     inputs: Array
 
 
-def axes_of(columns: Columns) -> tuple[str, ...]:
+def axes_of(columns: TableEncoder) -> tuple[str, ...]:
     """The columns that can be an axis: those of numbers."""
-    return tuple(column.name for column in columns.inputs if isinstance(column, NumberColumn))
+    return tuple(column.name for column in columns.inputs if isinstance(column, NumberEncoder))
 
 
-def telling(data: Encoded, names: Iterable[str]) -> list[str]:
+def rank_columns(data: PreparedData, names: Iterable[str]) -> list[str]:
     """The columns by how much of the target each explains by itself, most first; in their order where equal."""
     table, rows = data.dataset.table, data.train
     if data.dataset.classes is not None:
@@ -49,7 +49,7 @@ def telling(data: Encoded, names: Iterable[str]) -> list[str]:
     return sorted(shares, key=lambda name: -shares[name])
 
 
-def plane(data: Encoded, across: str, up: str, cells: int = 72) -> Plane:
+def make_decision_plane(data: PreparedData, across: str, up: str, cells: int = 72) -> DecisionPlane:
     """The plane of two columns.
 
     Args:
@@ -61,12 +61,12 @@ def plane(data: Encoded, across: str, up: str, cells: int = 72) -> Plane:
     xs, ys = (_span(_numbers(data.dataset.table[name])[seen], cells) for name in (across, up))
     grid = {across: np.tile(xs, cells), up: np.repeat(ys, cells)}
     parts = [_part(column, grid, data, cells * cells) for column in data.columns.inputs]
-    return Plane(across=across, up=up, xs=xs, ys=ys, inputs=np.concatenate(parts, axis=1).astype(np.float32))
+    return DecisionPlane(across=across, up=up, xs=xs, ys=ys, inputs=np.concatenate(parts, axis=1).astype(np.float32))
 
 
-def _part(column: NumberColumn | TextColumn, grid: dict[str, Array], data: Encoded, count: int) -> Array:
+def _part(column: NumberEncoder | TextEncoder, grid: dict[str, Array], data: PreparedData, count: int) -> Array:
     """What one column becomes: it varies, or stays at its median or its most common word."""
-    if isinstance(column, NumberColumn):
+    if isinstance(column, NumberEncoder):
         values = grid.get(column.name, np.full(count, column.median))
         return ((values - column.mean) / column.scale)[:, None]
     words = column.encode(data.dataset.table[column.name].iloc[data.train])

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from fitdash.data.tables.dataset import Dataset
-from fitdash.data.tables.encoders import Columns
+from fitdash.data.tables.encoders import TableEncoder
 
 Array = np.ndarray[Any, Any]
 Form = Literal["number", "index", "one_hot"]
 
 
-def inputs_of(dataset: Dataset, columns: Columns, table: pd.DataFrame) -> Any:
+def encode_inputs(dataset: Dataset, columns: TableEncoder, table: pd.DataFrame) -> Any:
     """(n, inputs) float32; of sequences (n, steps, inputs); of several inputs a dict of (n, inputs).
 
     Args:
@@ -32,7 +32,7 @@ def inputs_of(dataset: Dataset, columns: Columns, table: pd.DataFrame) -> Any:
     return {part: numbers[:, [places[n] for n in names if n in places]] for part, names in dataset.parts.items()}
 
 
-def targets_of(dataset: Dataset, columns: Columns, table: pd.DataFrame, form: Form) -> Any:
+def encode_targets(dataset: Dataset, columns: TableEncoder, table: pd.DataFrame, form: Form) -> Any:
     """What `Target.encode` gives; of sequences with an axis of steps; of several targets a dict.
 
     Raises:
@@ -45,7 +45,7 @@ def targets_of(dataset: Dataset, columns: Columns, table: pd.DataFrame, form: Fo
     return columns.target.encode(table[dataset.target_name], form)
 
 
-def picked(structure: Any, rows: Array) -> Any:
+def take_rows(structure: Any, rows: Array) -> Any:
     """These rows of an array, or of each array of a dict."""
     if isinstance(structure, dict):
         return {name: part[rows] for name, part in structure.items()}

@@ -21,7 +21,7 @@ MOST_LEVELS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberColumn:
+class NumberEncoder:
     """A column of numbers: gaps take the median, then (value - mean) / scale."""
 
     name: str
@@ -41,7 +41,7 @@ class NumberColumn:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextColumn:
+class TextEncoder:
     """A column of words: 1 in the place of its word, zeros for a gap or a word that training never saw."""
 
     name: str
@@ -58,7 +58,7 @@ class TextColumn:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class TargetEncoder:
     """The column to predict: the names of its classes, or the mean and scale of its numbers."""
 
     name: str
@@ -79,7 +79,7 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Columns:
+class TableEncoder:
     """How every column is turned into numbers.
 
     Attributes:
@@ -91,12 +91,12 @@ class Columns:
         gaps: Gaps among them, over all columns of numbers.
     """
 
-    inputs: tuple[NumberColumn | TextColumn, ...]
-    target: Target
+    inputs: tuple[NumberEncoder | TextEncoder, ...]
+    target: TargetEncoder
     left_out: Mapping[str, str]
     rows: int
     gaps: int
-    more_targets: tuple[Target, ...] = ()
+    more_targets: tuple[TargetEncoder, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -106,8 +106,8 @@ class Columns:
     @property
     def line(self) -> str:
         """One sentence of what is done."""
-        numbers = sum(isinstance(column, NumberColumn) for column in self.inputs)
-        texts = [column for column in self.inputs if isinstance(column, TextColumn)]
+        numbers = sum(isinstance(column, NumberEncoder) for column in self.inputs)
+        texts = [column for column in self.inputs if isinstance(column, TextEncoder)]
         parts = [f"{_count(numbers, 'number column')} standardised"] if numbers else []
         parts += [f"{_count(self.gaps, 'gap')} filled with the median"] if self.gaps else []
         if texts:
@@ -142,9 +142,9 @@ class Columns:
         try:
             plain = json.loads(text)
             inputs = tuple(
-                TextColumn(name=column["name"], levels=tuple(column["levels"]))
+                TextEncoder(name=column["name"], levels=tuple(column["levels"]))
                 if "levels" in column
-                else NumberColumn(**column)
+                else NumberEncoder(**column)
                 for column in plain.pop("inputs")
             )
             target, *more = (_target_from(one) for one in (plain.pop("target"), *plain.pop("more_targets", ())))
@@ -155,7 +155,7 @@ class Columns:
         raise DataError("The columns must be of version 1. A newer fitdash wrote them: update this one.")
 
 
-def learn_columns(dataset: Dataset, rows: Array, without: str | None = None) -> Columns:
+def learn_encoders(dataset: Dataset, rows: Array, without: str | None = None) -> TableEncoder:
     """How to turn the columns of a data set into numbers.
 
     Args:
@@ -167,14 +167,14 @@ def learn_columns(dataset: Dataset, rows: Array, without: str | None = None) -> 
     Raises:
         DataError: no column is left to learn from.
     """
-    learned: list[NumberColumn | TextColumn] = []
+    learned: list[NumberEncoder | TextEncoder] = []
     left_out: dict[str, str] = {}
     gaps = 0
     for name in dataset.inputs:
         if name == without:
             continue
         part = dataset.table[name].iloc[rows]
-        column: NumberColumn | TextColumn | None
+        column: NumberEncoder | TextEncoder | None
         if pd.api.types.is_numeric_dtype(part.dtype):
             column, reason = _learn_number(name, _finite(part))
             gaps += int(np.isnan(_finite(part)).sum()) if column else 0
@@ -190,7 +190,7 @@ def learn_columns(dataset: Dataset, rows: Array, without: str | None = None) -> 
     if dataset.steps:
         learned = _alike(learned, dataset.steps)
     target, *more = (_learn_target(dataset, name, rows) for name in dataset.targets or (dataset.target_name,))
-    return Columns(
+    return TableEncoder(
         inputs=tuple(learned),
         target=target,
         left_out=left_out,
@@ -212,34 +212,34 @@ def _alike(columns: list[Any], steps: int) -> list[Any]:
     return alike
 
 
-def _learn_number(name: str, values: Array) -> tuple[NumberColumn | None, str]:
+def _learn_number(name: str, values: Array) -> tuple[NumberEncoder | None, str]:
     if np.isnan(values).all():
         return None, "is empty"
     median = float(np.nanmedian(values))
     filled = np.where(np.isnan(values), median, values)
-    return NumberColumn(name=name, median=median, mean=float(filled.mean()), scale=_scale(filled)), ""
+    return NumberEncoder(name=name, median=median, mean=float(filled.mean()), scale=_scale(filled)), ""
 
 
-def _learn_text(name: str, part: pd.Series) -> tuple[TextColumn | None, str]:
+def _learn_text(name: str, part: pd.Series) -> tuple[TextEncoder | None, str]:
     counts = part.dropna().astype("str").value_counts()
     if counts.empty:
         return None, "is empty"
     if len(counts) > max(MOST_LEVELS, len(part) / 2) or (len(counts) == len(part) > 2):
         return None, f"has {len(counts)} different texts"
     common = sorted(counts.index, key=lambda level: (-counts[level], level))[:MOST_LEVELS]
-    return TextColumn(name=name, levels=tuple(sorted(common))), ""
+    return TextEncoder(name=name, levels=tuple(sorted(common))), ""
 
 
-def _learn_target(dataset: Dataset, name: str, rows: Array) -> Target:
+def _learn_target(dataset: Dataset, name: str, rows: Array) -> TargetEncoder:
     if dataset.classes is not None:
-        return Target(name=name, classes=dataset.classes)
+        return TargetEncoder(name=name, classes=dataset.classes)
     values = _finite(dataset.table[name].iloc[rows])
-    return Target(name=name, mean=float(values.mean()), scale=_scale(values))
+    return TargetEncoder(name=name, mean=float(values.mean()), scale=_scale(values))
 
 
-def _target_from(plain: Mapping[str, Any]) -> Target:
+def _target_from(plain: Mapping[str, Any]) -> TargetEncoder:
     classes = None if plain["classes"] is None else tuple(plain["classes"])
-    return Target(**{**plain, "classes": classes})
+    return TargetEncoder(**{**plain, "classes": classes})
 
 
 def _scale(values: Array) -> float:

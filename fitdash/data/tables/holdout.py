@@ -6,8 +6,8 @@ import numpy as np
 
 from fitdash.data.tables.dataset import Dataset
 from fitdash.errors import DataError
-from fitdash.settings.data_facts import cut, stratified
-from fitdash.settings.fit import FitArgs, parts_of
+from fitdash.settings.data_facts import count_stratified_rows, validation_start
+from fitdash.settings.fit import FitArgs, count_split_rows
 from fitdash.settings.validation_data import HoldOut
 
 Array = np.ndarray[Any, Any]
@@ -37,7 +37,7 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
     if held is not None and held.kind == "upload":
         return rows, rows[:0]
     if held is None or held.kind == "last":
-        first, _ = parts_of(len(dataset), fit)
+        first, _ = count_split_rows(len(dataset), fit)
         train, validation = rows[:first], rows[first:]
     else:
         chosen = np.zeros(len(dataset), dtype=bool)
@@ -53,13 +53,13 @@ def _chosen(dataset: Dataset, held: HoldOut, seed: int) -> Array:
     """Indices of the rows that are held out, by chance."""
     generator = np.random.default_rng(seed)
     rows = len(dataset)
-    count = rows - cut(rows, held.share)
+    count = rows - validation_start(rows, held.share)
     if held.kind == "random":
         return generator.permutation(rows)[:count]
     if dataset.classes is None:
         return _spread(dataset.target.to_numpy(dtype=np.float64), count, generator)
     groups = [np.flatnonzero(dataset.codes == index) for index in range(len(dataset.classes))]
-    counts = stratified(tuple(len(group) for group in groups), held.share)
+    counts = count_stratified_rows(tuple(len(group) for group in groups), held.share)
     return np.concatenate([generator.permutation(group)[:k] for group, k in zip(groups, counts, strict=True)])
 
 
@@ -70,7 +70,7 @@ def _spread(numbers: Array, count: int, generator: np.random.Generator) -> Array
     return np.asarray(np.argsort(numbers, kind="stable")[places])
 
 
-def is_even(dataset: Dataset, train: Array, validation: Array) -> bool:
+def is_representative_split(dataset: Dataset, train: Array, validation: Array) -> bool:
     """Whether the rows that are held out are much like those that are trained on, as their targets tell.
 
     Args:

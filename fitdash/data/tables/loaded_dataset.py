@@ -11,16 +11,16 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.csv_reader import read_table
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import Dataset
-from fitdash.data.tables.encoded_arrays import inputs_of, targets_of
-from fitdash.data.tables.encoders import learn_columns
+from fitdash.data.tables.encoded_arrays import encode_inputs, encode_targets
+from fitdash.data.tables.encoders import learn_encoders
 from fitdash.data.tables.holdout import split_rows
-from fitdash.data.tables.row_weights import balanced_weights, weights_of
-from fitdash.data.tables.upload import from_table
-from fitdash.data.tables.validation_file import joined
+from fitdash.data.tables.row_weights import balanced_weights, compute_sample_weight
+from fitdash.data.tables.upload import dataset_from_table
+from fitdash.data.tables.validation_file import join_validation_rows
 from fitdash.errors import DataError, SettingError
-from fitdash.settings.data_facts import Facts, cut
+from fitdash.settings.data_facts import DataFacts, validation_start
 from fitdash.settings.dataset import DATASETS, DatasetArgs
-from fitdash.settings.declaration import problems_in, settings_of, unknown
+from fitdash.settings.declaration import describe_unknown_name, problems_in, settings_of
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
 
@@ -58,10 +58,10 @@ class LoadedDataset(Dataset):
             DataError: sample_weight names no column of weights.
         """
         rows = self._training_rows(validation_split, train)
-        weights = [] if sample_weight is None else [weights_of(self, sample_weight, train=rows)]
-        columns = learn_columns(self, rows, without=sample_weight)
-        y = targets_of(self, columns, self.table, "one_hot" if one_hot else "index")
-        return inputs_of(self, columns, self.table), y, *weights
+        weights = [] if sample_weight is None else [compute_sample_weight(self, sample_weight, train=rows)]
+        columns = learn_encoders(self, rows, without=sample_weight)
+        y = encode_targets(self, columns, self.table, "one_hot" if one_hot else "index")
+        return encode_inputs(self, columns, self.table), y, *weights
 
     def hold_out(
         self, share: float = 0.2, kind: str = "stratified", seed: int = 0, rows: int | None = None
@@ -99,7 +99,7 @@ class LoadedDataset(Dataset):
         """
         name = Path(path).name
         more = read_table(Path(path).read_bytes(), name).frame
-        both = joined(self, more, name)
+        both = join_validation_rows(self, more, name)
         weights = [] if sample_weight is None else [more[sample_weight].to_numpy(dtype=np.float32)]
         return _loaded(both.dataset), both.train, both.validation, *weights
 
@@ -112,7 +112,7 @@ class LoadedDataset(Dataset):
         Raises:
             DataError: it says no weights.
         """
-        return weights_of(self, sample_weight)
+        return compute_sample_weight(self, sample_weight)
 
     def balanced_weights(self, validation_split: float = 0.0, *, train: Any = None) -> dict[int, float]:
         """The class_weight that makes all classes count the same among the training rows.
@@ -128,12 +128,12 @@ class LoadedDataset(Dataset):
     def _training_rows(self, validation_split: float, train: Any) -> np.ndarray[Any, Any]:
         if train is not None:
             return np.asarray(train)
-        rows = cut(len(self), validation_split) if 0 <= validation_split < 1 else 0
+        rows = validation_start(len(self), validation_split) if 0 <= validation_split < 1 else 0
         if not rows:
             raise SettingError(f"validation_split must be from 0 to below 1 and leave rows, got {validation_split}.")
         return np.arange(rows)
 
-    def facts(self, inputs: int | None = None) -> Facts:
+    def facts(self, inputs: int | None = None) -> DataFacts:
         """The data in numbers.
 
         Args:
@@ -158,7 +158,7 @@ def load_dataset(name: str = "digits", **settings: Any) -> LoadedDataset:
     """
     known = tuple(setting for setting in settings_of(DatasetArgs) if setting not in ("name", "content", "filename"))
     if strange := [setting for setting in settings if setting not in known]:
-        raise SettingError(unknown("setting of a data set,", strange[0], known))
+        raise SettingError(describe_unknown_name("setting of a data set,", strange[0], known))
     path = Path(name)
     file = name not in DATASETS and (path.suffix.lower() in (".csv", ".tsv", ".txt") or path.exists())
     args = DatasetArgs(name="digits" if file else name, **settings)
@@ -175,4 +175,4 @@ def _from_path(path: Path, args: DatasetArgs) -> Dataset:
     if not path.is_file():
         raise DataError(f"{path} must be a file, got a path where none is.")
     table = read_table(path.read_bytes(), path.name)
-    return from_table(table, name=path.name, target=args.target, features=args.features, task=args.task)
+    return dataset_from_table(table, name=path.name, target=args.target, features=args.features, task=args.task)

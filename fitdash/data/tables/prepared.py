@@ -9,25 +9,25 @@ import numpy as np
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import Dataset
-from fitdash.data.tables.encoded_arrays import inputs_of, picked, targets_of
-from fitdash.data.tables.encoders import Columns, learn_columns
+from fitdash.data.tables.encoded_arrays import encode_inputs, encode_targets, take_rows
+from fitdash.data.tables.encoders import TableEncoder, learn_encoders
 from fitdash.data.tables.holdout import split_rows
-from fitdash.data.tables.row_weights import weights_of
-from fitdash.data.tables.validation_file import joined, kept_validation, with_validation
+from fitdash.data.tables.row_weights import compute_sample_weight
+from fitdash.data.tables.validation_file import add_validation_facts, join_validation_rows, read_validation_file
 from fitdash.errors import SettingError
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Settings, inert_in, problems_in, settings_of
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
-from fitdash.settings.losses_and_metrics import Output, output_of
-from fitdash.settings.network_shape import Shape, shape_of
+from fitdash.settings.losses_and_metrics import OutputSpec, output_of
+from fitdash.settings.network_shape import NetworkShape, shape_of
 
 Array = np.ndarray[Any, Any]
 S = TypeVar("S", bound=Settings)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Encoded:
+class PreparedData:
     """Arrays, and how they were made.
 
     Attributes:
@@ -44,9 +44,9 @@ class Encoded:
     """
 
     dataset: Dataset
-    columns: Columns
-    output: Output
-    facts: Facts
+    columns: TableEncoder
+    output: OutputSpec
+    facts: DataFacts
     fit: FitArgs
     train: Array
     validation: Array
@@ -56,7 +56,7 @@ class Encoded:
     validation_data: tuple[Any, ...] | None
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> NetworkShape:
         """What goes into the network and comes out of it."""
         return shape_of(self.facts, self.output.units)
 
@@ -68,7 +68,7 @@ class Encoded:
     def trained_on(self) -> tuple[Any, Any]:
         """x and y of the training rows, as `fit` takes them."""
         held = self.validation_data is not None or not len(self.validation)
-        return (self.x, self.y) if held else (picked(self.x, self.train), picked(self.y, self.train))
+        return (self.x, self.y) if held else (take_rows(self.x, self.train), take_rows(self.y, self.train))
 
     def looked_at(self, most: int) -> tuple[Array, Any]:
         """Rows by which people judge what was learned, at most so many: those held out, else those trained on.
@@ -80,10 +80,10 @@ class Encoded:
         rows = self.validation if len(self.validation) else self.train
         x = self.validation_data[0] if self.validation_data is not None else self.x
         places = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))
-        return rows[places], picked(x, places if held else rows[places])
+        return rows[places], take_rows(x, places if held else rows[places])
 
 
-def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
+def prepare_data(experiment: Experiment, uploads: Path | None = None) -> PreparedData:
     """Load the data, split its rows, learn its columns from the training rows, and turn all rows into numbers.
 
     Args:
@@ -94,32 +94,34 @@ def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
         SettingError: the experiment has problems; all of them, one per line.
         DataError: the data is not there, or cannot be trained on.
     """
-    refuse(experiment)
+    refuse_problems(experiment)
     dataset = dataset_of(experiment.data, uploads)
-    refuse(experiment, facts_of(dataset))
-    fit = effective(experiment.fit, facts_of(dataset))
+    refuse_problems(experiment, facts_of(dataset))
+    fit = reset_inert_settings(experiment.fit, facts_of(dataset))
     train, validation = split_rows(dataset, fit, experiment.seed)
-    columns = learn_columns(dataset, train, without=fit.sample_weight)
-    facts = with_validation(facts_of(dataset, inputs=len(columns.names)), dataset, fit, uploads)
-    refuse(experiment, facts)
-    weights = None if fit.sample_weight is None else weights_of(dataset, fit.sample_weight, uploads, train=train)
+    columns = learn_encoders(dataset, train, without=fit.sample_weight)
+    facts = add_validation_facts(facts_of(dataset, inputs=len(columns.names)), dataset, fit, uploads)
+    refuse_problems(experiment, facts)
+    weights = (
+        None if fit.sample_weight is None else compute_sample_weight(dataset, fit.sample_weight, uploads, train=train)
+    )
     held, held_weights = fit.validation_data, None if weights is None else weights[validation]
     if held is not None and held.kind == "upload":
-        more = kept_validation(held, uploads)
-        both = joined(dataset, more, held.filename or "The validation file", without=fit.sample_weight)
+        more = read_validation_file(held, uploads)
+        both = join_validation_rows(dataset, more, held.filename or "The validation file", without=fit.sample_weight)
         dataset, train, validation = both.dataset, both.train, both.validation
         column = held.sample_weight
         held_weights = None if column is None else more[column].to_numpy(dtype=np.float32)
     output = output_of(facts.task, facts.class_count, experiment.compile.loss)
-    x = inputs_of(dataset, columns, dataset.table)
-    y = targets_of(dataset, columns, dataset.table, output.target)
+    x = encode_inputs(dataset, columns, dataset.table)
+    y = encode_targets(dataset, columns, dataset.table, output.target)
     given = (x, y, weights)
     validation_data = None
     if held is not None:
-        given = (picked(x, train), picked(y, train), None if weights is None else weights[train])
+        given = (take_rows(x, train), take_rows(y, train), None if weights is None else weights[train])
         weighed = () if held_weights is None else (held_weights,)
-        validation_data = (picked(x, validation), picked(y, validation), *weighed)
-    return Encoded(
+        validation_data = (take_rows(x, validation), take_rows(y, validation), *weighed)
+    return PreparedData(
         dataset=dataset,
         columns=columns,
         output=output,
@@ -134,7 +136,7 @@ def encoded(experiment: Experiment, uploads: Path | None = None) -> Encoded:
     )
 
 
-def refuse(experiment: Experiment, facts: Facts | None = None) -> None:
+def refuse_problems(experiment: Experiment, facts: DataFacts | None = None) -> None:
     """Stop here if the experiment has problems.
 
     Raises:
@@ -144,7 +146,7 @@ def refuse(experiment: Experiment, facts: Facts | None = None) -> None:
         raise SettingError("\n".join(problem.text for problem in problems))
 
 
-def effective(args: S, facts: Facts) -> S:
+def reset_inert_settings(args: S, facts: DataFacts) -> S:
     """The arguments with the defaults in place of those that are without effect."""
     declared, inert = settings_of(type(args)), inert_in(args, facts)
     where = args.section

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 
 from fitdash.data.tables.dataset import Dataset
-from fitdash.data.tables.weight_expressions import expressed
+from fitdash.data.tables.weight_expressions import compute_expression
 from fitdash.errors import DataError
-from fitdash.settings.data_facts import STEP_WEIGHTS, balanced
-from fitdash.settings.weight_expressions import read_weighing, spoken
+from fitdash.settings.data_facts import STEP_WEIGHTS, balanced_class_weight
+from fitdash.settings.weight_expressions import parse_weight_expression, shorten_sample_weight
 
 Array = np.ndarray[Any, Any]
 
 
-def weights_of(dataset: Dataset, name: str, uploads: Path | None = None, *, train: Any = None) -> Array:
+def compute_sample_weight(dataset: Dataset, name: str, uploads: Path | None = None, *, train: Any = None) -> Array:
     """How much each row counts, (n,) float32; or each step of it, (n, steps).
 
     Args:
@@ -29,8 +29,11 @@ def weights_of(dataset: Dataset, name: str, uploads: Path | None = None, *, trai
     """
     if name in dataset.numeric_columns:
         return row_weights(dataset, name)
-    if (meant := read_weighing(name)) is not None:
-        return _weights(expressed(dataset, meant, uploads, None if train is None else np.asarray(train)), spoken(name))
+    if (meant := parse_weight_expression(name)) is not None:
+        return _weights(
+            compute_expression(dataset, meant, uploads, None if train is None else np.asarray(train)),
+            shorten_sample_weight(name),
+        )
     if not dataset.steps or name not in STEP_WEIGHTS:
         return row_weights(dataset, name)
     return np.tile(step_weights(name, dataset.steps), (len(dataset), 1))
@@ -72,4 +75,4 @@ def step_weights(name: str, steps: int) -> Array:
 def balanced_weights(dataset: Dataset, train: Array) -> dict[int, float]:
     """Weight of each class, so that all classes count the same among the labels of the training rows."""
     counts = np.bincount(dataset.labels[train].ravel(), minlength=len(dataset.classes or ()))
-    return balanced(tuple(int(count) for count in counts))
+    return balanced_class_weight(tuple(int(count) for count in counts))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fitdash.data.tables.builtin import Order, ordered
+from fitdash.data.tables.builtin import RowOrder, order_rows
 from fitdash.data.tables.dataset import Dataset, make_dataset
 
 Array = np.ndarray[Any, Any]
@@ -18,7 +18,7 @@ _PERIODS = np.array([np.inf, 4.0, 14.0])
 """Steps of one wave; calm has none."""
 
 
-def regimes(*, samples: int = 600, noise: float = 0.1, order: Order = "shuffled") -> Dataset:
+def make_regimes(*, samples: int = 600, noise: float = 0.1, order: RowOrder = "shuffled") -> Dataset:
     """A signal that changes by chance between calm, fast waves and slow waves; which it is, is asked at each step.
 
     A single step does not tell: the steps before it have to be remembered. Each sequence has a clarity, 0.5 to 1.5:
@@ -51,7 +51,7 @@ def regimes(*, samples: int = 600, noise: float = 0.1, order: Order = "shuffled"
     )
     return make_dataset(
         "regimes",
-        ordered(table, "regime", order),
+        order_rows(table, "regime", order),
         "regime",
         "classification",
         inputs=tuple(names),

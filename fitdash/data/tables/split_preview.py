@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Strip:
+class SplitPreview:
     """Rows in the order of the data, evenly picked where there are many.
 
     Attributes:
@@ -31,7 +31,7 @@ class Strip:
     held_rows: int
 
 
-def strip_of(dataset: Dataset, fit: FitArgs, seed: int, most: int = 600) -> Strip:
+def make_split_preview(dataset: Dataset, fit: FitArgs, seed: int, most: int = 600) -> SplitPreview:
     """What the split takes, as `fit` would train with these settings.
 
     Raises:
@@ -43,7 +43,9 @@ def strip_of(dataset: Dataset, fit: FitArgs, seed: int, most: int = 600) -> Stri
     picked = np.unique(np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int))
     is_class = dataset.classes is not None
     values = dataset.codes[picked] if is_class else _scaled(dataset.target.to_numpy(dtype=np.float64))[picked]
-    return Strip(values=values, is_class=is_class, held=held[picked], rows=len(dataset), held_rows=len(validation))
+    return SplitPreview(
+        values=values, is_class=is_class, held=held[picked], rows=len(dataset), held_rows=len(validation)
+    )
 
 
 def _scaled(numbers: Array) -> Array:

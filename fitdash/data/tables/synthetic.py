@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fitdash.data.tables.builtin import Order, ordered
+from fitdash.data.tables.builtin import RowOrder, order_rows
 from fitdash.data.tables.dataset import Dataset, make_dataset
 
 Array = np.ndarray[Any, Any]
@@ -19,7 +19,9 @@ _LINES = {
 }
 
 
-def toy(name: str, *, samples: int = 600, noise: float = 0.1, classes: int = 2, order: Order = "shuffled") -> Dataset:
+def make_toy(
+    name: str, *, samples: int = 600, noise: float = 0.1, classes: int = 2, order: RowOrder = "shuffled"
+) -> Dataset:
     """Points in the plane, the same ones for the same settings; the global generators are left alone.
 
     Args:
@@ -36,7 +38,7 @@ def toy(name: str, *, samples: int = 600, noise: float = 0.1, classes: int = 2, 
     points = shape + noise * generator.standard_normal((samples, 2))
     table = pd.DataFrame({"x1": points[:, 0], "x2": points[:, 1], "class": label})
     line = _LINES[name].format(rows=samples, classes=classes)
-    return make_dataset(name, ordered(table, "class", order), "class", "classification", line=line)
+    return make_dataset(name, order_rows(table, "class", order), "class", "classification", line=line)
 
 
 def _spiral(label: Array, along: Array, classes: int) -> Array:

@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from fitdash.data.tables.csv_reader import Table, read_table
-from fitdash.data.tables.dataset import Dataset, make_dataset, with_features
+from fitdash.data.tables.csv_reader import CsvTable, read_table
+from fitdash.data.tables.dataset import Dataset, make_dataset, select_features
 from fitdash.data.tables.target import check_target, guess_task
 from fitdash.errors import DataError
 
@@ -30,7 +30,7 @@ def check_size(size_bytes: int, filename: str = "The file", most_bytes: int = LA
         )
 
 
-def keep(
+def save_upload(
     content: bytes,
     folder: Path,
     filename: str = "The file",
@@ -60,7 +60,7 @@ def keep(
             file.write(content)
         os.replace(part, folder / digest)
     try:
-        kept_table(digest, folder, filename, least_columns=least_columns)
+        read_upload(digest, folder, filename, least_columns=least_columns)
     except DataError:
         if is_new:
             (folder / digest).unlink(missing_ok=True)
@@ -68,7 +68,7 @@ def keep(
     return digest
 
 
-def kept_table(digest: str, folder: Path, filename: str = "The file", *, least_columns: int = 2) -> Table:
+def read_upload(digest: str, folder: Path, filename: str = "The file", *, least_columns: int = 2) -> CsvTable:
     """The columns of a file that was kept, not to be changed; the file's time tells when it was last asked for.
 
     Raises:
@@ -83,7 +83,7 @@ def kept_table(digest: str, folder: Path, filename: str = "The file", *, least_c
 
 
 @lru_cache(maxsize=2)
-def _read_once(digest: str, folder: Path, filename: str, least_columns: int) -> Table:
+def _read_once(digest: str, folder: Path, filename: str, least_columns: int) -> CsvTable:
     path = folder / digest
     check_size(path.stat().st_size, filename)
     content = path.read_bytes()
@@ -92,8 +92,8 @@ def _read_once(digest: str, folder: Path, filename: str, least_columns: int) -> 
     return read_table(content, filename, least_columns=least_columns)
 
 
-def from_table(
-    table: Table,
+def dataset_from_table(
+    table: CsvTable,
     *,
     name: str,
     target: str | None = None,
@@ -126,6 +126,6 @@ def from_table(
         table.frame,
         target,
         meant,
-        inputs=with_features(dataset, features),
+        inputs=select_features(dataset, features),
         line=f"{len(table.frame)} rows and {len(columns)} columns from {name}{notes}.",
     )

@@ -9,9 +9,9 @@ import pandas as pd
 
 from fitdash.data.tables.dataset import Dataset
 from fitdash.data.tables.target import class_names
-from fitdash.data.tables.upload import kept_table
+from fitdash.data.tables.upload import read_upload
 from fitdash.errors import DataError
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
 
@@ -32,7 +32,9 @@ class Joined:
     validation: Array
 
 
-def joined(dataset: Dataset, more: pd.DataFrame, name: str = "The file", *, without: str | None = None) -> Joined:
+def join_validation_rows(
+    dataset: Dataset, more: pd.DataFrame, name: str = "The file", *, without: str | None = None
+) -> Joined:
     """The data set with the rows of a file below its own.
 
     Args:
@@ -63,7 +65,7 @@ def joined(dataset: Dataset, more: pd.DataFrame, name: str = "The file", *, with
     return Joined(dataset=replace(dataset, table=table), train=rows[: len(own)], validation=rows[len(own) :])
 
 
-def kept_validation(held: HoldOut, uploads: Path | None) -> pd.DataFrame:
+def read_validation_file(held: HoldOut, uploads: Path | None) -> pd.DataFrame:
     """The rows of the file that was kept.
 
     Raises:
@@ -71,10 +73,10 @@ def kept_validation(held: HoldOut, uploads: Path | None) -> pd.DataFrame:
     """
     if uploads is None:
         raise DataError("A validation file must be kept here to be read, got no folder of uploads.")
-    return kept_table(held.content or "", uploads, held.filename or "The validation file").frame
+    return read_upload(held.content or "", uploads, held.filename or "The validation file").frame
 
 
-def with_validation(facts: Facts, dataset: Dataset, fit: FitArgs, uploads: Path | None) -> Facts:
+def add_validation_facts(facts: DataFacts, dataset: Dataset, fit: FitArgs, uploads: Path | None) -> DataFacts:
     """The facts with what has to be known of the file that is validated on, where there is one.
 
     Args:
@@ -89,8 +91,8 @@ def with_validation(facts: Facts, dataset: Dataset, fit: FitArgs, uploads: Path 
     held = fit.validation_data
     if held is None or held.kind != "upload" or held.content is None:
         return facts
-    more = kept_validation(held, uploads)
-    both = joined(dataset, more, held.filename or "The validation file", without=fit.sample_weight)
+    more = read_validation_file(held, uploads)
+    both = join_validation_rows(dataset, more, held.filename or "The validation file", without=fit.sample_weight)
     return replace(
         facts,
         validation_rows=len(more),

@@ -7,19 +7,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fitdash.data.tables.csv_reader import Table, read_table
+from fitdash.data.tables.csv_reader import CsvTable, read_table
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import Dataset
-from fitdash.data.tables.dates import in_time
-from fitdash.data.tables.upload import check_size, kept_table
+from fitdash.data.tables.dates import to_sortable_dates
+from fitdash.data.tables.upload import check_size, read_upload
 from fitdash.errors import DataError, SettingError
 from fitdash.settings.declaration import problems_in
-from fitdash.settings.weight_expressions import OF_FILES, Weighing
+from fitdash.settings.weight_expressions import FILE_EXPRESSIONS, WeightExpression
 
 Array = np.ndarray[Any, Any]
 
 
-def expressed(dataset: Dataset, meant: Weighing, uploads: Path | None = None, train: Array | None = None) -> Array:
+def compute_expression(
+    dataset: Dataset, meant: WeightExpression, uploads: Path | None = None, train: Array | None = None
+) -> Array:
     """The numbers that an expression comes to, (n,) or (n, steps) float64, whatever they are.
 
     Args:
@@ -32,7 +34,7 @@ def expressed(dataset: Dataset, meant: Weighing, uploads: Path | None = None, tr
         SettingError: the expression lacks something.
         DataError: a column or a file is not there, holds no numbers, or not one for each row.
     """
-    needs_file = meant.form in OF_FILES
+    needs_file = meant.form in FILE_EXPRESSIONS
     by_name = meant.content is None and meant.filename and uploads is None
     problems = problems_in(meant, facts_of(dataset))
     problems = [one for one in problems if not (by_name and one.where.endswith(".content"))]
@@ -84,21 +86,21 @@ def _recency(column: pd.Series, train: Array) -> Array:
     Equal ones share their place. Dates are in the order of time, other words in that of their signs. A row that is held
     out stands between its neighbours, behind the last one at 1.
     """
-    dates = in_time(column)
+    dates = to_sortable_dates(column)
     places = (column if dates is None else dates).rank(method="dense", na_option="top").to_numpy(dtype=np.int64)
     counts = np.bincount(places[train], minlength=places.max() + 1)
     before = np.cumsum(counts) - counts
     return np.asarray(np.minimum((before + (counts + 1) / 2)[places] / len(train), 1.0))
 
 
-def _compared(column: pd.Series, meant: Weighing) -> Array:
+def _compared(column: pd.Series, meant: WeightExpression) -> Array:
     values, threshold = _numbers(column), meant.threshold
     assert threshold is not None  # `expressed` has asked
     found = values > threshold if meant.form == "above" else values < threshold
     return np.where(found, meant.factor, 1.0)
 
 
-def _equal(column: pd.Series, meant: Weighing) -> Array:
+def _equal(column: pd.Series, meant: WeightExpression) -> Array:
     """Numbers are compared as numbers, words as they are written."""
     if pd.api.types.is_numeric_dtype(column.dtype) and meant.threshold is not None:
         found = _numbers(column) == meant.threshold
@@ -109,7 +111,7 @@ def _equal(column: pd.Series, meant: Weighing) -> Array:
     return np.where(found, meant.factor, 1.0)
 
 
-def _from_file(dataset: Dataset, meant: Weighing, uploads: Path | None) -> Array:
+def _from_file(dataset: Dataset, meant: WeightExpression, uploads: Path | None) -> Array:
     """One number for each row, or for each of its steps."""
     name = Path(meant.filename or "").name or "The file of weights"
     table = _table(meant, name, uploads).frame
@@ -130,11 +132,11 @@ def _from_file(dataset: Dataset, meant: Weighing, uploads: Path | None) -> Array
     return values[:, 0] if meant.form == "upload" else values
 
 
-def _table(meant: Weighing, name: str, uploads: Path | None) -> Table:
+def _table(meant: WeightExpression, name: str, uploads: Path | None) -> CsvTable:
     if meant.content is not None:
         if uploads is None:
             raise DataError("A file of weights must be kept here to be read, got no folder of uploads.")
-        return kept_table(meant.content, uploads, name, least_columns=1)
+        return read_upload(meant.content, uploads, name, least_columns=1)
     path = Path(meant.filename or "")
     if not path.is_file():
         raise DataError(f"{path} must be a file of weights, got a path where none is.")
@@ -142,7 +144,7 @@ def _table(meant: Weighing, name: str, uploads: Path | None) -> Table:
     return read_table(path.read_bytes(), name, least_columns=1)
 
 
-MADE: dict[str, Callable[[pd.Series, Weighing], Array]] = {
+MADE: dict[str, Callable[[pd.Series, WeightExpression], Array]] = {
     "absolute": lambda column, meant: np.abs(_numbers(column)),
     "square": lambda column, meant: _numbers(column) ** 2,
     "inverse": lambda column, meant: 1 / _numbers(column),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 
-def weights_of(module: Any) -> dict[str, Any]:
+def copy_weights(module: Any) -> dict[str, Any]:
     """A copy of the complete state_dict, buffers included."""
     return {name: _copy(value) for name, value in module.state_dict().items()}
 
@@ -20,14 +20,14 @@ def training_state(model: Any, epoch: int) -> dict[str, Any]:
     return {"state_dict": model.module.state_dict(), "optimizer": state, "epoch": epoch}
 
 
-def save(content: Any, path: Path) -> None:
+def save_tensors(content: Any, path: Path) -> None:
     """Write tensors and plain values so that `torch.load(weights_only=True)` reads them."""
     import torch
 
     _replace(path, lambda file: torch.save(content, file))
 
 
-def load(path: Path) -> Any:
+def load_tensors(path: Path) -> Any:
     """What `save` wrote, on the CPU."""
     import torch
 

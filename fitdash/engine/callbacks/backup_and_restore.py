@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fitdash.engine.callbacks.atomic_files import load, save, training_state
+from fitdash.engine.callbacks.atomic_files import load_tensors, save_tensors, training_state
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
-from fitdash.engine.callbacks.save_freq import EveryFewSteps, every
+from fitdash.engine.callbacks.save_freq import StepInterval, parse_frequency
 from fitdash.errors import SettingError
 from fitdash.random_state import random_states, set_random_states
 
@@ -47,7 +47,7 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = delete_checkpoint
         self._last = self.backup_dir / "last.pt"
         self._before = self.backup_dir / "before.pt"
-        self._steps = EveryFewSteps(every("BackupAndRestore save_freq", save_freq))
+        self._steps = StepInterval(parse_frequency("BackupAndRestore save_freq", save_freq))
         self._beginning: dict[str, Any] = {}
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -90,7 +90,7 @@ class BackupAndRestore(Callback):
     def _save(self, next_epoch: int, place: dict[str, Any]) -> None:
         if self.double_checkpoint and self._last.exists():
             os.replace(self._last, self._before)
-        save({**training_state(self.model, next_epoch), **place}, self._last)
+        save_tensors({**training_state(self.model, next_epoch), **place}, self._last)
 
 
 def _place_of(model: Any) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _first_readable(paths: list[Path]) -> Any:
     problem: Exception | None = None
     for path in paths:
         try:
-            return load(path)
+            return load_tensors(path)
         except Exception as error:  # torch raises whatever the broken bytes lead to
             problem = problem or error
     if problem is not None:

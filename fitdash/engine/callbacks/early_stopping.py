@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fitdash.engine.callbacks.atomic_files import weights_of
+from fitdash.engine.callbacks.atomic_files import copy_weights
 from fitdash.engine.callbacks.base import Logs
 from fitdash.engine.callbacks.monitor import MonitorCallback
 
@@ -97,4 +97,4 @@ class EarlyStopping(MonitorCallback):
     def _remember(self, epoch: int) -> None:
         self.best_epoch = epoch
         if self.restore_best_weights:
-            self.best_weights = weights_of(self.model.module)
+            self.best_weights = copy_weights(self.model.module)

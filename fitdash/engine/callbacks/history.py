@@ -145,7 +145,9 @@ class History(Callback):
         Source: R keras `plot.keras_training_history`.
         """
         if self.draw is None:
-            raise RuntimeError("draw must be a drawing function, got None. Set it to fitdash.charts.history_plot.draw.")
+            raise RuntimeError(
+                "draw must be a drawing function, got None. Set it to fitdash.charts.history_plot.plot_history."
+            )
         frame = self.as_data_frame()
         if metrics is not None:
             chosen = [metrics] if isinstance(metrics, str) else list(metrics)

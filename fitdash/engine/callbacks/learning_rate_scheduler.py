@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fitdash.engine.callbacks.base import Callback, Logs
-from fitdash.engine.callbacks.learning_rates import rate_of, rates_of, set_rates
+from fitdash.engine.callbacks.learning_rates import learning_rate_of, learning_rates_of, set_learning_rates
 from fitdash.errors import SettingError
 
 
@@ -29,9 +29,9 @@ class LearningRateScheduler(Callback):
         self.verbose = verbose
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        before = rate_of(self.model)
+        before = learning_rate_of(self.model)
         rate = self._rate(epoch, before)
-        set_rates(self.model, [rate] * len(rates_of(self.model)))
+        set_learning_rates(self.model, [rate] * len(learning_rates_of(self.model)))
         if rate != before:
             self.tell("learning_rate", value=rate, was=before)
         if self.verbose > 0:
@@ -39,7 +39,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:
-            logs["learning_rate"] = rate_of(self.model)
+            logs["learning_rate"] = learning_rate_of(self.model)
 
     def _rate(self, epoch: int, before: float) -> float:
         try:

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def rates_of(model: Any) -> list[float]:
+def learning_rates_of(model: Any) -> list[float]:
     """The rate of each parameter group; none where nothing is trained."""
     return [] if model.optimizer is None else [float(group["lr"]) for group in model.optimizer.param_groups]
 
 
-def rate_of(model: Any) -> float:
+def learning_rate_of(model: Any) -> float:
     """The rate that is logged: the first group's."""
-    return next(iter(rates_of(model)), 0.0)
+    return next(iter(learning_rates_of(model)), 0.0)
 
 
-def set_rates(model: Any, rates: Sequence[float]) -> None:
+def set_learning_rates(model: Any, rates: Sequence[float]) -> None:
     """Give each parameter group its rate."""
     if model.optimizer is None:
         return

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from fitdash.engine.callbacks.atomic_files import save, training_state
+from fitdash.engine.callbacks.atomic_files import save_tensors, training_state
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.monitor import MonitorCallback
-from fitdash.engine.callbacks.save_freq import EveryFewSteps, every
+from fitdash.engine.callbacks.save_freq import StepInterval, parse_frequency
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -54,7 +54,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
         self.best = initial_value_threshold
-        self._steps = EveryFewSteps(every("ModelCheckpoint save_freq", save_freq))
+        self._steps = StepInterval(parse_frequency("ModelCheckpoint save_freq", save_freq))
 
     @property
     def counted(self) -> int:
@@ -89,7 +89,7 @@ class ModelCheckpoint(MonitorCallback):
         if not self._is_wanted(epoch, logs, path):
             return
         state = self.model.module.state_dict() if self.save_weights_only else training_state(self.model, epoch)
-        save(state, Path(path))
+        save_tensors(state, Path(path))
         self._comment(epoch, f"finished saving model to {path}")
 
     def _path(self, fields: Logs) -> str:

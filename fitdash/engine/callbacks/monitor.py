@@ -75,7 +75,7 @@ class MonitorCallback(Callback):
         return float(value)
 
     def _maximises(self) -> bool:
-        upwards = self.mode == "max" if self.mode != "auto" else goes_up(self.monitor)
+        upwards = self.mode == "max" if self.mode != "auto" else higher_is_better(self.monitor)
         if upwards is None:
             raise SettingError(
                 f"{type(self).__name__} cannot tell whether {self.monitor!r} is better when low or high."
@@ -84,7 +84,7 @@ class MonitorCallback(Callback):
         return upwards
 
 
-def goes_up(name: str) -> bool | None:
+def higher_is_better(name: str) -> bool | None:
     """Whether a metric is better when higher; None for a name that nobody knows.
 
     `val_`, the name of an output and the number of a repeated metric are looked through.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fitdash.engine.callbacks.base import Logs
-from fitdash.engine.callbacks.learning_rates import rate_of, rates_of, set_rates
+from fitdash.engine.callbacks.learning_rates import learning_rate_of, learning_rates_of, set_learning_rates
 from fitdash.engine.callbacks.monitor import MonitorCallback
 from fitdash.errors import SettingError
 
@@ -63,7 +63,7 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = {} if logs is None else logs
-        logs["learning_rate"] = rate_of(self.model)
+        logs["learning_rate"] = learning_rate_of(self.model)
         value = self.monitored(logs)
         if value is None:
             return
@@ -84,11 +84,11 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def _reduce(self, epoch: int) -> None:
         """Reduce the rates that are above the least one; without any, go on waiting."""
-        before = rates_of(self.model)
+        before = learning_rates_of(self.model)
         after = [max(rate * self.factor, self.min_lr) if rate > self.min_lr else rate for rate in before]
         if before == after:
             return
-        set_rates(self.model, after)
+        set_learning_rates(self.model, after)
         self.cooldown_counter = self.cooldown
         self.wait = 0
         self.tell("learning_rate", value=after[0], was=before[0], since=epoch + 1)

@@ -6,7 +6,7 @@ from fitdash.engine.callbacks.base import Moment
 from fitdash.errors import SettingError
 
 
-class EveryFewSteps:
+class StepInterval:
     """Counts steps, across epochs and fits.
 
     Args:
@@ -32,7 +32,7 @@ class EveryFewSteps:
         return True
 
 
-def every(where: str, freq: Any, *, words: tuple[str, ...] = ("epoch",)) -> int | None:
+def parse_frequency(where: str, freq: Any, *, words: tuple[str, ...] = ("epoch",)) -> int | None:
     """Steps from a frequency: "epoch" means none, a number that many.
 
     Raises:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
-from fitdash.engine.callbacks.learning_rates import rates_of
-from fitdash.engine.callbacks.save_freq import EveryFewSteps, every
+from fitdash.engine.callbacks.learning_rates import learning_rates_of
+from fitdash.engine.callbacks.save_freq import StepInterval, parse_frequency
 
 
 class TensorBoard(Callback):
@@ -45,7 +45,7 @@ class TensorBoard(Callback):
         self.histogram_freq = histogram_freq
         self.write_steps_per_second = write_steps_per_second
         self.update_freq = update_freq
-        self._steps = EveryFewSteps(every("TensorBoard update_freq", update_freq, words=("epoch", "batch")))
+        self._steps = StepInterval(parse_frequency("TensorBoard update_freq", update_freq, words=("epoch", "batch")))
         self._writers: dict[str, Any] = {}
         self._trained = 0
         self._in_fit = False
@@ -77,7 +77,7 @@ class TensorBoard(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
         training = {name: value for name, value in logs.items() if not name.startswith("val_")}
-        rates = rates_of(self.model)
+        rates = learning_rates_of(self.model)
         if rates:
             training["learning_rate"] = rates[0]
         if self.write_steps_per_second:

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from fitdash.data.batches.arrays import CHUNK_BYTES, ArraySource
-from fitdash.data.batches.class_weights import ClassWeights, product
+from fitdash.data.batches.class_weights import ClassWeights, multiply_weights
 from fitdash.data.batches.source import Batch
 
 Tensor = torch.Tensor
 
 
 @dataclass(eq=False)
-class Dice:
+class MemberRandomState:
     """The random numbers of one member, which nobody else draws from.
 
     Attributes:
@@ -36,7 +36,7 @@ class Dice:
             torch.set_rng_state(outside)
 
 
-class JointRows:
+class EnsembleBatches:
     """Rows of each member: x of (members, n, …), y and weight likewise; equal arrays are kept once.
 
     Args:
@@ -55,7 +55,7 @@ class JointRows:
         ones = torch.ones(self.rows)
         self._weight = _Shelf([ones if weight is None else weight for weight in weights]) if has_weights else None
 
-    def epoch(self, dice: Sequence[Dice], places: Sequence[int]) -> Iterator[Batch]:
+    def epoch(self, dice: Sequence[MemberRandomState], places: Sequence[int]) -> Iterator[Batch]:
         """One pass of the members at these places, each in an order from its own dice."""
         orders = []
         for place in places:
@@ -130,4 +130,4 @@ def _weight(parts: list[Tensor], class_weight: ClassWeights | None) -> Tensor | 
     if class_weight is None:
         return own  # type: ignore[no-any-return]
     ours = class_weight.of(parts[1], 2)
-    return ours if own is None else product(own, ours)
+    return ours if own is None else multiply_weights(own, ours)

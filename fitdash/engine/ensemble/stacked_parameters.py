@@ -11,7 +11,7 @@ Tensor = torch.Tensor
 Shapes = Sequence[tuple[int, ...]]
 
 
-class Rows:
+class MemberRows:
     """A row of numbers for each member, such as all its parameters behind each other.
 
     Matrices lie transposed, as the gradients of a linear layer's weight come out of `backward`.
@@ -33,9 +33,9 @@ class Rows:
         self.each = list(self.whole.unbind())
         self.columns = self._parts(self.whole)
 
-    def like(self) -> "Rows":
+    def like(self) -> "MemberRows":
         """Others of this kind, all 0."""
-        return Rows(self._shapes, len(self.whole), self.whole.dtype)
+        return MemberRows(self._shapes, len(self.whole), self.whole.dtype)
 
     def row(self, place: int) -> list[Tensor]:
         """The parts of one row, (*shape)."""
@@ -54,7 +54,7 @@ def _shaped(piece: Tensor, shape: tuple[int, ...]) -> Tensor:
     return piece.view(*before, *shape)
 
 
-class Shelf:
+class StackedParameters:
     """Parameters of members and what their optimizers keep for them, moved into rows.
 
     Args:
@@ -70,7 +70,7 @@ class Shelf:
         self._members = [(list(module.parameters()), one) for module, one in zip(modules, optimizers, strict=True)]
         first = self._members[0][0]
         shapes, count, dtype = [tuple(p.shape) for p in first], len(modules), first[0].dtype
-        self.parameters = Rows(shapes, count, dtype)
+        self.parameters = MemberRows(shapes, count, dtype)
         self._kept = {name: self.parameters.like() for name in optimizers[0].rule.slots()}
         self.columns = [part.detach().requires_grad_() for part in self.parameters.columns]
         for place in range(count):
@@ -98,7 +98,7 @@ class Shelf:
 
 
 @torch.no_grad()
-def leave(module: nn.Module, optimizer: KerasOptimizer) -> None:
+def unstack_parameters(module: nn.Module, optimizer: KerasOptimizer) -> None:
     """Give a module and its optimizer memory of their own: those who go on in rows no longer change them."""
     for p in module.parameters():
         p.data = p.detach().clone(memory_format=torch.contiguous_format)

@@ -14,17 +14,17 @@ from torch import nn
 from torch.func import functional_call, vmap
 
 from fitdash.data.batches.source import Batch
-from fitdash.engine.ensemble.stacked_parameters import Shelf
-from fitdash.engine.objective.totals import Book
+from fitdash.engine.ensemble.stacked_parameters import StackedParameters
+from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
-from fitdash.engine.recording.program.tracer import Notes, identity, place_in_memory
-from fitdash.engine.recording.safety.step_guard import NoReads
-from fitdash.engine.recording.step_state import TrainingGround
+from fitdash.engine.recording.program.tracer import Tracer, storage_address, tensor_identity
+from fitdash.engine.recording.safety.step_guard import ReadDetector
+from fitdash.engine.recording.step_state import TrainingStepState
 
 Tensor = torch.Tensor
 
 
-class JointBook:
+class EnsembleTotals:
     """The sums of all members, stacked, and the place in each member's book where they belong.
 
     Args:
@@ -32,7 +32,7 @@ class JointBook:
         books: Of the members.
     """
 
-    def __init__(self, model: Book, books: Sequence[Book]) -> None:
+    def __init__(self, model: RunningTotals, books: Sequence[RunningTotals]) -> None:
         self.model, self.books = model, books
         self.rows = self.batches = 0
         own = model.states()
@@ -70,7 +70,7 @@ class JointBook:
         return []
 
 
-class JointStep:
+class EnsembleStep:
     """One batch of each member through its network.
 
     Args:
@@ -87,7 +87,7 @@ class JointStep:
     def __init__(self, modules: Sequence[nn.Module], optimizers: Sequence[KerasOptimizer]) -> None:
         self.template = copy.deepcopy(modules[0]).to("meta")
         self.names = [name for name, _ in modules[0].named_parameters()]
-        self.shelf = Shelf(modules, optimizers)
+        self.shelf = StackedParameters(modules, optimizers)
         self.rows = [nn.Parameter(row) for row in self.shelf.parameters.each]
         self.cleared: list[Tensor] = list(self.rows)
         self.gradients = self.shelf.parameters.like()
@@ -112,11 +112,11 @@ class JointStep:
         group = self._optimizer.param_groups[place]
         self._theirs[place].update({name: group[name] for name in ("step", *self._optimizer.rule.counters)})
 
-    def train(self, batch: Batch, book: JointBook, class_weight: None = None) -> None:
+    def train(self, batch: Batch, book: EnsembleTotals, class_weight: None = None) -> None:
         """Train a batch of each: x of (members, n, …), y and weight likewise."""
         self.improve(self.loss(batch, book, class_weight))
 
-    def loss(self, batch: Batch, book: JointBook, class_weight: None = None) -> Tensor:
+    def loss(self, batch: Batch, book: EnsembleTotals, class_weight: None = None) -> Tensor:
         """The sum of their losses, whose gradients are those of each alone."""
         total = self.measured(batch, book)
         book.advance(batch.rows)
@@ -136,12 +136,12 @@ class JointStep:
         self.update()
 
     @torch.no_grad()
-    def test(self, batch: Batch, book: JointBook) -> None:
+    def test(self, batch: Batch, book: EnsembleTotals) -> None:
         """Forward and losses alone."""
         self.measured(batch, book)
         book.advance(batch.rows)
 
-    def measured(self, batch: Batch, book: JointBook) -> Tensor:
+    def measured(self, batch: Batch, book: EnsembleTotals) -> Tensor:
         """Forward of all members, counted in the book; gives the sum of their losses."""
 
         def one(parameters: list[Tensor], states: list[Tensor], x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
@@ -155,12 +155,12 @@ class JointStep:
         return losses.sum()
 
 
-class JointGround(TrainingGround):
+class EnsembleStepState(TrainingStepState):
     """What a recording of joint steps stands on: the members' rows, which nobody else changes while they train."""
 
     is_ours = True
 
-    def __init__(self, step: JointStep, book: JointBook) -> None:
+    def __init__(self, step: EnsembleStep, book: EnsembleTotals) -> None:
         self.joint = step
         self.step, self.book, self.class_weight = step, book, None  # type: ignore[assignment]
         self.optimizer = step.optimizer()
@@ -170,10 +170,10 @@ class JointGround(TrainingGround):
         self.states = [torch.zeros(())]
         slopes = [*step.gradients.columns, *step.gradients.each]
         found = [*self.trained, *step.shelf.columns, *slopes, *self.states, *book.stacked]
-        self.tensors = list({identity(tensor): tensor for tensor in found}.values())
+        self.tensors = list({tensor_identity(tensor): tensor for tensor in found}.values())
 
-    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
-        with notes, NoReads(notes.refuse):
+    def note(self, batch: Batch, notes: Tracer) -> dict[int, str]:
+        with notes, ReadDetector(notes.refuse):
             slopes = self.joint.slopes(self.joint.loss(batch, self.book))  # type: ignore[arg-type]
         for row, slope in zip(self.joint.rows, slopes, strict=True):
             row.grad = slope
@@ -186,10 +186,10 @@ class JointGround(TrainingGround):
     def copies(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """Rows and columns are the same numbers, in the copies as well."""
         wholes = [self.joint.shelf.parameters.whole, self.joint.gradients.whole]
-        copied = {place_in_memory(whole): whole.clone() for whole in wholes}
+        copied = {storage_address(whole): whole.clone() for whole in wholes}
         return [
             copied[place].as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
-            if (place := place_in_memory(tensor)) in copied
+            if (place := storage_address(tensor)) in copied
             else torch.empty_like(tensor).copy_(tensor)
             for tensor in tensors
         ]
@@ -202,7 +202,7 @@ class _Unwatched:
         return True
 
 
-def _slot_of(model: Book, state: Tensor) -> tuple[Any, Any]:
+def _slot_of(model: RunningTotals, state: Tensor) -> tuple[Any, Any]:
     """The object and the attribute or place that holds a sum."""
     owners: list[Any] = [model, *model.parts(), *(metric for part in model.parts() for metric in part.metrics())]
     for owner in owners:

@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from fitdash.data.batches.arrays import ArraySource
-from fitdash.engine.ensemble.batches import Dice, JointRows
-from fitdash.engine.ensemble.stacked_parameters import leave
-from fitdash.engine.ensemble.step import JointBook, JointGround, JointStep
+from fitdash.engine.ensemble.batches import EnsembleBatches, MemberRandomState
+from fitdash.engine.ensemble.stacked_parameters import unstack_parameters
+from fitdash.engine.ensemble.step import EnsembleStep, EnsembleStepState, EnsembleTotals
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.optimizers.resolve import RULES
-from fitdash.engine.step.devices import tiny_as_zero
+from fitdash.engine.step.devices import flush_denormals
 from fitdash.engine.training.loop import Fit
-from fitdash.engine.training.strategies import Eager, Recorded, Stepper
+from fitdash.engine.training.strategies import EagerStrategy, RecordedStrategy, StepStrategy
 
 Tensor = torch.Tensor
 
@@ -38,7 +38,7 @@ LEAST_STEPS = 40
 
 
 @dataclass(eq=False, kw_only=True)
-class Member:
+class EnsembleMember:
     """One of the fits.
 
     Attributes:
@@ -48,13 +48,13 @@ class Member:
     """
 
     fit: Fit
-    dice: Dice
+    dice: MemberRandomState
     ended: Callable[[BaseException | None], None]
     is_over: bool = False
     logs: dict[str, float] = field(default_factory=dict)
 
 
-def why_alone(fit: Fit) -> str:
+def why_not_in_ensemble(fit: Fit) -> str:
     """Why this fit has to be trained alone; empty if it can be one of several."""
     step, module = fit.step, fit.step.module
     if any(isinstance(part, nn.Dropout) and part.p for part in module.modules()):
@@ -84,7 +84,7 @@ def why_alone(fit: Fit) -> str:
     return ""
 
 
-def signature(fit: Fit) -> str:
+def ensemble_key(fit: Fit) -> str:
     """What fits have to have in common to be trained together, beside losses and metrics."""
     rule = replace(fit.step.optimizer().rule, learning_rate=0.0, weight_decay=0.0)
     kinds = [type(part).__name__ for part in fit.step.module.modules()]
@@ -93,17 +93,17 @@ def signature(fit: Fit) -> str:
     return str((kinds, parameters, rule, _rows(fit.passes.source), held, fit.initial_epoch, fit.epochs))
 
 
-def train_together(members: Sequence[Member]) -> None:
+def train_ensemble(members: Sequence[EnsembleMember]) -> None:
     """Train them epoch by epoch; each ends when it would alone.
 
     Raises:
         Exception: they cannot be one; those that are not over may be trained anew, each alone.
     """
-    with tiny_as_zero():
+    with flush_denormals():
         _train(members)
 
 
-def _train(members: Sequence[Member]) -> None:
+def _train(members: Sequence[EnsembleMember]) -> None:
     alive = [member for member in members if _begun(member)]
     joint = _Joint(alive) if alive else None
     first, last = members[0].fit.initial_epoch, members[0].fit.epochs
@@ -131,23 +131,23 @@ class _Joint:
         members: None of them is over yet; those that end go on in here until there is another one.
     """
 
-    def __init__(self, members: list[Member]) -> None:
+    def __init__(self, members: list[EnsembleMember]) -> None:
         self.members = members
         fits = [member.fit for member in members]
         self._dice = [member.dice for member in members]
-        self._rows = JointRows([fit.passes.source for fit in fits], [fit.class_weight for fit in fits])  # type: ignore[misc]
+        self._rows = EnsembleBatches([fit.passes.source for fit in fits], [fit.class_weight for fit in fits])  # type: ignore[misc]
         self._validation = fits[0].validation
         for place, fit in enumerate(fits):
             _shaped(fit, self._rows, place)
         for fit in fits:
             fit.step.prepare()
             _with_state(fit)
-        self.step = JointStep([fit.step.module for fit in fits], [fit.step.optimizer() for fit in fits])
+        self.step = EnsembleStep([fit.step.module for fit in fits], [fit.step.optimizer() for fit in fits])
         self.book = self._book_of([fit.book for fit in fits])
         self.stepper = self._stepper(fits[0])
         if self._validation is not None:
             windows = [fit.validation.window for fit in fits if fit.validation is not None]
-            self._test_rows = JointRows([window.source for window in windows], [None] * len(windows))  # type: ignore[misc]
+            self._test_rows = EnsembleBatches([window.source for window in windows], [None] * len(windows))  # type: ignore[misc]
             self._test_book = self._book_of([fit.test_book for fit in fits])
             self._most = self._test_rows.rows
             if windows[0].asked is not None:
@@ -183,7 +183,7 @@ class _Joint:
         """The places of those that still train."""
         return [place for place, member in enumerate(self.members) if not member.is_over]
 
-    def _epoch_ended(self, member: Member, place: int, epoch: int, *, due: bool) -> None:
+    def _epoch_ended(self, member: EnsembleMember, place: int, epoch: int, *, due: bool) -> None:
         fit = member.fit
         logs = self.book.logs(place)
         if due:
@@ -203,21 +203,21 @@ class _Joint:
             said = {"stepper": f"{self.stepper.said}, together with {count - 1} others", "together": count}
             fit.callbacks.history.params = {**fit.callbacks.history.params, **said}
 
-    def _book_of(self, books: list[Any]) -> JointBook:
+    def _book_of(self, books: list[Any]) -> EnsembleTotals:
         fit, batch = self.members[0].fit, self._rows.first(0)
         model = fit.step.objective.new_book()
         with torch.no_grad():
             model.prepare(batch.y, fit.step.forward(batch.x))
-        return JointBook(model, books)
+        return EnsembleTotals(model, books)
 
-    def _stepper(self, fit: Fit) -> Stepper:
+    def _stepper(self, fit: Fit) -> StepStrategy:
         step, book = self.step, self.book
         steps = fit.passes.source.steps or 1
         if steps * (fit.epochs - fit.initial_epoch) < LEAST_STEPS:
-            return Eager("eager", step, book, None)  # type: ignore[arg-type]
-        return Recorded(
+            return EagerStrategy("eager", step, book, None)  # type: ignore[arg-type]
+        return RecordedStrategy(
             lambda batch: step.train(batch, book),
-            lambda: JointGround(step, book) if book.rows else None,
+            lambda: EnsembleStepState(step, book) if book.rows else None,
             most=lambda: None,
             draws_ahead=True,
             is_watched=False,
@@ -229,7 +229,7 @@ class _Joint:
 class _guarded:
     """What a callback of one member raises ends that member and none of the others; Ctrl-C ends all."""
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: EnsembleMember) -> None:
         self.member = member
 
     def __enter__(self) -> None: ...
@@ -241,7 +241,7 @@ class _guarded:
         return True
 
 
-def _begun(member: Member) -> bool:
+def _begun(member: EnsembleMember) -> bool:
     """Tell the callbacks that it begins; False where that went wrong or it has no epoch to train."""
     fit = member.fit
     with member.dice.rolling(), _guarded(member):
@@ -251,7 +251,7 @@ def _begun(member: Member) -> bool:
     return not member.is_over
 
 
-def _end(member: Member) -> None:
+def _end(member: EnsembleMember) -> None:
     """It has trained its last epoch; its weights stay as they are now."""
     with member.dice.rolling(), _guarded(member):
         member.fit.callbacks.on_train_end(member.logs)
@@ -259,13 +259,13 @@ def _end(member: Member) -> None:
         _over(member, None)
 
 
-def _over(member: Member, error: BaseException | None) -> None:
+def _over(member: EnsembleMember, error: BaseException | None) -> None:
     member.is_over = True
-    leave(member.fit.step.module, member.fit.step.optimizer())
+    unstack_parameters(member.fit.step.module, member.fit.step.optimizer())
     member.ended(error)
 
 
-def _shaped(fit: Fit, rows: JointRows, place: int) -> None:
+def _shaped(fit: Fit, rows: EnsembleBatches, place: int) -> None:
     """Learn from some rows what outputs there are, and make room for the sums."""
     batch = rows.first(place)
     with torch.no_grad(), warnings.catch_warnings():

@@ -12,7 +12,7 @@ from fitdash.errors import DataError
 Tensor = torch.Tensor
 
 
-def aligned(target: Tensor, prediction: Tensor, name: str) -> Tensor:
+def align_target(target: Tensor, prediction: Tensor, name: str) -> Tensor:
     """`target` in the shape and dtype of `prediction`.
 
     Raises:
@@ -22,13 +22,13 @@ def aligned(target: Tensor, prediction: Tensor, name: str) -> Tensor:
         if not _differ_by_a_last_one(target, prediction):
             raise DataError(
                 f"{name} compares element by element: target and prediction must have the same shape, "
-                f"got {shape(target)} and {shape(prediction)}."
+                f"got {shape_tuple(target)} and {shape_tuple(prediction)}."
             )
         target = target.reshape(prediction.shape)
     return target if target.dtype == prediction.dtype else target.to(prediction.dtype)
 
 
-def fitted(target: Tensor, prediction: Tensor) -> Tensor:
+def align_if_elementwise(target: Tensor, prediction: Tensor) -> Tensor:
     """`target` like `prediction` where the two are elementwise, as it is where they are not."""
     if target.shape != prediction.shape:
         if not _differ_by_a_last_one(target, prediction):
@@ -37,14 +37,14 @@ def fitted(target: Tensor, prediction: Tensor) -> Tensor:
     return target.to(prediction.dtype)
 
 
-def ranked(target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
+def match_ranks(target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
     """Both for a function of the user's.
 
     Source: Keras 3: of (n,) and (n, 1), whichever comes first, both become (n, 1).
     """
     if target.ndim > prediction.ndim and _differ_by_a_last_one(target, prediction):
-        prediction = columns(prediction)
-    return fitted(target, prediction), prediction
+        prediction = add_last_axis(prediction)
+    return align_if_elementwise(target, prediction), prediction
 
 
 def class_ids(target: Tensor, prediction: Tensor, name: str) -> Tensor:
@@ -58,7 +58,7 @@ def class_ids(target: Tensor, prediction: Tensor, name: str) -> Tensor:
         if target.shape != (*positions, 1):
             raise DataError(
                 f"{name} takes one class id per prediction: target must have the shape {tuple(positions)} or "
-                f"{(*positions, 1)}, got {shape(target)} with predictions of shape {shape(prediction)}."
+                f"{(*positions, 1)}, got {shape_tuple(target)} with predictions of shape {shape_tuple(prediction)}."
             )
         target = target.reshape(positions)
     return target.long()
@@ -81,12 +81,12 @@ def kind_by_shape(target: Tensor, prediction: Tensor) -> str:
     return "sparse" if target.ndim < prediction.ndim or target.shape[-1] == 1 else "categorical"
 
 
-def columns(prediction: Tensor) -> Tensor:
+def add_last_axis(prediction: Tensor) -> Tensor:
     """`prediction` with a last axis to average over: (n,) becomes (n, 1)."""
     return prediction.unsqueeze(-1) if prediction.ndim == 1 else prediction
 
 
-def spread(weight: Tensor, values: Tensor) -> Tensor:
+def broadcast_weight(weight: Tensor, values: Tensor) -> Tensor:
     """`weight` viewed so that it multiplies `values` sample by sample, or step by step.
 
     Args:
@@ -101,7 +101,7 @@ def spread(weight: Tensor, values: Tensor) -> Tensor:
         weight = weight.squeeze(-1)
     if weight.shape != values.shape[: weight.ndim]:
         wanted = f"({values.shape[0]},)" + (f" or {tuple(values.shape[:2])}" if values.ndim > 1 else "")
-        raise DataError(f"sample_weight must have the shape {wanted}, got {shape(given)}.")
+        raise DataError(f"sample_weight must have the shape {wanted}, got {shape_tuple(given)}.")
     if weight.ndim < values.ndim:
         weight = weight.reshape(weight.shape + (1,) * (values.ndim - weight.ndim))
     return weight.to(values.dtype) if values.is_floating_point() else weight
@@ -113,10 +113,10 @@ def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
         return values.mean() if values.ndim else values
     if values.ndim == 0:
         return values * weight.to(values.dtype).mean()
-    return (values * spread(weight, values)).mean()
+    return (values * broadcast_weight(weight, values)).mean()
 
 
-def wrong_class(target: Tensor, classes: int, kept: int | None = None) -> DataError | None:
+def wrong_class_error(target: Tensor, classes: int, kept: int | None = None) -> DataError | None:
     """The error that names a class id outside 0 … classes − 1; None if there is none."""
     ids = target.long()
     outside = (ids < 0) | (ids >= classes)
@@ -130,7 +130,7 @@ def wrong_class(target: Tensor, classes: int, kept: int | None = None) -> DataEr
     )
 
 
-def shape(tensor: Any) -> tuple[int, ...]:
+def shape_tuple(tensor: Any) -> tuple[int, ...]:
     """Shape as a plain tuple, for messages."""
     return tuple(tensor.shape)
 

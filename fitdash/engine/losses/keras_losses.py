@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from fitdash.engine.losses.alignment import class_ids, wrong_class
+from fitdash.engine.losses.alignment import class_ids, wrong_class_error
 
 Tensor = torch.Tensor
 Values = Callable[[Tensor, Tensor], Tensor]
@@ -105,7 +105,7 @@ def _sparse(target: Tensor, prediction: Tensor, reduction: str) -> Tensor:
     try:
         return F.nll_loss(logs, ids, reduction=reduction, ignore_index=NOBODY)
     except (IndexError, RuntimeError) as error:
-        raise wrong_class(target, prediction.shape[-1]) or error from error
+        raise wrong_class_error(target, prediction.shape[-1]) or error from error
 
 
 def _log_share(prediction: Tensor) -> Tensor:

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from fitdash.engine.losses.alignment import aligned, columns, kind_by_shape, ranked, weighted_mean
+from fitdash.engine.losses.alignment import add_last_axis, align_target, kind_by_shape, match_ranks, weighted_mean
 from fitdash.engine.losses.keras_losses import BY_KIND, BY_NAME, SYNONYMS, WHOLE
-from fitdash.engine.losses.torch_losses import TorchLoss, is_functional, named
+from fitdash.engine.losses.torch_losses import TorchLoss, callable_name, is_functional
 from fitdash.errors import SettingError
 
 Tensor = torch.Tensor
@@ -74,8 +74,8 @@ class NamedLoss:
     def _fitting(self, target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
         if self._sparse:
             return target, prediction
-        prediction = columns(prediction)
-        return aligned(target, prediction, self.name), prediction
+        prediction = add_last_axis(prediction)
+        return align_target(target, prediction, self.name), prediction
 
 
 class Crossentropy:
@@ -108,13 +108,13 @@ class CallableLoss:
     by_position = False
 
     def __init__(self, function: Callable[[Tensor, Tensor], Any]) -> None:
-        self.name = named(function)
+        self.name = callable_name(function)
         self._function = function
 
     def begin(self, prediction: Tensor) -> None: ...
 
     def values(self, target: Tensor, prediction: Tensor) -> Tensor:
-        value = self._function(*ranked(target, prediction))
+        value = self._function(*match_ranks(target, prediction))
         value = value if isinstance(value, Tensor) else torch.as_tensor(value, device=prediction.device)
         return value if value.is_floating_point() else value.to(prediction.dtype)
 
@@ -133,7 +133,7 @@ def resolve_loss(given: Any) -> Loss:
     if isinstance(given, (NamedLoss, Crossentropy, CallableLoss, TorchLoss)):
         return given
     if isinstance(given, str):
-        name = known_name(given, [*BY_NAME, "crossentropy"], SYNONYMS, "loss")
+        name = resolve_name(given, [*BY_NAME, "crossentropy"], SYNONYMS, "loss")
         return Crossentropy() if name == "crossentropy" else NamedLoss(name)
     if inspect.isclass(given):
         given = given()
@@ -144,7 +144,7 @@ def resolve_loss(given: Any) -> Loss:
     raise SettingError(f"loss must be a name, a torch.nn loss or a callable (y_true, y_pred), got {given!r}.")
 
 
-def known_name(given: str, names: list[str], synonyms: dict[str, str], what: str) -> str:
+def resolve_name(given: str, names: list[str], synonyms: dict[str, str], what: str) -> str:
     """The name that `given` stands for: any case, CamelCase or with underscores, or a synonym.
 
     Raises:
@@ -159,7 +159,7 @@ def known_name(given: str, names: list[str], synonyms: dict[str, str], what: str
     raise SettingError(f"Unknown {what} {given!r}.{hint} Known: {', '.join(sorted(names))}.")
 
 
-def probabilities(prediction: Tensor, link: str | None, axis: int = -1) -> Tensor:
+def apply_link(prediction: Tensor, link: str | None, axis: int = -1) -> Tensor:
     """`prediction` through its link: logits become probabilities."""
     if link is None:
         return prediction

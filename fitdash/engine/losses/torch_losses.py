@@ -11,7 +11,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.engine.losses.alignment import aligned, fitted, shape, spread, weighted_mean, wrong_class
+from fitdash.engine.losses.alignment import (
+    align_if_elementwise,
+    align_target,
+    broadcast_weight,
+    shape_tuple,
+    weighted_mean,
+    wrong_class_error,
+)
 from fitdash.errors import DataError
 
 Tensor = torch.Tensor
@@ -71,7 +78,7 @@ class TorchLoss:
     """
 
     def __init__(self, given: Any) -> None:
-        self.name = named(given)
+        self.name = callable_name(given)
         self.kind = kind_of(given)
         self.link = LINKS.get(self.kind)
         self.by_position = bool(self.kind)
@@ -99,7 +106,7 @@ class TorchLoss:
         values = self._called(self._each, target, prediction)
         if values.ndim == 0 or self._reduction not in ("mean", "sum", "batchmean"):
             return weighted_mean(values, weight)
-        weighted = values * spread(weight, values)
+        weighted = values * broadcast_weight(weight, values)
         if self._reduction == "mean":
             kept = self._kept(target, prediction)
             return weighted.mean() if kept is None else weighted.sum() / kept
@@ -123,7 +130,7 @@ class TorchLoss:
             if self.kind not in CLASSES or target.is_floating_point():
                 raise
             ignored = getattr(self._module, "ignore_index", None)
-            raise wrong_class(target, prediction.shape[min(1, prediction.ndim - 1)], ignored) or error from error
+            raise wrong_class_error(target, prediction.shape[min(1, prediction.ndim - 1)], ignored) or error from error
 
     def _fitting(self, target: Tensor, prediction: Tensor) -> Tensor:
         """The target as this loss wants it: class ids, or numbers in the prediction's shape."""
@@ -132,8 +139,8 @@ class TorchLoss:
         if self.kind == "MultiLabelMarginLoss":
             return target.long()
         if self.kind in ELEMENTWISE:
-            return aligned(target, prediction, self.name)
-        return fitted(target, prediction)
+            return align_target(target, prediction, self.name)
+        return align_if_elementwise(target, prediction)
 
     def _classes(self, target: Tensor, prediction: Tensor) -> Tensor:
         if self.kind == "CrossEntropyLoss" and target.shape == prediction.shape:
@@ -144,7 +151,7 @@ class TorchLoss:
         if prediction.ndim > 1 and target.shape != wanted:
             raise DataError(
                 f"{self.name} takes one class id per prediction: target must have the shape {tuple(wanted)}, "
-                f"got {shape(target)} with predictions of shape {shape(prediction)}."
+                f"got {shape_tuple(target)} with predictions of shape {shape_tuple(prediction)}."
             )
         return target.long()
 
@@ -154,7 +161,7 @@ def kind_of(given: Any) -> str:
     if isinstance(given, nn.Module):
         known = (*CLASSES, *ELEMENTWISE, "MultiLabelMarginLoss")
         return next((cls.__name__ for cls in type(given).__mro__ if cls.__name__ in known), "")
-    return FUNCTIONS.get(named(given), "")
+    return FUNCTIONS.get(callable_name(given), "")
 
 
 def is_functional(given: Any) -> bool:
@@ -169,7 +176,7 @@ def innermost(given: Any) -> Any:
     return given
 
 
-def named(given: Any) -> str:
+def callable_name(given: Any) -> str:
     """The name of a function, or of an object's class."""
     inner = innermost(given)
     return str(getattr(inner, "__name__", type(inner).__name__))

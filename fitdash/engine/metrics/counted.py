@@ -8,9 +8,16 @@ from collections.abc import Callable
 
 import torch
 
-from fitdash.engine.losses.alignment import aligned, class_ids, columns, is_sparse, spread, wrong_class
+from fitdash.engine.losses.alignment import (
+    add_last_axis,
+    align_target,
+    broadcast_weight,
+    class_ids,
+    is_sparse,
+    wrong_class_error,
+)
 from fitdash.engine.losses.keras_losses import EPSILON
-from fitdash.engine.losses.resolve import Loss, probabilities
+from fitdash.engine.losses.resolve import Loss, apply_link
 from fitdash.engine.metrics.means import above_half
 
 Tensor = torch.Tensor
@@ -29,27 +36,27 @@ def zeros(size: tuple[int, ...], prediction: Tensor) -> Tensor:
 def one_hot(target: Tensor, prediction: Tensor, name: str) -> Tensor:
     """The target in the shape of the prediction; class ids become columns of 0 and 1."""
     if not is_sparse(target, prediction):
-        return aligned(target, prediction, name)
+        return align_target(target, prediction, name)
     ids = class_ids(target, prediction, name)
     columns_of = torch.zeros_like(prediction)
     try:
         return columns_of.scatter(-1, ids.unsqueeze(-1), 1.0)
     except (IndexError, RuntimeError) as error:
-        raise wrong_class(target, prediction.shape[-1]) or error from error
+        raise wrong_class_error(target, prediction.shape[-1]) or error from error
 
 
 def _sum(hits: Tensor, weight: Tensor | None, axes: tuple[int, ...] | None = None) -> Tensor:
     """Weighted number of hits, over all axes or the given ones."""
-    counted = hits if weight is None else hits * spread(weight, hits)
-    return summed(counted) if axes is None else counted.sum(axes)
+    counted = hits if weight is None else hits * broadcast_weight(weight, hits)
+    return sum_values(counted) if axes is None else counted.sum(axes)
 
 
-def summed(values: Tensor) -> Tensor:
+def sum_values(values: Tensor) -> Tensor:
     """The sum; of answers the number of true ones, which is counted in half the time."""
     return values.count_nonzero() if values.dtype == torch.bool else values.sum()
 
 
-class Sums:
+class SummedMetric:
     """What is added to in place, batch after batch.
 
     Attributes:
@@ -68,7 +75,7 @@ class Sums:
             total.zero_()
 
 
-class Counts(Sums):
+class ConfusionCounts(SummedMetric):
     """Counts of true and false positives and negatives at one half.
 
     Args:
@@ -85,7 +92,7 @@ class Counts(Sums):
         self._sums = [zeros((), prediction) for _ in self._cells]
 
     def update(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:
-        prediction = columns(prediction)
+        prediction = add_last_axis(prediction)
         said, true = self._positive(prediction), one_hot(target, prediction, self.name) != 0
         for cell, total in zip(self._cells, self._sums, strict=True):
             hits = (said if cell[1] == "p" else ~said) & (true if cell in ("tp", "fn") else ~true)
@@ -95,7 +102,7 @@ class Counts(Sums):
         return self._ratio(*self._sums)
 
 
-class AreaUnderCurve(Sums):
+class AreaUnderCurve(SummedMetric):
     """Area under the ROC curve, by trapezes between 200 thresholds."""
 
     def __init__(self, name: str, loss: Loss | None) -> None:
@@ -106,12 +113,12 @@ class AreaUnderCurve(Sums):
         self._sums = [zeros((2 * THRESHOLDS,), prediction)]
 
     def update(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:
-        prediction = columns(prediction)
+        prediction = add_last_axis(prediction)
         true = one_hot(target, prediction, self.name) != 0
-        share = probabilities(prediction, self._link).nan_to_num().clamp(0.0, 1.0)
+        share = apply_link(prediction, self._link).nan_to_num().clamp(0.0, 1.0)
         bucket = ((share * (THRESHOLDS - 1)).ceil() - 1.0).clamp(min=0.0).long() + true * THRESHOLDS
         (counts,) = self._sums
-        amount = torch.ones_like(bucket) if weight is None else spread(weight, bucket).expand(bucket.shape)
+        amount = torch.ones_like(bucket) if weight is None else broadcast_weight(weight, bucket).expand(bucket.shape)
         counts.index_add_(0, bucket.reshape(-1), amount.reshape(-1).to(counts.dtype))
 
     def result(self, rows: int, batches: int) -> Tensor:
@@ -120,7 +127,7 @@ class AreaUnderCurve(Sums):
         return ((x[:-1] - x[1:]) * (y[:-1] + y[1:]) / 2.0).sum()
 
 
-class F1(Sums):
+class F1(SummedMetric):
     """Mean over the classes of the harmonic mean of precision and recall; the best column counts as said."""
 
     def __init__(self, name: str, loss: Loss | None) -> None:
@@ -128,10 +135,10 @@ class F1(Sums):
         self._positive = above_half(loss.link if loss else None)
 
     def begin(self, prediction: Tensor) -> None:
-        self._sums = [zeros((columns(prediction).shape[-1],), prediction) for _ in range(3)]
+        self._sums = [zeros((add_last_axis(prediction).shape[-1],), prediction) for _ in range(3)]
 
     def update(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:
-        prediction = columns(prediction)
+        prediction = add_last_axis(prediction)
         true = one_hot(target, prediction, self.name)
         single = prediction.shape[-1] == 1
         said = self._positive(prediction) if single else _best(prediction)
@@ -145,18 +152,18 @@ class F1(Sums):
         return (2.0 * precision * recall / (precision + recall + EPSILON)).mean()
 
 
-class Determination(Sums):
+class Determination(SummedMetric):
     """R²: the share of the target's variance that the prediction explains, mean over the columns."""
 
     def __init__(self, name: str, loss: Loss | None) -> None:
         super().__init__(name)
 
     def begin(self, prediction: Tensor) -> None:
-        self._sums = [zeros((columns(prediction).shape[-1],), prediction) for _ in range(4)]
+        self._sums = [zeros((add_last_axis(prediction).shape[-1],), prediction) for _ in range(4)]
 
     def update(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:
-        prediction = columns(prediction)
-        target = aligned(target, prediction, self.name).to(self._sums[0].dtype)
+        prediction = add_last_axis(prediction)
+        target = align_target(target, prediction, self.name).to(self._sums[0].dtype)
         axes = tuple(range(prediction.ndim - 1))
         one = torch.ones_like(target)
         for total, part in zip(self._sums, (target, target.square(), (target - prediction).square(), one), strict=True):

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import torch
 
-from fitdash.engine.losses.alignment import aligned, class_ids, columns, kind_by_shape, wrong_class
+from fitdash.engine.losses.alignment import add_last_axis, align_target, class_ids, kind_by_shape, wrong_class_error
 from fitdash.engine.losses.keras_losses import BY_NAME, similarity
-from fitdash.engine.losses.resolve import Crossentropy, NamedLoss, probabilities
+from fitdash.engine.losses.resolve import Crossentropy, NamedLoss, apply_link
 
 Tensor = torch.Tensor
 Values = Callable[[Tensor, Tensor], Tensor]
@@ -29,8 +29,8 @@ def binary_accuracy(link: str | None) -> Values:
     positive = above_half(link)
 
     def values(target: Tensor, prediction: Tensor) -> Tensor:
-        prediction = columns(prediction)
-        return positive(prediction).eq(aligned(target, prediction, "binary_accuracy"))
+        prediction = add_last_axis(prediction)
+        return positive(prediction).eq(align_target(target, prediction, "binary_accuracy"))
 
     return values
 
@@ -39,7 +39,7 @@ def above_half(link: str | None) -> Callable[[Tensor], Tensor]:
     """Whether the probability is above 0.5; a logit is above 0 then, which is exact where sigmoid rounds."""
     if link == "sigmoid":
         return lambda prediction: prediction > 0.0
-    return lambda prediction: probabilities(prediction, link) > 0.5
+    return lambda prediction: apply_link(prediction, link) > 0.5
 
 
 def _sparse_accuracy(target: Tensor, prediction: Tensor) -> Tensor:
@@ -50,12 +50,12 @@ def _sparse_accuracy(target: Tensor, prediction: Tensor) -> Tensor:
 
 
 def _categorical_accuracy(target: Tensor, prediction: Tensor) -> Tensor:
-    target = aligned(target, prediction, "categorical_accuracy")
+    target = align_target(target, prediction, "categorical_accuracy")
     return prediction.argmax(-1).eq(target.argmax(-1))
 
 
 def _top_k(target: Tensor, prediction: Tensor) -> Tensor:
-    return _among_the_best(aligned(target, prediction, "top_k_categorical_accuracy").argmax(-1), prediction)
+    return _among_the_best(align_target(target, prediction, "top_k_categorical_accuracy").argmax(-1), prediction)
 
 
 def _sparse_top_k(target: Tensor, prediction: Tensor) -> Tensor:
@@ -67,24 +67,24 @@ def _among_the_best(ids: Tensor, prediction: Tensor) -> Tensor:
     try:
         chosen = prediction.gather(-1, ids.unsqueeze(-1))
     except (IndexError, RuntimeError) as error:
-        raise wrong_class(ids, prediction.shape[-1]) or error from error
+        raise wrong_class_error(ids, prediction.shape[-1]) or error from error
     return (prediction > chosen).sum(-1) < TOP
 
 
 def _squared_error(target: Tensor, prediction: Tensor) -> Tensor:
-    return (prediction - aligned(target, prediction, "root_mean_squared_error")).square()
+    return (prediction - align_target(target, prediction, "root_mean_squared_error")).square()
 
 
 def _similarity(target: Tensor, prediction: Tensor) -> Tensor:
-    prediction = columns(prediction)
-    return similarity(aligned(target, prediction, "cosine_similarity"), prediction)
+    prediction = add_last_axis(prediction)
+    return similarity(align_target(target, prediction, "cosine_similarity"), prediction)
 
 
 def _on_probabilities(values: Values) -> Callable[[str | None], Values]:
     def build(link: str | None) -> Values:
         if link is None:
             return values
-        return lambda target, prediction: values(target, probabilities(prediction, link))
+        return lambda target, prediction: values(target, apply_link(prediction, link))
 
     return build
 

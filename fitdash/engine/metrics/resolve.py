@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from fitdash.engine.losses.alignment import spread
+from fitdash.engine.losses.alignment import broadcast_weight
 from fitdash.engine.losses.keras_losses import SYNONYMS
-from fitdash.engine.losses.resolve import Loss, known_name, resolve_loss
-from fitdash.engine.losses.torch_losses import TorchLoss, is_functional, named
-from fitdash.engine.metrics.counted import CELLS, WHOLE_METRICS, Counts, Sums, summed, zeros
+from fitdash.engine.losses.resolve import Loss, resolve_loss, resolve_name
+from fitdash.engine.losses.torch_losses import TorchLoss, callable_name, is_functional
+from fitdash.engine.metrics.counted import CELLS, WHOLE_METRICS, ConfusionCounts, SummedMetric, sum_values, zeros
 from fitdash.engine.metrics.means import MEANS
-from fitdash.engine.metrics.third_party import KerasMetric, TorchMetric, is_keras_metric, is_torchmetric, name_of
+from fitdash.engine.metrics.third_party import KerasMetric, TorchMetric, is_keras_metric, is_torchmetric, metric_name
 from fitdash.errors import SettingError
 
 Tensor = torch.Tensor
@@ -47,7 +47,7 @@ class Metric(Protocol):
         """The number, given how many samples and batches were counted."""
 
 
-class Mean(Sums):
+class Mean(SummedMetric):
     """Mean over the samples: of each its values' mean first, so that uneven batches do not bias.
 
     Args:
@@ -70,7 +70,7 @@ class Mean(Sums):
         if self._weighted and weight is not None:
             self._count(values, weight, share, rows)
             return
-        self._sums[0].add_(summed(values), alpha=share)
+        self._sums[0].add_(sum_values(values), alpha=share)
         if self._weighted:
             self._sums[1].add_(1.0 if self.scalar else rows)
 
@@ -84,7 +84,7 @@ class Mean(Sums):
             self._sums[0].add_(values * mean)
             self._sums[1].add_(mean)
         else:
-            self._sums[0].add_((values * spread(weight, values)).sum(), alpha=share)
+            self._sums[0].add_((values * broadcast_weight(weight, values)).sum(), alpha=share)
             self._sums[1].add_(weight.sum(), alpha=rows / weight.numel())
 
     def _weighted_mean(self) -> Tensor:
@@ -93,7 +93,7 @@ class Mean(Sums):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class MetricFactory:
     """A metric that can be made as often as needed, once for training and once for evaluation.
 
     Attributes:
@@ -111,7 +111,7 @@ class Recipe:
     depends_on_batches: bool = False
 
 
-def resolve_metric(given: Any, *, weighted: bool = False) -> Recipe:
+def resolve_metric(given: Any, *, weighted: bool = False) -> MetricFactory:
     """The metric that is meant.
 
     Raises:
@@ -124,9 +124,9 @@ def resolve_metric(given: Any, *, weighted: bool = False) -> Recipe:
     if inspect.isclass(given):
         given = given()
     if is_keras_metric(given):
-        return Recipe(
-            name=name_of(given),
-            make=lambda loss, weighted: KerasMetric(name_of(given), given),
+        return MetricFactory(
+            name=metric_name(given),
+            make=lambda loss, weighted: KerasMetric(metric_name(given), given),
             depends_on_batches=True,
         )
     if is_torchmetric(given):
@@ -138,19 +138,19 @@ def resolve_metric(given: Any, *, weighted: bool = False) -> Recipe:
     raise SettingError(f"metrics must be names, callables (y_true, y_pred) or metric objects, got {given!r}.")
 
 
-def _by_name(given: str) -> Recipe:
+def _by_name(given: str) -> MetricFactory:
     if given.lower() in ("accuracy", "acc"):
         known = "accuracy"
     else:
         short = {**SYNONYMS, "log_cosh_error": "log_cosh"}
-        known = known_name(given, [*MEANS, *CELLS, *WHOLE_METRICS], short, "metric")
+        known = resolve_name(given, [*MEANS, *CELLS, *WHOLE_METRICS], short, "metric")
     if known in CELLS:
         cells, ratio = CELLS[known]
-        return Recipe(name=given, make=lambda loss, weighted: Counts(given, loss, cells, ratio))
+        return MetricFactory(name=given, make=lambda loss, weighted: ConfusionCounts(given, loss, cells, ratio))
     if known in WHOLE_METRICS:
-        return Recipe(name=given, make=lambda loss, weighted: WHOLE_METRICS[known](given, loss))
+        return MetricFactory(name=given, make=lambda loss, weighted: WHOLE_METRICS[known](given, loss))
     root = known == "root_mean_squared_error"
-    return Recipe(
+    return MetricFactory(
         name=given,
         make=lambda loss, weighted: Mean(given, MEANS[known](loss.link if loss else None), weighted, root),
         by_shape=known == "accuracy",
@@ -158,8 +158,8 @@ def _by_name(given: str) -> Recipe:
     )
 
 
-def _of_values(name: str, values: Callable[[], Callable[[Tensor, Tensor], Tensor]]) -> Recipe:
-    return Recipe(
+def _of_values(name: str, values: Callable[[], Callable[[Tensor, Tensor], Tensor]]) -> MetricFactory:
+    return MetricFactory(
         name=name,
         make=lambda loss, weighted: Mean(name, values(), weighted, False),
         classes_last=False,
@@ -167,15 +167,15 @@ def _of_values(name: str, values: Callable[[], Callable[[Tensor, Tensor], Tensor
     )
 
 
-def _torchmetric(given: Any, weighted: bool) -> Recipe:
+def _torchmetric(given: Any, weighted: bool) -> MetricFactory:
     if weighted:
         raise SettingError(
             f"weighted_metrics takes names and callables, got {type(given).__name__}, which knows no weights. "
             "Put it into metrics."
         )
-    return Recipe(
-        name=name_of(given),
-        make=lambda loss, weighted: TorchMetric(name_of(given), given, loss.link if loss else None),
+    return MetricFactory(
+        name=metric_name(given),
+        make=lambda loss, weighted: TorchMetric(metric_name(given), given, loss.link if loss else None),
         classes_last=False,
         depends_on_batches=True,
     )
@@ -183,4 +183,4 @@ def _torchmetric(given: Any, weighted: bool) -> Recipe:
 
 def _name(given: Any) -> str:
     """The `__name__` of a function, the `name` or the class of an object."""
-    return named(given) if hasattr(given, "__name__") or hasattr(given, "func") else name_of(given)
+    return callable_name(given) if hasattr(given, "__name__") or hasattr(given, "func") else metric_name(given)

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from fitdash.engine.losses.alignment import ranked
-from fitdash.engine.losses.resolve import probabilities
+from fitdash.engine.losses.alignment import match_ranks
+from fitdash.engine.losses.resolve import apply_link
 from fitdash.errors import DataError
 
 Tensor = torch.Tensor
@@ -24,7 +24,7 @@ def is_keras_metric(given: Any) -> bool:
     return all(callable(getattr(given, hook, None)) for hook in ("update_state", "result", "reset_state"))
 
 
-def name_of(given: Any) -> str:
+def metric_name(given: Any) -> str:
     """The `name` of a metric object, or its class in words: BinaryAccuracy is binary_accuracy, MSELoss mse_loss."""
     name = getattr(given, "name", None)
     if isinstance(name, str) and name:
@@ -32,12 +32,12 @@ def name_of(given: Any) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(given).__name__).lower()
 
 
-def opened(given: Any) -> Any:
+def expand_collections(given: Any) -> Any:
     """`given` with each collection of torchmetrics as the list of its metrics, named by their keys."""
     if isinstance(given, (list, tuple)):
-        return [opened(part) for part in given]
+        return [expand_collections(part) for part in given]
     if isinstance(given, Mapping):
-        return {key: opened(part) for key, part in given.items()}
+        return {key: expand_collections(part) for key, part in given.items()}
     if not (is_torchmetric(given) and callable(getattr(given, "items", None))):
         return given
     members = []
@@ -48,7 +48,7 @@ def opened(given: Any) -> Any:
     return members
 
 
-class ForeignMetric:
+class ThirdPartyMetric:
     """A copy of somebody else's metric, so that training and evaluation count apart."""
 
     scalar = False
@@ -80,7 +80,7 @@ class ForeignMetric:
         return torch.as_tensor(float(value))
 
 
-class TorchMetric(ForeignMetric):
+class TorchMetric(ThirdPartyMetric):
     """A metric of torchmetrics, called (prediction, target).
 
     Args:
@@ -108,16 +108,18 @@ class TorchMetric(ForeignMetric):
     def _fitting(self, target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
         """Targets in the prediction's shape where only a last axis of 1 differs; whole numbers for classification."""
         if self._classifies:
-            prediction = probabilities(prediction, self._link, min(1, prediction.ndim - 1))
+            prediction = apply_link(prediction, self._link, min(1, prediction.ndim - 1))
         if self._takes_ids and target.shape == prediction.shape:
             target = target.argmax(1)
         if target.ndim == prediction.ndim and target.shape[-1] == 1 and prediction.shape[-1] > 1:
             target = target.squeeze(-1)
-        target, prediction = (target, prediction) if target.ndim < prediction.ndim - 1 else ranked(target, prediction)
+        target, prediction = (
+            (target, prediction) if target.ndim < prediction.ndim - 1 else match_ranks(target, prediction)
+        )
         return (target.long() if self._classifies and target.is_floating_point() else target), prediction
 
 
-class KerasMetric(ForeignMetric):
+class KerasMetric(ThirdPartyMetric):
     """A metric with Keras' protocol, called (y_true, y_pred, sample_weight)."""
 
     def update(self, target: Tensor, prediction: Tensor, weight: Tensor | None, rows: int) -> None:

@@ -6,10 +6,17 @@ from typing import Any
 import torch
 
 from fitdash.engine.losses.resolve import resolve_loss
-from fitdash.engine.metrics.resolve import Recipe, resolve_metric
-from fitdash.engine.metrics.third_party import opened
-from fitdash.engine.objective.outputs import guessed_names, leaves, metrics_per_output, output_names, per_output, unique
-from fitdash.engine.objective.totals import Book, Output, loss_names
+from fitdash.engine.metrics.resolve import MetricFactory, resolve_metric
+from fitdash.engine.metrics.third_party import expand_collections
+from fitdash.engine.objective.outputs import (
+    guess_output_names,
+    leaves,
+    metrics_per_output,
+    output_names,
+    split_per_output,
+    unique_name,
+)
+from fitdash.engine.objective.totals import OutputObjective, RunningTotals, loss_names
 from fitdash.engine.objective.weight_checks import refuse_misfits
 from fitdash.errors import DataError, SettingError
 
@@ -45,14 +52,18 @@ class Objective:
         loss_weights: Any = None,
         sample_weight_mode: Any = None,
     ) -> None:
-        self._loss, self._metrics, self._weighted = loss, opened(metrics), opened(weighted_metrics)
+        self._loss, self._metrics, self._weighted = (
+            loss,
+            expand_collections(metrics),
+            expand_collections(weighted_metrics),
+        )
         self._loss_weights, self._mode = loss_weights, sample_weight_mode
         self.has_loss = any(True for _ in leaves(loss))
-        self.outputs: list[Output] = []
+        self.outputs: list[OutputObjective] = []
         self._shape: Any = None
         self._check()
 
-    def bind(self, prediction: Any, names: Sequence[str] | None = None) -> list[Output]:
+    def bind(self, prediction: Any, names: Sequence[str] | None = None) -> list[OutputObjective]:
         """Learn from the first prediction which outputs there are; cheap when that is known.
 
         Args:
@@ -98,9 +109,9 @@ class Objective:
         """Whether an output has a loss, as far as `compile` told by name."""
         return not isinstance(self._loss, Mapping) or self._loss.get(name) is not None
 
-    def new_book(self) -> Book:
+    def new_book(self) -> RunningTotals:
         """Sums of one's own, for training or for evaluation."""
-        return Book(self.bind)
+        return RunningTotals(self.bind)
 
     @property
     def depends_on_batches(self) -> bool:
@@ -132,45 +143,45 @@ class Objective:
         if problems:
             raise SettingError("\n".join(dict.fromkeys(problems)))
 
-    def _guessed(self) -> list[Output]:
-        names = guessed_names([self._loss, self._metrics, self._weighted, self._loss_weights, self._mode])
+    def _guessed(self) -> list[OutputObjective]:
+        names = guess_output_names([self._loss, self._metrics, self._weighted, self._loss_weights, self._mode])
         try:
             return self._outputs(names, any_key=len(names) == 1)
         except SettingError:
             return []
 
-    def _outputs(self, names: list[str], *, any_key: bool) -> list[Output]:
+    def _outputs(self, names: list[str], *, any_key: bool) -> list[OutputObjective]:
         if len(names) > 1 and self._loss_weights is not None and not _is_container(self._loss_weights):
             raise SettingError(f"loss_weights must be a list or a dict for several outputs: {', '.join(names)}.")
-        losses = per_output(self._loss, names, "loss", any_key=any_key)
-        shares = per_output(self._loss_weights, names, "loss_weights", any_key=any_key)
-        modes = per_output(self._mode, names, "sample_weight_mode", any_key=any_key)
+        losses = split_per_output(self._loss, names, "loss", any_key=any_key)
+        shares = split_per_output(self._loss_weights, names, "loss_weights", any_key=any_key)
+        modes = split_per_output(self._mode, names, "sample_weight_mode", any_key=any_key)
         outputs = [
-            Output(name, loss, share, temporal=mode == "temporal", anonymous=any_key)
+            OutputObjective(name, loss, share, temporal=mode == "temporal", anonymous=any_key)
             for name, loss, share, mode in zip(names, losses, shares, modes, strict=True)
         ]
         taken = {"loss", *loss_names(outputs)}
         self._name_metrics(outputs, taken, any_key=any_key)
         return outputs
 
-    def _name_metrics(self, outputs: list[Output], taken: set[str], *, any_key: bool) -> None:
+    def _name_metrics(self, outputs: list[OutputObjective], taken: set[str], *, any_key: bool) -> None:
         """Metrics of all outputs, then weighted ones, which step aside as weighted_<name>."""
         names = [output.name for output in outputs]
         plain = metrics_per_output(self._metrics, names, "metrics", any_key=any_key)
         for output, given in zip(outputs, plain, strict=True):
             prefix = f"{output.name}_" if len(outputs) > 1 else ""
             for recipe in map(resolve_metric, given):
-                output.metrics.append((unique(prefix + recipe.name, taken), recipe))
+                output.metrics.append((unique_name(prefix + recipe.name, taken), recipe))
         weighted = metrics_per_output(self._weighted, names, "weighted_metrics", any_key=any_key)
         for output, given in zip(outputs, weighted, strict=True):
             prefix = f"{output.name}_" if len(outputs) > 1 else ""
             for recipe in map(_weighted_metric, given):
                 clashes = prefix + recipe.name in taken
                 name = prefix + ("weighted_" if clashes else "") + recipe.name
-                output.weighted.append((unique(name, taken), recipe))
+                output.weighted.append((unique_name(name, taken), recipe))
 
 
-def _weighted_metric(given: Any) -> Recipe:
+def _weighted_metric(given: Any) -> MetricFactory:
     return resolve_metric(given, weighted=True)
 
 

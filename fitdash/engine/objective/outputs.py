@@ -36,7 +36,7 @@ def outputs_of(prediction: Any) -> list[Any]:
     return list(prediction) if isinstance(prediction, (list, tuple)) else [prediction]
 
 
-def per_output(given: Any, names: list[str], what: str, *, any_key: bool = False) -> list[Any]:
+def split_per_output(given: Any, names: list[str], what: str, *, any_key: bool = False) -> list[Any]:
     """What belongs to each output; None where a dict has no entry. A value that is no container applies to each.
 
     Args:
@@ -68,9 +68,9 @@ def metrics_per_output(given: Any, names: list[str], what: str, *, any_key: bool
     """
     if len(names) == 1:
         if isinstance(given, Mapping):
-            given = per_output(given, names, what, any_key=any_key)
+            given = split_per_output(given, names, what, any_key=any_key)
         return [list(leaves(given))]
-    return [list(leaves(part)) for part in per_output(given, names, what)]
+    return [list(leaves(part)) for part in split_per_output(given, names, what)]
 
 
 def targets_per_output(
@@ -111,7 +111,7 @@ def leaves(given: Any) -> Iterable[Any]:
         yield given
 
 
-def guessed_names(arguments: Iterable[Any]) -> list[str]:
+def guess_output_names(arguments: Iterable[Any]) -> list[str]:
     """Output names as far as the arguments of `compile` tell them, before a prediction was seen."""
     found = list(arguments)
     for given in found:
@@ -121,7 +121,7 @@ def guessed_names(arguments: Iterable[Any]) -> list[str]:
     return [f"out{i + 1}" for i in range(max([1, *counts]))]
 
 
-def unique(name: str, taken: set[str]) -> str:
+def unique_name(name: str, taken: set[str]) -> str:
     """`name`, numbered if it is taken already: mse, mse_1, mse_2; it is taken from then on."""
     number, free = 0, name
     while free in taken:

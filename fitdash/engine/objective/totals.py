@@ -8,17 +8,17 @@ import torch
 
 from fitdash.engine.losses.resolve import Loss, resolve_loss
 from fitdash.engine.metrics.counted import zeros
-from fitdash.engine.metrics.resolve import Metric, Recipe
+from fitdash.engine.metrics.resolve import Metric, MetricFactory
 from fitdash.engine.objective.outputs import outputs_of, targets_per_output
 from fitdash.errors import DataError, SettingError
 
 Tensor = torch.Tensor
-Piece = tuple["Part", Tensor, Tensor, Tensor | None]
+Piece = tuple["OutputTotals", Tensor, Tensor, Tensor | None]
 
 HALVES = (torch.bfloat16, torch.float16)
 
 
-class Output:
+class OutputObjective:
     """One output of the network: its loss, its metrics and how its weights are meant.
 
     Attributes:
@@ -33,15 +33,15 @@ class Output:
         self.name, self.temporal, self.anonymous = name, temporal, anonymous
         self.loss: Loss | None = None if loss is None else resolve_loss(loss)
         self.share = 1.0 if share is None else float(share)
-        self.metrics: list[tuple[str, Recipe]] = []
-        self.weighted: list[tuple[str, Recipe]] = []
+        self.metrics: list[tuple[str, MetricFactory]] = []
+        self.weighted: list[tuple[str, MetricFactory]] = []
 
     @property
     def is_used(self) -> bool:
         return self.loss is not None or bool(self.metrics or self.weighted)
 
 
-class Part:
+class OutputTotals:
     """One output while it is counted: its own total and its metrics.
 
     Attributes:
@@ -49,7 +49,7 @@ class Part:
         plain, weighted: Name in the logs, metric and recipe of those that ignore weights and those that do not.
     """
 
-    def __init__(self, output: Output, prediction: Tensor, alone: bool) -> None:
+    def __init__(self, output: OutputObjective, prediction: Tensor, alone: bool) -> None:
         self.output, self.loss, self.share = output, output.loss, output.share
         self.total = None if alone or output.loss is None else zeros((), prediction)
         if output.loss is not None:
@@ -73,11 +73,11 @@ class Part:
         for _, metric, recipe in self.weighted:
             metric.update(target, self._seen(seen, recipe), weight, rows)
 
-    def _seen(self, prediction: Tensor, recipe: Recipe) -> Tensor:
+    def _seen(self, prediction: Tensor, recipe: MetricFactory) -> Tensor:
         return prediction.movedim(1, -1) if self._classes_second and recipe.classes_last else prediction
 
 
-class Book:
+class RunningTotals:
     """Sums over the batches since the last reset; training and evaluation have one each.
 
     Args:
@@ -87,9 +87,9 @@ class Book:
         rows, batches: How many were counted.
     """
 
-    def __init__(self, bind: Callable[[Any], list[Output]]) -> None:
+    def __init__(self, bind: Callable[[Any], list[OutputObjective]]) -> None:
         self._bind = bind
-        self._parts: list[Part] = []
+        self._parts: list[OutputTotals] = []
         self._total: Tensor | None = None
         self._plain = False
         self.rows = self.batches = 0
@@ -134,7 +134,7 @@ class Book:
         alone = len(trained) == 1
         used = [(output, said) for output, said in zip(outputs, predictions, strict=True) if output.is_used]
         _refuse_other_than_tensors(used)
-        self._parts = [Part(output, whole(said), alone) for output, said in used]
+        self._parts = [OutputTotals(output, whole(said), alone) for output, said in used]
         self._total = zeros((), predictions[trained[0]])
         self._plain = len(outputs) == 1
         for part, _, said, _ in self._pieces(target, prediction, None):
@@ -182,7 +182,7 @@ class Book:
         counted = [state for part in self._parts for metric in part.metrics() for state in metric.states()]
         return [total for total in sums if total is not None] + counted
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[OutputTotals]:
         """The outputs that are counted, none before the first batch."""
         return self._parts
 
@@ -215,13 +215,13 @@ class Book:
         return pieces
 
 
-def loss_names(outputs: list[Output]) -> list[str]:
+def loss_names(outputs: list[OutputObjective]) -> list[str]:
     """`<output>_loss` of each output that is trained; none where that is one alone."""
     trained = [output.name for output in outputs if output.loss is not None]
     return [f"{name}_loss" for name in trained] if len(trained) > 1 else []
 
 
-def check_weight(weight: Tensor | None, prediction: Tensor, output: Output) -> None:
+def check_weight(weight: Tensor | None, prediction: Tensor, output: OutputObjective) -> None:
     """Refuse one number for all samples, and weights of samples where time steps must be weighed.
 
     Raises:
@@ -259,13 +259,13 @@ def _device_of(prediction: Any) -> torch.device:
     return next(part.device for part in outputs_of(prediction) if isinstance(part, Tensor))
 
 
-def _refuse_other_than_tensors(used: list[tuple[Output, Any]]) -> None:
+def _refuse_other_than_tensors(used: list[tuple[OutputObjective, Any]]) -> None:
     others = [f"{type(said).__name__} for {output.name}" for output, said in used if not isinstance(said, Tensor)]
     if others:
         raise DataError(f"forward must give a tensor, or a list or dict of tensors, got {', '.join(others)}.")
 
 
-def _warn_of_flat_accuracy(output: Output, prediction: Tensor) -> None:
+def _warn_of_flat_accuracy(output: OutputObjective, prediction: Tensor) -> None:
     """A prediction without a last axis is one categorical answer to Keras, which is hardly what was meant."""
     if prediction.ndim == 1 and any(recipe.by_shape for _, recipe in output.metrics + output.weighted):
         warnings.warn(

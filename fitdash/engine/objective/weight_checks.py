@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fitdash.data.batches.rows import Rows
+from fitdash.data.batches.rows import ArrayRows
 from fitdash.engine.losses.resolve import Loss
 from fitdash.errors import DataError
 
@@ -30,7 +30,7 @@ def refuse_misfits(y: Any, weight: Any, losses: list[Loss], *, temporal: bool, p
             raise DataError(f"{wanted}({target.shape[0]},){steps}, got {by.shape} with targets of {target.shape}.")
 
 
-def _pairs(y: Any, weight: Any) -> list[tuple[Rows, Rows]]:
+def _pairs(y: Any, weight: Any) -> list[tuple[ArrayRows, ArrayRows]]:
     """Each target with its weights, as far as the containers tell which belong together."""
     if y is None or weight is None:
         return []

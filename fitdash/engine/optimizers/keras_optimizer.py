@@ -16,7 +16,7 @@ Numbers = tuple[float, ...]
 
 
 @dataclass(frozen=True)
-class Rule:
+class UpdateRule:
     """An optimizer by name with its settings: called with parameters, it gives the torch optimizer.
 
     Attributes:
@@ -110,7 +110,7 @@ class KerasOptimizer(torch.optim.Optimizer):
     load_state_dict = _undecorated(torch.optim.Optimizer.load_state_dict)
     zero_grad = _undecorated(torch.optim.Optimizer.zero_grad)
 
-    def __init__(self, parameters: Iterable[Any], rule: Rule) -> None:
+    def __init__(self, parameters: Iterable[Any], rule: UpdateRule) -> None:
         self.rule = rule
         self._buckets: dict[tuple[int, ...], list[Bucket]] = {}
         start = {"lr": float(rule.learning_rate), "weight_decay": rule.weight_decay, "step": 0, **rule.counters}

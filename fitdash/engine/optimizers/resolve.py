@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from fitdash.engine.optimizers.keras_optimizer import Rule
+from fitdash.engine.optimizers.keras_optimizer import UpdateRule
 from fitdash.engine.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop
 from fitdash.errors import SettingError
 
-RULES: dict[str, type[Rule]] = {
+RULES: dict[str, type[UpdateRule]] = {
     "sgd": SGD,
     "adam": Adam,
     "adamw": AdamW,
@@ -35,7 +35,7 @@ def make_optimizer(given: Any, parameters: Iterable[Any]) -> torch.optim.Optimiz
     Raises:
         SettingError: An unknown name, or something that is no optimizer.
     """
-    is_known(given)
+    check_optimizer(given)
     if isinstance(given, torch.optim.Optimizer):
         return given
     parameters = list(parameters)
@@ -47,7 +47,7 @@ def make_optimizer(given: Any, parameters: Iterable[Any]) -> torch.optim.Optimiz
     return made
 
 
-def is_known(given: Any) -> bool:
+def check_optimizer(given: Any) -> bool:
     """True if `make_optimizer` takes it; all that can be said before there are parameters.
 
     Raises:
@@ -90,7 +90,7 @@ def _factory(given: Any) -> Callable[[list[Any]], Any]:
     """What is called with the parameters."""
     if isinstance(given, str):
         return RULES[given.lower()]()
-    if isinstance(given, type) and issubclass(given, Rule):
+    if isinstance(given, type) and issubclass(given, UpdateRule):
         return given()
     made: Callable[[list[Any]], Any] = given
     return made

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fitdash.engine.optimizers.buckets import Bucket
-from fitdash.engine.optimizers.keras_optimizer import Group, Numbers, Rule
+from fitdash.engine.optimizers.keras_optimizer import Group, Numbers, UpdateRule
 from fitdash.errors import SettingError
 
 
@@ -30,7 +30,7 @@ def _decay(bucket: Bucket, lost: float) -> None:
 
 
 @dataclass(frozen=True)
-class SGD(Rule):
+class SGD(UpdateRule):
     """Gradient descent; with momentum, the learning rate of each step goes into the velocity."""
 
     learning_rate: float = 0.01
@@ -76,7 +76,7 @@ class SGD(Rule):
 
 
 @dataclass(frozen=True)
-class Adam(Rule):
+class Adam(UpdateRule):
     """Adam; epsilon is added before the bias correction, so torch gets epsilon / sqrt(1 - beta_2 ** step)."""
 
     beta_1: float = 0.9
@@ -146,7 +146,7 @@ class AdamW(Adam):
 
 
 @dataclass(frozen=True)
-class RMSprop(Rule):
+class RMSprop(UpdateRule):
     """RMSprop with epsilon inside the root."""
 
     rho: float = 0.9
@@ -184,7 +184,7 @@ class RMSprop(Rule):
 
 
 @dataclass(frozen=True)
-class Adagrad(Rule):
+class Adagrad(UpdateRule):
     """Adagrad with epsilon inside the root: the accumulator kept here starts with it, which adds up to the same."""
 
     initial_accumulator_value: float = 0.1
@@ -220,7 +220,7 @@ class Adagrad(Rule):
 
 
 @dataclass(frozen=True)
-class Adadelta(Rule):
+class Adadelta(UpdateRule):
     """Adadelta."""
 
     rho: float = 0.95
@@ -248,7 +248,7 @@ class Adadelta(Rule):
 
 
 @dataclass(frozen=True)
-class Adamax(Rule):
+class Adamax(UpdateRule):
     """Adam with the largest gradient so far in place of the root of the mean square."""
 
     beta_1: float = 0.9
@@ -272,7 +272,7 @@ class Adamax(Rule):
 
 
 @dataclass(frozen=True)
-class Nadam(Rule):
+class Nadam(UpdateRule):
     """Adam with Nesterov momentum, scheduled as Dozat does; the product of the schedule is kept in the group."""
 
     beta_1: float = 0.9

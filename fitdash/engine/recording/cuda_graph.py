@@ -14,11 +14,11 @@ from typing import Any, Protocol
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fitdash.data.batches.source import Batch, leaves_of, rebuilt
-from fitdash.engine.recording.program.op_schema import objection
-from fitdash.engine.recording.program.tracer import Refused
-from fitdash.engine.recording.safety.step_guard import NoReads
-from fitdash.engine.recording.step_state import Snapshot, TrainingGround
+from fitdash.data.batches.source import Batch, leaves_of, replace_leaves
+from fitdash.engine.recording.program.op_schema import why_not_repeatable
+from fitdash.engine.recording.program.tracer import NotRecordable
+from fitdash.engine.recording.safety.step_guard import ReadDetector
+from fitdash.engine.recording.step_state import StepSnapshot, TrainingStepState
 
 Tensor = torch.Tensor
 
@@ -103,18 +103,18 @@ class _CudaGraph:
         self._graph.replay()
 
 
-def device_for(device: torch.device) -> Device | None:
+def capture_device_for(device: torch.device) -> Device | None:
     """What captures there; None where nothing does."""
     return Cuda(device) if device.type == "cuda" and hasattr(torch.cuda, "CUDAGraph") else None
 
 
-class CapturedGround(TrainingGround):
+class CapturedStepState(TrainingStepState):
     """Of a step that trains, wherever it does."""
 
     anywhere = True
 
 
-class Captured:
+class GraphCapture:
     """The step for one kind of batch: `learn` from a few batches, then `replay`; as `recorded.Recording` has it.
 
     Args:
@@ -125,7 +125,7 @@ class Captured:
         is_ready: Whether batches can be replayed.
     """
 
-    def __init__(self, ground: CapturedGround, device: Device) -> None:
+    def __init__(self, ground: CapturedStepState, device: Device) -> None:
         self.ground, self.device = ground, device
         self.is_ready = False
         self._steps = 0
@@ -166,7 +166,7 @@ class Captured:
             Refused: it failed; everything is as before.
         """
         ground, total = self.ground, self.ground.states[0]
-        before, random, was_finite = Snapshot(ground), self.device.random_state(), math.isfinite(total.item())
+        before, random, was_finite = StepSnapshot(ground), self.device.random_state(), math.isfinite(total.item())
         try:
             for batch in batches:
                 self._launch(batch)
@@ -177,7 +177,7 @@ class Captured:
             is_finite = math.isfinite(total.item())
         except Exception as error:
             self._put_back(before, random)
-            raise Refused(f"could not be replayed: {type(error).__name__}") from error
+            raise NotRecordable(f"could not be replayed: {type(error).__name__}") from error
         if was_finite and not is_finite:
             self._put_back(before, random)
             return False
@@ -188,12 +188,12 @@ class Captured:
         """Run the step while what it calls is looked at."""
         ground, step, whys = self.ground, self.ground.step, list[str]()
         looks = _Looks(whys.append, [t.device for t in ground.trained][:1])
-        with looks, NoReads(whys.append):
+        with looks, ReadDetector(whys.append):
             loss = step.loss(batch, ground.book, ground.class_weight)
         if not loss.requires_grad:
             step.improve(loss)
-            raise Refused("trains nothing")
-        with looks, NoReads(whys.append):
+            raise NotRecordable("trains nothing")
+        with looks, ReadDetector(whys.append):
             slopes = ground.slopes(loss)
         self._give(slopes)
         if step.update is not None:
@@ -201,7 +201,7 @@ class Captured:
         if not ground.watch.holds_entirely():
             whys.append("changes its own Python state")
         if whys:
-            raise Refused(whys[0])
+            raise NotRecordable(whys[0])
 
     def _capture(self, batch: Batch) -> None:
         """Capture the step on a copy of the batch, which later ones are copied over.
@@ -211,7 +211,7 @@ class Captured:
         """
         ground = self.ground
         parts = (part.clone() for part in leaves_of((batch.x, batch.y, batch.weight)))
-        x, y, weight = rebuilt((batch.x, batch.y, batch.weight), parts)
+        x, y, weight = replace_leaves((batch.x, batch.y, batch.weight), parts)
         given, counted = batch._replace(x=x, y=y, weight=weight), (ground.book.rows, ground.book.batches)
 
         def work() -> None:
@@ -220,7 +220,7 @@ class Captured:
         try:
             self._graph, self._given = self.device.capture(work), given
         except Exception as error:
-            raise Refused(f"cannot be captured: {str(error).strip().splitlines()[0][:120]}") from error
+            raise NotRecordable(f"cannot be captured: {str(error).strip().splitlines()[0][:120]}") from error
         finally:
             ground.book.rows, ground.book.batches = counted
 
@@ -230,7 +230,7 @@ class Captured:
         Raises:
             Refused: they differ; the batch is done all the same.
         """
-        ground, before, random = self.ground, Snapshot(self.ground), self.device.random_state()
+        ground, before, random = self.ground, StepSnapshot(self.ground), self.device.random_state()
         why, ours = "differs in a replay", list[Tensor | None]()
         try:
             self._launch(batch)
@@ -241,7 +241,7 @@ class Captured:
         ground.run(batch)
         theirs = [*(parameter.grad for parameter in ground.trained), *ground.states]
         if not ours or not all(map(_is_near, ours, theirs)):
-            raise Refused(why)
+            raise NotRecordable(why)
 
     def _launch(self, batch: Batch) -> None:
         assert self._graph is not None
@@ -258,7 +258,7 @@ class Captured:
         for trained, slope in zip(self.ground.trained, slopes, strict=True):
             trained.grad = slope
 
-    def _put_back(self, before: Snapshot, random: Tensor) -> None:
+    def _put_back(self, before: StepSnapshot, random: Tensor) -> None:
         before.put_back()
         self.device.set_random_state(random)
 
@@ -275,7 +275,7 @@ class _Looks(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False  # as in `Notes`
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if why := objection(func, args):
+        if why := why_not_repeatable(func, args):
             self._refuse(why)
         given = [
             t for arg in args for t in (arg if isinstance(arg, (list, tuple)) else (arg,)) if isinstance(t, Tensor)

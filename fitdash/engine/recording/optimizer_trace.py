@@ -8,7 +8,7 @@ import torch
 from fitdash.engine.optimizers.buckets import Bucket
 from fitdash.engine.optimizers.keras_optimizer import Group, KerasOptimizer
 from fitdash.engine.optimizers.resolve import RULES
-from fitdash.engine.recording.program.tracer import Notes, Refused
+from fitdash.engine.recording.program.tracer import NotRecordable, Tracer
 
 Tensor = torch.Tensor
 
@@ -20,15 +20,15 @@ def refuse_optimizer(optimizer: Any) -> None:
         Refused: it is one.
     """
     if optimizer is None:
-        raise Refused("trains nothing")
+        raise NotRecordable("trains nothing")
     if type(optimizer) is not KerasOptimizer or type(optimizer.rule) not in RULES.values():
-        raise Refused(f"is updated by {type(optimizer).__name__}, which keeps its own account")
+        raise NotRecordable(f"is updated by {type(optimizer).__name__}, which keeps its own account")
     hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
     if hooks or {"step", "update"} & vars(optimizer).keys():
-        raise Refused("runs a hook of the optimizer")
+        raise NotRecordable("runs a hook of the optimizer")
 
 
-class Update:
+class OptimizerTrace:
     """One optimizer's work on the parameters that get a gradient.
 
     Args:
@@ -104,13 +104,13 @@ class Update:
             for p, slope in zip(bucket.parameters, part, strict=True)
         ]
         marks, marked = self._marks()
-        notes = Notes(known, numbers=marked, prefix="u")
+        notes = Tracer(known, numbers=marked, prefix="u")
         rule = self.optimizer.rule
         with torch.no_grad(), notes:
             for bucket, part, numbers in zip(copies, rule.clipped(slopes), marks, strict=True):
                 rule.apply(bucket, part, numbers)
         if notes.why:
-            raise Refused(notes.why)
+            raise NotRecordable(notes.why)
         return notes.lines
 
     def _each(self) -> list[tuple[float, ...]]:
@@ -137,7 +137,7 @@ class Update:
         return [p for p in group["params"] if id(p) in self._trained]
 
 
-def pattern_of(optimizer: KerasOptimizer | None) -> tuple[bool, ...]:
+def zero_settings(optimizer: KerasOptimizer | None) -> tuple[bool, ...]:
     """Which settings of the groups are 0: these decide what operations an update has."""
     if optimizer is None:
         return ()

@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 import torch
 
 from fitdash.data.batches.source import Batch, leaves_of
-from fitdash.engine.recording.optimizer_trace import Update
-from fitdash.engine.recording.passes.pipeline import ways_of
-from fitdash.engine.recording.program.torchscript import Program, program_of
-from fitdash.engine.recording.program.tracer import Notes, Refused, identity, place_in_memory
-from fitdash.engine.recording.step_state import Ground
+from fitdash.engine.recording.optimizer_trace import OptimizerTrace
+from fitdash.engine.recording.passes.pipeline import candidate_programs
+from fitdash.engine.recording.program.torchscript import TorchScriptProgram, compile_program
+from fitdash.engine.recording.program.tracer import NotRecordable, Tracer, storage_address, tensor_identity
+from fitdash.engine.recording.step_state import StepState
 
 Tensor = torch.Tensor
 
 
-def kind_of(batch: Batch) -> Any:
+def batch_signature(batch: Batch) -> Any:
     """What must be equal for one recording to serve two batches."""
     x, y = batch.x, batch.y
     if isinstance(x, Tensor) and isinstance(y, Tensor) and batch.weight is None:
@@ -47,13 +47,13 @@ class Recording:
         is_ready: Whether batches can be replayed.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: StepState) -> None:
         self.ground = ground
         self.is_ready = False
         self._checks = 0
         self._noted: _Noted | None = None
-        self._program: Program | None = None
-        self._update: Update | None = None
+        self._program: TorchScriptProgram | None = None
+        self._update: OptimizerTrace | None = None
         self._parts = 0
         self._ways: list[list[str]] = []
         self._places: list[int] = []
@@ -77,10 +77,10 @@ class Recording:
         if self._noted is None:
             self._noted = noted
         elif (noted.lines, noted.slopes) != (self._noted.lines, self._noted.slopes):
-            raise Refused("differs from batch to batch")
+            raise NotRecordable("differs from batch to batch")
         else:
             self._parts = len(_parts_of(batch))
-            self._ways = ways_of(noted.lines, noted.places, list(noted.slopes.values()))
+            self._ways = candidate_programs(noted.lines, noted.places, list(noted.slopes.values()))
             self._write_as_can_be("")
 
     def holds(self) -> bool:
@@ -103,7 +103,7 @@ class Recording:
             slopes = self._run(self._tensors, batches)
         except Exception as error:
             self._put_back(counters, random)
-            raise Refused(f"could not be replayed: {type(error).__name__}") from error
+            raise NotRecordable(f"could not be replayed: {type(error).__name__}") from error
         if was_finite and not math.isfinite(total.item()):
             self._put_back(counters, random)
             return False
@@ -148,9 +148,9 @@ class Recording:
         while self._ways and self._noted is not None:
             try:
                 return self._write(self._noted, self._ways.pop())
-            except Refused as error:
+            except NotRecordable as error:
                 why = str(error)
-        raise Refused(why)
+        raise NotRecordable(why)
 
     def _write(self, noted: "_Noted", way: list[str]) -> None:
         """Make the program, with the update at its end."""
@@ -159,14 +159,14 @@ class Recording:
         gradients = list(noted.slopes.values())
         if ground.optimizer is not None:
             trained = [ground.trained[place] for place in self._places]
-            self._update = update = Update(ground.optimizer, trained)
+            self._update = update = OptimizerTrace(ground.optimizer, trained)
             kept += update.tensors()
-            places = {identity(tensor): f"t{place}" for place, tensor in enumerate(kept)}
-            names = {id(tensor): places[identity(tensor)] for tensor in (*kept, *trained)}
+            places = {tensor_identity(tensor): f"t{place}" for place, tensor in enumerate(kept)}
+            names = {id(tensor): places[tensor_identity(tensor)] for tensor in (*kept, *trained)}
             lines += update.note(names, {id(p): name for p, name in zip(trained, gradients, strict=True)})
             per_step = update.per_step
         self._tensors = [tensor.detach() for tensor in kept]
-        self._program = program_of(tuple(lines), tuple(gradients), self._parts, per_step)
+        self._program = compile_program(tuple(lines), tuple(gradients), self._parts, per_step)
         self._saved = [torch.empty_like(tensor) for tensor in self._tensors]
 
     def _checked(self, batch: Batch) -> str | None:
@@ -205,7 +205,7 @@ class _Noted(NamedTuple):
     places: dict[str, Any]
 
 
-def _note(ground: Ground, batch: Batch) -> _Noted:
+def _note(ground: StepState, batch: Batch) -> _Noted:
     """Run the step on a batch and note what is done.
 
     Raises:
@@ -213,9 +213,9 @@ def _note(ground: Ground, batch: Batch) -> _Noted:
     """
     parts = _parts_of(batch)
     known = [(f"t{place}", tensor.detach()) for place, tensor in enumerate(ground.tensors)]
-    notes = Notes([*known, *((f"x{place}", part) for place, part in enumerate(parts))], parts)
-    held = {place_in_memory(tensor) for tensor in ground.tensors}
-    if len({identity(part) for part in parts}) < len(parts) or held & {place_in_memory(part) for part in parts}:
+    notes = Tracer([*known, *((f"x{place}", part) for place, part in enumerate(parts))], parts)
+    held = {storage_address(tensor) for tensor in ground.tensors}
+    if len({tensor_identity(part) for part in parts}) < len(parts) or held & {storage_address(part) for part in parts}:
         notes.refuse("is given the same tensor twice")
     before, slopes, is_undone = ground.snapshot(), {}, False
     try:
@@ -231,7 +231,7 @@ def _note(ground: Ground, batch: Batch) -> _Noted:
     if not holds:
         notes.refuse("changes its own Python state")
     if notes.why is not None:
-        raise Refused(notes.why)
+        raise NotRecordable(notes.why)
     return _Noted(notes.lines, slopes, notes.places)
 
 

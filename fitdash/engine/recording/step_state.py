@@ -9,12 +9,12 @@ from torch import nn
 
 from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.source import Batch
-from fitdash.engine.metrics.third_party import ForeignMetric
-from fitdash.engine.objective.totals import Book
+from fitdash.engine.metrics.third_party import ThirdPartyMetric
+from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.recording.optimizer_trace import refuse_optimizer
-from fitdash.engine.recording.program.tracer import Notes, Refused, identity
-from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.step_guard import NoReads, Watch, refuse_modes
+from fitdash.engine.recording.program.tracer import NotRecordable, Tracer, tensor_identity
+from fitdash.engine.recording.safety.bytecode import UnwatchableState
+from fitdash.engine.recording.safety.step_guard import ReadDetector, StepGuard, refuse_modes
 from fitdash.engine.step.step import Step
 
 Tensor = torch.Tensor
@@ -22,7 +22,7 @@ Tensor = torch.Tensor
 _ENGINE = ".".join(__name__.split(".")[:2]) + "."
 
 
-class Ground:
+class StepState:
     """The tensors and the Python state around a step, found once one has run.
 
     Args:
@@ -45,33 +45,33 @@ class Ground:
     anywhere = False
     """Whether it may lie on another device than the CPU."""
 
-    def __init__(self, step: Step, book: Book, given: Iterable[Tensor] = ()) -> None:
+    def __init__(self, step: Step, book: RunningTotals, given: Iterable[Tensor] = ()) -> None:
         self.step, self.book = step, book
         try:
             refuse_modes()
-            self.watch = Watch(step.module, list(_called(book.parts())), anywhere=self.anywhere)
+            self.watch = StepGuard(step.module, list(_called(book.parts())), anywhere=self.anywhere)
             self.is_ours, leaves_no_trace = self.watch.judged()
-        except (Unwatchable, Refused) as error:
-            raise Refused(str(error)) from error
+        except (UnwatchableState, NotRecordable) as error:
+            raise NotRecordable(str(error)) from error
         except Exception as error:  # of somebody's object that was asked what it holds
-            raise Refused(f"holds what cannot be watched: {type(error).__name__}") from error
+            raise NotRecordable(f"holds what cannot be watched: {type(error).__name__}") from error
         if not leaves_no_trace and self.watch.names & OTHERWISE:
-            raise Refused("may keep an account of itself, and takes another way while it is noted")
+            raise NotRecordable("may keep an account of itself, and takes another way while it is noted")
         self.trained: list[Tensor] = []
         self.states = book.states()
         found = [*self.watch.tensors, *self.states, *given]
-        known_by: Callable[[Tensor], Any] = id if self.anywhere else identity
+        known_by: Callable[[Tensor], Any] = id if self.anywhere else tensor_identity
         self.tensors = list({known_by(tensor): tensor for tensor in reversed(found)}.values())[::-1]
 
-    def snapshot(self) -> "Snapshot":
+    def snapshot(self) -> "StepSnapshot":
         """All that a step changes, to undo one."""
-        return Snapshot(self)
+        return StepSnapshot(self)
 
     def run(self, batch: Batch) -> None:
         """The step itself."""
         raise NotImplementedError
 
-    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+    def note(self, batch: Batch, notes: Tracer) -> dict[int, str]:
         """Run the step while it is noted; gives the names of the gradients by the place of their parameter."""
         raise NotImplementedError
 
@@ -92,15 +92,15 @@ class Ground:
             return self.watch.holds()
         try:
             refuse_modes()
-        except Unwatchable:
+        except UnwatchableState:
             return False
         return self.watch.holds_entirely()
 
 
-class Snapshot:
+class StepSnapshot:
     """The numbers before a step; `put_back` undoes it."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: StepState) -> None:
         kept = [] if ground.optimizer is None else [s for s in ground.optimizer.state.values() if isinstance(s, dict)]
         tensors = [*ground.tensors, *(t for slots in kept for t in slots.values() if isinstance(t, Tensor))]
         self._tensors = [(tensor.detach(), tensor.detach().clone()) for tensor in tensors]
@@ -118,10 +118,10 @@ class Snapshot:
         self._book.rows, self._book.batches = self._counted
 
 
-class TrainingGround(Ground):
+class TrainingStepState(StepState):
     """Of a step that trains."""
 
-    def __init__(self, step: Step, book: Book, class_weight: ClassWeights | None) -> None:
+    def __init__(self, step: Step, book: RunningTotals, class_weight: ClassWeights | None) -> None:
         self.class_weight = class_weight
         self.optimizer = step.optimizer()
         refuse_optimizer(self.optimizer)
@@ -131,14 +131,14 @@ class TrainingGround(Ground):
         updated = {id(p) for group in self.optimizer.param_groups for p in group["params"] if p.requires_grad}
         ours = {id(t) for t in self.trained}
         if not updated <= ours <= {id(t) for t in step.cleared}:
-            raise Refused("trains parameters that are not the module's")
+            raise NotRecordable("trains parameters that are not the module's")
 
     def run(self, batch: Batch) -> None:
         self.step.train(batch, self.book, self.class_weight)
 
-    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
+    def note(self, batch: Batch, notes: Tracer) -> dict[int, str]:
         """Train a batch; the gradients are laid out as `backward` does."""
-        with notes, NoReads(notes.refuse):
+        with notes, ReadDetector(notes.refuse):
             loss = self.step.loss(batch, self.book, self.class_weight)
         if notes.why is not None or not loss.requires_grad:
             notes.refuse("trains nothing")
@@ -146,7 +146,7 @@ class TrainingGround(Ground):
             return {}
         for parameter in self.step.cleared:
             parameter.grad = None
-        with notes, NoReads(notes.refuse):
+        with notes, ReadDetector(notes.refuse):
             laid = self.slopes(loss)
         for trained, slope in zip(self.trained, laid, strict=True):
             trained.grad = slope
@@ -164,24 +164,24 @@ class TrainingGround(Ground):
             return False
         try:
             refuse_optimizer(self.optimizer)
-        except Refused:
+        except NotRecordable:
             return False
         return super().holds(entirely=entirely)
 
 
-class TestingGround(Ground):
+class EvaluationStepState(StepState):
     """Of a step that measures."""
 
-    def __init__(self, step: Step, book: Book) -> None:
+    def __init__(self, step: Step, book: RunningTotals) -> None:
         super().__init__(step, book)
         if any(isinstance(part, FASTER_UNWATCHED) for part in step.module.modules()):
-            raise Refused("takes another way while it is noted")
+            raise NotRecordable("takes another way while it is noted")
 
     def run(self, batch: Batch) -> None:
         self.step.test(batch, self.book)
 
-    def note(self, batch: Batch, notes: Notes) -> dict[int, str]:
-        with notes, NoReads(notes.refuse):
+    def note(self, batch: Batch, notes: Tracer) -> dict[int, str]:
+        with notes, ReadDetector(notes.refuse):
             self.step.test(batch, self.book)
         return {}
 
@@ -217,8 +217,8 @@ def _called(parts: list[Any]) -> Iterator[Any]:
         if id(thing) in seen:
             continue
         seen.add(id(thing))
-        if isinstance(thing, ForeignMetric):
-            raise Refused(f"counts the metric {thing.name}, which keeps its own account")
+        if isinstance(thing, ThirdPartyMetric):
+            raise NotRecordable(f"counts the metric {thing.name}, which keeps its own account")
         if isinstance(thing, (list, tuple)):
             stack += thing
         elif isinstance(thing, dict):

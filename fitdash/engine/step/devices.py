@@ -8,18 +8,18 @@ import torch
 from torch import nn
 
 from fitdash import options
-from fitdash.data.batches.source import Target
+from fitdash.data.batches.source import DeviceAndDtype
 from fitdash.errors import SettingError
 
 
-def target_of(module: nn.Module) -> Target:
+def device_and_dtype_of(module: nn.Module) -> DeviceAndDtype:
     """Where batches go: the device and the floating-point type of the module's parameters."""
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     floating = next((p.dtype for p in module.parameters() if p.dtype.is_floating_point), None)
-    return Target(device, floating or torch.get_default_dtype())
+    return DeviceAndDtype(device, floating or torch.get_default_dtype())
 
 
-def device_of(given: Any) -> torch.device:
+def resolve_device(given: Any) -> torch.device:
     """A torch device; "auto" is the best there is.
 
     Raises:
@@ -42,7 +42,7 @@ def device_of(given: Any) -> torch.device:
 
 
 @contextmanager
-def few_threads() -> Iterator[None]:
+def limit_threads() -> Iterator[None]:
     """`options.threads` torch threads for a while; the caller's number comes back."""
     before = torch.get_num_threads()
     if before == options.threads:
@@ -56,7 +56,7 @@ def few_threads() -> Iterator[None]:
 
 
 @contextmanager
-def tiny_as_zero() -> Iterator[None]:
+def flush_denormals() -> Iterator[None]:
     """Numbers below 1e-38 count as 0 for a while; the caller's setting comes back.
 
     Moments of an optimizer decay into them where gradients have vanished, and a CPU takes many times as long for each.

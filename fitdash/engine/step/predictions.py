@@ -8,13 +8,13 @@ import numpy as np
 Link = str | None
 
 
-def joined(batches: list[Any]) -> Any:
+def concatenate_batches(batches: list[Any]) -> Any:
     """Outputs of all batches as one, in the containers that the module gives."""
     first = batches[0]
     if isinstance(first, dict):
-        return {key: joined([batch[key] for batch in batches]) for key in first}
+        return {key: concatenate_batches([batch[key] for batch in batches]) for key in first}
     if isinstance(first, (list, tuple)):
-        return [joined([batch[i] for batch in batches]) for i in range(len(first))]
+        return [concatenate_batches([batch[i] for batch in batches]) for i in range(len(first))]
     return np.concatenate([np.atleast_1d(batch) for batch in batches])
 
 

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from fitdash.data.batches.class_weights import ClassWeights
-from fitdash.data.batches.source import Batch, leaves_of, rebuilt
+from fitdash.data.batches.source import Batch, leaves_of, replace_leaves
 from fitdash.engine.objective.objective import Objective
-from fitdash.engine.objective.totals import Book
+from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
-from fitdash.engine.step.devices import target_of
+from fitdash.engine.step.devices import device_and_dtype_of
 from fitdash.errors import DataError
 
 LONE_ROW_WORDS = "Expected more than 1 value per channel when training"
@@ -106,7 +106,7 @@ class Step:
         self.output_names = getattr(module, "output_names", None)
         self.casting: Callable[[], Any] = contextlib.nullcontext
         if precision == "bfloat16":
-            self.casting = lambda: torch.autocast(target_of(module).device.type, torch.bfloat16)
+            self.casting = lambda: torch.autocast(device_and_dtype_of(module).device.type, torch.bfloat16)
         self.tried: Any = None
         """What `wide` found out about the module, for as long as it stays as it is."""
         self.example: Any = None
@@ -123,7 +123,7 @@ class Step:
         self.cleared = list(parameters)
         self.update = None if optimizer is None else _update_of(optimizer)
 
-    def train(self, batch: Batch, book: Book, class_weight: ClassWeights | None) -> None:
+    def train(self, batch: Batch, book: RunningTotals, class_weight: ClassWeights | None) -> None:
         """Forward, loss, backward and update; `book` grows by the losses from before the update."""
         self.improve(self.loss(batch, book, class_weight))
 
@@ -136,7 +136,7 @@ class Step:
             if self.update is not None:
                 self.update()
 
-    def loss(self, batch: Batch, book: Book, class_weight: ClassWeights | None) -> torch.Tensor:
+    def loss(self, batch: Batch, book: RunningTotals, class_weight: ClassWeights | None) -> torch.Tensor:
         """The total loss of a batch, counted in `book`, for `backward`."""
         with self.casting():
             prediction = self.forward(batch.x)
@@ -148,7 +148,7 @@ class Step:
             return book.add(batch.y, prediction, weight, batch.rows)
 
     @_without_gradients
-    def test(self, batch: Batch, book: Book) -> None:
+    def test(self, batch: Batch, book: RunningTotals) -> None:
         """Forward and loss; nothing is changed but `book`."""
         with self.casting():
             prediction = self.forward(batch.x)
@@ -171,7 +171,7 @@ class Step:
     def _look_at(self, x: Any, prediction: Any) -> None:
         """Learn from the first batch what outputs there are."""
         self.objective.bind(prediction, self.output_names)
-        self.example = rebuilt(x, iter([torch.empty_like(part, device="meta") for part in leaves_of(x)]))
+        self.example = replace_leaves(x, iter([torch.empty_like(part, device="meta") for part in leaves_of(x)]))
 
 
 def backward(loss: torch.Tensor) -> None:

@@ -41,11 +41,11 @@ class Problems:
             raise kind("\n".join(str(error) for error in self.found))
 
 
-class Unasked(int):
+class ImpliedBatchSize(int):
     """A size of batches that nobody asked for, though a number is given: several of them may be given in one."""
 
 
-def positive(name: str, value: Any) -> int | None:
+def check_positive(name: str, value: Any) -> int | None:
     """A whole number from 1; None stays None.
 
     Raises:
@@ -58,7 +58,7 @@ def positive(name: str, value: Any) -> int | None:
     return int(value)
 
 
-def epoch_index(name: str, value: Any) -> int:
+def check_epoch_index(name: str, value: Any) -> int:
     """A whole number; 10.0 counts as one, as R writes them.
 
     Raises:
@@ -69,7 +69,7 @@ def epoch_index(name: str, value: Any) -> int:
     return int(value)
 
 
-def share(value: Any) -> float:
+def check_validation_split(value: Any) -> float:
     """`validation_split` as a number from 0 and below 1.
 
     Raises:
@@ -80,7 +80,7 @@ def share(value: Any) -> float:
     return float(value)
 
 
-def shuffling(value: Any) -> bool | str:
+def check_shuffle(value: Any) -> bool | str:
     """True, False or "batch".
 
     Raises:
@@ -93,7 +93,7 @@ def shuffling(value: Any) -> bool | str:
     raise SettingError(f'shuffle must be True, False or "batch", got {value!r}.')
 
 
-def verbosity(value: Any, unset: Any = None) -> int:
+def check_verbose(value: Any, unset: Any = None) -> int:
     """0, 1 or 2 from those, True, False, "auto" or None.
 
     Args:
@@ -112,7 +112,7 @@ def verbosity(value: Any, unset: Any = None) -> int:
     raise SettingError(f'verbose must be 0, 1, 2 or "auto", got {value!r}.')
 
 
-def watching(value: Any) -> bool | str:
+def check_view_metrics(value: Any) -> bool | str:
     """`view_metrics` as True, False or "auto"; None: `options.view_metrics`.
 
     Raises:
@@ -126,7 +126,7 @@ def watching(value: Any) -> bool | str:
     raise SettingError(f'view_metrics must be True, False or "auto", got {value!r}.')
 
 
-def rounding(value: Any) -> str:
+def check_precision(value: Any) -> str:
     """`precision`: "float32" or "bfloat16".
 
     Raises:
@@ -137,7 +137,7 @@ def rounding(value: Any) -> str:
     return str(value)
 
 
-def validation_epochs(value: Any) -> Callable[[int], bool]:
+def check_validation_freq(value: Any) -> Callable[[int], bool]:
     """Whether an epoch (index from 0) is validated, from a number k (every k-th) or a list of epochs from 1.
 
     Raises:

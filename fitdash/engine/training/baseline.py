@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from fitdash.data.tables.encoded_arrays import picked
-from fitdash.data.tables.prepared import Encoded
+from fitdash.data.tables.encoded_arrays import take_rows
+from fitdash.data.tables.prepared import PreparedData
 from fitdash.engine.objective.objective import Objective
-from fitdash.settings.losses_and_metrics import CLASS_METRICS, Output, full_name
+from fitdash.settings.losses_and_metrics import CLASS_METRICS, OutputSpec, full_name
 
 MEANINGLESS = (
     *("precision", "recall", "f1_score", "cosine_similarity"),
@@ -18,8 +18,8 @@ MEANINGLESS = (
 """Of an answer that names one class only these are 0 or what is common; they say nothing about it."""
 
 
-def trivial_answers(
-    data: Encoded, loss: str, metrics: Sequence[str], loss_weights: Mapping[str, float] | None = None
+def measure_baseline(
+    data: PreparedData, loss: str, metrics: Sequence[str], loss_weights: Mapping[str, float] | None = None
 ) -> dict[str, dict[str, Any]]:
     """The value of each log for an answer that is always the same, with its words: {"loss": {"text", "value"}, …}.
 
@@ -45,16 +45,18 @@ def trivial_answers(
     }
 
 
-def _measured_rows(data: Encoded) -> tuple[Any, bool]:
+def _measured_rows(data: PreparedData) -> tuple[Any, bool]:
     """The targets of the rows by which a run is judged, and whether their loss is weighted."""
     if data.validation_data is not None:
         return data.validation_data[1], len(data.validation_data) > 2
     if len(data.validation):
-        return picked(data.y, data.validation), data.sample_weight is not None
+        return take_rows(data.y, data.validation), data.sample_weight is not None
     return data.y, data.sample_weight is not None or data.fit.class_weight is not None
 
 
-def _constant_values(y: Any, output: Output, loss: str, metrics: Sequence[str], loss_weights: Any) -> dict[str, float]:
+def _constant_values(
+    y: Any, output: OutputSpec, loss: str, metrics: Sequence[str], loss_weights: Any
+) -> dict[str, float]:
     """What a run would log if every prediction were the same."""
     target = {name: torch.as_tensor(np.array(part)) for name, part in (y if isinstance(y, dict) else {"": y}).items()}
     answer = {name: _constant(part, output) for name, part in target.items()}
@@ -67,7 +69,7 @@ def _constant_values(y: Any, output: Output, loss: str, metrics: Sequence[str], 
     return book.logs()
 
 
-def _constant(target: torch.Tensor, output: Output) -> torch.Tensor:
+def _constant(target: torch.Tensor, output: OutputSpec) -> torch.Tensor:
     """The answer that is the same for all rows and steps: the share of each class, or the mean."""
     if output.target == "index" and output.units > 1:
         answer = torch.bincount(target.long().flatten(), minlength=output.units) / target.numel()

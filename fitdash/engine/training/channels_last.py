@@ -14,8 +14,8 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
-from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.step_guard import Watch
+from fitdash.engine.recording.safety.bytecode import UnwatchableState
+from fitdash.engine.recording.safety.step_guard import StepGuard
 
 
 @contextmanager
@@ -50,8 +50,8 @@ def _weights(module: nn.Module, optimizer: Any) -> list[nn.Parameter]:
     if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
         return []
     try:
-        is_ours, _ = Watch(module, []).judged()
-    except Unwatchable:
+        is_ours, _ = StepGuard(module, []).judged()
+    except UnwatchableState:
         return []
     return list(dict.fromkeys(found)) if is_ours else []
 

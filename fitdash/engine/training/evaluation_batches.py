@@ -12,10 +12,10 @@ from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fitdash.data.batches.arrays import ArraySource
-from fitdash.data.batches.epochs import Window
+from fitdash.data.batches.epochs import EvaluationBatches
 from fitdash.data.batches.source import leaves_of
-from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.step_guard import Watch, refuse_modes
+from fitdash.engine.recording.safety.bytecode import UnwatchableState
+from fitdash.engine.recording.safety.step_guard import StepGuard, refuse_modes
 from fitdash.engine.step.step import Step
 
 MOST_ROWS = 1536
@@ -30,7 +30,7 @@ LEAST_GAIN = 4
 """Batches that there must be for a trial to pay."""
 
 
-def settle(step: Step, window: Window) -> None:
+def widen_batches(step: Step, window: EvaluationBatches) -> None:
     """Let `window` give several batches in one where that is the same, if nobody asked for their size."""
     source = window.source
     if not (window.is_free and isinstance(source, ArraySource) and source.order == "given"):
@@ -45,7 +45,7 @@ def settle(step: Step, window: Window) -> None:
             return
         try:
             known = step.tried = _tried(step, source, rows)
-        except Unwatchable:
+        except UnwatchableState:
             return
     if known is not None and known.at_once > 1:
         window.widen(known.at_once, copies=known.writes)
@@ -72,7 +72,7 @@ class _Tried(NamedTuple):
     at_once: int
     most: int
     writes: bool
-    watch: Watch
+    watch: StepGuard
 
     def serves(self, size: int, rows: int) -> bool:
         """Whether it says how to cut so many rows in batches of this size."""
@@ -90,7 +90,7 @@ def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
     if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
         return None
     refuse_modes()
-    watch = Watch(module, [], anywhere=True)
+    watch = StepGuard(module, [], anywhere=True)
     _, leaves_no_trace = watch.judged()
     if not leaves_no_trace:
         return None

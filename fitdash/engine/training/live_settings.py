@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from fitdash.engine.callbacks.learning_rates import rates_of, set_rates
+from fitdash.engine.callbacks.learning_rates import learning_rates_of, set_learning_rates
 from fitdash.errors import SettingError
-from fitdash.settings.plan import lone_batch
+from fitdash.settings.plan import single_sample_batch
 
 
-def change(model: Any, setting: str, value: Any) -> tuple[Any, Any]:
+def change_setting(model: Any, setting: str, value: Any) -> tuple[Any, Any]:
     """Set it from the next batch on; `batch_size` from the next pass over the data on.
 
     Args:
@@ -25,7 +25,7 @@ def change(model: Any, setting: str, value: Any) -> tuple[Any, Any]:
     return _CHANGES[setting](model, value)
 
 
-def settle(model: Any) -> None:
+def announce_batch_size(model: Any) -> None:
     """Let callbacks know a new batch size, if it holds from now on; belongs between two epochs."""
     training = getattr(model, "training", None)
     if training is not None and training.passes.settle():
@@ -33,14 +33,14 @@ def settle(model: Any) -> None:
         training.callbacks.change_params(batch_size=size, steps=training.passes.steps)
 
 
-def dropouts(model: Any) -> dict[str, float]:
+def dropout_rates(model: Any) -> dict[str, float]:
     """Share of silenced units by the name of each dropout layer."""
     from torch.nn.modules.dropout import _DropoutNd
 
     return {name: float(part.p) for name, part in model.module.named_modules() if isinstance(part, _DropoutNd)}
 
 
-def set_dropouts(model: Any, shares: dict[str, float]) -> None:
+def set_dropout_rates(model: Any, shares: dict[str, float]) -> None:
     """Give each dropout layer its share."""
     layers = dict(model.module.named_modules())
     for name, share in shares.items():
@@ -48,10 +48,10 @@ def set_dropouts(model: Any, shares: dict[str, float]) -> None:
 
 
 def _learning_rate(model: Any, value: Any) -> tuple[Any, Any]:
-    rates = rates_of(model)
+    rates = learning_rates_of(model)
     if not rates:
         raise SettingError("learning_rate can change only where there is something to train, got no parameters.")
-    set_rates(model, [float(value)] * len(rates))
+    set_learning_rates(model, [float(value)] * len(rates))
     return rates[0], float(value)
 
 
@@ -66,12 +66,12 @@ def _weight_decay(model: Any, value: Any) -> tuple[Any, Any]:
 
 
 def _dropout(model: Any, value: Any) -> tuple[Any, Any]:
-    shares = dropouts(model)
+    shares = dropout_rates(model)
     if not shares:
         raise SettingError(
             "dropout can change only where the network has dropout layers, got none. Start a run with dropout above 0."
         )
-    set_dropouts(model, dict.fromkeys(shares, float(value)))
+    set_dropout_rates(model, dict.fromkeys(shares, float(value)))
     return next(iter(shares.values())), float(value)
 
 
@@ -80,7 +80,9 @@ def _batch_size(model: Any, value: Any) -> tuple[Any, Any]:
     if not hasattr(passes.source, "batch_size"):
         raise SettingError("batch_size can change only where x is arrays or a Dataset, got data that is in batches.")
     old = passes.source.batch_size
-    which = lone_batch(passes.source.rows, int(value)) if _normalizes_rows(model.module, passes.source) else None
+    which = (
+        single_sample_batch(passes.source.rows, int(value)) if _normalizes_rows(model.module, passes.source) else None
+    )
     if which is not None:
         rule = "batch_size must leave batches of two rows or more for BatchNorm1d"
         came = f"got {int(value)} for {passes.source.rows} rows"

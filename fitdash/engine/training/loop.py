@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from fitdash.data.batches.class_weights import ClassWeights
-from fitdash.data.batches.epochs import Passes, Window
+from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.callback_list import CallbackList
-from fitdash.engine.objective.totals import Book
+from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.step.step import Step
-from fitdash.engine.training.evaluation_batches import settle
-from fitdash.engine.training.strategies import Stepper, stepper_of, tester_of
+from fitdash.engine.training.evaluation_batches import widen_batches
+from fitdash.engine.training.strategies import StepStrategy, choose_evaluation_strategy, choose_strategy
 from fitdash.errors import DataError
 
 
@@ -28,7 +28,7 @@ from fitdash.errors import DataError
 class Validation:
     """What is measured at the end of an epoch, and at which."""
 
-    window: Window
+    window: EvaluationBatches
     due: Callable[[int], bool]
 
 
@@ -50,16 +50,16 @@ class Fit:
 
     flags: Any
     step: Step
-    book: Book
-    test_book: Book
-    passes: Passes
+    book: RunningTotals
+    test_book: RunningTotals
+    passes: EpochBatches
     callbacks: CallbackList
     class_weight: ClassWeights | None
     validation: Validation | None
     initial_epoch: int
     epochs: int
     run_eagerly: bool = False
-    tester: Stepper | None = None
+    tester: StepStrategy | None = None
     has_tested: bool = False
     was_cut: bool = False
 
@@ -70,13 +70,13 @@ def train(fit: Fit) -> None:
     fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
     logs: Logs = {}
     fit.callbacks.on_train_begin()
-    stepper = stepper_of(fit)
+    stepper = choose_strategy(fit)
     for epoch in _epochs(fit):
         logs = train_epoch(fit, stepper, epoch) or logs
     fit.callbacks.on_train_end(logs)
 
 
-def train_epoch(fit: Fit, stepper: Stepper, epoch: int) -> Logs:
+def train_epoch(fit: Fit, stepper: StepStrategy, epoch: int) -> Logs:
     """Train one epoch and validate; gives its values without what callbacks add, none where it was cut short."""
     callbacks, book = fit.callbacks, fit.book
     fit.flags.epoch = epoch
@@ -95,7 +95,7 @@ def train_epoch(fit: Fit, stepper: Stepper, epoch: int) -> Logs:
     return logs
 
 
-def _train_steps(fit: Fit, stepper: Stepper, epoch: int) -> None:
+def _train_steps(fit: Fit, stepper: StepStrategy, epoch: int) -> None:
     """Train the batches of one epoch, until a callback ends it or the whole fit."""
     callbacks, first = fit.callbacks, 0
     for count in stepper.train(fit.passes.epoch()):
@@ -114,9 +114,9 @@ def _train_steps(fit: Fit, stepper: Stepper, epoch: int) -> None:
 def validate(fit: Fit, validation: Validation) -> Logs:
     """The values of the validation data, their names with `val_` in front; empty where an iterator has run dry."""
 
-    def tester() -> Stepper | None:
+    def tester() -> StepStrategy | None:
         if not fit.has_tested:
-            fit.tester, fit.has_tested = tester_of(fit), True
+            fit.tester, fit.has_tested = choose_evaluation_strategy(fit), True
         return fit.tester
 
     logs = evaluate(fit.flags, fit.step, fit.test_book, validation.window, fit.callbacks, tester=tester)
@@ -126,12 +126,12 @@ def validate(fit: Fit, validation: Validation) -> Logs:
 def evaluate(
     flags: Any,
     step: Step,
-    book: Book,
-    window: Window,
+    book: RunningTotals,
+    window: EvaluationBatches,
     callbacks: CallbackList,
     *,
     alone: bool = False,
-    tester: Callable[[], Stepper | None] | None = None,
+    tester: Callable[[], StepStrategy | None] | None = None,
 ) -> Logs:
     """The values of all batches of `window`; the module is as before afterwards.
 
@@ -143,11 +143,11 @@ def evaluate(
     flags.stop_evaluating = False
     book.reset()
     callbacks.on_test_begin()
-    with evaluating(step.module):
+    with evaluation_mode(step.module):
         if flags.stop_evaluating:
             window.narrow()
         elif not (callbacks.watches_test_batches or step.objective.depends_on_batches):
-            settle(step, window)
+            widen_batches(step, window)
         runner = None if tester is None or flags.stop_evaluating else tester()
         if runner is None:
             with _quiet(window):
@@ -159,7 +159,9 @@ def evaluate(
     return logs
 
 
-def _test_steps(flags: Any, step: Step, book: Book, window: Window, callbacks: CallbackList, alone: bool) -> int:
+def _test_steps(
+    flags: Any, step: Step, book: RunningTotals, window: EvaluationBatches, callbacks: CallbackList, alone: bool
+) -> int:
     """Evaluate batch after batch, with hooks; gives how many there were."""
     tells_batches = callbacks.watches_test_batches
     seen = 0
@@ -177,15 +179,15 @@ def _test_steps(flags: Any, step: Step, book: Book, window: Window, callbacks: C
     return seen
 
 
-def predict(flags: Any, step: Step, window: Window, callbacks: CallbackList) -> list[Any]:
+def predict(flags: Any, step: Step, window: EvaluationBatches, callbacks: CallbackList) -> list[Any]:
     """The outputs of all batches of `window` as NumPy, batch after batch."""
     flags.stop_predicting = False
     tells_batches = callbacks.watches_predict_batches
     outputs: list[Any] = []
     callbacks.on_predict_begin()
-    with evaluating(step.module):
+    with evaluation_mode(step.module):
         if not (tells_batches or flags.stop_predicting):
-            settle(step, window)
+            widen_batches(step, window)
         with _quiet(window):
             for index, batch in enumerate(window.epoch()):
                 if tells_batches:
@@ -202,13 +204,13 @@ def predict(flags: Any, step: Step, window: Window, callbacks: CallbackList) -> 
     return outputs
 
 
-def _quiet(window: Window) -> Any:
+def _quiet(window: EvaluationBatches) -> Any:
     """No gradients for all batches at once, where nobody else's code runs between them."""
     return torch.no_grad() if window.at_once > 1 else nullcontext()
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Evaluation mode for a while; every part gets the mode back that it had."""
     modes = [(part, part.training) for part in module.modules()]
     if any(was_training for _, was_training in modes):

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fitdash.data.batches.arrays import ArraySource, Order, is_plain
+from fitdash.data.batches.arrays import ArraySource, ShuffleMode, is_single_array
 from fitdash.data.batches.class_weights import ClassWeights
-from fitdash.data.batches.epochs import Passes, Window
-from fitdash.data.batches.make_source import DEFAULT_BATCH_SIZE, KINDS, source_of
-from fitdash.data.batches.source import Batch, Source, Target, kind_of
-from fitdash.data.batches.split import cut
+from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
+from fitdash.data.batches.make_source import DEFAULT_BATCH_SIZE, SOURCE_NAMES, make_source
+from fitdash.data.batches.source import Batch, DeviceAndDtype, Source, detect_source_kind
+from fitdash.data.batches.split import require_validation_start
 from fitdash.engine.callbacks.callback_list import make_callbacks
 from fitdash.engine.step.step import Step
 from fitdash.engine.training import argument_checks
@@ -18,7 +18,7 @@ from fitdash.errors import DataError, SettingError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
+class RawFitArguments:
     """The arguments of `fit` as they came."""
 
     x: Any
@@ -41,10 +41,10 @@ class Given:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared:
+class PreparedFit:
     """The same arguments, understood."""
 
-    passes: Passes
+    passes: EpochBatches
     validation: Validation | None
     class_weight: ClassWeights | None
     initial_epoch: int
@@ -54,7 +54,7 @@ class Prepared:
     params: dict[str, Any]
 
 
-def prepared(given: Given, feed: Any, target: Target, step: Step) -> Prepared:
+def prepare_fit(given: RawFitArguments, feed: Any, target: DeviceAndDtype, step: Step) -> PreparedFit:
     """Check all arguments of `fit`, split the data and choose its adapters.
 
     Args:
@@ -68,20 +68,20 @@ def prepared(given: Given, feed: Any, target: Target, step: Step) -> Prepared:
     """
     problems = argument_checks.Problems()
     check = problems.checked
-    batch_size = check(argument_checks.positive, "batch_size", given.batch_size)
-    steps = check(argument_checks.positive, "steps_per_epoch", given.steps_per_epoch)
-    validation_steps = check(argument_checks.positive, "validation_steps", given.validation_steps)
-    validation_size = check(argument_checks.positive, "validation_batch_size", given.validation_batch_size)
-    epochs = check(argument_checks.epoch_index, "epochs", given.epochs)
-    initial_epoch = check(argument_checks.epoch_index, "initial_epoch", given.initial_epoch)
-    verbose = check(argument_checks.verbosity, given.verbose)
-    view_metrics = check(argument_checks.watching, given.view_metrics)
-    split = check(argument_checks.share, given.validation_split)
-    due = check(argument_checks.validation_epochs, given.validation_freq)
-    shuffle = check(argument_checks.shuffling, given.shuffle)
+    batch_size = check(argument_checks.check_positive, "batch_size", given.batch_size)
+    steps = check(argument_checks.check_positive, "steps_per_epoch", given.steps_per_epoch)
+    validation_steps = check(argument_checks.check_positive, "validation_steps", given.validation_steps)
+    validation_size = check(argument_checks.check_positive, "validation_batch_size", given.validation_batch_size)
+    epochs = check(argument_checks.check_epoch_index, "epochs", given.epochs)
+    initial_epoch = check(argument_checks.check_epoch_index, "initial_epoch", given.initial_epoch)
+    verbose = check(argument_checks.check_verbose, given.verbose)
+    view_metrics = check(argument_checks.check_view_metrics, given.view_metrics)
+    split = check(argument_checks.check_validation_split, given.validation_split)
+    due = check(argument_checks.check_validation_freq, given.validation_freq)
+    shuffle = check(argument_checks.check_shuffle, given.shuffle)
     class_weight = check(weights_by_class, given.class_weight, given.y)
     check(make_callbacks, given.callbacks, None, 0)
-    order: Order = "given" if steps is not None or shuffle is False else "batch" if shuffle == "batch" else "rows"
+    order: ShuffleMode = "given" if steps is not None or shuffle is False else "batch" if shuffle == "batch" else "rows"
     whole = "given" if split and given.validation_data is None else order  # a part of it gets the order
     source = check(_training_source, given, feed, target, batch_size, whole)
     validating = check(
@@ -99,15 +99,15 @@ def prepared(given: Given, feed: Any, target: Target, step: Step) -> Prepared:
     training, held_out = validating or (source, None)
     if given.x is None and steps is None and training.steps is None:
         steps = 1
-    passes = Passes(training, steps)
-    is_free = validation_size is None or isinstance(given.validation_batch_size, argument_checks.Unasked)
-    window = None if held_out is None else Window(held_out, validation_steps, is_free=is_free)
+    passes = EpochBatches(training, steps)
+    is_free = validation_size is None or isinstance(given.validation_batch_size, argument_checks.ImpliedBatchSize)
+    window = None if held_out is None else EvaluationBatches(held_out, validation_steps, is_free=is_free)
     if epochs > initial_epoch:
         check(passes.refuse_empty)
     if window is not None:
         check(window.refuse_empty)
     problems.refuse()
-    return Prepared(
+    return PreparedFit(
         passes=passes,
         validation=None if window is None else Validation(window=window, due=due),
         class_weight=class_weight,
@@ -119,18 +119,18 @@ def prepared(given: Given, feed: Any, target: Target, step: Step) -> Prepared:
     )
 
 
-def evaluation_source(
+def prepare_evaluation(
     x: Any,
     y: Any,
     weight: Any,
     batch_size: Any,
     steps: Any,
-    target: Target,
+    target: DeviceAndDtype,
     *,
     needs_y: bool = True,
     verbose: Any = None,
     callbacks: Any = None,
-) -> Window:
+) -> EvaluationBatches:
     """The batches of `evaluate` and `predict`; `verbose` and `callbacks` are only checked.
 
     Raises:
@@ -139,22 +139,22 @@ def evaluation_source(
     Source: with `steps` and no batch_size, arrays are cut into that many equal batches, as in Keras.
     """
     problems = argument_checks.Problems()
-    size = problems.checked(argument_checks.positive, "batch_size", batch_size)
-    most = problems.checked(argument_checks.positive, "steps", steps)
-    problems.checked(argument_checks.verbosity, verbose)
+    size = problems.checked(argument_checks.check_positive, "batch_size", batch_size)
+    most = problems.checked(argument_checks.check_positive, "steps", steps)
+    problems.checked(argument_checks.check_verbose, verbose)
     problems.checked(make_callbacks, callbacks, None, 0)
-    source = problems.checked(source_of, x, y, weight, target=target, batch_size=size, needs_y=needs_y)
+    source = problems.checked(make_source, x, y, weight, target=target, batch_size=size, needs_y=needs_y)
     problems.refuse()
     assert source is not None
     if size is None and most is not None and isinstance(source, ArraySource):
         source = source.narrow(0, source.rows, batch_size=-(-source.rows // most), order="given")
-    window = Window(source, most, is_free=size is None and most is None)
+    window = EvaluationBatches(source, most, is_free=size is None and most is None)
     window.refuse_empty()
     return window
 
 
-def single_batch(
-    x: Any, y: Any, weight: Any, target: Target, *, class_weight: Any = None, needs_y: bool = True
+def prepare_single_batch(
+    x: Any, y: Any, weight: Any, target: DeviceAndDtype, *, class_weight: Any = None, needs_y: bool = True
 ) -> tuple[Batch, ClassWeights | None]:
     """All rows of arrays as one batch, and the class weights understood.
 
@@ -170,8 +170,8 @@ def single_batch(
     return next(whole.batches()), by_class
 
 
-def _rows_of_arrays(x: Any, y: Any, weight: Any, *, target: Target, needs_y: bool) -> ArraySource:
-    source = source_of(x, y, weight, target=target, needs_y=needs_y)
+def _rows_of_arrays(x: Any, y: Any, weight: Any, *, target: DeviceAndDtype, needs_y: bool) -> ArraySource:
+    source = make_source(x, y, weight, target=target, needs_y=needs_y)
     if not isinstance(source, ArraySource):
         raise DataError(
             f"x must be the arrays of one batch, got {_named(x)}. Give fit or evaluate a source of batches."
@@ -187,7 +187,7 @@ def weights_by_class(given: Any, y: Any) -> ClassWeights | None:
     """
     if given is None:
         return None
-    outputs = len(y) if isinstance(y, dict) or (isinstance(y, (list, tuple)) and not is_plain(y)) else 1
+    outputs = len(y) if isinstance(y, dict) or (isinstance(y, (list, tuple)) and not is_single_array(y)) else 1
     if outputs > 1:
         raise SettingError(
             f"class_weight works with one output, got {outputs} targets. Give sample_weight for each output instead."
@@ -216,21 +216,23 @@ def _with_the_same_targets(training: Source, held_out: Source | None, step: Step
         raise DataError(f"validation y must have as many targets as y, {len(trained)}, got {count}.")
 
 
-def _training_source(given: Given, feed: Any, target: Target, batch_size: int | None, order: Order) -> Source:
+def _training_source(
+    given: RawFitArguments, feed: Any, target: DeviceAndDtype, batch_size: int | None, order: ShuffleMode
+) -> Source:
     x = feed if given.x is None else given.x
     if x is None:
         raise DataError("x must be given, got None, and this model has no feed. Pass x, or Model(module, feed=…).")
-    return source_of(x, given.y, given.sample_weight, target=target, batch_size=batch_size, order=order)
+    return make_source(x, given.y, given.sample_weight, target=target, batch_size=batch_size, order=order)
 
 
 def _validation_source(
-    given: Given,
+    given: RawFitArguments,
     source: Source | None,
     split: float,
-    target: Target,
+    target: DeviceAndDtype,
     validation_size: int | None,
     batch_size: int | None,
-    order: Order,
+    order: ShuffleMode,
 ) -> tuple[Source, Source | None] | None:
     """What trains and what validates; `validation_data` wins over `validation_split`."""
     if given.validation_data is not None:
@@ -243,7 +245,7 @@ def _validation_source(
             f"validation_split must be 0 unless x and y are arrays, got {split} with {_named(given.x)}. "
             "Give validation_data instead."
         )
-    first = cut(source.rows, split)
+    first = require_validation_start(source.rows, split)
     training = source.narrow(0, first, batch_size=batch_size or DEFAULT_BATCH_SIZE, order=order)
     size = validation_size or DEFAULT_BATCH_SIZE
     return training, source.narrow(first, source.rows, batch_size=size, order="given")
@@ -255,10 +257,10 @@ def _described(data: Any) -> str:
 
 
 def _named(x: Any) -> str:
-    return "the model's feed" if x is None else KINDS[kind_of(x)]
+    return "the model's feed" if x is None else SOURCE_NAMES[detect_source_kind(x)]
 
 
-def _from_validation_data(data: Any, target: Target, batch_size: int | None) -> Source:
+def _from_validation_data(data: Any, target: DeviceAndDtype, batch_size: int | None) -> Source:
     if isinstance(data, Mapping):
         known = {"x", "y", "sample_weight"}
         if not {"x", "y"} <= set(data) <= known:
@@ -270,14 +272,14 @@ def _from_validation_data(data: Any, target: Target, batch_size: int | None) -> 
     if isinstance(data, (list, tuple)):
         if len(data) not in (2, 3):
             raise SettingError(f"validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} parts.")
-        return source_of(*data, target=target, batch_size=batch_size, prefix="validation ")
-    kind = kind_of(data, "validation_data")
+        return make_source(*data, target=target, batch_size=batch_size, prefix="validation ")
+    kind = detect_source_kind(data, "validation_data")
     if kind == "arrays":
         raise SettingError(
             f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches, got one {_described(data)}."
         )
     size = batch_size if kind == "dataset" else None
-    return source_of(data, target=target, batch_size=size, prefix="validation ")
+    return make_source(data, target=target, batch_size=size, prefix="validation ")
 
 
 def _params(training: Source, held_out: Source | None, batch_size: int | None) -> dict[str, Any]:

@@ -17,14 +17,14 @@ from fitdash.data.batches.data_loader import LoaderSource
 from fitdash.data.batches.source import Batch, leaves_of
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.callback_list import CallbackList
-from fitdash.engine.objective.totals import Book
-from fitdash.engine.recording.cuda_graph import Captured, CapturedGround, device_for
-from fitdash.engine.recording.optimizer_trace import pattern_of
-from fitdash.engine.recording.program.torchscript import is_possible
-from fitdash.engine.recording.program.tracer import Refused
-from fitdash.engine.recording.recording import Recording, kind_of
-from fitdash.engine.recording.step_state import Ground, TestingGround, TrainingGround
-from fitdash.engine.step.devices import target_of
+from fitdash.engine.objective.totals import RunningTotals
+from fitdash.engine.recording.cuda_graph import CapturedStepState, GraphCapture, capture_device_for
+from fitdash.engine.recording.optimizer_trace import zero_settings
+from fitdash.engine.recording.program.torchscript import is_recording_supported
+from fitdash.engine.recording.program.tracer import NotRecordable
+from fitdash.engine.recording.recording import Recording, batch_signature
+from fitdash.engine.recording.step_state import EvaluationStepState, StepState, TrainingStepState
+from fitdash.engine.step.devices import device_and_dtype_of
 from fitdash.engine.step.step import Step
 
 RECORDING = True
@@ -48,7 +48,7 @@ MOST_BEGINNINGS = 4
 """Times that a fit begins to record, since something was changed from outside."""
 
 
-class Stepper(Protocol):
+class StepStrategy(Protocol):
     """What trains, or measures, the batches of an epoch.
 
     Attributes:
@@ -64,7 +64,9 @@ class Stepper(Protocol):
 class StepByStep:
     """Every batch by itself, with hooks before and after it."""
 
-    def __init__(self, said: str, step: Step, book: Book, class_weight: ClassWeights | None, callbacks: Any) -> None:
+    def __init__(
+        self, said: str, step: Step, book: RunningTotals, class_weight: ClassWeights | None, callbacks: Any
+    ) -> None:
         self.said, self.step, self.book, self.class_weight = said, step, book, class_weight
         self.callbacks: CallbackList = callbacks
 
@@ -76,10 +78,10 @@ class StepByStep:
             yield 1
 
 
-class Eager:
+class EagerStrategy:
     """Every batch by itself."""
 
-    def __init__(self, said: str, step: Step, book: Book, class_weight: ClassWeights | None) -> None:
+    def __init__(self, said: str, step: Step, book: RunningTotals, class_weight: ClassWeights | None) -> None:
         self.said, self.step, self.book, self.class_weight = said, step, book, class_weight
 
     def train(self, batches: Iterator[Batch]) -> Iterator[int]:
@@ -89,7 +91,7 @@ class Eager:
             yield 1
 
 
-class Recorded:
+class RecordedStrategy:
     """The first step as it is, the next few noted and checked, the rest replayed many in one call.
 
     Args:
@@ -107,8 +109,8 @@ class Recorded:
     def __init__(
         self,
         run: Callable[[Batch], None],
-        ground: Callable[[], Ground | None],
-        recording: Callable[[Any], Recording | Captured] = Recording,
+        ground: Callable[[], StepState | None],
+        recording: Callable[[Any], Recording | GraphCapture] = Recording,
         *,
         said: str = "recorded",
         most: Callable[[], int | None],
@@ -121,8 +123,8 @@ class Recorded:
         self._run, self._look_around, self._due, self._tell = run, ground, most, tell
         self._made = recording
         self._draws_ahead, self._is_watched, self._is_alone = draws_ahead, is_watched, is_alone
-        self._ground: Ground | None = None
-        self._recordings: dict[Any, Recording | Captured] = {}
+        self._ground: StepState | None = None
+        self._recordings: dict[Any, Recording | GraphCapture] = {}
         self._seen: dict[Any, int] = {}
         self._beginnings = 0
         self._seconds = MOST_SECONDS / 16
@@ -151,7 +153,7 @@ class Recorded:
             if why:
                 self._refuse(why, failed=True)
 
-    def _recording(self, batch: Batch, *, is_sure: bool) -> Recording | Captured | None:
+    def _recording(self, batch: Batch, *, is_sure: bool) -> Recording | GraphCapture | None:
         """What was recorded for such batches, or begins to be; None for a step that is trained as it is."""
         if self._ground is not None and not self._ground.holds(entirely=not is_sure):
             self._ground = None
@@ -160,8 +162,8 @@ class Recorded:
             if self._ground is None:
                 self._begin()
                 return None
-            kind = kind_of(batch), pattern_of(self._ground.optimizer)
-        except Refused as error:
+            kind = batch_signature(batch), zero_settings(self._ground.optimizer)
+        except NotRecordable as error:
             self._refuse(str(error))
             return None
         recording = self._recordings.get(kind)
@@ -185,26 +187,26 @@ class Recorded:
         self._ground = self._look_around()
         self._beginnings += self._ground is not None
         if self._beginnings > MOST_BEGINNINGS:
-            raise Refused("is changed from outside again and again")
+            raise NotRecordable("is changed from outside again and again")
 
-    def _one(self, batch: Batch, recording: Recording | Captured | None) -> None:
+    def _one(self, batch: Batch, recording: Recording | GraphCapture | None) -> None:
         """Run one step in Python; learn from it if there is a recording."""
         if recording is None:
             self._run(batch)
             return
         try:
             recording.learn(batch)
-        except Refused as error:
+        except NotRecordable as error:
             self._refuse(str(error))
 
     def _chunk(self, batch: Batch, ahead: deque[Batch], batches: Iterator[Batch]) -> list[Batch]:
         """This batch and the next ones of its kind, as many as may run in one call."""
-        chunk, kind, rows = [batch], kind_of(batch), batch.rows
+        chunk, kind, rows = [batch], batch_signature(batch), batch.rows
         for _ in range(self._most(batch) - 1):
             following = ahead.popleft() if ahead else next(batches, None)
             if following is None:
                 break
-            if following.rows != rows or not (self._draws_ahead or kind_of(following) == kind):
+            if following.rows != rows or not (self._draws_ahead or batch_signature(following) == kind):
                 ahead.appendleft(following)
                 break
             chunk.append(following)
@@ -217,12 +219,12 @@ class Recorded:
         many = min(int(MOST_SECONDS / self._seconds), MOST_BYTES // max(1, size), MOST_STEPS)
         return max(1, many if due is None else min(many, due))
 
-    def _replay(self, recording: Recording | Captured, chunk: list[Batch]) -> str | None:
+    def _replay(self, recording: Recording | GraphCapture, chunk: list[Batch]) -> str | None:
         """Train a chunk in one call; otherwise nothing has happened, and the text says what failed, if anything did."""
         began = time.perf_counter()
         try:
             trained = recording.replay(chunk)
-        except Refused as error:
+        except NotRecordable as error:
             return str(error)
         self._seconds = (time.perf_counter() - began) / len(chunk)
         return None if trained else ""
@@ -237,7 +239,7 @@ class Recorded:
             warnings.warn(f"Training goes on step by step: the recorded step {why}.", stacklevel=2)
 
 
-def stepper_of(fit: Any) -> Stepper:
+def choose_strategy(fit: Any) -> StepStrategy:
     """The fastest way to train.
 
     Args:
@@ -247,18 +249,18 @@ def stepper_of(fit: Any) -> Stepper:
     if callbacks.watches_train_batches:
         why = "step by step: a callback listens to batches"
         return StepByStep(why, step, book, class_weight, callbacks)
-    device = device_for(target_of(step.module).device)
+    device = capture_device_for(device_and_dtype_of(step.module).device)
     if why := _must_be_eager(fit, fit.passes.steps, casts=device is not None):
-        return Eager(f"eager: {why}", step, book, class_weight)
-    kind = TrainingGround if device is None else CapturedGround
+        return EagerStrategy(f"eager: {why}", step, book, class_weight)
+    kind = TrainingStepState if device is None else CapturedStepState
 
-    def ground() -> Ground | None:
+    def ground() -> StepState | None:
         return kind(step, book, class_weight) if book.rows and step.example is not None else None
 
-    return Recorded(
+    return RecordedStrategy(
         lambda batch: step.train(batch, book, class_weight),
         ground,
-        Recording if device is None else partial(Captured, device=device),
+        Recording if device is None else partial(GraphCapture, device=device),
         said="recorded" if device is None else "captured",
         most=lambda: 1 if fit.flags.stop_training else callbacks.steps_until_due(),
         draws_ahead=isinstance(fit.passes.source, OURS),
@@ -268,16 +270,16 @@ def stepper_of(fit: Any) -> Stepper:
     )
 
 
-def tester_of(fit: Any) -> Stepper | None:
+def choose_evaluation_strategy(fit: Any) -> StepStrategy | None:
     """The fastest way to validate; None: batch by batch."""
     step, book = fit.step, fit.test_book
     if fit.validation is None or fit.callbacks.watches_test_batches:
         return None
     if _must_be_eager(fit, fit.validation.window.calls):
         return None
-    return Recorded(
+    return RecordedStrategy(
         lambda batch: step.test(batch, book),
-        lambda: TestingGround(step, book) if book.rows else None,
+        lambda: EvaluationStepState(step, book) if book.rows else None,
         most=lambda: None,
         draws_ahead=isinstance(fit.validation.window.source, OURS),
         is_watched=False,
@@ -295,7 +297,7 @@ def _must_be_eager(fit: Any, steps: int | None, *, casts: bool = False) -> str:
     """
     if fit.run_eagerly:
         return "run_eagerly is on"
-    if not RECORDING or not is_possible():
+    if not RECORDING or not is_recording_supported():
         return "this torch cannot record"
     if fit.step.precision != "float32" and not casts:
         return "the step casts automatically"

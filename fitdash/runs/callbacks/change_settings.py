@@ -3,12 +3,12 @@
 from typing import Any
 
 from fitdash.errors import SettingError
-from fitdash.runs.callbacks.control_callback import SETTING, Steering
+from fitdash.runs.callbacks.control_callback import SETTING_CHANGED, ControlCallback
 from fitdash.runs.protocol.control import Control
 from fitdash.settings.live_settings import live_problems
 
 
-class ChangeSettings(Steering):
+class ChangeSettings(ControlCallback):
     """Changes settings at one place of the training, exactly as the controls of the dashboard do.
 
     Args:
@@ -28,7 +28,7 @@ class ChangeSettings(Steering):
                 problems.append(f"ChangeSettings {name} must be an integer from 0, got {value!r}.")
         if problems:
             raise SettingError("\n".join(problems))
-        told = [{"kind": SETTING, "setting": name, "new": value, **places} for name, value in settings.items()]
+        told = [{"kind": SETTING_CHANGED, "setting": name, "new": value, **places} for name, value in settings.items()]
         super().__init__(Control(), again=told)
         self._told = told
 

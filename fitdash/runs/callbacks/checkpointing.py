@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fitdash.engine.callbacks.base import Callback, Logs
-from fitdash.runs.checkpoints.training_state import put_back, remember, taken
-from fitdash.runs.protocol.events import Event, Taken
+from fitdash.runs.checkpoints.training_state import copy_training_state, restore_callbacks, restore_training_state
+from fitdash.runs.protocol.events import CheckpointTaken, Event
 
 EVERY_SECONDS = 1.0
 
 
-class Saving(Callback):
+class Checkpointing(Callback):
     """Takes a copy when training begins, after an epoch (at most one a second, and each that is the best), and at
     the end; belongs after the recorder and before what pauses.
 
@@ -49,9 +49,9 @@ class Saving(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self._start is not None:
-            put_back(self.model, self._others(), self._start)
+            restore_training_state(self.model, self._others(), self._start)
         elif self._memory is not None:
-            remember(self._others(), self._memory)
+            restore_callbacks(self._others(), self._memory)
         self._start = self._memory = None
         self._next = self.model.start_epoch
         self._take(None)
@@ -79,7 +79,7 @@ class Saving(Callback):
     def _take(self, value: float | None, *, is_end: bool = False) -> None:
         """Copy; what keeps it from being copied is told once, and training goes on."""
         try:
-            self.end = taken(self.model, self._others(), self._next)
+            self.end = copy_training_state(self.model, self._others(), self._next)
         except Exception as error:  # a state_dict of the user's can raise anything
             if not self._has_failed:
                 self._has_failed = True
@@ -87,7 +87,9 @@ class Saving(Callback):
             return
         self._last = self._clock()
         step = self._cut_after if is_end else 0
-        self._put(Taken(uid=self.uid, epoch=self._next, step=step, value=value, is_end=is_end, content=self.end))
+        self._put(
+            CheckpointTaken(uid=self.uid, epoch=self._next, step=step, value=value, is_end=is_end, content=self.end)
+        )
 
     def _others(self) -> list[Callback]:
         """The callbacks whose memory belongs to the run: not those that look on."""

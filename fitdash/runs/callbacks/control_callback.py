@@ -14,14 +14,14 @@ WATCHABLE_EXTRA_SECONDS = 15.0
 # A wait below this is not worth waking up for; it is made up for at a later epoch.
 SHORTEST_WAIT_SECONDS = 1e-4
 
-SETTING = "setting"
+SETTING_CHANGED = "setting"
 """Kind of the event that tells of a changed setting: setting, old, new, and the epoch and step it counts from."""
 
-REFUSED = "refused"
+SETTING_REFUSED = "refused"
 """Kind of the event that tells of one that could not be changed: setting, new, reason, epoch and step."""
 
 
-class Steering(Callback):
+class ControlCallback(Callback):
     """Heeds a `Control`; belongs after the recorder and what saves, so that an epoch is told before a wait.
 
     Args:
@@ -88,7 +88,7 @@ class Steering(Callback):
             if epoch + 1 != planned:
                 self._keep_pace(planned - (epoch + 1 - self._epochs_done))
                 self._heed(epoch + 1, 0)
-            live_settings.settle(self.model)
+            live_settings.announce_batch_size(self.model)
         if self.control.stopped_by and not self.model.stop_training:
             self.model.stop_training = True
             self.tell(self.control.stopped_by)
@@ -123,12 +123,12 @@ class Steering(Callback):
             wanted.append((fact["setting"], fact["new"]))
         for setting, value in wanted:
             try:
-                old, new = live_settings.change(self.model, setting, value)
+                old, new = live_settings.change_setting(self.model, setting, value)
             except SettingError as error:
-                self.tell(REFUSED, epoch=epoch, setting=setting, new=value, step=step, reason=str(error))
+                self.tell(SETTING_REFUSED, epoch=epoch, setting=setting, new=value, step=step, reason=str(error))
                 continue
             applies = "next pass over the data" if setting == "batch_size" else "next batch"
-            self.tell(SETTING, epoch=epoch, setting=setting, old=old, new=new, step=step, applies=applies)
+            self.tell(SETTING_CHANGED, epoch=epoch, setting=setting, old=old, new=new, step=step, applies=applies)
 
     def _keep_pace(self, planned: int) -> None:
         """Wait until this epoch has taken as long as the pace asks; a new pace counts at once."""

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 
 from fitdash.engine.callbacks.base import Callback, Logs
-from fitdash.engine.step.devices import target_of
-from fitdash.engine.step.predictions import joined, probabilities_of
-from fitdash.engine.training.loop import evaluating
-from fitdash.engine.training.prepare import evaluation_source
-from fitdash.runs.protocol.events import Event, Looked
+from fitdash.engine.step.devices import device_and_dtype_of
+from fitdash.engine.step.predictions import concatenate_batches, probabilities_of
+from fitdash.engine.training.loop import evaluation_mode
+from fitdash.engine.training.prepare import prepare_evaluation
+from fitdash.runs.protocol.events import Event, PredictionsTaken
 
 # A little less than an epoch at the watchable pace takes, so that each of its epochs can be looked back on.
 LEAST_SECONDS = 0.18
@@ -26,7 +26,7 @@ ROWS_AT_ONCE = 512
 Array = np.ndarray[Any, Any]
 
 
-class Looking(Callback):
+class PredictionSnapshots(Callback):
     """Looks after an epoch, at most five times a second and for at most 2 % of the time, and after the last one.
 
     It changes nothing: evaluation mode, no gradients, no random numbers; the modes come back. Belongs after what
@@ -99,19 +99,21 @@ class Looking(Callback):
         wait = max(LEAST_SECONDS, self._cost / MOST_SHARE, size / MOST_BYTES_A_SECOND)
         self._next = began + wait
 
-    def _asked(self, epoch: int) -> Looked:
+    def _asked(self, epoch: int) -> PredictionsTaken:
         step = self.model.training.step
         if self._window is None:
-            target = target_of(step.module)
-            self._window = evaluation_source(self._x, None, None, ROWS_AT_ONCE, None, target, needs_y=False)
-        with evaluating(step.module):
-            given = joined([step.predict(batch) for batch in self._window.epoch()])
-        answers, sureness = answers_of(given, self._task, step.objective.links)
+            target = device_and_dtype_of(step.module)
+            self._window = prepare_evaluation(self._x, None, None, ROWS_AT_ONCE, None, target, needs_y=False)
+        with evaluation_mode(step.module):
+            given = concatenate_batches([step.predict(batch) for batch in self._window.epoch()])
+        answers, sureness = decode_outputs(given, self._task, step.objective.links)
         weights = weights_of(step.module)
-        return Looked(uid=self.uid, epoch=epoch, rows=self._rows, answers=answers, sureness=sureness, weights=weights)
+        return PredictionsTaken(
+            uid=self.uid, epoch=epoch, rows=self._rows, answers=answers, sureness=sureness, weights=weights
+        )
 
 
-def answers_of(given: Any, task: str, links: list[str | None]) -> tuple[Array, Array | None]:
+def decode_outputs(given: Any, task: str, links: list[str | None]) -> tuple[Array, Array | None]:
     """What outputs say: class and its probability for classes, the numbers themselves for numbers.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
 from fitdash.runs.callbacks.console import Console
 from fitdash.runs.protocol.events import BatchEnded, Began, EpochEnded, Event, PartialEpoch, Printed, Told
-from fitdash.runs.protocol.json_codec import plain
+from fitdash.runs.protocol.json_codec import to_plain
 
 # Running values within an epoch are told this often; an epoch that is shorter tells none.
 BETWEEN_SECONDS = 0.2
@@ -68,7 +68,7 @@ class Recorder(Callback):
         self.put(PartialEpoch(uid=self.uid, epoch=epoch, logs=_plain_logs(logs)))
 
     def on_tell(self, event: Mapping[str, Any]) -> None:
-        facts = plain(event)
+        facts = to_plain(event)
         if facts in self.known:
             self.known.remove(facts)
             return
@@ -80,7 +80,7 @@ class Recorder(Callback):
         params = getattr(self._history(), "params", self.params)
         if params != self._told_params:
             self._told_params = dict(params)
-            self.put(Began(uid=self.uid, params=plain(self._told_params)))
+            self.put(Began(uid=self.uid, params=to_plain(self._told_params)))
 
     def _seconds(self) -> float:
         """How long the epoch took: what History says, so that both tell the same."""
@@ -93,4 +93,4 @@ class Recorder(Callback):
 
 def _plain_logs(logs: Logs) -> Logs:
     """A copy of its own with Python's numbers."""
-    return {name: value if type(value) is float else plain(value) for name, value in logs.items()}
+    return {name: value if type(value) is float else to_plain(value) for name, value in logs.items()}

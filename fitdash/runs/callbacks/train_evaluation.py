@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fitdash.engine.callbacks.base import Callback, Logs
-from fitdash.engine.step.devices import target_of
-from fitdash.engine.training.loop import evaluating
-from fitdash.engine.training.prepare import evaluation_source
+from fitdash.engine.step.devices import device_and_dtype_of
+from fitdash.engine.training.loop import evaluation_mode
+from fitdash.engine.training.prepare import prepare_evaluation
 from fitdash.random_state import random_states, set_random_states
 from fitdash.runs.protocol.control import Control
-from fitdash.runs.protocol.events import Event, Measured
+from fitdash.runs.protocol.events import Event, TrainEvaluated
 
 ROWS_AT_ONCE = 512
 
 
-class FairTraining(Callback):
+class TrainEvaluation(Callback):
     """Measures after each epoch, while its control wishes so, and tells the values and what they cost.
 
     The training loss of an epoch is a mean over the epoch, with dropout, while the weights were still moving; these
@@ -56,7 +56,7 @@ class FairTraining(Callback):
             self.tell("not_measured", reason=f"{type(error).__name__}: {error}")
             return
         if values is not None:
-            self._put(Measured(uid=self.uid, epoch=epoch, logs=values, seconds=self._clock() - began))
+            self._put(TrainEvaluated(uid=self.uid, epoch=epoch, logs=values, seconds=self._clock() - began))
 
     def _measured(self) -> Mapping[str, float] | None:
         """The values of all training rows; None where somebody stops the run meanwhile."""
@@ -64,11 +64,11 @@ class FairTraining(Callback):
         if self._window is None:
             size = self.params.get("batch_size") if step.objective.depends_on_batches else None
             x, y = self._rows()
-            self._window = evaluation_source(x, y, None, size or ROWS_AT_ONCE, None, target_of(step.module))
+            self._window = prepare_evaluation(x, y, None, size or ROWS_AT_ONCE, None, device_and_dtype_of(step.module))
         book = step.objective.new_book()
         states = random_states()
         try:
-            with evaluating(step.module):
+            with evaluation_mode(step.module):
                 for batch in self._window.epoch():
                     step.test(batch, book)
                     if self._control.stop_is_wanted:

@@ -11,7 +11,7 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def warnings_to(console: TextIO) -> Iterator[None]:
+def redirect_warnings(console: TextIO) -> Iterator[None]:
     """What this thread warns about meanwhile is printed there, each sentence once; other threads are left alone."""
     _install()
     _here.console, _here.told = console, set()

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from fitdash.errors import StoreError
-from fitdash.runs.checkpoints.tensor_file import facts_of, pack, unpack
-from fitdash.runs.protocol.events import Taken
+from fitdash.runs.checkpoints.tensor_file import pack, read_facts, unpack
+from fitdash.runs.protocol.events import CheckpointTaken
 from fitdash.runs.protocol.paths import home
 
 # Beside the best, the last and the first.
 MOST_KEPT = 8
 MOST_BYTES = 500_000_000
 
-END = "end.safetensors"
+END_FILE = "end.safetensors"
 _NAME = re.compile(r"epoch-(\d+)\.safetensors")
 
 
@@ -49,14 +49,14 @@ class Checkpoint:
         return unpack(self.path)
 
 
-def folder_of(home: Path, uid: str) -> Path:
+def checkpoint_folder(home: Path, uid: str) -> Path:
     """Where the checkpoints of a run are."""
     return home / "runs" / uid / "checkpoints"
 
 
 def run_checkpoint_folder(uid: str) -> Path:
     """Where the checkpoints of a run are, in the folder of this user."""
-    return folder_of(home(), uid)
+    return checkpoint_folder(home(), uid)
 
 
 def checkpoints_of(folder: Path) -> list[Checkpoint]:
@@ -65,13 +65,13 @@ def checkpoints_of(folder: Path) -> list[Checkpoint]:
     return sorted((one for one in found if one is not None), key=lambda one: (one.is_end, one.epoch))
 
 
-def best_of(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
+def find_best_checkpoint(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
     """The one with the lowest value."""
     valued = [one for one in checkpoints if one.value is not None and not one.is_end]
     return min(valued, key=lambda one: (one.value, one.epoch), default=None)
 
 
-def newest(checkpoints: Sequence[Checkpoint]) -> Any:
+def load_newest_checkpoint(checkpoints: Sequence[Checkpoint]) -> Any:
     """The content of the newest one that can be read; None where there is none.
 
     Raises:
@@ -88,13 +88,13 @@ def newest(checkpoints: Sequence[Checkpoint]) -> Any:
     return None
 
 
-def write(folder: Path, event: Taken) -> None:
+def write_checkpoint(folder: Path, event: CheckpointTaken) -> None:
     """Write it whole or not at all, then remove what need not be kept.
 
     Raises:
         StoreError: not now: the disk is full, the folder cannot be written, …
     """
-    name = END if event.is_end else f"epoch-{event.epoch:06d}.safetensors"
+    name = END_FILE if event.is_end else f"epoch-{event.epoch:06d}.safetensors"
     facts = {"epoch": event.epoch, "step": event.step, "value": event.value, "is_end": event.is_end, "at": event.at}
     part = folder / f"{name}.part"
     try:
@@ -105,9 +105,9 @@ def write(folder: Path, event: Taken) -> None:
             os.fsync(file.fileno())
         os.replace(part, folder / name)
         if not event.is_end:
-            _forget_end(folder / END, event.at)
+            _forget_end(folder / END_FILE, event.at)
         _sync(folder)
-        for one in needless(checkpoints_of(folder)):
+        for one in surplus_checkpoints(checkpoints_of(folder)):
             one.path.unlink(missing_ok=True)
     except OSError as error:
         with suppress(OSError):
@@ -115,19 +115,19 @@ def write(folder: Path, event: Taken) -> None:
         raise StoreError(f"{folder} cannot be written: {error}.") from error
 
 
-def forget_after(folder: Path, epoch: int) -> None:
+def remove_checkpoints_after(folder: Path, epoch: int) -> None:
     """Remove those of later epochs: a run that goes on from here may take another course."""
     for one in checkpoints_of(folder):
         if one.epoch > epoch and not one.is_end:
             one.path.unlink(missing_ok=True)
 
 
-def needless(
+def surplus_checkpoints(
     checkpoints: Sequence[Checkpoint], most: int = MOST_KEPT, most_bytes: int = MOST_BYTES
 ) -> list[Checkpoint]:
     """Those beyond the bounds: the first, the best, the last and the end stay, the others are thinned evenly."""
     kept = [one for one in checkpoints if not one.is_end]
-    stays = [best_of(kept), *kept[:1], *kept[-1:]]
+    stays = [find_best_checkpoint(kept), *kept[:1], *kept[-1:]]
     gone: list[Checkpoint] = []
     while True:
         others = [one for one in kept if one not in stays]
@@ -147,14 +147,14 @@ def _room(kept: Sequence[Checkpoint], one: Checkpoint) -> int:
 def _forget_end(path: Path, at: float) -> None:
     """Remove an end that is older: the run goes on."""
     with suppress(StoreError, KeyError, TypeError):
-        if facts_of(path)["at"] < at:
+        if read_facts(path)["at"] < at:
             path.unlink(missing_ok=True)
 
 
 def _described(path: Path) -> Checkpoint | None:
     try:
-        facts = facts_of(path)
-        if path.name != END and _NAME.fullmatch(path.name) is None:
+        facts = read_facts(path)
+        if path.name != END_FILE and _NAME.fullmatch(path.name) is None:
             return None
         return Checkpoint(
             path=path,

@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from fitdash.errors import StoreError
-from fitdash.runs.protocol.events import Looked
+from fitdash.runs.protocol.events import PredictionsTaken
 
 MOST_KEPT = 64
 MOST_BYTES = 32_000_000
@@ -28,7 +28,7 @@ _WEIGHT = "weights/"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Look:
+class SavedPredictions:
     """What one file holds.
 
     Attributes:
@@ -46,12 +46,12 @@ class Look:
     weights: Mapping[str, Array]
 
 
-def folder_of(home: Path, uid: str) -> Path:
+def predictions_folder(home: Path, uid: str) -> Path:
     """Where the looks of a run are."""
     return home / "runs" / uid / "looks"
 
 
-def epochs_of(folder: Path) -> list[int]:
+def saved_epochs(folder: Path) -> list[int]:
     """Index of each epoch after which there was a look that is kept, in order."""
     try:
         names = [entry.name for entry in os.scandir(folder)]
@@ -60,7 +60,7 @@ def epochs_of(folder: Path) -> list[int]:
     return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
 
 
-def at(epochs: Sequence[int], epoch: int | None) -> int | None:
+def epoch_at_or_before(epochs: Sequence[int], epoch: int | None) -> int | None:
     """The last of these that was not after `epoch`, else the first; None for `epoch` takes the last."""
     if not epochs:
         return None
@@ -68,7 +68,7 @@ def at(epochs: Sequence[int], epoch: int | None) -> int | None:
     return earlier[-1] if earlier else epochs[0]
 
 
-def read(folder: Path, epoch: int, *, weights: bool = True) -> Look | None:
+def read(folder: Path, epoch: int, *, weights: bool = True) -> SavedPredictions | None:
     """The look after an epoch; None where it is gone or cannot be read.
 
     Args:
@@ -79,7 +79,7 @@ def read(folder: Path, epoch: int, *, weights: bool = True) -> Look | None:
     try:
         with _path(folder, epoch).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files if weights or not name.startswith(_WEIGHT)}
-        return Look(
+        return SavedPredictions(
             epoch=epoch,
             rows=arrays["rows"],
             answers=arrays["answers"],
@@ -90,7 +90,7 @@ def read(folder: Path, epoch: int, *, weights: bool = True) -> Look | None:
         return None
 
 
-def write(folder: Path, event: Looked) -> None:
+def write(folder: Path, event: PredictionsTaken) -> None:
     """Write it whole or not at all, then remove what need not be kept.
 
     Raises:
@@ -107,7 +107,7 @@ def write(folder: Path, event: Looked) -> None:
         part.write_bytes(content.getbuffer())
         os.replace(part, path)
         most = min(MOST_KEPT, max(3, MOST_BYTES // len(content.getbuffer())))
-        for epoch in needless(epochs_of(folder), most):
+        for epoch in needless(saved_epochs(folder), most):
             _path(folder, epoch).unlink(missing_ok=True)
     except OSError as error:
         with suppress(OSError):

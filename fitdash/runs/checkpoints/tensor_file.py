@@ -50,7 +50,7 @@ def unpack(path: Path) -> Any:
         raise _refusal(path, error) from error
 
 
-def facts_of(path: Path) -> dict[str, Any]:
+def read_facts(path: Path) -> dict[str, Any]:
     """The facts that `pack` was given; reads the header only.
 
     Raises:

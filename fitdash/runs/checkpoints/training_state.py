@@ -11,7 +11,7 @@ from fitdash.random_state import random_states, set_random_states
 Content = dict[str, Any]
 
 
-def taken(model: Any, callbacks: Sequence[Callback], epoch: int) -> Content:
+def copy_training_state(model: Any, callbacks: Sequence[Callback], epoch: int) -> Content:
     """A copy of everything that the next epochs depend on.
 
     Args:
@@ -34,13 +34,13 @@ def taken(model: Any, callbacks: Sequence[Callback], epoch: int) -> Content:
         "settings": {
             "epochs": training.epochs,
             "batch_size": getattr(training.passes.source, "batch_size", None),
-            "dropout": live_settings.dropouts(model),
+            "dropout": live_settings.dropout_rates(model),
         },
         "callbacks": [[type(callback).__name__, _copy(callback.state_dict(), known)] for callback in callbacks],
     }
 
 
-def put_back(model: Any, callbacks: Sequence[Callback], content: Mapping[str, Any]) -> None:
+def restore_training_state(model: Any, callbacks: Sequence[Callback], content: Mapping[str, Any]) -> None:
     """Make everything as it was when `content` was taken; belongs after every `on_train_begin`.
 
     Raises:
@@ -52,13 +52,13 @@ def put_back(model: Any, callbacks: Sequence[Callback], content: Mapping[str, An
             model.optimizer.load_state_dict(_copy(content["optimizer"], {}))
     except (RuntimeError, ValueError, KeyError) as error:
         raise StoreError(f"A run must keep its network and optimizer to go on, got others: {error}") from error
-    remember(callbacks, content)
-    live_settings.set_dropouts(model, content["settings"]["dropout"])
+    restore_callbacks(callbacks, content)
+    live_settings.set_dropout_rates(model, content["settings"]["dropout"])
     model.training.passes.go_to(content["passes"])
     set_random_states(content["random"])
 
 
-def remember(callbacks: Sequence[Callback], content: Mapping[str, Any]) -> None:
+def restore_callbacks(callbacks: Sequence[Callback], content: Mapping[str, Any]) -> None:
     """Give the callbacks their memory back.
 
     Raises:

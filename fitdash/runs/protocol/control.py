@@ -9,8 +9,8 @@ from fitdash.errors import SettingError
 from fitdash.settings.live_settings import live_problems
 
 # Epochs per second; "watchable" and "full" beside them.
-RATES = (1, 5, 20)
-PACES = ("watchable", "full", *RATES)
+PACE_RATES = (1, 5, 20)
+PACES = ("watchable", "full", *PACE_RATES)
 Pace = str | float
 Wish = Mapping[str, Any]
 """A wish as plain values: {"do": which one, setting: value, …}."""
@@ -38,7 +38,7 @@ class Control:
         self.is_standing = False
         self._changed = threading.Condition()
         self._changes = 0
-        self._pace = checked_pace(pace)
+        self._pace = check_pace(pace)
         self._fair = False
         self._is_paused = False
         self._batches = self._epochs = 0
@@ -105,7 +105,7 @@ class Control:
 
     @pace.setter
     def pace(self, pace: Pace) -> None:
-        checked = checked_pace(pace)
+        checked = check_pace(pace)
         with self._noting("set_pace", pace=checked):
             self._pace = checked
 
@@ -227,7 +227,7 @@ class Control:
             self._relay({"do": wish, **settings})
 
 
-def checked_pace(pace: Pace) -> Pace:
+def check_pace(pace: Pace) -> Pace:
     """The pace, if it is one."""
     if pace in ("watchable", "full"):
         return pace

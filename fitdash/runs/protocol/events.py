@@ -46,7 +46,7 @@ class Changed(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judged(Event):
+class TrialJudged(Event):
     """What its sweep thinks of the run: "pruned"."""
 
     verdict: str
@@ -95,7 +95,7 @@ class BatchEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Measured(Event):
+class TrainEvaluated(Event):
     """What the training rows came to after an epoch, measured as validation rows are; `seconds` it took."""
 
     epoch: int
@@ -126,7 +126,7 @@ class Printed(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Taken(Event):
+class CheckpointTaken(Event):
     """A copy of what the run can go on from; it becomes a file, not a row.
 
     Attributes:
@@ -144,7 +144,7 @@ class Taken(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Looked(Event):
+class PredictionsTaken(Event):
     """What the model answers after an epoch, as in `prediction_files.Look`; it becomes a file, not a row."""
 
     epoch: int

@@ -13,7 +13,7 @@ LONGEST = 64
 
 def encode(value: Any) -> str:
     """The value as JSON text on one line."""
-    return json.dumps(value, default=plain, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(value, default=to_plain, separators=(",", ":"), ensure_ascii=False)
 
 
 def decode(text: str) -> Any:
@@ -26,16 +26,16 @@ def decode_all(texts: Iterable[str]) -> list[Any]:
     return list(json.loads("[" + ",".join(texts) + "]"))
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """The value as Python's own numbers, texts, lists and dicts; a long array becomes a word about its shape."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, (int, float)):
         return float(value) if isinstance(value, float) else int(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
+        return [to_plain(item) for item in value]
     return _plain_array(value)
 
 
@@ -47,4 +47,4 @@ def _plain_array(value: Any) -> Any:
     size = 1
     for length in shape:
         size *= length
-    return plain(value.tolist()) if size <= LONGEST else f"array of shape {tuple(shape)}"
+    return to_plain(value.tolist()) if size <= LONGEST else f"array of shape {tuple(shape)}"

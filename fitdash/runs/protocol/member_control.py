@@ -5,7 +5,7 @@ from typing import Any
 from fitdash.runs.protocol.control import Control
 
 
-class OneOf(Control):
+class MemberControl(Control):
     """The wishes for one run: to end it alone, or what is wanted of all of them. It neither pauses nor changes alone.
 
     Args:

@@ -6,7 +6,7 @@ from fitdash.runs.record.store import Store
 RESUMABLE = ("stopped", "interrupted", "failed")
 
 
-def claim(store: Store, uid: str, writer: str) -> None:
+def claim_run(store: Store, uid: str, writer: str) -> None:
     """Make the run this writer's, queued again; only one of several who try at once gets it.
 
     Raises:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fitdash.engine.callbacks.monitor import goes_up
+from fitdash.engine.callbacks.monitor import higher_is_better
 from fitdash.runs.protocol.events import ACTIVE
 from fitdash.runs.protocol.json_codec import decode
 from fitdash.runs.record.records import RunRecord
-from fitdash.settings.differences import differing, flat, word
+from fitdash.settings.differences import differing_addresses, flatten_settings, setting_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ class Comparison:
     shared: Mapping[str, Any]
 
 
-def compare(runs: Sequence[RunRecord], *, now: float) -> Comparison:
+def compare_runs(runs: Sequence[RunRecord], *, now: float) -> Comparison:
     """The runs side by side, in their order.
 
     Args:
@@ -49,7 +49,7 @@ def compare(runs: Sequence[RunRecord], *, now: float) -> Comparison:
     import pandas as pd
 
     experiments = [_flat(run.experiment_text) for run in runs]
-    settings = differing(experiments)
+    settings = differing_addresses(experiments)
     logs = [run.summary.get("logs", {}) for run in runs]
     columns: dict[str, list[Any]] = {
         "run": [run.uid for run in runs],
@@ -76,14 +76,14 @@ def compare(runs: Sequence[RunRecord], *, now: float) -> Comparison:
     return Comparison(frame=pd.DataFrame(columns), settings=settings, results=list(results), shared=shared)
 
 
-def visible(comparison: Comparison) -> list[str]:
+def visible_columns(comparison: Comparison) -> list[str]:
     """Columns that tell the runs apart, in their order; those that are the same or empty in all rows are left out."""
     frame = comparison.frame
     kept = {"run", "state", *comparison.settings, *comparison.results}
     return [name for name in frame if name in kept or (len(frame) > 1 and frame[name].nunique(dropna=False) > 1)]
 
 
-def data_of(run: RunRecord) -> str:
+def data_name(run: RunRecord) -> str:
     """What a run was trained on, as people call it; its name where that is not known, such as of a script's run."""
     settings = _flat(run.experiment_text)
     return str(settings.get("data.filename") or settings.get("data.name") or run.name)
@@ -92,7 +92,7 @@ def data_of(run: RunRecord) -> str:
 @lru_cache(4096)
 def _flat(text: str) -> dict[str, Any]:
     """The settings of an experiment by address; kept by its text: a page compares the same runs every second."""
-    return flat(dict(decode(text)))
+    return flatten_settings(dict(decode(text)))
 
 
 def _results(logs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -101,7 +101,7 @@ def _results(logs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     for name in dict.fromkeys(name for one in logs for name in one):
         entries = [one.get(name, {}) for one in logs]
         found[name] = [_number(entry.get("last")) for entry in entries]
-        up = goes_up(name)
+        up = higher_is_better(name)
         if up is not None:
             found[f"{name} best"] = [_number(entry.get("max" if up else "min")) for entry in entries]
         if up is not False:
@@ -115,7 +115,7 @@ def _number(value: Any) -> float | None:
 
 def _cell(value: Any) -> Any:
     """A value as a table shows it."""
-    return word(value) if isinstance(value, list | tuple | Mapping) else value
+    return setting_text(value) if isinstance(value, list | tuple | Mapping) else value
 
 
 def _seconds(run: RunRecord, now: float) -> float | None:

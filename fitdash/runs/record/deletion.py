@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 from fitdash.errors import StoreError
 from fitdash.runs.protocol.events import ACTIVE
 
-Kind = Literal["runs", "sweeps"]
+RecordKind = Literal["runs", "sweeps"]
 
 
-class Deleted(NamedTuple):
+class Deletion(NamedTuple):
     """What was deleted, brought back or removed, by uid."""
 
     runs: list[str]
@@ -33,7 +33,7 @@ def delete(db: sqlite3.Connection, uids: Sequence[str]) -> None:
     _hide(db, runs=uids)
 
 
-def delete_sweeps(db: sqlite3.Connection, uids: Sequence[str], *, with_runs: bool) -> Deleted:
+def delete_sweeps(db: sqlite3.Connection, uids: Sequence[str], *, with_runs: bool) -> Deletion:
     """Hide these sweeps and, unless they are to stay, their runs, all or none.
 
     Raises:
@@ -45,23 +45,23 @@ def delete_sweeps(db: sqlite3.Connection, uids: Sequence[str], *, with_runs: boo
     runs = [row[0] for uid in sweeps if with_runs for row in db.execute(query, [uid]).fetchall()]
     _refuse("run", db, runs)
     _hide(db, runs=runs, sweeps=sweeps)
-    return Deleted(runs, sweeps)
+    return Deletion(runs, sweeps)
 
 
-def undelete(db: sqlite3.Connection, of: Kind = "runs") -> Deleted:
+def undelete(db: sqlite3.Connection, of: RecordKind = "runs") -> Deletion:
     """Bring back all that the last deletion took of those that took runs, or sweeps."""
     (moment,) = db.execute(f"SELECT max(deleted) FROM {of}").fetchone()
     runs = db.execute("UPDATE runs SET deleted = NULL, seq = seq + 1 WHERE deleted = ? RETURNING uid", [moment])
     sweeps = db.execute("UPDATE sweeps SET deleted = NULL WHERE deleted = ? RETURNING uid", [moment])
-    return Deleted(_uids(runs), _uids(sweeps))
+    return Deletion(_uids(runs), _uids(sweeps))
 
 
-def purge(db: sqlite3.Connection) -> Deleted:
+def purge(db: sqlite3.Connection) -> Deletion:
     """Remove all that is deleted, for good."""
     runs, sweeps = (
         db.execute(f"DELETE FROM {table} WHERE deleted IS NOT NULL RETURNING uid") for table in ("runs", "sweeps")
     )
-    return Deleted(_uids(runs), _uids(sweeps))
+    return Deletion(_uids(runs), _uids(sweeps))
 
 
 def remove_files(home: Path, uids: Sequence[str]) -> None:

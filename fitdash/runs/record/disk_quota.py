@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fitdash.errors import StoreError
 from fitdash.runs.record.store import Store
-from fitdash.runs.record.uploads import used_by
+from fitdash.runs.record.uploads import uploads_used_by
 from fitdash.settings.server import ServerArgs
 
 GIGABYTE = 1_000_000_000
@@ -36,10 +36,10 @@ def size_of_runs(home: Path, uids: Iterable[str]) -> int:
 def size_of_visitor(store: Store, owner: str) -> int:
     """Bytes of the files of a visitor's runs and of the uploads that they are made with."""
     of_runs = size_of_runs(store.path.parent, [line.uid for line in store.lines(owner=owner)])
-    return of_runs + sum(upload.size_bytes for upload in used_by(store, owner))
+    return of_runs + sum(upload.size_bytes for upload in uploads_used_by(store, owner))
 
 
-def check_room(store: Store, settings: ServerArgs, owner: str | None = None, *, more_bytes: int = 0) -> None:
+def check_disk_quota(store: Store, settings: ServerArgs, owner: str | None = None, *, more_bytes: int = 0) -> None:
     """Refuse what needs room where there is none.
 
     Args:

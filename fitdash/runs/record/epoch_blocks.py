@@ -15,17 +15,17 @@ from fitdash.runs.protocol.json_codec import decode, decode_all, encode
 from fitdash.runs.record.records import EpochRow
 
 # A block is packed in 1 ms; at most so many rows less one are decoded from JSON.
-SIZE = 256
+BLOCK_SIZE = 256
 # Of blocks that were read, so many stay decoded: 32,000 epochs, about 15 MB.
 KEPT = 128
 
 # One statement sees one moment, so no epoch is missed or read twice while another process writes.
-READ = f"""
+SELECT_EPOCHS = f"""
     WITH one AS (SELECT id FROM runs WHERE uid = :uid AND deleted IS NULL)
     SELECT seq, NULL, block, NULL, names, numbers FROM blocks WHERE run = (SELECT id FROM one) AND seq > :since
     UNION ALL
     SELECT seq, epoch, at, seconds, logs, NULL FROM epochs WHERE run = (SELECT id FROM one) AND seq > :since
-        AND epoch / {SIZE} NOT IN (SELECT block FROM blocks WHERE run = (SELECT id FROM one))
+        AND epoch / {BLOCK_SIZE} NOT IN (SELECT block FROM blocks WHERE run = (SELECT id FROM one))
     """
 
 
@@ -35,7 +35,7 @@ def epoch_rows(found: Iterable[Sequence[Any]], since: int) -> list[EpochRow]:
     single: list[Sequence[Any]] = []
     for row in found:
         (single if row[5] is None else blocks).append(row)
-    rows = [row for _, _, block, _, names, numbers in blocks for row in unpacked(block, names, numbers)]
+    rows = [row for _, _, block, _, names, numbers in blocks for row in unpack_block(block, names, numbers)]
     logs = decode_all(row[4] for row in single)
     rows += [EpochRow._make((*row[:4], some)) for row, some in zip(single, logs, strict=True)]
     if blocks and since:
@@ -45,20 +45,20 @@ def epoch_rows(found: Iterable[Sequence[Any]], since: int) -> list[EpochRow]:
 
 def update(db: sqlite3.Connection, run: int, epoch: int) -> None:
     """Forget the block of an epoch that was written; make it again if it was the block's last one."""
-    block, place = divmod(epoch, SIZE)
+    block, place = divmod(epoch, BLOCK_SIZE)
     db.execute("DELETE FROM blocks WHERE run = ? AND block = ?", [run, block])
-    if place == SIZE - 1:
+    if place == BLOCK_SIZE - 1:
         rows = db.execute(
             "SELECT seq, epoch, at, seconds, logs FROM epochs WHERE run = ? AND epoch BETWEEN ? AND ? ORDER BY epoch",
-            [run, block * SIZE, epoch],
+            [run, block * BLOCK_SIZE, epoch],
         ).fetchall()
-        made = packed(rows) if len(rows) == SIZE else None
+        made = pack_block(rows) if len(rows) == BLOCK_SIZE else None
         if made:
             newest = max(row[0] for row in rows)
             db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", [run, block, newest, *made])
 
 
-def packed(rows: Sequence[Sequence[Any]]) -> tuple[str, bytes] | None:
+def pack_block(rows: Sequence[Sequence[Any]]) -> tuple[str, bytes] | None:
     """The rows of consecutive epochs as names and numbers; None where one holds something that is no float.
 
     Returns:
@@ -80,14 +80,14 @@ def packed(rows: Sequence[Sequence[Any]]) -> tuple[str, bytes] | None:
 
 
 @lru_cache(KEPT)
-def unpacked(block: int, names: str, numbers: bytes) -> list[EpochRow]:
+def unpack_block(block: int, names: str, numbers: bytes) -> list[EpochRow]:
     """The epochs that `packed` was given; kept, so to be read only."""
     orders, of_rows = decode(names)
-    words = struct.unpack(f"<{SIZE}q{len(numbers) // 8 - SIZE}d", numbers)
-    values = iter(words[3 * SIZE :])
+    words = struct.unpack(f"<{BLOCK_SIZE}q{len(numbers) // 8 - BLOCK_SIZE}d", numbers)
+    values = iter(words[3 * BLOCK_SIZE :])
     # Names first: zip then takes no value more than there are names.
-    each = (orders[place] for place in of_rows) if of_rows else [orders[0]] * SIZE
+    each = (orders[place] for place in of_rows) if of_rows else [orders[0]] * BLOCK_SIZE
     logs = [dict(zip(its, values)) for its in each]  # noqa: B905
-    epochs = range(block * SIZE, (block + 1) * SIZE)
-    seqs, at, seconds = (words[start * SIZE : (start + 1) * SIZE] for start in range(3))
+    epochs = range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE)
+    seqs, at, seconds = (words[start * BLOCK_SIZE : (start + 1) * BLOCK_SIZE] for start in range(3))
     return list(map(EpochRow._make, zip(seqs, epochs, at, seconds, logs, strict=True)))

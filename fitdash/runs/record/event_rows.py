@@ -13,27 +13,27 @@ from fitdash.runs.protocol.events import (
     Created,
     EpochEnded,
     Event,
-    Judged,
-    Measured,
     PartialEpoch,
     Printed,
     SweepEnded,
     Tagged,
     Told,
+    TrainEvaluated,
+    TrialJudged,
 )
 from fitdash.runs.protocol.json_codec import decode_all, encode
 from fitdash.runs.record import epoch_blocks
-from fitdash.runs.record.summary import Summary, add_epoch, pack, unpack
+from fitdash.runs.record.summary import Summary, add_epoch, pack_summary, unpack_summary
 
 
-def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
+def append_events(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
     """Write one run's events in their order and bring its summary up to date; a run that was purged stays so."""
     if isinstance(events[0], Created):
         _create(db, events[0])
     row = db.execute("SELECT id, seq, summary FROM runs WHERE uid = ?", [uid]).fetchone()
     if row is None:
         return
-    run, seq, summary = row[0], row[1], unpack(row[2])
+    run, seq, summary = row[0], row[1], unpack_summary(row[2])
     is_again = False
     for event in events:
         seq += 1
@@ -46,7 +46,7 @@ def append(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
     if is_again:
         # Once for all of them: going on from epoch 5,000 of 10,000 would otherwise read all rows 5,000 times.
         summary = _summary(db, run)
-    db.execute("UPDATE runs SET seq = ?, summary = ? WHERE id = ?", [seq, pack(summary), run])
+    db.execute("UPDATE runs SET seq = ?, summary = ? WHERE id = ?", [seq, pack_summary(summary), run])
 
 
 def end_sweep(db: sqlite3.Connection, event: SweepEnded) -> None:
@@ -105,7 +105,7 @@ def _add(db: sqlite3.Connection, run: int, seq: int, event: Event) -> None:
     match event:
         case Changed():
             _change(db, run, event)
-        case Judged():
+        case TrialJudged():
             db.execute("UPDATE runs SET verdict = ? WHERE id = ?", [event.verdict, run])
         case Tagged():
             db.execute("UPDATE runs SET tags = ? WHERE id = ?", [tags_text(event.tags), run])
@@ -114,7 +114,7 @@ def _add(db: sqlite3.Connection, run: int, seq: int, event: Event) -> None:
         case BatchEnded():
             where = {"epoch": event.epoch, "step": event.step, "steps": event.steps}
             _add_event(db, run, seq, "batch", event, {**where, "logs": event.logs})
-        case Measured():
+        case TrainEvaluated():
             facts = {"epoch": event.epoch, "logs": event.logs, "seconds": event.seconds}
             _add_event(db, run, seq, "measured", event, facts)
         case PartialEpoch():

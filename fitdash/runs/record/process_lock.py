@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 INSTANT_SECONDS = 5.0
 
 
-def hold(path: Path) -> FileLock:
+def acquire(path: Path) -> FileLock:
     """The lock on this file, held until it is released or this process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, thread_local=False)
@@ -20,7 +20,7 @@ def hold(path: Path) -> FileLock:
     return lock
 
 
-def let_go(lock: FileLock) -> None:
+def release(lock: FileLock) -> None:
     """Release the lock and remove its file."""
     Path(lock.lock_file).unlink(missing_ok=True)
     lock.release(force=True)
@@ -39,7 +39,7 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def lend(path: Path) -> int | None:
+def acquire_inheritable(path: Path) -> int | None:
     """An open file that keeps the lock as long as any process has it open; None where files cannot be handed on.
 
     Hand it to a child and close it here: the lock is then the child's, also after it has become another program.

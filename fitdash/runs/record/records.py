@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from fitdash.runs.protocol.events import ACTIVE
 from fitdash.runs.protocol.json_codec import decode
-from fitdash.runs.record.summary import unpack
+from fitdash.runs.record.summary import unpack_summary
 
 RUN_COLUMNS = (
     "uid, name, state, created, started, ended, seq, owner, parent, error, traceback, sweep, trial, verdict, shared,"
@@ -83,7 +83,7 @@ class RunRecord:
     @cached_property
     def summary(self) -> Mapping[str, Any]:
         """How many epochs, and the last, lowest and highest value of every log."""
-        return unpack(self.summary_kept)
+        return unpack_summary(self.summary_kept)
 
 
 class RunLine(NamedTuple):
@@ -110,7 +110,7 @@ class RunLine(NamedTuple):
 @lru_cache(4096)
 def _summary(kept: str | bytes) -> Mapping[str, Any]:
     """Kept, because a list shows the same summaries again and again: 3 µs and 3 kB each."""
-    return unpack(kept)
+    return unpack_summary(kept)
 
 
 class EpochRow(NamedTuple):

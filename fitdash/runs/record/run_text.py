@@ -7,40 +7,40 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fitdash.runs.protocol.events import ACTIVE
-from fitdash.runs.protocol.json_codec import plain
+from fitdash.runs.protocol.json_codec import to_plain
 from fitdash.runs.record.records import RunLine, RunRecord
 
 SHORTEST_UID = 8
 
 
-def as_json(value: Any) -> str:
+def to_strict_json(value: Any) -> str:
     """JSON that every program reads: null where a number is not finite."""
-    return json.dumps(_finite(plain(value)), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(_finite(to_plain(value)), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def line_facts(run: RunLine | RunRecord) -> dict[str, Any]:
+def run_to_dict(run: RunLine | RunRecord) -> dict[str, Any]:
     """What a list tells of a run; times as ISO 8601 in UTC."""
     return {
         "uid": run.uid,
         "name": run.name,
         "state": run.state,
-        "created": iso(run.created),
-        "started": iso(run.started),
-        "ended": iso(run.ended),
+        "created": to_iso_time(run.created),
+        "started": to_iso_time(run.started),
+        "ended": to_iso_time(run.ended),
         "parent": run.parent,
         "error": run.error,
         "summary": run.summary,
     }
 
 
-def table(runs: Sequence[RunLine], uids: Sequence[str], *, now: float) -> list[str]:
+def run_table(runs: Sequence[RunLine], uids: Sequence[str], *, now: float) -> list[str]:
     """The runs as aligned lines under a head.
 
     Args:
         uids: Of every run there is, so that each is shown as far as it takes to tell it from the others.
         now: Seconds since 1970; a run that still trains lasts until then.
     """
-    width = distinct(uids)
+    width = uid_prefix_length(uids)
     rows = [("run", "state", "epochs", "loss", "val_loss", "created", "took", "name")]
     for run in runs:
         last = {name: _short(entry.get("last")) for name, entry in run.summary.get("logs", {}).items()}
@@ -51,35 +51,35 @@ def table(runs: Sequence[RunLine], uids: Sequence[str], *, now: float) -> list[s
                 str(run.summary.get("epochs", 0)),
                 last.get("loss", ""),
                 last.get("val_loss", ""),
-                moment(run.created),
-                took(run, now),
+                format_time(run.created),
+                format_run_duration(run, now),
                 one_line(run.name),
             )
         )
-    return aligned(rows, right=(2, 3, 4, 6))
+    return align_columns(rows, right=(2, 3, 4, 6))
 
 
-def details(run: RunRecord, *, now: float) -> list[str]:
+def describe_run(run: RunRecord, *, now: float) -> list[str]:
     """The run line by line: when, how far, its values, its recipe, what made it fail."""
     summary = run.summary
     facts = {
         "run": run.uid,
         "name": one_line(run.name),
         "state": run.state,
-        "created": moment(run.created),
-        "started": moment(run.started),
-        "ended": moment(run.ended),
-        "took": took(run, now),
+        "created": format_time(run.created),
+        "started": format_time(run.started),
+        "ended": format_time(run.ended),
+        "took": format_run_duration(run, now),
         "goes on from": run.parent or "",
         "epochs": f"{summary.get('epochs', 0)} of {run.params.get('epochs', '?')}",
     }
-    lines = aligned([(name, value) for name, value in facts.items() if value])
+    lines = align_columns([(name, value) for name, value in facts.items() if value])
     values = [("", "last", "lowest", "in epoch", "highest", "in epoch")]
     for name, entry in summary.get("logs", {}).items():
         lowest, highest = (_shown(entry, which) for which in ("min", "max"))
         values.append((name, _short(entry.get("last")), *lowest, *highest))
     if len(values) > 1:
-        lines += ["", *aligned(values, right=(1, 2, 3, 4, 5))]
+        lines += ["", *align_columns(values, right=(1, 2, 3, 4, 5))]
     if run.experiment:
         lines += ["", "experiment", *json.dumps(_finite(run.experiment), indent=2, ensure_ascii=False).splitlines()]
     if run.error:
@@ -87,7 +87,7 @@ def details(run: RunRecord, *, now: float) -> list[str]:
     return lines
 
 
-def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
+def align_columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
     """The rows as lines whose columns stand under each other, those in `right` at their right edge."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = [
@@ -97,27 +97,27 @@ def aligned(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list
     return ["  ".join(row).rstrip() for row in cells]
 
 
-def distinct(uids: Sequence[str]) -> int:
+def uid_prefix_length(uids: Sequence[str]) -> int:
     """How many letters tell these apart, 8 at least."""
     ordered = sorted(uids)
     shared = (_shared(one, other) for one, other in zip(ordered, ordered[1:], strict=False))
     return max(SHORTEST_UID, 1 + max(shared, default=0))
 
 
-def moment(seconds: float | None) -> str:
+def format_time(seconds: float | None) -> str:
     """A moment on this computer's clock."""
     return "" if seconds is None else f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}"
 
 
-def took(run: RunLine | RunRecord, now: float) -> str:
+def format_run_duration(run: RunLine | RunRecord, now: float) -> str:
     """How long it trained or has been training: "0.4 s", "3:20", "12:03:20"."""
     end = run.ended if run.ended is not None else now if run.state in ACTIVE else None
     if run.started is None or end is None:
         return ""
-    return took_seconds(max(0.0, end - run.started))
+    return format_duration(max(0.0, end - run.started))
 
 
-def took_seconds(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration: "0.4 s", "3:20", "12:03:20"."""
     if seconds < 60:
         return f"{seconds:.1f} s"
@@ -145,7 +145,7 @@ def _shared(one: str, other: str) -> int:
     return next((place for place, is_same in enumerate(same) if not is_same), min(len(one), len(other)))
 
 
-def iso(seconds: float | None) -> str | None:
+def to_iso_time(seconds: float | None) -> str | None:
     """A moment as ISO 8601 in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 

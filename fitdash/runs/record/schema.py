@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fitdash.errors import StoreError
 from fitdash.runs.protocol.json_codec import decode
-from fitdash.runs.record.summary import pack
+from fitdash.runs.record.summary import pack_summary
 
 # "fitd" as a number, in the file's header: tells our files from other SQLite files.
 APPLICATION_ID = 0x66697464
@@ -131,7 +131,7 @@ def _write_ahead(db: sqlite3.Connection) -> None:
 def _packed_summary(text: str) -> str | bytes:
     """What cannot be read stays as it is: it is one run's trouble, not the store's."""
     with suppress(ValueError, TypeError, AttributeError):
-        return pack(decode(text))
+        return pack_summary(decode(text))
     return text
 
 

@@ -13,8 +13,8 @@ from fitdash.runs.protocol.events import ACTIVE, ENDED, Changed, Event, SweepEnd
 from fitdash.runs.protocol.json_codec import decode, decode_all
 from fitdash.runs.protocol.paths import store_path
 from fitdash.runs.record import deletion, epoch_blocks, process_lock, schema
-from fitdash.runs.record.deletion import Deleted, Kind
-from fitdash.runs.record.event_rows import append, end_sweep, tags_text
+from fitdash.runs.record.deletion import Deletion, RecordKind
+from fitdash.runs.record.event_rows import append_events, end_sweep, tags_text
 from fitdash.runs.record.records import LINE_COLUMNS, RUN_COLUMNS, EpochRow, EventRow, RunLine, RunRecord
 from fitdash.runs.record.store_backup import back_up
 
@@ -68,7 +68,7 @@ class Store:
                 by_run.setdefault(event.uid, []).append(event)
         with self._transaction(durable=ends) as db:
             for uid, its_events in by_run.items():
-                append(db, uid, its_events)
+                append_events(db, uid, its_events)
             for end in over:
                 end_sweep(db, end)
 
@@ -137,7 +137,7 @@ class Store:
         with self._transaction(durable=True) as db:
             deletion.delete(db, uids)
 
-    def undelete(self, of: Kind = "runs") -> Deleted:
+    def undelete(self, of: RecordKind = "runs") -> Deletion:
         """Bring back what the last deletion took, then what the one before took, …; gives what is back.
 
         Args:
@@ -146,7 +146,7 @@ class Store:
         with self._transaction(durable=True) as db:
             return deletion.undelete(db, of)
 
-    def purge(self) -> Deleted:
+    def purge(self) -> Deletion:
         """Remove what is deleted for good, its files too, and give the room back; gives what is gone."""
         with self._transaction(durable=True) as db:
             purged = deletion.purge(db)
@@ -204,7 +204,7 @@ class Store:
 
     def epochs(self, uid: str, *, since: int = 0) -> list[EpochRow]:
         """The run's finished epochs in order, to be read only; only those written after the row numbered `since`."""
-        return epoch_blocks.epoch_rows(self._read(epoch_blocks.READ, {"uid": uid, "since": since}), since)
+        return epoch_blocks.epoch_rows(self._read(epoch_blocks.SELECT_EPOCHS, {"uid": uid, "since": since}), since)
 
     def events(self, uid: str, *kinds: str, since: int = 0) -> list[EventRow]:
         """What else happened to the run, in order: "told", "printed", "batch", "partial" (all without `kinds`)."""

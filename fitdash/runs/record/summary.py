@@ -29,7 +29,7 @@ def add_epoch(summary: Summary, epoch: int, logs: Mapping[str, float], seconds: 
     return {"epochs": summary.get("epochs", 0) + 1, "epoch": epoch, "seconds": took, "logs": {**known, **added}}
 
 
-def pack(summary: Summary) -> str | bytes:
+def pack_summary(summary: Summary) -> str | bytes:
     """As the store keeps it: the names and then the numbers, which are read in a third of the time that JSON takes.
 
     What does not fit, such as a log that is no float, is kept as JSON.
@@ -50,7 +50,7 @@ def pack(summary: Summary) -> str | bytes:
     return len(names).to_bytes(2, "little") + names + struct.pack(_HEAD + _EACH * len(logs), *numbers)
 
 
-def unpack(kept: str | bytes) -> Summary:
+def unpack_summary(kept: str | bytes) -> Summary:
     """What `pack` was given."""
     if isinstance(kept, str):
         return dict(decode(kept))

@@ -11,9 +11,9 @@ from fitdash.errors import StoreError
 from fitdash.runs.protocol.events import ACTIVE
 from fitdash.runs.protocol.json_codec import decode, encode
 from fitdash.runs.record import deletion
-from fitdash.runs.record.deletion import Deleted
+from fitdash.runs.record.deletion import Deletion
 from fitdash.runs.record.store import Store
-from fitdash.runs.record.writer import DASHBOARD
+from fitdash.runs.record.writer import DASHBOARD_ROLE
 
 COLUMNS = "uid, name, state, created, ended, seconds, writer, owner, recipe, budget, error"
 
@@ -48,7 +48,7 @@ class SweepRecord:
     @property
     def was_cut_off(self) -> bool:
         """A server carried it out and ended meanwhile; nobody wanted the sweep to end."""
-        return self.state == "interrupted" and self.writer.startswith(DASHBOARD)
+        return self.state == "interrupted" and self.writer.startswith(DASHBOARD_ROLE)
 
     @cached_property
     def recipe(self) -> Mapping[str, Any]:
@@ -83,7 +83,7 @@ def run_counts(store: Store) -> dict[str, int]:
     )
 
 
-def delete_sweeps(store: Store, uids: Sequence[str], *, with_runs: bool = True) -> Deleted:
+def delete_sweeps(store: Store, uids: Sequence[str], *, with_runs: bool = True) -> Deletion:
     """Hide sweeps and their runs from everybody, all or none, until `Store.undelete` or `Store.purge`.
 
     Args:
@@ -194,7 +194,7 @@ def rename_sweep(store: Store, uid: str, name: str) -> None:
         db.execute("UPDATE sweeps SET name=? WHERE uid=?", [name, uid])
 
 
-def newest_of_each(runs: Sequence[Any]) -> list[Any]:
+def newest_run_per_trial(runs: Sequence[Any]) -> list[Any]:
     """Of the runs of a sweep, the newest of each trial, in the order of their numbers.
 
     Args:
@@ -207,12 +207,12 @@ def newest_of_each(runs: Sequence[Any]) -> list[Any]:
     return [newest[number] for number in sorted(newest)]
 
 
-def times_in_vain(runs: Sequence[Any]) -> int:
+def most_interrupted_attempts(runs: Sequence[Any]) -> int:
     """How often a trial of a sweep was begun whose run was cut off each time, the one with which that was most often.
 
     Args:
         runs: As `newest_of_each` takes them.
     """
-    cut = {run.trial for run in newest_of_each(runs) if run.state == "interrupted"}
+    cut = {run.trial for run in newest_run_per_trial(runs) if run.state == "interrupted"}
     times = Counter(run.trial for run in runs if run.trial in cut and run.state == "interrupted")
     return max(times.values(), default=0)

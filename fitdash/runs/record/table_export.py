@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fitdash.errors import SettingError
-from fitdash.runs.protocol.json_codec import plain
-from fitdash.runs.record.run_text import as_json
-from fitdash.settings.declaration import unknown
+from fitdash.runs.protocol.json_codec import to_plain
+from fitdash.runs.record.run_text import to_strict_json
+from fitdash.settings.declaration import describe_unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ _LATEX = {
 }
 
 
-def exported(frame: "pd.DataFrame", kind: str, *, columns: Sequence[str] | None = None) -> bytes:
+def export_table(frame: "pd.DataFrame", kind: str, *, columns: Sequence[str] | None = None) -> bytes:
     """The table as a file.
 
     Args:
@@ -37,10 +37,10 @@ def exported(frame: "pd.DataFrame", kind: str, *, columns: Sequence[str] | None 
         SettingError: nobody knows the kind, or a column.
     """
     if kind not in KINDS:
-        raise SettingError(unknown("kind of file", kind, tuple(KINDS)))
+        raise SettingError(describe_unknown_name("kind of file", kind, tuple(KINDS)))
     for name in columns or ():
         if name not in frame:
-            raise SettingError(unknown("column", name, tuple(map(str, frame.columns))))
+            raise SettingError(describe_unknown_name("column", name, tuple(map(str, frame.columns))))
     return KINDS[kind](frame if columns is None else frame[list(columns)])
 
 
@@ -78,7 +78,7 @@ def _parquet(frame: "pd.DataFrame") -> bytes:
 def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     times = {name: frame[name].map(lambda value: value.isoformat()) for name in frame if frame[name].dtype.kind == "M"}
     return [
-        {str(name): None if _is_missing(value) else plain(value) for name, value in row.items()}
+        {str(name): None if _is_missing(value) else to_plain(value) for name, value in row.items()}
         for row in frame.assign(**times).astype(object).to_dict("records")
     ]
 
@@ -92,7 +92,7 @@ def _is_missing(value: Any) -> bool:
 
 KINDS: dict[str, Callable[["pd.DataFrame"], bytes]] = {
     "csv": lambda frame: frame.to_csv(index=False).encode(),
-    "json": lambda frame: as_json(_rows(frame)).encode(),
+    "json": lambda frame: to_strict_json(_rows(frame)).encode(),
     "parquet": _parquet,
     "latex": lambda frame: latex(frame).encode(),
 }

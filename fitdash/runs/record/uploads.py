@@ -41,13 +41,13 @@ def uploads_of(home: Path) -> list[Upload]:
     return found
 
 
-def used_by(store: Store, owner: str) -> list[Upload]:
+def uploads_used_by(store: Store, owner: str) -> list[Upload]:
     """Those that the runs of this owner are made with, to validate on as well."""
     named = _named(store, "SELECT experiment FROM runs WHERE deleted IS NULL AND owner = ?", owner)
     return [one for one in uploads_of(store.path.parent) if one.content in named]
 
 
-def unused(store: Store, *, days: float) -> list[Upload]:
+def unused_uploads(store: Store, *, days: float) -> list[Upload]:
     """Those that no run and no sweep is made with, deleted ones that can be brought back included.
 
     Args:
@@ -60,10 +60,10 @@ def unused(store: Store, *, days: float) -> list[Upload]:
     return [one for one in old if one.content not in named]
 
 
-def remove_unused(store: Store, *, days: float) -> list[Upload]:
+def remove_unused_uploads(store: Store, *, days: float) -> list[Upload]:
     """Remove those that `unused` tells, as far as they can be removed; gives them."""
     gone = []
-    for one in unused(store, days=days):
+    for one in unused_uploads(store, days=days):
         path = store.path.parent / "uploads" / one.content
         with suppress(OSError):
             if path.stat().st_mtime == one.used:  # nobody has asked for it meanwhile

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from fitdash.errors import StoreError
-from fitdash.runs.checkpoints.file_queue import Copies
-from fitdash.runs.protocol.events import BatchEnded, Event, Looked, Printed, Taken
+from fitdash.runs.checkpoints.file_queue import FileQueue
+from fitdash.runs.protocol.events import BatchEnded, CheckpointTaken, Event, PredictionsTaken, Printed
 from fitdash.runs.record import process_lock
 from fitdash.runs.record.store import Store
 
@@ -21,7 +21,7 @@ RETRY_SECONDS = 0.5
 # Beyond so many waiting events the running values within epochs are let go of; epochs never are.
 MOST_WAITING = 100_000
 CLOSE_SECONDS = 2.0
-DASHBOARD = "dashboard-"
+DASHBOARD_ROLE = "dashboard-"
 """Role of a process that serves pages."""
 
 
@@ -50,11 +50,11 @@ class Writer:
         self.store = store
         self.uid = role + secrets.token_hex(8)
         self._troubles: dict[str, str] = {}
-        self._copies = Copies(store.path.parent, clock=clock)
+        self._copies = FileQueue(store.path.parent, clock=clock)
         self._clock = clock
         self._queue: queue.SimpleQueue[Event | _Flush] = queue.SimpleQueue()
         self._hurry = threading.Event()
-        self._lock = process_lock.hold(store.lock_path(self.uid))
+        self._lock = process_lock.acquire(store.lock_path(self.uid))
         self._process = os.getpid()
         self._is_closed = False
         # Bound once: this is called in the training thread.
@@ -93,7 +93,7 @@ class Writer:
         self._queue.put(_Flush(is_last=True))
         self._hurry.set()
         self._thread.join(timeout)
-        process_lock.let_go(self._lock)
+        process_lock.release(self._lock)
 
     def _work(self) -> None:
         waiting: list[Event] = []
@@ -103,7 +103,7 @@ class Writer:
             for item in self._taken(last, retry=bool(waiting or self._copies)):
                 if isinstance(item, _Flush):
                     marks.append(item)
-                elif isinstance(item, (Taken, Looked)):
+                elif isinstance(item, (CheckpointTaken, PredictionsTaken)):
                     self._copies.add(item)
                 else:
                     waiting.append(item)
@@ -137,7 +137,7 @@ class Writer:
             self.store.write(events)
         except StoreError as error:
             self.note_trouble("store", str(error))
-            return bounded(events)
+            return drop_surplus_events(events)
         except Exception as error:
             if len(events) > 1:
                 # One of them cannot be kept: the others shall not be lost with it.
@@ -156,7 +156,7 @@ class Writer:
             self.note_trouble("checkpoints", None)
 
 
-def bounded(events: list[Event], most: int = MOST_WAITING) -> list[Event]:
+def drop_surplus_events(events: list[Event], most: int = MOST_WAITING) -> list[Event]:
     """The events without running values within epochs, then without printed lines, if there are more than `most`."""
     for kind in (BatchEnded, Printed):
         events = events if len(events) <= most else [event for event in events if not isinstance(event, kind)]

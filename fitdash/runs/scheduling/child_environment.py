@@ -6,7 +6,7 @@ from pathlib import Path
 from fitdash.runs.protocol.paths import home
 
 
-def environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """This process's environment, in which `python -m fitdash` is this fitdash on this store."""
     package = Path(__file__).parents[3]
     search = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -27,7 +27,7 @@ def announce(url: str) -> None:
     if url in _addresses():
         return
     entry = _new_entry()
-    _announced.append(process_lock.hold(entry.with_suffix(".lock")))
+    _announced.append(process_lock.acquire(entry.with_suffix(".lock")))
     _write(entry, url)
 
 
@@ -92,7 +92,7 @@ _announced: list[FileLock] = []
 
 def _spawn(port: int, entry: Path) -> "subprocess.Popen[bytes]":
     """The dashboard's process, which holds the lock of its entry."""
-    lock = process_lock.lend(entry.with_suffix(".lock"))
+    lock = process_lock.acquire_inheritable(entry.with_suffix(".lock"))
     try:
         with _log_path().open("wb") as log:
             return subprocess.Popen(
@@ -101,7 +101,7 @@ def _spawn(port: int, entry: Path) -> "subprocess.Popen[bytes]":
                 stdout=log,
                 stderr=log,
                 cwd=home(),
-                env=child_environment.environment(),
+                env=child_environment.child_environment(),
                 pass_fds=() if lock is None else [lock],
                 start_new_session=True,
             )

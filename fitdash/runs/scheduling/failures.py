@@ -5,7 +5,7 @@ import traceback
 from fitdash.runs.protocol.events import Changed
 
 
-class Ended(Exception):  # noqa: N818  no error of this process: it carries the end over
+class RunEndedElsewhere(Exception):  # noqa: N818  no error of this process: it carries the end over
     """A run that trained in another process ended there.
 
     Attributes:
@@ -17,9 +17,9 @@ class Ended(Exception):  # noqa: N818  no error of this process: it carries the 
         self.change = change
 
 
-def failure(uid: str, error: BaseException) -> Changed:
+def failure_event(uid: str, error: BaseException) -> Changed:
     """The end of a run that raised: first line and traceback."""
-    if isinstance(error, Ended):
+    if isinstance(error, RunEndedElsewhere):
         return error.change
     line = "".join(traceback.format_exception_only(error)).strip().partition("\n")[0]
     return Changed(uid=uid, state="failed", error=line, traceback="".join(traceback.format_exception(error)))

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import IO, Any
 
 from fitdash.errors import StoreError
-from fitdash.runs.checkpoints.file_queue import Copies
-from fitdash.runs.protocol.events import Event, Looked, Taken
+from fitdash.runs.checkpoints.file_queue import FileQueue
+from fitdash.runs.protocol.events import CheckpointTaken, Event, PredictionsTaken
 from fitdash.runs.protocol.messages import to_line
 from fitdash.runs.protocol.paths import home
 
@@ -30,7 +30,7 @@ class Outbox:
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe
-        self._copies = Copies(home())
+        self._copies = FileQueue(home())
         self._trouble: str | None = None
         self._hurry = threading.Event()
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
@@ -57,9 +57,11 @@ class Outbox:
             items = self._taken(last)
             marks += [item for item in items if isinstance(item, threading.Event)]
             for copy in items:
-                if isinstance(copy, (Taken, Looked)):
+                if isinstance(copy, (CheckpointTaken, PredictionsTaken)):
                     self._copies.add(copy)
-            self._send([item for item in items if not isinstance(item, (Taken, Looked, threading.Event))])
+            self._send(
+                [item for item in items if not isinstance(item, (CheckpointTaken, PredictionsTaken, threading.Event))]
+            )
             self._save(hurry=bool(marks))
             last = time.monotonic()
             if not (marks and self._copies):

@@ -6,7 +6,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def in_turn(waiting: Sequence[T], owners: Sequence[str | None], served: Sequence[str | None]) -> list[T]:
+def order_round_robin(waiting: Sequence[T], owners: Sequence[str | None], served: Sequence[str | None]) -> list[T]:
     """What waits in the order of turns: one of each owner, then a second of each, …
 
     Args:

@@ -12,11 +12,11 @@ from fitdash.errors import StoreError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control, Pace
 from fitdash.runs.protocol.events import Changed, Created
-from fitdash.runs.record.claim import claim
+from fitdash.runs.record.claim import claim_run
 from fitdash.runs.record.writer import Writer
-from fitdash.runs.scheduling.failures import failure
-from fitdash.runs.scheduling.round_robin import in_turn
-from fitdash.runs.scheduling.workers import Order, Workers
+from fitdash.runs.scheduling.failures import failure_event
+from fitdash.runs.scheduling.round_robin import order_round_robin
+from fitdash.runs.scheduling.workers import JobSpec, WorkerPool
 
 Job = Callable[[Recorder, Control], None]
 
@@ -45,7 +45,7 @@ class Run:
     """
 
     def __init__(
-        self, uid: str, job: Job, control: Control, runner: "Runner", *, owner: str | None, order: Order | None
+        self, uid: str, job: Job, control: Control, runner: "Runner", *, owner: str | None, order: JobSpec | None
     ) -> None:
         self.uid = uid
         self.control = control
@@ -100,7 +100,7 @@ class Runner:
         self,
         writer: Writer,
         *,
-        workers: Workers | None = None,
+        workers: WorkerPool | None = None,
         most_waiting: int | None = None,
         most_waiting_each: int | None = None,
     ) -> None:
@@ -124,7 +124,7 @@ class Runner:
         pace: Pace = "full",
         owner: str | None = None,
         parent: str | None = None,
-        order: Order | None = None,
+        order: JobSpec | None = None,
     ) -> Run:
         """Train this when its turn comes.
 
@@ -156,7 +156,7 @@ class Runner:
         return run
 
     def resume(
-        self, uid: str, job: Job, *, pace: Pace = "full", owner: str | None = None, order: Order | None = None
+        self, uid: str, job: Job, *, pace: Pace = "full", owner: str | None = None, order: JobSpec | None = None
     ) -> Run:
         """Go on with a run that was stopped, interrupted or failed, under the same uid, when its turn comes.
 
@@ -172,7 +172,7 @@ class Runner:
         with self._lock:
             self._check_room(run)
             self.writer.flush(FLUSH_SECONDS)
-            claim(self.writer.store, uid, self.writer.uid)
+            claim_run(self.writer.store, uid, self.writer.uid)
             self._waiting.append(run)
             self._start_next()
         return run
@@ -190,7 +190,7 @@ class Runner:
     def waiting(self) -> list[Run]:
         """The runs that wait, in the order in which they would train as things are now."""
         with self._lock:
-            return in_turn(self._waiting, [run.owner for run in self._waiting], self._served)
+            return order_round_robin(self._waiting, [run.owner for run in self._waiting], self._served)
 
     def put_first(self, run: Run) -> None:
         """Let a run that waits be the next one of its owner; the turns of others stay."""
@@ -275,7 +275,7 @@ class Runner:
         try:
             job(recorder, run.control)
         except BaseException as error:
-            end = failure(run.uid, error)
+            end = failure_event(run.uid, error)
         recorder.console.end()
         # Whoever sees that it is over finds what it can go on from.
         self.writer.flush(KEPT_SECONDS)
@@ -304,7 +304,7 @@ class Runner:
         self.writer.put(change)
 
 
-def _away(workers: Workers, order: Order, recorder: Recorder, control: Control) -> None:
+def _away(workers: WorkerPool, order: JobSpec, recorder: Recorder, control: Control) -> None:
     """The job of a run that a worker trains."""
     workers.train(order, recorder.uid, recorder.put, control)
 

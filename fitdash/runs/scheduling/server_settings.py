@@ -15,7 +15,7 @@ from typing import Any
 
 from fitdash.errors import SettingError
 from fitdash.runs.protocol.paths import home
-from fitdash.settings.declaration import Setting, problems_in, settings_of, unknown
+from fitdash.settings.declaration import Setting, describe_unknown_name, problems_in, settings_of
 from fitdash.settings.server import ServerArgs
 
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -32,10 +32,10 @@ def settings_in_force(environment: Mapping[str, str] = os.environ) -> ServerArgs
     Raises:
         SettingError: the file or a variable says what cannot be; all that is wrong, one per line.
     """
-    return ServerArgs(**{name: value for name, (value, _) in origins(environment).items()})
+    return ServerArgs(**{name: value for name, (value, _) in settings_with_origins(environment).items()})
 
 
-def origins(environment: Mapping[str, str] = os.environ) -> dict[str, tuple[Any, str]]:
+def settings_with_origins(environment: Mapping[str, str] = os.environ) -> dict[str, tuple[Any, str]]:
     """Each setting's value, and where it comes from: "default", the name of a variable or the path of the file.
 
     Raises:
@@ -46,13 +46,13 @@ def origins(environment: Mapping[str, str] = os.environ) -> dict[str, tuple[Any,
     wrong = []
     for name, value in _in_file(path).items():
         if name not in found:
-            wrong.append(f"{path}: {unknown('setting', name, tuple(found))}")
+            wrong.append(f"{path}: {describe_unknown_name('setting', name, tuple(found))}")
         else:
             found[name] = (value, str(path))
     for name, setting in settings_of(ServerArgs).items():
-        text = environment.get(variable(name), "").strip()
+        text = environment.get(environment_variable(name), "").strip()
         if text:
-            found[name] = (_read(setting, text), variable(name))
+            found[name] = (_read(setting, text), environment_variable(name))
     settings = ServerArgs(**{name: value for name, (value, _) in found.items()})
     wrong += [f"{found[p.where.partition('.')[2]][1]}: {p.text}" for p in problems_in(settings)]
     if wrong:
@@ -60,7 +60,7 @@ def origins(environment: Mapping[str, str] = os.environ) -> dict[str, tuple[Any,
     return found
 
 
-def variable(name: str) -> str:
+def environment_variable(name: str) -> str:
     """The variable that gives this setting."""
     return f"FITDASH_{name.upper()}"
 

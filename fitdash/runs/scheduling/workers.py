@@ -14,11 +14,11 @@ from fitdash.errors import StoreError
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import BatchEnded, Changed, EpochEnded, Event
 from fitdash.runs.protocol.messages import event_of, from_line, to_line
-from fitdash.runs.scheduling.child_environment import environment
-from fitdash.runs.scheduling.failures import Ended
+from fitdash.runs.scheduling.child_environment import child_environment
+from fitdash.runs.scheduling.failures import RunEndedElsewhere
 from fitdash.runs.scheduling.free_memory import free_bytes
 
-Order = Mapping[str, Any]
+JobSpec = Mapping[str, Any]
 """What a worker is to train, as plain values; `fitdash.jobs.job_spec` makes one and understands it."""
 
 # torch and a small network; another process is started only where as much again is left over.
@@ -52,7 +52,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(),
+            env=child_environment(),
             # Ctrl-C in a terminal goes to this process, which then tells the worker.
             start_new_session=True,
         )
@@ -67,7 +67,7 @@ class Worker:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def train(self, order: Order, uid: str, put: Callable[[Event], None], control: Control) -> None:
+    def train(self, order: JobSpec, uid: str, put: Callable[[Event], None], control: Control) -> None:
         """Train a run there; returns when it is over.
 
         Args:
@@ -100,7 +100,9 @@ class Worker:
             control.relay(None)
             if not is_over:
                 self.close()
-        raise Ended(Changed(uid=uid, state="interrupted", error=self._why(), traceback="\n".join(self._said) or None))
+        raise RunEndedElsewhere(
+            Changed(uid=uid, state="interrupted", error=self._why(), traceback="\n".join(self._said) or None)
+        )
 
     def close(self, timeout: float = LEAVE_SECONDS) -> None:
         """Let it end, a run in it interrupted, and wait; what takes longer than `timeout` seconds is killed."""
@@ -145,7 +147,7 @@ class Worker:
         return f"The process that trained this run must live until it is over, got its end ({how}). Resume the run."
 
 
-class Workers:
+class WorkerPool:
     """As many processes as may train at once, started when they are needed and kept warm.
 
     Args:
@@ -161,7 +163,7 @@ class Workers:
         note_trouble: Callable[[str, str | None], None] | None = None,
         free: Callable[[], int | None] = free_bytes,
     ) -> None:
-        self.most = max(1, cores() - 1) if most is None else most
+        self.most = max(1, available_cores() - 1) if most is None else most
         self._tell_trouble = note_trouble or (lambda name, why: None)
         self._free = free
         self._changed = threading.Condition()
@@ -175,7 +177,7 @@ class Workers:
         with self._changed:
             return not self._is_closed and (bool(self._idle) or self._may_start())
 
-    def train(self, order: Order, uid: str, put: Callable[[Event], None], control: Control) -> None:
+    def train(self, order: JobSpec, uid: str, put: Callable[[Event], None], control: Control) -> None:
         """Train a run as soon as there is room; returns when it is over, or was stopped before it began.
 
         Raises:
@@ -248,7 +250,7 @@ class Workers:
         return count < self.most and (count == 0 or free is None or free >= 2 * WORKER_BYTES)
 
 
-def cores() -> int:
+def available_cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -264,10 +266,10 @@ def _hand_on(event: Event, put: Callable[[Event], None], control: Control) -> No
 def _check(uid: str, over: Mapping[str, Any], control: Control) -> None:
     """How the run ended there; raises where that was not asked for here."""
     if over["error"] is not None:
-        raise Ended(Changed(uid=uid, state="failed", error=over["error"], traceback=over["traceback"]))
+        raise RunEndedElsewhere(Changed(uid=uid, state="failed", error=over["error"], traceback=over["traceback"]))
     if over["stopped_by"] is not None and not control.stop_is_wanted:
         told = "The process that trained this run was told to end. Resume the run."
-        raise Ended(Changed(uid=uid, state="interrupted", error=told))
+        raise RunEndedElsewhere(Changed(uid=uid, state="interrupted", error=told))
 
 
 def _name_of_signal(number: int) -> str:

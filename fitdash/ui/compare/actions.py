@@ -8,11 +8,11 @@ from fitdash.errors import SettingError
 from fitdash.runs.record.records import RunRecord
 from fitdash.settings.experiment import Experiment
 from fitdash.ui.compare import downloads, repeats
-from fitdash.ui.form.fill import fill
-from fitdash.ui.session.action_errors import asked, complain, was_done
+from fitdash.ui.form.fill import fill_form
+from fitdash.ui.session.action_errors import run_action, show_action_errors, try_action
 from fitdash.ui.session.identity import check_own
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import show
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import show_run
 from fitdash.ui.view_models.plan_line import difference_line
 
 TRAIN = "pages/train.py"
@@ -20,7 +20,7 @@ PLACE = "compare"
 """Where the page says what was not done."""
 
 
-def differences(records: Sequence[RunRecord]) -> None:
+def draw_differences(records: Sequence[RunRecord]) -> None:
     """Of two runs, the sentence of what differs."""
     if len(records) != 2:
         return
@@ -33,7 +33,7 @@ def differences(records: Sequence[RunRecord]) -> None:
     st.markdown(f"Only {line} changed." if line else "The two have the same settings.")
 
 
-def draw(desk: Desk, records: Sequence[RunRecord], metric: str | None) -> None:
+def draw(desk: ServerResources, records: Sequence[RunRecord], metric: str | None) -> None:
     """A row of buttons for the chosen runs."""
     one = records[0] if len(records) == 1 else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compare-actions"):
@@ -41,9 +41,9 @@ def draw(desk: Desk, records: Sequence[RunRecord], metric: str | None) -> None:
         if st.button("Load into Train", icon=":material/tune:", disabled=one is None, help=why or LOAD_HELP) and one:
             _load(one)
         if st.button("Show run", icon=":material/monitoring:", disabled=one is None, help=why) and one:
-            show(one.uid)
+            show_run(one.uid)
             st.switch_page(TRAIN)
-        repeats.offer(desk, one)
+        repeats.draw_repeat_button(desk, one)
         with st.popover("Name, tags, notes", icon=":material/edit:", disabled=one is None):
             if one is not None:
                 _words(desk, one)
@@ -55,42 +55,42 @@ def draw(desk: Desk, records: Sequence[RunRecord], metric: str | None) -> None:
             disabled=not records or any(record.is_active for record in records),
             help="Runs that are on are stopped on the Train page first."
             + ("" if desk.is_shared else " Undo brings back what was deleted."),
-            on_click=asked,
+            on_click=run_action,
             args=[PLACE, "The runs could not be deleted", _delete, desk, [record.uid for record in records]],
         )
         offer_undo(desk)
-    complain(PLACE)
+    show_action_errors(PLACE)
 
 
 LOAD_HELP = "Its settings become the draft."
 
 
-def offer_undo(desk: Desk) -> None:
+def offer_undo(desk: ServerResources) -> None:
     """A button that brings back what was deleted last, where anything was; on a server of many, nobody's."""
     if not desk.is_shared and desk.store.lines(deleted=True, limit=1):
         st.button(
             "Undo delete",
             icon=":material/undo:",
-            on_click=asked,
+            on_click=run_action,
             args=[PLACE, "The runs could not be brought back", _undo, desk],
         )
 
 
 def _load(record: RunRecord) -> None:
     """Make the form say what this run was."""
-    if not was_done(PLACE, "The run could not be loaded", _fill, record):
+    if not try_action(PLACE, "The run could not be loaded", _fill, record):
         st.rerun()
     st.switch_page(TRAIN)
 
 
 def _fill(record: RunRecord) -> None:
     try:
-        fill(Experiment.from_dict(record.experiment))
+        fill_form(Experiment.from_dict(record.experiment))
     except SettingError as error:
         raise SettingError(f"This run cannot be loaded: {error}") from error
 
 
-def _words(desk: Desk, record: RunRecord) -> None:
+def _words(desk: ServerResources, record: RunRecord) -> None:
     """What somebody calls it, and writes to it."""
     place = f"words-{record.uid}"
     with st.form(place, border=False):
@@ -98,22 +98,22 @@ def _words(desk: Desk, record: RunRecord) -> None:
         tags = st.text_input("tags", ", ".join(record.tags), help="Words between commas.")
         notes = st.text_area("notes", record.notes)
         if st.form_submit_button("Keep", type="primary"):
-            asked(place, "What you wrote could not be kept", _keep, desk, record.uid, name, tags, notes)
+            run_action(place, "What you wrote could not be kept", _keep, desk, record.uid, name, tags, notes)
             st.rerun()
-    complain(place)  # here: what opens over the page would hide it there
+    show_action_errors(place)  # here: what opens over the page would hide it there
 
 
-def _keep(desk: Desk, uid: str, name: str, tags: str, notes: str) -> None:
+def _keep(desk: ServerResources, uid: str, name: str, tags: str, notes: str) -> None:
     check_own(desk, uid)
     desk.store.annotate(uid, name=name, tags=tags.split(","), notes=notes)
 
 
-def _delete(desk: Desk, uids: Sequence[str]) -> None:
+def _delete(desk: ServerResources, uids: Sequence[str]) -> None:
     for uid in uids:
         check_own(desk, uid)
     desk.store.delete(uids)
     st.session_state["compare.chosen"] = []
 
 
-def _undo(desk: Desk) -> None:
+def _undo(desk: ServerResources) -> None:
     st.session_state["compare.chosen"] = desk.store.undelete().runs

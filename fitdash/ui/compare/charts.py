@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.overlay import Line, overlay_chart, parallel_chart, printed, scatter_chart, told
+from fitdash.charts.overlay import (
+    RunCurve,
+    describe_overlay,
+    overlay_chart,
+    parallel_chart,
+    restyle_for_print,
+    scatter_chart,
+)
 from fitdash.runs.record.compare import Comparison
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
-from fitdash.ui.compare.table import compared
-from fitdash.ui.components.live_components import live_chart
-from fitdash.ui.view_models.formatting import escaped, labels_of, number, short
+from fitdash.ui.compare.table import comparison_of
+from fitdash.ui.components.live_components import draw_chart
+from fitdash.ui.view_models.formatting import escape_markdown, format_number, format_value, labels_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,9 +32,9 @@ MOST_TOLD = 3
 """Settings by which a line is told from the others."""
 
 
-def curves(store: Store, records: Sequence[RunRecord], metric: str) -> None:
+def draw_curves(store: Store, records: Sequence[RunRecord], metric: str) -> None:
     """The curves of one metric, and beside it its twin of training or validation."""
-    comparison = compared(records)
+    comparison = comparison_of(records)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         colours = [OWN, *settings_of_interest(comparison)]
         labels = labels_of(colours)
@@ -43,37 +50,37 @@ def curves(store: Store, records: Sequence[RunRecord], metric: str) -> None:
             lines = _lines(store, records, name, by)
             spec = overlay_chart(lines, title=name, key="compare-curves", log=log)
             points = sum(len(line.epochs) for line in lines)
-            live_chart(spec, key=f"compare-{name}", alt=told(lines, name), rev=points, shares=True)
+            draw_chart(spec, key=f"compare-{name}", alt=describe_overlay(lines, name), rev=points, shares=True)
 
 
-def overlay(store: Store, records: Sequence[RunRecord], metric: str, *, key: str) -> None:
+def draw_overlay(store: Store, records: Sequence[RunRecord], metric: str, *, key: str) -> None:
     """The curves of one metric over each other."""
     lines = _lines(store, records, metric, None)
     spec = overlay_chart(lines, title=metric, key=key)
-    live_chart(spec, key=key, alt=told(lines, metric), rev=sum(len(line.epochs) for line in lines))
+    draw_chart(spec, key=key, alt=describe_overlay(lines, metric), rev=sum(len(line.epochs) for line in lines))
 
 
-def figure(store: Store, records: Sequence[RunRecord], metric: str) -> "go.Figure":
+def overlay_figure(store: Store, records: Sequence[RunRecord], metric: str) -> "go.Figure":
     """The curves of one metric as they are seen, with a legend of all of them."""
     import plotly.graph_objects as go
 
     by = st.session_state.get(COLOUR, OWN)
-    known = by in compared(records).settings
+    known = by in comparison_of(records).settings
     lines = _lines(store, records, metric, by if known else None)
     chart = overlay_chart(lines, title=metric, key="figure", log=bool(st.session_state.get(LOG)))
-    return go.Figure(printed(chart)).update_layout(template="plotly_white")
+    return go.Figure(restyle_for_print(chart)).update_layout(template="plotly_white")
 
 
-def _lines(store: Store, records: Sequence[RunRecord], metric: str, by: str | None) -> list[Line]:
-    comparison = compared(records)
+def _lines(store: Store, records: Sequence[RunRecord], metric: str, by: str | None) -> list[RunCurve]:
+    comparison = comparison_of(records)
     values = comparison.frame[by].tolist() if by else [None] * len(records)
-    named = zip(records[:MOST_LINES], names_of(comparison), values, strict=False)
+    named = zip(records[:MOST_LINES], run_labels(comparison), values, strict=False)
     return [_line(store, record, metric, name, value) for record, name, value in named]
 
 
-def _line(store: Store, record: RunRecord, metric: str, name: str, by: Any) -> Line:
+def _line(store: Store, record: RunRecord, metric: str, name: str, by: Any) -> RunCurve:
     rows = store.epochs(record.uid)
-    return Line(
+    return RunCurve(
         run=record.uid,
         name=name,
         epochs=np.array([row.epoch + 1 for row in rows], dtype=float),
@@ -88,14 +95,14 @@ def settings_of_interest(comparison: Comparison) -> list[str]:
     return sorted(comparison.settings, key=lambda address: address == "seed")
 
 
-def names_of(comparison: Comparison) -> list[str]:
+def run_labels(comparison: Comparison) -> list[str]:
     """Each run by what tells it from the others."""
     addresses = settings_of_interest(comparison)[:MOST_TOLD]
     rows = comparison.frame.to_dict("records")
     if not addresses:
         return [f"{row['name']} {row['run'][:4]}" for row in rows]
     labels = labels_of(addresses)
-    return [", ".join(f"{labels[one]} {short(row[one])}" for one in addresses) for row in rows]
+    return [", ".join(f"{labels[one]} {format_value(row[one])}" for one in addresses) for row in rows]
 
 
 def _colours(comparison: Comparison, by: str) -> str:
@@ -103,13 +110,13 @@ def _colours(comparison: Comparison, by: str) -> str:
     values = list(dict.fromkeys(comparison.frame[by].dropna()))
     numbers = [one for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
     if values and len(numbers) == len(values):
-        return f"from blue, {number(min(numbers))}, to orange, {number(max(numbers))}, by rank"
-    return "one colour for each of " + escaped(", ".join(short(value) for value in values))
+        return f"from blue, {format_number(min(numbers))}, to orange, {format_number(max(numbers))}, by rank"
+    return "one colour for each of " + escape_markdown(", ".join(format_value(value) for value in values))
 
 
-def settings_against(records: Sequence[RunRecord], metric: str) -> None:
+def draw_settings_charts(records: Sequence[RunRecord], metric: str) -> None:
     """How the settings and the results go together, where the runs differ."""
-    comparison = compared(records)
+    comparison = comparison_of(records)
     outcome = f"{metric} best" if f"{metric} best" in comparison.results else metric
     addresses = settings_of_interest(comparison)
     frame = comparison.frame
@@ -126,9 +133,9 @@ def settings_against(records: Sequence[RunRecord], metric: str) -> None:
     with left, st.container(border=True):
         named = {labels[one]: column for one, column in columns.items()}
         spec = parallel_chart({**named, outcome: values}, result=outcome, key="compare-parallel")
-        live_chart(spec, key="compare-parallel", alt=f"Settings of {len(kept)} runs and {outcome}", rev=len(kept))
+        draw_chart(spec, key="compare-parallel", alt=f"Settings of {len(kept)} runs and {outcome}", rev=len(kept))
     with right, st.container(border=True):
-        names = [name for name, is_kept in zip(names_of(comparison), frame[outcome].notna(), strict=True) if is_kept]
+        names = [name for name, is_kept in zip(run_labels(comparison), frame[outcome].notna(), strict=True) if is_kept]
         titles = (labels[address], outcome)
         spec = scatter_chart(kept[address].tolist(), values, names, titles=titles, key=f"compare-scatter-{address}")
-        live_chart(spec, key="compare-scatter", alt=f"{titles[0]} against {outcome}, a point per run", rev=len(kept))
+        draw_chart(spec, key="compare-scatter", alt=f"{titles[0]} against {outcome}, a point per run", rev=len(kept))

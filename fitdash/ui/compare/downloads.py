@@ -7,13 +7,13 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from fitdash.export.run_files import can_draw_images, drawn
+from fitdash.export.run_files import can_draw_images, render_image
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
-from fitdash.runs.record.table_export import exported
-from fitdash.ui.compare.charts import figure
-from fitdash.ui.compare.table import columns_of, compared
+from fitdash.runs.record.table_export import export_table
+from fitdash.ui.compare.charts import overlay_figure
+from fitdash.ui.compare.table import comparison_of, shown_columns
 
 
 def draw(store: Store, records: Sequence[RunRecord], metric: str | None) -> None:
@@ -40,16 +40,16 @@ FIGURES = {"html": "text/html", "svg": "image/svg+xml", "png": "image/png"}
 
 def figure_file(store: Store, records: Sequence[RunRecord], metric: str, kind: str) -> str | bytes:
     """The curves as they are seen, with a legend of all of them; images where they can be drawn here."""
-    made = figure(store, records, metric)
+    made = overlay_figure(store, records, metric)
     if kind == "html":
         return str(made.to_html(include_plotlyjs=True))
-    return drawn(made, kind)
+    return render_image(made, kind)
 
 
 def table_file(records: Sequence[RunRecord], kind: str, metric: str | None = None) -> bytes:
     """One row per run: everything, or what is seen with this metric."""
-    comparison = compared(records)
-    return exported(comparison.frame, kind, columns=columns_of(comparison, metric)[:-1] if metric else None)
+    comparison = comparison_of(records)
+    return export_table(comparison.frame, kind, columns=shown_columns(comparison, metric)[:-1] if metric else None)
 
 
 def curves_csv(store: Store, records: Sequence[RunRecord]) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from fitdash.runs.protocol.events import ACTIVE, ENDED
-from fitdash.runs.record.compare import Comparison, compare, data_of, visible
+from fitdash.runs.record.compare import Comparison, compare_runs, data_name, visible_columns
 from fitdash.runs.record.records import RunRecord
-from fitdash.ui.components.settings_columns import settings_columns
+from fitdash.ui.components.settings_columns import settings_column_config
 
 FIRST = 5
 """So many of the newest runs are chosen where nobody chose yet."""
@@ -17,10 +17,10 @@ FIRST = 5
 SELDOM = ("sweep", "trial")
 
 
-def filtered(records: Sequence[RunRecord]) -> list[RunRecord]:
+def filter_runs(records: Sequence[RunRecord]) -> list[RunRecord]:
     """The runs that the fields above the table ask for."""
     words = st.text_input("find", key="compare.find", placeholder="name, tag, note or uid", width=240)
-    known = [data_of(record) for record in records]
+    known = [data_name(record) for record in records]
     data = st.multiselect("data", list(dict.fromkeys(known)), key="compare.data", placeholder="all", width=220)
     states = st.multiselect("state", [*ACTIVE, *ENDED], key="compare.state", placeholder="all", width=220)
     wanted = words.lower().split()
@@ -37,7 +37,7 @@ def _searched(record: RunRecord) -> str:
     return " ".join((record.name, record.uid, record.notes, *record.tags)).lower()
 
 
-def metric_of(records: Sequence[RunRecord], *, key: str = "compare.metric") -> str | None:
+def choose_metric(records: Sequence[RunRecord], *, key: str = "compare.metric") -> str | None:
     """What is compared: the choice of the reader, at first what validation says of the first metric."""
     names = list(dict.fromkeys(name for record in records for name in record.summary.get("logs", {})))
     if not names:
@@ -48,7 +48,7 @@ def metric_of(records: Sequence[RunRecord], *, key: str = "compare.metric") -> s
     return str(st.selectbox("metric", names, key=key, width=220))
 
 
-def compared(records: Sequence[RunRecord]) -> Comparison:
+def comparison_of(records: Sequence[RunRecord]) -> Comparison:
     """The runs side by side."""
     return _compared(tuple((record.uid, record.seq) for record in records), records)
 
@@ -56,12 +56,12 @@ def compared(records: Sequence[RunRecord]) -> Comparison:
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _compared(key: Any, _records: Sequence[RunRecord]) -> Comparison:
     """Made anew only where something happened to one of the runs: 0.1 s for two thousand."""
-    return compare(_records, now=time.time())
+    return compare_runs(_records, now=time.time())
 
 
-def table(records: Sequence[RunRecord], metric: str | None) -> list[RunRecord]:
+def draw_table(records: Sequence[RunRecord], metric: str | None) -> list[RunRecord]:
     """Draw it; gives the chosen runs in the order of the table."""
-    comparison = compared(records)
+    comparison = comparison_of(records)
     uids = [record.uid for record in records]
     chosen = set(st.session_state.get("compare.chosen", uids[:FIRST]))
     picked: Any = st.dataframe(
@@ -73,7 +73,7 @@ def table(records: Sequence[RunRecord], metric: str | None) -> list[RunRecord]:
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [place for place, uid in enumerate(uids) if uid in chosen]}},
-        column_order=columns_of(comparison, metric),
+        column_order=shown_columns(comparison, metric),
         column_config=_columns(comparison),
         placeholder="",
         alt=f"{len(uids)} runs with the settings in which they differ, and their results",
@@ -84,11 +84,11 @@ def table(records: Sequence[RunRecord], metric: str | None) -> list[RunRecord]:
     return [records[place] for place in rows]
 
 
-def columns_of(comparison: Comparison, metric: str | None) -> list[str]:
+def shown_columns(comparison: Comparison, metric: str | None) -> list[str]:
     """What is shown of it: what differs, the results of one metric, when and how long."""
     of_metric = [name for name in comparison.results if metric is not None and name in (metric, *_of(metric))]
     best_first = sorted(of_metric, key=lambda name: not name.endswith(" best"))
-    told = [name for name in visible(comparison) if name not in ("run", "name", "state", *comparison.results)]
+    told = [name for name in visible_columns(comparison) if name not in ("run", "name", "state", *comparison.results)]
     settings = [name for name in told if name in comparison.settings]
     seed_last = sorted(settings, key=lambda address: address == "seed")
     rest = [name for name in told if name not in comparison.settings and name not in SELDOM]
@@ -112,4 +112,4 @@ def _columns(comparison: Comparison) -> dict[str, Any]:
     for name in comparison.results:
         last = not name.endswith((" best", " min"))
         config[name] = st.column_config.NumberColumn(f"{name} last" if last else name, format="%.4g")
-    return config | settings_columns(comparison.frame, comparison.settings)
+    return config | settings_column_config(comparison.frame, comparison.settings)

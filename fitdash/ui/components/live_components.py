@@ -19,8 +19,8 @@ from streamlit.components.v1 import declare_component
 
 from fitdash.charts.theme import Chart
 
-HEIGHT = "clamp(300px, 40vh, 560px)"
-TALL = "clamp(420px, 54vh, 900px)"
+CHART_HEIGHT = "clamp(300px, 40vh, 560px)"
+PROJECTOR_HEIGHT = "clamp(420px, 54vh, 900px)"
 BROWSER = Path(__file__).parent / "browser"
 CALL = """
 const load = data => import(new URL(data.module, document.baseURI).href);
@@ -38,7 +38,7 @@ _keys = st.components.v2.component("fitdash_keys", js=CALL.replace("NAME", "keys
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class LiveChart:
     """What a chart shows at one moment.
 
     Attributes:
@@ -59,7 +59,7 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class LiveText:
     """A line that goes on with what is shown.
 
     Attributes:
@@ -73,29 +73,29 @@ class Words:
     seq: int = 0
 
 
-def told(shown: Picture | Words) -> dict[str, Any]:
+def to_browser(shown: LiveChart | LiveText) -> dict[str, Any]:
     """The same for the browser."""
     of = {"of": shown.of, "seq": shown.seq}
-    if isinstance(shown, Words):
+    if isinstance(shown, LiveText):
         return {"bold": shown.bold, "words": shown.text, **of}
     return {"spec": json.dumps(shown.spec), "alt": shown.alt, "rev": str(shown.rev), **of}
 
 
-def live_keys() -> None:
+def bind_keys() -> None:
     """Lets keys press the buttons that steer a run: F, P, E, S, W."""
     _keys(key="key-presses", data={"module": _module("keys.js")})
 
 
-def live_chart(spec: Chart, *, key: str, alt: str, rev: int = 0, **more: Any) -> None:
+def draw_chart(spec: Chart, *, key: str, alt: str, rev: int = 0, **more: Any) -> None:
     """Draw a chart that nothing is told of between two drawings; see `Picture` and `live_picture`."""
-    live_picture(Picture(spec=spec, alt=alt, rev=rev), key=key, **more)
+    draw_live_chart(LiveChart(spec=spec, alt=alt, rev=rev), key=key, **more)
 
 
-def live_picture(
-    picture: Picture,
+def draw_live_chart(
+    picture: LiveChart,
     *,
     key: str,
-    height: str = HEIGHT,
+    height: str = CHART_HEIGHT,
     metric: str = "",
     shares: bool = False,
     bold: float = 1.0,
@@ -112,7 +112,7 @@ def live_picture(
         on_pick: Called when something was clicked; `st.session_state[key]["picked"]` is its place in its trace: an
             index, or row and column of a map.
     """
-    data = told(picture) | {"src": _plotly_js(), "name": key, "bold": bold, "height": height, "metric": metric}
+    data = to_browser(picture) | {"src": _plotly_js(), "name": key, "bold": bold, "height": height, "metric": metric}
     data |= {"shares": shares, "module": _module()}
     if on_pick is None:
         _chart(key=key, data=data)
@@ -120,12 +120,12 @@ def live_picture(
         _chart(key=key, data={**data, "picks": True}, on_picked_change=on_pick)
 
 
-def live_words(words: Words, *, key: str) -> None:
+def draw_live_text(words: LiveText, *, key: str) -> None:
     """Draw a line of words."""
-    _words(key=key, data=told(words) | {"name": key, "module": _module()})
+    _words(key=key, data=to_browser(words) | {"name": key, "module": _module()})
 
 
-def live_progress(data: Mapping[str, Any], *, key: str) -> None:
+def draw_live_progress(data: Mapping[str, Any], *, key: str) -> None:
     """How far a run is.
 
     Args:
@@ -134,7 +134,7 @@ def live_progress(data: Mapping[str, Any], *, key: str) -> None:
     _progress(key=key, data={**data, "module": _module()})
 
 
-def live_cursor(
+def draw_epoch_cursor(
     data: Mapping[str, Any], *, key: str, on_change: Callable[[], None], on_due: Callable[[], None]
 ) -> None:
     """The slider of the epoch cursor, with play and pause.

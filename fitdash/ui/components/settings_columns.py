@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def settings_columns(frame: "pd.DataFrame", addresses: Iterable[str]) -> dict[str, Any]:
+def settings_column_config(frame: "pd.DataFrame", addresses: Iterable[str]) -> dict[str, Any]:
     """Columns of settings; of numbers with as many digits as tell a small one from 0."""
     config: dict[str, Any] = {}
     labels = labels_of(addresses)

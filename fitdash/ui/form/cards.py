@@ -9,15 +9,15 @@ import streamlit as st
 from fitdash.settings.callbacks import CALLBACKS, LearningRateSchedulerArgs
 from fitdash.settings.declaration import settings_of
 from fitdash.settings.experiment import Experiment
-from fitdash.ui.form.controls import Around, controls, remarks
+from fitdash.ui.form.controls import FormContext, draw_controls, draw_remarks
 from fitdash.ui.form.schedule_preview import schedule_line
 from fitdash.ui.form.widget_values import free_slot, kind_of, read_slots
-from fitdash.ui.view_models.effective_defaults import monitors
-from fitdash.ui.view_models.formatting import escaped
+from fitdash.ui.view_models.effective_defaults import monitor_names
+from fitdash.ui.view_models.formatting import escape_markdown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deck:
+class CardList:
     """Cards of one sort.
 
     Attributes:
@@ -47,18 +47,18 @@ class Deck:
         return f"{self.adder}.{st.session_state.get(self.adder, 0)}"
 
 
-CALLED = Deck(key="callbacks", address="callbacks", adder="add_callback", kinds=CALLBACKS)
+CALLED = CardList(key="callbacks", address="callbacks", adder="add_callback", kinds=CALLBACKS)
 
 
-def restore(deck: Deck = CALLED) -> None:
+def restore(deck: CardList = CALLED) -> None:
     """Take up the cards that the link names, and name them in the link again where a change of pages cleared it."""
     values: Any = st.session_state
     if deck.key not in values:
         values[deck.key] = [slot for slot in st.query_params.get_all(deck.key) if kind_of(slot) in deck.kinds]
-    tell_link(deck.key, deck.slots)
+    write_cards_to_url(deck.key, deck.slots)
 
 
-def draw(experiment: Experiment, around: Around, text: str) -> None:
+def draw(experiment: Experiment, around: FormContext, text: str) -> None:
     """A list to add a callback from, and the cards.
 
     Args:
@@ -70,7 +70,7 @@ def draw(experiment: Experiment, around: Around, text: str) -> None:
         placeholder = "none, add one" if not experiment.callbacks else "add another one"
         draw_adder(CALLED, "callbacks", list(CALLBACKS), placeholder, text)
         st.caption("called in this order · then history and progress")
-    names = monitors(experiment, around.facts)
+    names = monitor_names(experiment, around.facts)
 
     def preview(place: int, slot: str) -> None:
         args = experiment.callbacks[place]
@@ -81,7 +81,7 @@ def draw(experiment: Experiment, around: Around, text: str) -> None:
         draw_card(CALLED, place, replace(around, columns={f"{CALLED.key}.{slot}.monitor": names}), preview)
 
 
-def draw_adder(deck: Deck, label: str, kinds: Sequence[str], placeholder: str, text: str) -> None:
+def draw_adder(deck: CardList, label: str, kinds: Sequence[str], placeholder: str, text: str) -> None:
     """A list to add a card from."""
     st.selectbox(
         label,
@@ -96,26 +96,26 @@ def draw_adder(deck: Deck, label: str, kinds: Sequence[str], placeholder: str, t
     )
 
 
-def draw_card(deck: Deck, place: int, around: Around, beneath: Callable[[int, str], None]) -> None:
+def draw_card(deck: CardList, place: int, around: FormContext, beneath: Callable[[int, str], None]) -> None:
     """One card: its name and buttons, what is wrong with it as a whole, its settings, and something beneath."""
     slots = deck.slots
     slot, address = slots[place], f"{deck.address}.{place}"
     cls = deck.kinds[kind_of(slot)]
     with st.container(border=True, key=f"card-{slot}", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall", key=f"head-{slot}"):
-            st.markdown(f"**{escaped(_name(slot))}**", help=cls.summary, width="stretch")
+            st.markdown(f"**{escape_markdown(_name(slot))}**", help=cls.summary, width="stretch")
             _button(deck, slot, "up", ":material/arrow_upward:", disabled=place == 0, then=_move, args=[place, -1])
             last = place == len(slots) - 1
             _button(deck, slot, "down", ":material/arrow_downward:", disabled=last, then=_move, args=[place, 1])
             _button(deck, slot, "remove", ":material/close:", disabled=False, then=_remove, args=[place])
         for text in around.problems.get(address, ()):
-            st.caption(f":red[**{escaped(text)}**]")
-        remarks(address, around)
-        controls(cls, f"{deck.key}.{slot}", list(settings_of(cls)), around, told_as=address)
+            st.caption(f":red[**{escape_markdown(text)}**]")
+        draw_remarks(address, around)
+        draw_controls(cls, f"{deck.key}.{slot}", list(settings_of(cls)), around, told_as=address)
         beneath(place, slot)
 
 
-def _button(deck: Deck, slot: str, what: str, icon: str, *, disabled: bool, then: Any, args: list[int]) -> None:
+def _button(deck: CardList, slot: str, what: str, icon: str, *, disabled: bool, then: Any, args: list[int]) -> None:
     says = f"{what} {_name(slot)}" if what == "remove" else f"move {_name(slot)} {what}"
     given: dict[str, Any] = {"disabled": disabled, "help": says, "on_click": then, "args": [deck, *args]}
     st.button(says, key=f"{what}-{slot}", icon=icon, type="tertiary", **given)
@@ -126,7 +126,7 @@ def _name(slot: str) -> str:
     return f"{kind} {count}" if count else kind
 
 
-def _add(deck: Deck, adding: str) -> None:
+def _add(deck: CardList, adding: str) -> None:
     values: Any = st.session_state
     kind = values.get(adding)
     if kind is not None and adding == deck.adding:
@@ -134,24 +134,24 @@ def _add(deck: Deck, adding: str) -> None:
         _set(deck, [*deck.slots, free_slot(kind, deck.slots)])
 
 
-def _move(deck: Deck, place: int, by: int) -> None:
+def _move(deck: CardList, place: int, by: int) -> None:
     slots = deck.slots
     if 0 <= place + by < len(slots):
         slots.insert(place + by, slots.pop(place))
         _set(deck, slots)
 
 
-def _remove(deck: Deck, place: int) -> None:
+def _remove(deck: CardList, place: int) -> None:
     slots = deck.slots
     _set(deck, slots[:place] + slots[place + 1 :])
 
 
-def _set(deck: Deck, slots: Sequence[str]) -> None:
+def _set(deck: CardList, slots: Sequence[str]) -> None:
     st.session_state[deck.key] = list(slots)
-    tell_link(deck.key, slots)
+    write_cards_to_url(deck.key, slots)
 
 
-def tell_link(key: str, slots: Sequence[str]) -> None:
+def write_cards_to_url(key: str, slots: Sequence[str]) -> None:
     """Name these cards in the link, or none."""
     if st.query_params.get_all(key) != list(slots):
         if slots:

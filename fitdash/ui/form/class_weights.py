@@ -4,16 +4,16 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.settings.data_facts import Facts, balanced, class_shares
-from fitdash.ui.form.fill import fill_in
+from fitdash.settings.data_facts import DataFacts, balanced_class_weight, class_shares
+from fitdash.ui.form.fill import set_widget_values
 from fitdash.ui.form.widget_values import UNSET
-from fitdash.ui.view_models.formatting import escaped
+from fitdash.ui.view_models.formatting import escape_markdown
 
 MOST_CLASSES = 30
 FEW_CLASSES = 12
 
 
-def draw(key: str, facts: Facts | None) -> None:
+def draw(key: str, facts: DataFacts | None) -> None:
     """The weight of each class where they are custom, and how much of the loss each class then makes up."""
     names = facts.classes if facts is not None and facts.classes else ()
     counts = facts.labels if facts is not None else ()
@@ -23,13 +23,16 @@ def draw(key: str, facts: Facts | None) -> None:
     if kind == UNSET or not names:
         return
     given = {index: st.session_state.get(f"{key}.{index}", 1.0) for index in range(len(names))}
-    weights = balanced(counts) if kind == "balanced" else {i: 1.0 if w is None else w for i, w in given.items()}
+    weights = (
+        balanced_class_weight(counts) if kind == "balanced" else {i: 1.0 if w is None else w for i, w in given.items()}
+    )
     told = [
         f"{count:,} {what} · {share:.0%}" for count, share in zip(counts, class_shares(counts, weights), strict=True)
     ]
     if kind == "balanced":
         lines = (
-            f"{escaped(name)} × {weights.get(i, 1.0):.3g} · {told[i]}" for i, name in enumerate(names[:FEW_CLASSES])
+            f"{escape_markdown(name)} × {weights.get(i, 1.0):.3g} · {told[i]}"
+            for i, name in enumerate(names[:FEW_CLASSES])
         )
         st.caption("  \n".join(lines))
         return
@@ -49,9 +52,9 @@ def draw(key: str, facts: Facts | None) -> None:
 
 def _class_number(index: int, name: str, key: str) -> None:
     step: dict[str, Any] = {"step": 0.1, "format": "%.6g", "bind": "query-params"}
-    st.number_input(f"{index}: {escaped(name)}", value=1.0, key=f"{key}.{index}", **step)
+    st.number_input(f"{index}: {escape_markdown(name)}", value=1.0, key=f"{key}.{index}", **step)
 
 
 def _even(key: str, counts: tuple[int, ...]) -> None:
     """What "balanced" would come to, as numbers to go on from."""
-    fill_in({f"{key}.{index}": round(weight, 4) for index, weight in balanced(counts).items()})
+    set_widget_values({f"{key}.{index}": round(weight, 4) for index, weight in balanced_class_weight(counts).items()})

@@ -7,15 +7,22 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Setting, Settings, settings_of
 from fitdash.settings.validation_data import HoldOut
-from fitdash.settings.weight_expressions import FORMS, Weighing
+from fitdash.settings.weight_expressions import EXPRESSIONS, WeightExpression
 from fitdash.ui.form import class_weights, row_weights, value_lists
-from fitdash.ui.form.row_weights import Weights
-from fitdash.ui.form.widget_values import EXPRESSION, FILES, OPTIONS, UNSET, start_of
-from fitdash.ui.session.live_changes import Live
-from fitdash.ui.view_models.formatting import choice_word, escaped, help_of, label_of, number, unset_word
+from fitdash.ui.form.row_weights import WeightHistogram
+from fitdash.ui.form.widget_values import EXPRESSION, FILES, OPTIONS, UNSET, initial_value
+from fitdash.ui.session.live_changes import LiveChanges
+from fitdash.ui.view_models.formatting import (
+    describe_unset,
+    escape_markdown,
+    format_choice,
+    format_number,
+    help_of,
+    label_of,
+)
 
 FEW = 4
 SHORT = len("not set → 123")
@@ -24,7 +31,7 @@ LATE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Around:
+class FormContext:
     """What a control shows beside its value.
 
     Attributes:
@@ -49,13 +56,13 @@ class Around:
     remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     unset: Mapping[str, str] = field(default_factory=dict)
-    facts: Facts | None = None
-    live: Live = field(default_factory=Live)
+    facts: DataFacts | None = None
+    live: LiveChanges = field(default_factory=LiveChanges)
     uploader: Callable[[str], None] = lambda key: None
     basic: bool = False
     several: Collection[str] = ()
     searches: bool = False
-    weights: Weights | None = None
+    weights: WeightHistogram | None = None
 
     def leaves_out(self, setting: Setting, where: str, told_as: str) -> bool:
         """Whether a short form does without this control: it is rare, at its default, and nothing is wrong with it."""
@@ -72,10 +79,12 @@ class Around:
 
     def unset_word(self, setting: Setting, key: str) -> str:
         """What None means, in sight."""
-        return f"not set → {self.unset[key]}" if key in self.unset else unset_word(setting)
+        return f"not set → {self.unset[key]}" if key in self.unset else describe_unset(setting)
 
 
-def controls(cls: type[Settings], where: str, names: Sequence[str], around: Around, *, told_as: str = "") -> None:
+def draw_controls(
+    cls: type[Settings], where: str, names: Sequence[str], around: FormContext, *, told_as: str = ""
+) -> None:
     """The named settings, two in a row where both are short; a short form leaves out what is rare.
 
     Args:
@@ -88,10 +97,10 @@ def controls(cls: type[Settings], where: str, names: Sequence[str], around: Arou
         places = st.columns(2, gap="small") if _is_short(row[0], where, around) else [st.container()]
         for place, setting in zip(places, row, strict=False):
             with place:
-                control(setting, f"{where}.{setting.name}", around, address=f"{told_as or where}.{setting.name}")
+                draw_control(setting, f"{where}.{setting.name}", around, address=f"{told_as or where}.{setting.name}")
 
 
-def rows_of(settings: Sequence[Setting], where: str, around: Around) -> list[list[Setting]]:
+def rows_of(settings: Sequence[Setting], where: str, around: FormContext) -> list[list[Setting]]:
     """The settings in their order, neighbours that are short together."""
     rows: list[list[Setting]] = []
     for setting in settings:
@@ -103,13 +112,13 @@ def rows_of(settings: Sequence[Setting], where: str, around: Around) -> list[lis
     return rows
 
 
-def _is_short(setting: Setting, where: str, around: Around) -> bool:
+def _is_short(setting: Setting, where: str, around: FormContext) -> bool:
     """Whether half a row shows it whole."""
     unset = around.unset_word(setting, f"{where}.{setting.name}") if setting.optional else ""
     return setting.base in ("int", "float") and len(unset) <= SHORT and not setting.arg.slides
 
 
-def control(setting: Setting, key: str, around: Around, *, address: str = "") -> None:
+def draw_control(setting: Setting, key: str, around: FormContext, *, address: str = "") -> None:
     """One widget, named by the argument, with its line beneath."""
     address = address or key
     draw = DRAWERS[setting.base]
@@ -119,39 +128,39 @@ def control(setting: Setting, key: str, around: Around, *, address: str = "") ->
             common |= {"on_change": around.live.change, "args": [key]}
         draw(setting, key, around, common)
         if address in around.several:
-            (value_lists.vary if around.searches else value_lists.field)(setting, key)
+            (value_lists.draw_vary_field if around.searches else value_lists.draw_values_field)(setting, key)
         note(setting, address, around)
     if details := DETAILS.get(key) or DETAILS.get(setting.base):
         details(key, around)
 
 
-def note(setting: Setting, address: str, around: Around) -> None:
+def note(setting: Setting, address: str, around: FormContext) -> None:
     """Beneath: what is wrong, else why it is without effect, else remarks, what it is in plain words, when it acts."""
     problems = around.problems.get(address, ())
     for text in problems:
-        st.caption(f":red[**{escaped(text)}**]")
+        st.caption(f":red[**{escape_markdown(text)}**]")
     if problems:
         return
     reason = around.inert.get(address)
     if reason:
-        st.caption(f":material/block: {escaped(reason)}")
+        st.caption(f":material/block: {escape_markdown(reason)}")
         return
     if address in around.live.refused:
-        st.caption(f":orange[{escaped(around.live.refused[address])}]")
-    remarks(address, around)
+        st.caption(f":orange[{escape_markdown(around.live.refused[address])}]")
+    draw_remarks(address, around)
     plain = setting.arg.plain if setting.arg.plain != label_of(address) else ""
-    words = [escaped(plain), around.live.note(address, st.session_state.get(address))]
+    words = [escape_markdown(plain), around.live.note(address, st.session_state.get(address))]
     if any(words):
         st.caption(" · ".join(filter(None, words)))
 
 
-def remarks(address: str, around: Around) -> None:
+def draw_remarks(address: str, around: FormContext) -> None:
     """What is worth knowing of it and stops nothing."""
     for text in around.remarks.get(address, ()):
-        st.caption(f":orange[{escaped(text)}]")
+        st.caption(f":orange[{escape_markdown(text)}]")
 
 
-def _number(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+def _number(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
     """A field that takes any number: what cannot be is told beneath it, in our words."""
     if setting.listed:
         st.text_input(label_of(key), value=str(setting.default), bind="query-params", **common)
@@ -166,7 +175,7 @@ def _number(setting: Setting, key: str, around: Around, common: dict[str, Any]) 
         _handy(setting, key, common)
 
 
-def _field(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+def _field(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
     whole = setting.base == "int"
     step = setting.arg.step or (1 if whole else 0.001)
     st.number_input(
@@ -225,11 +234,11 @@ def _handy(setting: Setting, key: str, common: dict[str, Any]) -> None:
     with st.container(horizontal=True, gap="xxsmall", key=f"{key}.handy"):
         for value in setting.arg.handy:
             st.button(
-                number(value),
+                format_number(value),
                 key=f"{key}.handy.{value}",
                 type="secondary" if st.session_state.get(key, setting.default) == value else "tertiary",
                 disabled=common["disabled"],
-                help=f"{label_of(key)} {number(value)}",
+                help=f"{label_of(key)} {format_number(value)}",
                 on_click=_take,
                 args=[key, value, common],
             )
@@ -242,22 +251,22 @@ def _take(key: str, value: Any, common: dict[str, Any]) -> None:
         common["on_change"](*common["args"])
 
 
-def _choice(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+def _choice(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
     """Buttons side by side for a few, a list for many."""
-    start = start_of(setting, key)
+    start = initial_value(setting, key)
     choices = list(setting.choices)
     if key in OPTIONS:
         choices = [one for one in choices if one != "auto" or start == "auto" or key != "fit.verbose"]
     elif setting.optional:
         choices = [None, *choices]
-    bound = {"format_func": lambda value: choice_word(key, value), "bind": "query-params", **common}
+    bound = {"format_func": lambda value: format_choice(key, value), "bind": "query-params", **common}
     if len(choices) <= FEW:
         st.segmented_control(label_of(key), choices, default=start, required=True, width="stretch", **bound)
     else:
         st.selectbox(label_of(key), choices, index=choices.index(start), **bound)
 
 
-def _names(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+def _names(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
     """Several of many, in any order."""
     words = [setting.default] if isinstance(setting.default, str) else []
     known = around.columns.get(key, setting.arg.choices)
@@ -266,7 +275,7 @@ def _names(setting: Setting, key: str, around: Around, common: dict[str, Any]) -
     st.multiselect(label_of(key), options, default=words, placeholder=unset, bind="query-params", **common)
 
 
-def _column(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+def _column(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
     """One of the columns, or free text where there are none to choose from."""
     known = around.columns.get(key)
     if known is None:
@@ -278,14 +287,14 @@ def _column(setting: Setting, key: str, around: Around, common: dict[str, Any]) 
         st.selectbox(label_of(key), list(dict.fromkeys([setting.default, *known])), bind="query-params", **common)
 
 
-def _weights(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+def _weights(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
     """No weights, weights that even the classes out, or one number for each class."""
     choices = [UNSET, *setting.words, "custom"]
     bound: dict[str, Any] = {"bind": "query-params", **common}
     st.segmented_control(label_of(key), choices, default=UNSET, required=True, width="stretch", **bound)
 
 
-def _output_numbers(key: str, around: Around) -> None:
+def _output_numbers(key: str, around: FormContext) -> None:
     """The weight of each output, where they are custom."""
     names = around.facts.outputs if around.facts is not None else ()
     st.session_state[f"{key}.names"] = list(names)
@@ -293,47 +302,47 @@ def _output_numbers(key: str, around: Around) -> None:
         return
     step: dict[str, Any] = {"step": 0.1, "format": "%.6g", "bind": "query-params"}
     for name in names:
-        st.number_input(escaped(name), value=1.0, key=f"{key}.{name}", **step)
+        st.number_input(escape_markdown(name), value=1.0, key=f"{key}.{name}", **step)
 
 
-def _hold_out(setting: Setting, key: str, around: Around, common: dict[str, Any]) -> None:
+def _hold_out(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
     """Which rows are held out."""
     choices = [UNSET, *settings_of(HoldOut)["kind"].choices]
     st.selectbox(label_of(key), choices, bind="query-params", **common)
 
 
-def _rows_held(key: str, around: Around) -> None:
+def _rows_held(key: str, around: FormContext) -> None:
     """What belongs to the kind of rows that is chosen."""
     kind = st.session_state.get(key, UNSET)
     declared = settings_of(HoldOut)
     if kind == "upload":
         around.uploader(key)
-        control(declared["sample_weight"], f"{key}.sample_weight", around)
+        draw_control(declared["sample_weight"], f"{key}.sample_weight", around)
     elif kind != UNSET:
         for name in ("share", "rows") if kind == "last" else ("share",):
-            control(declared[name], f"{key}.{name}", around)
+            draw_control(declared[name], f"{key}.{name}", around)
 
 
-def _weighing(key: str, around: Around) -> None:
+def _weighing(key: str, around: FormContext) -> None:
     """What belongs to the way in which rows are weighed, and the weights that it comes to."""
-    chosen, declared = st.session_state.get(key), settings_of(Weighing)
+    chosen, declared = st.session_state.get(key), settings_of(WeightExpression)
     if chosen in FILES.values():
         around.uploader(key)
     elif chosen == EXPRESSION:
-        form = row_weights.draw_form(key, has_steps=bool(around.facts and around.facts.steps))
-        for name in FORMS[form]:
-            control(declared[name], f"{key}.{name}", around)
+        form = row_weights.draw_expression(key, has_steps=bool(around.facts and around.facts.steps))
+        for name in EXPRESSIONS[form]:
+            draw_control(declared[name], f"{key}.{name}", around)
     if around.weights is not None and not around.problems.get(key) and not around.is_off(key):
         row_weights.draw_weights(around.weights)
 
 
-DETAILS: dict[str, Callable[[str, Around], None]] = {
+DETAILS: dict[str, Callable[[str, FormContext], None]] = {
     "fit.sample_weight": _weighing,
     "weights": lambda key, around: class_weights.draw(key, around.facts),
     "shares": _output_numbers,
     "settings": _rows_held,
 }
-DRAWERS: dict[str, Callable[[Setting, str, Around, dict[str, Any]], None]] = {
+DRAWERS: dict[str, Callable[[Setting, str, FormContext, dict[str, Any]], None]] = {
     "bool": _choice,
     "choice": _choice,
     "int": _number,

@@ -9,17 +9,17 @@ import streamlit as st
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.errors import FitdashError
 from fitdash.runs.protocol.paths import home
-from fitdash.runs.record.disk_quota import check_room
-from fitdash.settings.data_facts import Facts
+from fitdash.runs.record.disk_quota import check_disk_quota
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DatasetArgs
-from fitdash.settings.declaration import problems_in, settings_of, sound
+from fitdash.settings.declaration import problems_in, replace_invalid_values, settings_of
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
-from fitdash.ui.form.controls import Around, control, controls
-from fitdash.ui.session.identity import visitor
-from fitdash.ui.session.server_resources import desk
-from fitdash.ui.view_models.formatting import escaped, number
+from fitdash.ui.form.controls import FormContext, draw_control, draw_controls
+from fitdash.ui.session.identity import visitor_id
+from fitdash.ui.session.server_resources import server_resources
+from fitdash.ui.view_models.formatting import escape_markdown, format_number
 
 ASKED_HERE = ("name", "features", "target", "task")
 HELD, WEIGHTS = "fit.validation_data", "fit.sample_weight"
@@ -28,14 +28,14 @@ IN_LINK = tuple(f"{part}.{name}" for part in ("data", HELD, WEIGHTS) for name in
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class DatasetSummary:
     """What the form needs to know of the data; nothing but problems where it cannot be read.
 
     Attributes:
         target_only: The `Dataset` without any column but the target: to see what a split takes.
     """
 
-    facts: Facts | None = None
+    facts: DataFacts | None = None
     target: str = ""
     columns: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
@@ -44,26 +44,26 @@ class Look:
     problems: tuple[str, ...] = ()
 
 
-def look(args: DatasetArgs) -> Look:
+def summarize_dataset(args: DatasetArgs) -> DatasetSummary:
     """The data that these settings name, as numbers; read once per choice."""
     if problems_in(args):
-        return Look()
+        return DatasetSummary()
     return _look(repr(args), args)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _look(key: str, _args: DatasetArgs) -> Look:
+def _look(key: str, _args: DatasetArgs) -> DatasetSummary:
     from fitdash.data.tables.catalogue import dataset_of
 
     try:
         dataset = dataset_of(_args, home() / "uploads")
         facts = facts_of(dataset)
     except FitdashError as error:
-        return Look(problems=tuple(str(error).splitlines()), columns=_columns_of(_args))
+        return DatasetSummary(problems=tuple(str(error).splitlines()), columns=_columns_of(_args))
     columns = tuple(str(name) for name in dataset.table.columns)
     features = tuple(name for name in columns if name not in dataset.predicted)
     alone = replace(dataset, table=dataset.table[[dataset.target_name]], inputs=())
-    return Look(
+    return DatasetSummary(
         facts=facts,
         target=dataset.target_name,
         columns=columns,
@@ -75,10 +75,10 @@ def _look(key: str, _args: DatasetArgs) -> Look:
 
 def _columns_of(args: DatasetArgs) -> tuple[str, ...]:
     """The columns of a kept file whose chosen target cannot be learned: another one may."""
-    from fitdash.data.tables.upload import kept_table
+    from fitdash.data.tables.upload import read_upload
 
     try:
-        table = kept_table(args.content or "", home() / "uploads", args.filename or "The file")
+        table = read_upload(args.content or "", home() / "uploads", args.filename or "The file")
     except FitdashError:
         return ()
     return tuple(str(name) for name in table.frame.columns)
@@ -91,36 +91,37 @@ def restore() -> None:
             st.session_state.setdefault(key, st.query_params[key])
 
 
-def line(args: DatasetArgs, facts: Facts | None) -> str:
+def dataset_line(args: DatasetArgs, facts: DataFacts | None) -> str:
     """The section in one line."""
     name = args.filename or "your file" if args.name == "upload" else args.name
     if facts is None:
-        return escaped(str(name))
+        return escape_markdown(str(name))
     kind = f"{facts.class_count} classes" if facts.classes else f"{len(facts.outputs)} numbers"
     kind = kind if facts.classes or facts.outputs else "a number"
     kind += f" at each of {facts.steps} steps" if facts.steps else ""
-    return f"{escaped(str(name))} · {number(facts.rows)} rows · {number(len(facts.features))} columns → {kind}"
+    rows, columns = format_number(facts.rows), format_number(len(facts.features))
+    return f"{escape_markdown(str(name))} · {rows} rows · {columns} columns → {kind}"
 
 
-def draw(args: DatasetArgs, around: Around) -> None:
+def draw(args: DatasetArgs, around: FormContext) -> None:
     """The controls of the data; those that this kind of data does not have are left out."""
     declared = settings_of(DatasetArgs)
-    control(declared["name"], "data.name", around)
+    draw_control(declared["name"], "data.name", around)
     st.file_uploader(
         "CSV file",
         type=["csv", "tsv", "txt"],
         key="data.file",
         on_change=_keep_upload,
-        max_upload_size=desk().settings.upload_megabytes,
+        max_upload_size=server_resources().settings.upload_megabytes,
         help="A table with a header: one row per sample, one column to predict. It stays on this machine.",
     )
     for text in (*around.problems.get("data.content", ()), *st.session_state.get("data.refused", ())):
-        st.error(escaped(text))
+        st.error(escape_markdown(text))
     made = [n for n in declared if n not in (*ASKED_HERE, "content", "filename") and not around.is_off(f"data.{n}")]
-    controls(DatasetArgs, "data", made, around)
+    draw_controls(DatasetArgs, "data", made, around)
     for name in ("features", "target", "task"):
         if name == "features" or not around.is_off(f"data.{name}"):
-            control(declared[name], f"data.{name}", around)
+            draw_control(declared[name], f"data.{name}", around)
 
 
 UPLOADS = {
@@ -138,41 +139,41 @@ def draw_uploader(key: str, problems: Sequence[str] = ()) -> None:
         type=["csv", "tsv", "txt"],
         key=f"{key}.file",
         on_change=_keep,
-        max_upload_size=desk().settings.upload_megabytes,
+        max_upload_size=server_resources().settings.upload_megabytes,
         args=[key],
         help=f"{rule} It stays on this machine.",
     )
     name = st.session_state.get(f"{key}.filename")
     if name:
-        st.caption(f"{does} {escaped(name)}")
+        st.caption(f"{does} {escape_markdown(name)}")
     for text in (*problems, *st.session_state.get(f"{key}.refused", ())):
-        st.error(escaped(text))
+        st.error(escape_markdown(text))
 
 
-def with_file(loaded: Look, experiment: Experiment) -> tuple[Facts | None, tuple[str, ...]]:
+def add_validation_file(loaded: DatasetSummary, experiment: Experiment) -> tuple[DataFacts | None, tuple[str, ...]]:
     """The facts with those of the file that is validated on, and what is wrong with it."""
     held = experiment.fit.validation_data
     if loaded.facts is None or not isinstance(held, HoldOut) or held.kind != "upload" or problems_in(held):
         return loaded.facts, ()
     key = repr((experiment.data, held.content, experiment.fit.sample_weight))
-    return _with_file(key, experiment.data, sound(experiment.fit), loaded.facts)
+    return _with_file(key, experiment.data, replace_invalid_values(experiment.fit), loaded.facts)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _with_file(key: str, _data: DatasetArgs, _fit: FitArgs, _facts: Facts) -> tuple[Facts, tuple[str, ...]]:
+def _with_file(key: str, _data: DatasetArgs, _fit: FitArgs, _facts: DataFacts) -> tuple[DataFacts, tuple[str, ...]]:
     from fitdash.data.tables.catalogue import dataset_of
-    from fitdash.data.tables.validation_file import with_validation
+    from fitdash.data.tables.validation_file import add_validation_facts
 
     uploads = home() / "uploads"
     try:
-        return with_validation(_facts, dataset_of(_data, uploads), _fit, uploads), ()
+        return add_validation_facts(_facts, dataset_of(_data, uploads), _fit, uploads), ()
     except FitdashError as error:
         return _facts, tuple(str(error).splitlines())
 
 
 def _keep(part: str) -> None:
     """Keep the file that was dropped; one that cannot be read changes nothing."""
-    from fitdash.data.tables.upload import keep
+    from fitdash.data.tables.upload import save_upload
 
     state: Any = st.session_state
     file = state[f"{part}.file"]
@@ -181,11 +182,13 @@ def _keep(part: str) -> None:
         return
     try:
         # The field refuses it in the browser alone.
-        most = desk().settings.upload_megabytes * 1_000_000
-        check_room(desk().store, desk().settings, visitor(desk()), more_bytes=file.size)
+        most = server_resources().settings.upload_megabytes * 1_000_000
+        check_disk_quota(
+            server_resources().store, server_resources().settings, visitor_id(server_resources()), more_bytes=file.size
+        )
         least = UPLOADS[part][-1] if part in UPLOADS else 2
         folder = home() / "uploads"
-        content = keep(file.getvalue(), folder, file.name, most_bytes=most, least_columns=least)
+        content = save_upload(file.getvalue(), folder, file.name, most_bytes=most, least_columns=least)
         state[f"{part}.content"] = content
     except FitdashError as error:
         state[f"{part}.refused"] = tuple(str(error).splitlines())

@@ -11,40 +11,40 @@ from fitdash.settings.callbacks import CALLBACKS
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.layers import LAYERS
 from fitdash.settings.network import NetworkArgs
-from fitdash.ui.form.widget_values import kind_of, read_slots, written
-from fitdash.ui.session.state import state
-from fitdash.ui.view_models.formatting import choice_word
+from fitdash.ui.form.widget_values import kind_of, read_slots, to_widget_values
+from fitdash.ui.session.state import page_state
+from fitdash.ui.view_models.formatting import format_choice
 
 
-def fill(experiment: Experiment) -> None:
+def fill_form(experiment: Experiment) -> None:
     """Make the form say this experiment from its next drawing on; call `st.rerun` after it, unless in a callback."""
-    state().filling = written(experiment)
+    page_state().filling = to_widget_values(experiment)
 
 
-def fill_in(values: Mapping[str, Any]) -> None:
+def set_widget_values(values: Mapping[str, Any]) -> None:
     """Give single widgets these values, by their keys, at the next drawing."""
-    state().filling = {**state().filling, **values}
+    page_state().filling = {**page_state().filling, **values}
 
 
-def pour() -> None:
+def apply_pending_values() -> None:
     """Before the form is drawn: give the widgets what waits for them, and the link what it will say of them."""
-    page = state()
+    page = page_state()
     values, page.filling = page.filling, {}
     if "layers" in values:
         page.preset = None  # they were asked for by their names
     for key, value in values.items():
         st.session_state[key] = value
     # A widget that was drawn before tells the link itself, and refuses to be told for.
-    for key, words in linked(values).items():
+    for key, words in to_query_params(values).items():
         with suppress(StreamlitAPIException):
             st.query_params[key] = words
 
 
-def linked(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
+def to_query_params(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
     """What a link says so that the widgets have these values: what differs from the defaults, by key."""
     called = tuple(CALLBACKS[kind_of(slot)]() for slot in read_slots(values.get))
     passed = tuple(LAYERS[kind_of(slot)]() for slot in read_slots(values.get, "layers"))
-    bare = written(Experiment(callbacks=called, network=NetworkArgs(kind="layers", layers=passed)))
+    bare = to_widget_values(Experiment(callbacks=called, network=NetworkArgs(kind="layers", layers=passed)))
     defaults = bare | {"callbacks": [], "layers": [], "network.kind": NetworkArgs().kind}
     return {
         key: _words(key, value)
@@ -56,4 +56,4 @@ def linked(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
 def _words(key: str, value: Any) -> str | list[str]:
     if isinstance(value, list | tuple):
         return [str(one) for one in value]
-    return repr(value) if isinstance(value, float) else choice_word(key, value)
+    return repr(value) if isinstance(value, float) else format_choice(key, value)

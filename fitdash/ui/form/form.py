@@ -6,25 +6,25 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.settings.advice import notes_in
+from fitdash.settings.advice import advice_in
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import inert_in, problems_in, settings_of
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FIT_ARGUMENTS, TIME, VALIDATION, WATCHING, WEIGHTING, FitArgs
 from fitdash.settings.losses_and_metrics import output_of
-from fitdash.settings.network import LISTED, RECURRENT, NetworkArgs, parameters_of, resolved_kind
+from fitdash.settings.network import LAYER_LIST, RECURRENT, NetworkArgs, parameters_of, resolved_network_kind
 from fitdash.settings.network_shape import shape_of
-from fitdash.settings.search_space import varying
+from fitdash.settings.search_space import sweepable_settings
 from fitdash.ui.components.copy_link import copy_link
 from fitdash.ui.form import cards, dataset_section, layer_cards, split_preview, value_lists
-from fitdash.ui.form.controls import Around, control, controls
-from fitdash.ui.form.row_weights import ways_to_weigh, weights_of
+from fitdash.ui.form.controls import FormContext, draw_control, draw_controls
+from fitdash.ui.form.row_weights import weight_choices, weight_histogram
 from fitdash.ui.form.widget_values import read_experiment
-from fitdash.ui.session.live_changes import Live
-from fitdash.ui.session.state import state
-from fitdash.ui.view_models.effective_defaults import unset_in
-from fitdash.ui.view_models.formatting import escaped, number, short, summary
+from fitdash.ui.session.live_changes import LiveChanges
+from fitdash.ui.session.state import page_state
+from fitdash.ui.view_models.effective_defaults import resolve_defaults
+from fitdash.ui.view_models.formatting import escape_markdown, format_number, format_value, summarize_settings
 
 LEADING = ("data.name", "data.target", "network.kind")
 ORDER = [argument.name for argument in FIT_ARGUMENTS]
@@ -43,13 +43,13 @@ class Draft:
     """
 
     experiment: Experiment
-    facts: Facts | None
+    facts: DataFacts | None
     problems: tuple[str, ...]
     remarks: tuple[str, ...] = ()
     variants: tuple[Experiment, ...] = ()
 
 
-def read_form(live: Live, *, continues: bool = False, searches: bool = False) -> tuple[Draft, Around]:
+def read_form(live: LiveChanges, *, continues: bool = False, searches: bool = False) -> tuple[Draft, FormContext]:
     """What the form says, and what its controls show beside their values; draws what stands above them.
 
     Known before they are drawn, which takes ten times as long and more: whatever answers a change can come first.
@@ -62,7 +62,7 @@ def read_form(live: Live, *, continues: bool = False, searches: bool = False) ->
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="above-form"):
         st.toggle("Basic", key="basic", bind="query-params", help="Leaves out the rarer settings that are not set.")
         if not searches:
-            value_lists.switch()
+            value_lists.draw_switch()
         copy_link()
     dataset_section.restore()
     cards.restore()
@@ -78,7 +78,7 @@ def has_been_drawn() -> bool:
     return st.session_state.get("drawn") == 0 and "fit.epochs" in st.session_state
 
 
-def draw_form(draft: Draft, around: Around) -> None:
+def draw_form(draft: Draft, around: FormContext) -> None:
     """The controls; a link that says more than was read at first makes the page draw again."""
     _draw(draft, around)
     if read_experiment(st.session_state.get) != draft.experiment and st.session_state.get("drawn", 0) < 4:
@@ -94,43 +94,43 @@ def _value(key: str, default: Any) -> Any:
     return st.session_state.get(key, default)
 
 
-def _judged(experiment: Experiment, live: Live, continues: bool, searches: bool) -> tuple[Draft, Around]:
+def _judged(experiment: Experiment, live: LiveChanges, continues: bool, searches: bool) -> tuple[Draft, FormContext]:
     """The draft with everything that is wrong with it, at its place."""
-    loaded = dataset_section.look(experiment.data)
-    facts, refused = dataset_section.with_file(loaded, experiment)
+    loaded = dataset_section.summarize_dataset(experiment.data)
+    facts, refused = dataset_section.add_validation_file(loaded, experiment)
     found = [(problem.where, problem.text) for problem in problems_in(experiment, facts)]
     found += [("data.content", text) for text in loaded.problems]
     found += [("fit.validation_data.content", text) for text in refused]
-    variants, wrong = ((experiment,), []) if found or searches else value_lists.variants(experiment, facts)
+    variants, wrong = ((experiment,), []) if found or searches else value_lists.expand_variants(experiment, facts)
     found += wrong
-    weights, unfit = weights_of(experiment, facts)
+    weights, unfit = weight_histogram(experiment, facts)
     others = {one.fit.sample_weight: one for one in variants if one.fit.sample_weight != experiment.fit.sample_weight}
-    unfit += tuple(text for one in others.values() for text in weights_of(one, facts)[1])
+    unfit += tuple(text for one in others.values() for text in weight_histogram(one, facts)[1])
     found += [("fit.sample_weight", text) for text in unfit]
-    notes = notes_in(experiment, facts, continues=continues) if facts else []
+    notes = advice_in(experiment, facts, continues=continues) if facts else []
     noted = [(note.where, note.text) for note in notes]
     problems = _by_place(found)
     # What was wrong stays open: streamlit drops a value that comes from a control which it greys at once.
-    state().wrong.update(problems)
+    page_state().wrong.update(problems)
     columns = {
         "data.features": loaded.features,
         "data.target": loaded.columns,
-        "fit.sample_weight": ways_to_weigh(facts),
+        "fit.sample_weight": weight_choices(facts),
         "fit.sample_weight.column": loaded.columns,
         "fit.validation_data.sample_weight": facts.validation_weights if facts else (),
     }
-    around = Around(
+    around = FormContext(
         problems=problems,
         inert=inert_in(experiment, facts),
-        open=state().wrong,
+        open=page_state().wrong,
         remarks=_by_place(noted),
         columns=columns,
-        unset=unset_in(experiment, facts, loaded.target),
+        unset=resolve_defaults(experiment, facts, loaded.target),
         facts=facts,
         live=live,
         uploader=lambda key: dataset_section.draw_uploader(key, problems.get(f"{key}.content", ())),
         basic=bool(st.session_state.get("basic")),
-        several=varying(experiment) if searches or st.session_state.get(value_lists.SWITCH) else (),
+        several=sweepable_settings(experiment) if searches or st.session_state.get(value_lists.SWITCH) else (),
         searches=searches,
         weights=weights,
     )
@@ -147,39 +147,39 @@ def _by_place(sentences: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return places
 
 
-def _draw(draft: Draft, around: Around) -> None:
+def _draw(draft: Draft, around: FormContext) -> None:
     experiment, facts = draft.experiment, draft.facts
-    with _section("Data", dataset_section.line(experiment.data, facts), "data", around, expanded=True):
+    with _section("Data", dataset_section.dataset_line(experiment.data, facts), "data", around, expanded=True):
         dataset_section.draw(experiment.data, around)
     with _section("Network", _network_line(experiment, facts), "network", around):
-        names = ["kind"] if experiment.network.kind == LISTED else list(settings_of(NetworkArgs))
-        controls(NetworkArgs, "network", names, around)
+        names = ["kind"] if experiment.network.kind == LAYER_LIST else list(settings_of(NetworkArgs))
+        draw_controls(NetworkArgs, "network", names, around)
         layer_cards.draw(experiment, around)
-    with _section("Compile", summary(experiment.compile, ("optimizer",)), "compile", around):
-        controls(CompileArgs, "compile", list(settings_of(CompileArgs)), around)
+    with _section("Compile", summarize_settings(experiment.compile, ("optimizer",)), "compile", around):
+        draw_controls(CompileArgs, "compile", list(settings_of(CompileArgs)), around)
     for group, always in ((TIME, ("epochs",)), (VALIDATION, ()), (WEIGHTING, ()), (WATCHING, ())):
         with _section(group, _group_line(experiment, group, always), f"fit.{group}", around, expanded=True):
             _group(group, experiment, around)
 
 
-def _group(group: str, experiment: Experiment, around: Around) -> None:
+def _group(group: str, experiment: Experiment, around: FormContext) -> None:
     """One group of the arguments of fit, in the order of the reference page."""
     declared = settings_of(FitArgs)
     names = [name for name in ORDER if name in declared and declared[name].arg.group == group]
     if group != WATCHING:
         split = names.index("validation_data") + 1 if group == VALIDATION else len(names)
-        controls(FitArgs, "fit", names[:split], around)
+        draw_controls(FitArgs, "fit", names[:split], around)
         if group == VALIDATION:
             split_preview.draw(experiment, around.remarks)
-            controls(FitArgs, "fit", names[split:], around)
+            draw_controls(FitArgs, "fit", names[split:], around)
         return
-    control(declared["verbose"], "fit.verbose", around)
+    draw_control(declared["verbose"], "fit.verbose", around)
     cards.draw(experiment, around, _help_of("callbacks"))
-    control(declared["view_metrics"], "fit.view_metrics", around)
+    draw_control(declared["view_metrics"], "fit.view_metrics", around)
     st.caption("`...` is unused in the reference.", help=_help_of("..."))
 
 
-def _section(title: str, line: str, where: str, around: Around, *, expanded: bool = False) -> Any:
+def _section(title: str, line: str, where: str, around: FormContext, *, expanded: bool = False) -> Any:
     """A part of the form that folds to its title and what is set in it."""
     wrong = any(_stands_in(address, where) for address in around.problems)
     mark = ":red[:material/error:] " if wrong else ""
@@ -198,23 +198,23 @@ def _stands_in(address: str, section: str) -> bool:
 
 
 def _group_line(experiment: Experiment, group: str, always: tuple[str, ...]) -> str:
-    line = summary(experiment.fit, always, group)
+    line = summarize_settings(experiment.fit, always, group)
     kinds = ", ".join(args.kind for args in experiment.callbacks)
     return " · ".join(part for part in (line, kinds if group == WATCHING else "") if part) or "as the reference"
 
 
-def _network_line(experiment: Experiment, facts: Facts | None) -> str:
+def _network_line(experiment: Experiment, facts: DataFacts | None) -> str:
     net = experiment.network
-    kind = resolved_kind(net.kind, facts)
+    kind = resolved_network_kind(net.kind, facts)
     bend = "" if kind in RECURRENT else f" {net.activation}"
-    line = f"{'' if kind == 'mlp' else f'{kind} '}{short(net.width)} × {short(net.depth)}{bend}"
-    if kind == LISTED:
+    line = f"{'' if kind == 'mlp' else f'{kind} '}{format_value(net.width)} × {format_value(net.depth)}{bend}"
+    if kind == LAYER_LIST:
         line = f"{len(net.layers)} layer{'' if len(net.layers) == 1 else 's'}"
     if facts is None or facts.inputs is None or not isinstance(net.width, int) or not isinstance(net.depth, int):
         return line
     units = output_of(facts.task, facts.class_count, experiment.compile.loss).units
-    return f"{line} · {number(parameters_of(net, shape_of(facts, units)))} parameters"
+    return f"{line} · {format_number(parameters_of(net, shape_of(facts, units)))} parameters"
 
 
 def _help_of(name: str) -> str:
-    return escaped(next(argument.help for argument in FIT_ARGUMENTS if argument.name == name))
+    return escape_markdown(next(argument.help for argument in FIT_ARGUMENTS if argument.name == name))

@@ -8,22 +8,22 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import problems_in
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.layer_list import as_listed
-from fitdash.settings.layers import LAYERS, fitting
+from fitdash.settings.layer_list import as_layer_list
+from fitdash.settings.layers import LAYERS, layer_kinds_for
 from fitdash.settings.losses_and_metrics import output_of
-from fitdash.settings.network import LISTED, NetworkArgs, end_of, layers_in
+from fitdash.settings.network import LAYER_LIST, NetworkArgs, layers_in, size_before_output
 from fitdash.settings.network_shape import shape_of
 from fitdash.ui.form import cards
-from fitdash.ui.form.controls import Around
-from fitdash.ui.form.fill import fill_in, pour
-from fitdash.ui.form.widget_values import written
-from fitdash.ui.session.state import state
-from fitdash.ui.view_models.formatting import escaped, number
+from fitdash.ui.form.controls import FormContext
+from fitdash.ui.form.fill import apply_pending_values, set_widget_values
+from fitdash.ui.form.widget_values import to_widget_values
+from fitdash.ui.session.state import page_state
+from fitdash.ui.view_models.formatting import escape_markdown, format_number
 
-PASSED = cards.Deck(key="layers", address="network.layers", adder="add_layer", kinds=LAYERS)
+PASSED = cards.CardList(key="layers", address="network.layers", adder="add_layer", kinds=LAYERS)
 HELP = """What the data pass through, in this order. The output is added by itself: as many units as the target and \
 the loss want."""
 
@@ -32,48 +32,48 @@ def restore() -> None:
     """Take up the layers that the link names; where they have just been asked for, those that were there, or the
     preset's.
     """
-    page = state()
+    page = page_state()
     kind = st.session_state.get("network.kind", st.query_params.get("network.kind"))
-    if kind != LISTED:
+    if kind != LAYER_LIST:
         st.session_state.setdefault(PASSED.key, [])
-        cards.tell_link(PASSED.key, [])
+        cards.write_cards_to_url(PASSED.key, [])
         return
     if page.preset is not None:
-        fill_in(_cards_of(page.listed or page.preset))
+        set_widget_values(_cards_of(page.listed or page.preset))
         page.preset = None
-        pour()
+        apply_pending_values()
     cards.restore(PASSED)
 
 
-def remember(network: NetworkArgs, facts: Facts | None) -> None:
+def remember(network: NetworkArgs, facts: DataFacts | None) -> None:
     """Keep the listed layers while a preset is looked at, and what the preset is as layers."""
-    page = state()
-    if network.kind == LISTED:
+    page = page_state()
+    if network.kind == LAYER_LIST:
         page.listed, page.preset = network, None
     else:
-        page.preset = as_listed(network, facts) or NetworkArgs(kind=LISTED)
+        page.preset = as_layer_list(network, facts) or NetworkArgs(kind=LAYER_LIST)
 
 
-def draw(experiment: Experiment, around: Around) -> None:
+def draw(experiment: Experiment, around: FormContext) -> None:
     """The cards, or a button that makes cards of the preset; and a table with a row per layer."""
     network, facts = experiment.network, around.facts
-    if network.kind == LISTED:
+    if network.kind == LAYER_LIST:
         _draw_cards(experiment, around)
     with st.container(horizontal=True, gap="xsmall", key="layers-below"):
         _table(experiment, facts)
-        listed = None if network.kind == LISTED or around.basic else as_listed(network, facts)
+        listed = None if network.kind == LAYER_LIST or around.basic else as_layer_list(network, facts)
         if listed is not None and not problems_in(network, facts):
             st.button(
                 "Edit layers",
                 key="edit_layers",
                 icon=":material/edit:",
                 help="Makes a list of layers of this network, to add, set, order and remove them.",
-                on_click=fill_in,
+                on_click=set_widget_values,
                 args=[_cards_of(listed)],
             )
 
 
-def _draw_cards(experiment: Experiment, around: Around) -> None:
+def _draw_cards(experiment: Experiment, around: FormContext) -> None:
     """Each listed layer, with what it gives, and the output after them."""
     network, facts = experiment.network, around.facts
     shape = shape_of(facts)
@@ -82,30 +82,30 @@ def _draw_cards(experiment: Experiment, around: Around) -> None:
     def gives(place: int, slot: str) -> None:
         one = places[place]
         if facts is not None and facts.inputs is not None and one.wrong is None:
-            st.caption(f"gives {_size(one.after)} · {number(one.args.parameters(one.before))} parameters")
+            st.caption(f"gives {_size(one.after)} · {format_number(one.args.parameters(one.before))} parameters")
 
     for place in range(len(places)):
         cards.draw_card(PASSED, place, around, gives)
     with st.container(gap="xxsmall", key="at-layers"):
-        cards.draw_adder(PASSED, "layers", list(fitting(facts)), "add a layer", HELP)
+        cards.draw_adder(PASSED, "layers", list(layer_kinds_for(facts)), "add a layer", HELP)
         if facts is not None and facts.inputs is not None:
             output = output_of(facts.task, facts.class_count, experiment.compile.loss)
-            count = (end_of(network, shape)[-1] + 1) * output.units
+            count = (size_before_output(network, shape)[-1] + 1) * output.units
             bend = "" if output.activation == "linear" else f" {output.activation}"
-            st.caption(f"then the output: Dense {output.units}{bend} · {number(count)} parameters")
+            st.caption(f"then the output: Dense {output.units}{bend} · {format_number(count)} parameters")
 
 
 def _size(size: tuple[int, ...]) -> str:
-    return escaped(" × ".join(map(str, size)))
+    return escape_markdown(" × ".join(map(str, size)))
 
 
 def _cards_of(network: NetworkArgs) -> dict[str, Any]:
     """What the widgets have to hold for these layers."""
-    values = written(replace(Experiment(), network=network))
+    values = to_widget_values(replace(Experiment(), network=network))
     return {key: one for key, one in values.items() if key.partition(".")[0] == PASSED.key or key == "network.kind"}
 
 
-def _table(experiment: Experiment, facts: Facts | None) -> None:
+def _table(experiment: Experiment, facts: DataFacts | None) -> None:
     """A popover with a row per layer; nothing while torch is still being imported, for which a page does not wait."""
     layers_of: Callable[..., Any] | None = getattr(sys.modules.get("fitdash.nn.registry"), "layers_of", None)
     if layers_of is None or facts is None or facts.inputs is None or problems_in(experiment.network, facts):

@@ -8,58 +8,66 @@ import streamlit as st
 from fitdash.charts.sparklines import bars_svg
 from fitdash.errors import FitdashError
 from fitdash.runs.protocol.paths import home
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DatasetArgs
-from fitdash.settings.declaration import problems_in, sound
+from fitdash.settings.declaration import problems_in, replace_invalid_values
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
-from fitdash.settings.weight_expressions import FORMS, MEANINGS, OF_FILES, OF_STEPS, Weighing
+from fitdash.settings.weight_expressions import (
+    EXPRESSION_MEANINGS,
+    EXPRESSIONS,
+    FILE_EXPRESSIONS,
+    STEP_EXPRESSIONS,
+    WeightExpression,
+)
 from fitdash.ui.form.widget_values import EXPRESSION, FILES
-from fitdash.ui.view_models.formatting import escaped
+from fitdash.ui.view_models.formatting import escape_markdown
 
 BARS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weights:
+class WeightHistogram:
     """The weights of all rows, as a picture and in words."""
 
     counts: tuple[int, ...]
     line: str
 
 
-def ways_to_weigh(facts: Facts | None) -> tuple[str, ...]:
+def weight_choices(facts: DataFacts | None) -> tuple[str, ...]:
     """What can be chosen: names of weights of steps, columns, an expression, files."""
     if facts is None:
         return ()
-    files = [FILES[form] for form in OF_FILES if facts.steps or form not in OF_STEPS]
+    files = [FILES[form] for form in FILE_EXPRESSIONS if facts.steps or form not in STEP_EXPRESSIONS]
     return (*facts.step_weights, *facts.weights, EXPRESSION, *files)
 
 
-def draw_form(key: str, *, has_steps: bool) -> str:
+def draw_expression(key: str, *, has_steps: bool) -> str:
     """Which expression, and what it means; gives its name."""
-    forms = [form for form in FORMS if form not in OF_FILES and (has_steps or form not in OF_STEPS)]
-    start = forms.index(Weighing().form)
+    forms = [
+        form for form in EXPRESSIONS if form not in FILE_EXPRESSIONS and (has_steps or form not in STEP_EXPRESSIONS)
+    ]
+    start = forms.index(WeightExpression().form)
     form = st.selectbox("sample_weight expression", forms, index=start, key=f"{key}.form", bind="query-params")
-    st.caption(escaped(MEANINGS[form]))
+    st.caption(escape_markdown(EXPRESSION_MEANINGS[form]))
     return form
 
 
-def draw_weights(weights: Weights) -> None:
+def draw_weights(weights: WeightHistogram) -> None:
     """How many rows have which weight."""
     with st.container(gap="xxsmall", key="weights"):
         st.html(bars_svg(weights.counts, weights.line))
-        st.caption(escaped(weights.line))
+        st.caption(escape_markdown(weights.line))
 
 
-def weights_of(experiment: Experiment, facts: Facts | None) -> tuple[Weights | None, tuple[str, ...]]:
+def weight_histogram(experiment: Experiment, facts: DataFacts | None) -> tuple[WeightHistogram | None, tuple[str, ...]]:
     """The weights that the draft comes to, and what is wrong with them where nothing else is."""
     said = experiment.fit.sample_weight
     if facts is None or facts.has_feed or not isinstance(said, str) or problems_in(experiment.data):
         return None, ()
     if any(problem.where == "fit.sample_weight" for problem in problems_in(experiment, facts)):
         return None, ()
-    fit = sound(experiment.fit)
+    fit = replace_invalid_values(experiment.fit)
     split = (FitArgs(validation_split=fit.validation_split, validation_data=fit.validation_data), experiment.seed)
     return _weights(repr((experiment.data, said, split)), experiment.data, said, split)
 
@@ -67,16 +75,16 @@ def weights_of(experiment: Experiment, facts: Facts | None) -> tuple[Weights | N
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _weights(
     key: str, _data: DatasetArgs, _said: str, _split: tuple[FitArgs, int]
-) -> tuple[Weights | None, tuple[str, ...]]:
+) -> tuple[WeightHistogram | None, tuple[str, ...]]:
     import numpy as np
 
     from fitdash.data.tables.catalogue import dataset_of
-    from fitdash.data.tables.row_weights import weights_of
+    from fitdash.data.tables.row_weights import compute_sample_weight
 
     uploads = home() / "uploads"
     try:
         dataset = dataset_of(_data, uploads)
-        weights = weights_of(dataset, _said, uploads, train=_training_rows(dataset, *_split))
+        weights = compute_sample_weight(dataset, _said, uploads, train=_training_rows(dataset, *_split))
     except FitdashError as error:
         return None, tuple(str(error).splitlines())
     counts, _ = np.histogram(weights.astype(np.float64), bins=BARS)
@@ -85,7 +93,7 @@ def _weights(
     line = f"weights of {what}: {span}"
     zeros = int((weights == 0).sum())
     line += f", {zeros:,} of them 0" if zeros else ""
-    return Weights(counts=tuple(int(count) for count in counts), line=line), ()
+    return WeightHistogram(counts=tuple(int(count) for count in counts), line=line), ()
 
 
 def _training_rows(dataset: Any, fit: FitArgs, seed: int) -> Any:

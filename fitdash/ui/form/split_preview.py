@@ -9,7 +9,7 @@ from fitdash.charts.sparklines import pixels_png
 from fitdash.charts.split_strip import strip_pixels
 from fitdash.settings.experiment import Experiment
 from fitdash.ui.form import dataset_section
-from fitdash.ui.form.fill import fill_in
+from fitdash.ui.form.fill import set_widget_values
 
 PLACES = ("fit.validation_split", "fit.validation_data")
 
@@ -39,20 +39,20 @@ def _stratify() -> None:
     """The same share of every class, as large as the part that is held out now."""
     values = st.session_state
     share = values.get("fit.validation_split") or values.get("fit.validation_data.share") or 0.2
-    fill_in({"fit.validation_data": "stratified", "fit.validation_data.share": float(share)})
+    set_widget_values({"fit.validation_data": "stratified", "fit.validation_data.share": float(share)})
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _strip(key: str, _experiment: Experiment) -> tuple[str, str] | None:
     """The picture and what it shows in words; None where nothing can be split."""
-    from fitdash.data.tables.split_preview import strip_of
+    from fitdash.data.tables.split_preview import make_split_preview
     from fitdash.errors import FitdashError
 
-    dataset = dataset_section.look(_experiment.data).target_only
+    dataset = dataset_section.summarize_dataset(_experiment.data).target_only
     if dataset is None:
         return None
     try:
-        strip = strip_of(dataset, _experiment.fit, _experiment.seed)
+        strip = make_split_preview(dataset, _experiment.fit, _experiment.seed)
     except FitdashError:
         return None
     pixels = strip_pixels(strip.values, strip.held, is_class=strip.is_class)

@@ -6,11 +6,11 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import SettingError
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Setting
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.search_space import space_of, varying
-from fitdash.ui.form.fill import fill_in
+from fitdash.settings.search_space import parse_search_space, sweepable_settings
+from fitdash.ui.form.fill import set_widget_values
 from fitdash.ui.form.widget_values import read_slots
 from fitdash.ui.view_models.formatting import label_of
 
@@ -19,7 +19,7 @@ MOST_RUNS = 50
 EXAMPLES = {"float": "0.1, 0.01, 3e-4", "int": "8, 32, 128", "bool": "True, False", "str": "not set, recency()"}
 
 
-def switch() -> None:
+def draw_switch() -> None:
     """Whether the form asks for several values."""
     st.toggle(
         "Several values",
@@ -29,7 +29,7 @@ def switch() -> None:
     )
 
 
-def field(setting: Setting, key: str) -> None:
+def draw_values_field(setting: Setting, key: str) -> None:
     """Beneath a control: the values in place of its own."""
     st.text_input(
         f"{label_of(key)} values",
@@ -40,7 +40,7 @@ def field(setting: Setting, key: str) -> None:
     )
 
 
-def vary(setting: Setting, key: str) -> None:
+def draw_vary_field(setting: Setting, key: str) -> None:
     """Beneath a control that a search may vary: a switch, and while it is on what the setting may be."""
     listed = f"{SWITCH}.{key}"
     text = _text(listed)
@@ -57,7 +57,7 @@ def vary(setting: Setting, key: str) -> None:
 
 
 def _switch(key: str, text: str) -> None:
-    fill_in({f"{SWITCH}.{key}": text if st.session_state[f"vary.{key}"] else ""})
+    set_widget_values({f"{SWITCH}.{key}": text if st.session_state[f"vary.{key}"] else ""})
 
 
 def suggestion(setting: Setting) -> str:
@@ -76,21 +76,23 @@ def suggestion(setting: Setting) -> str:
     return f"{low:g}..{high:g}"
 
 
-def variants(experiment: Experiment, facts: Facts | None) -> tuple[tuple[Experiment, ...], list[tuple[str, str]]]:
+def expand_variants(
+    experiment: Experiment, facts: DataFacts | None
+) -> tuple[tuple[Experiment, ...], list[tuple[str, str]]]:
     """The experiments that Fit starts, and what is wrong with the listed values, by address; one where none are."""
-    given = listed(experiment) if st.session_state.get(SWITCH) else {}
+    given = read_value_lists(experiment) if st.session_state.get(SWITCH) else {}
     if not given:
         return (experiment,), []
     wrong = []
     for address, text in given.items():
         try:
-            space_of({address: text}, experiment, facts).grid(experiment)
+            parse_search_space({address: text}, experiment, facts).grid(experiment)
         except SettingError as error:
             wrong += [(address, line) for line in str(error).splitlines()]
     if wrong:
         return (experiment,), wrong
     try:
-        space = space_of(given, experiment, facts)
+        space = parse_search_space(given, experiment, facts)
         cells = space.grid(experiment)
     except SettingError as error:
         return (experiment,), [(next(iter(given)), line) for line in str(error).splitlines()]
@@ -100,17 +102,17 @@ def variants(experiment: Experiment, facts: Facts | None) -> tuple[tuple[Experim
     return tuple(space.apply(experiment, values) for values in cells), []
 
 
-def told(given: tuple[Experiment, ...]) -> str:
+def describe_variants(given: tuple[Experiment, ...]) -> str:
     """The runs in words; nothing where it is one."""
     return f"**{len(given)} runs**, one after the other" if len(given) > 1 else ""
 
 
-def listed(experiment: Experiment) -> Mapping[str, str]:
+def read_value_lists(experiment: Experiment) -> Mapping[str, str]:
     """What the fields say, by the address of the setting."""
     values: Any = st.session_state
     slots = {key: read_slots(values.get, key) for key in ("callbacks", "layers")}
     found = {}
-    for address in varying(experiment):
+    for address in sweepable_settings(experiment):
         part, _, rest = address.removeprefix("network.").partition(".")
         place, _, name = rest.partition(".")
         known = part in slots and place.isdigit() and int(place) < len(slots[part])

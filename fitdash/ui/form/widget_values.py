@@ -12,9 +12,15 @@ from fitdash.settings.callbacks import CALLBACKS, CallbackArgs
 from fitdash.settings.declaration import Setting, Settings, settings_of
 from fitdash.settings.experiment import SECTIONS, Experiment
 from fitdash.settings.layers import LAYERS
-from fitdash.settings.network import LISTED, NetworkArgs
+from fitdash.settings.network import LAYER_LIST, NetworkArgs
 from fitdash.settings.validation_data import HoldOut
-from fitdash.settings.weight_expressions import FORMS, OF_FILES, Weighing, read_weighing, write_weighing
+from fitdash.settings.weight_expressions import (
+    EXPRESSIONS,
+    FILE_EXPRESSIONS,
+    WeightExpression,
+    format_weight_expression,
+    parse_weight_expression,
+)
 
 S = TypeVar("S", bound=Settings)
 Get = Callable[[str, Any], Any]
@@ -22,17 +28,17 @@ Get = Callable[[str, Any], Any]
 
 UNSET = "not set"
 EXPRESSION = "an expression …"
-FILES = dict(zip(OF_FILES, ("a file of rows …", "a file of steps …"), strict=True))
+FILES = dict(zip(FILE_EXPRESSIONS, ("a file of rows …", "a file of steps …"), strict=True))
 """Ways to weigh rows beside a column: what the control says, and what is asked beneath it."""
 
 
 def read_experiment(get: Get) -> Experiment:
     """The draft: what the form says now."""
     parts: dict[str, Any] = {name: read_settings(cls, name, get) for name, cls in SECTIONS.items()}
-    if parts["network"].kind == LISTED:
+    if parts["network"].kind == LAYER_LIST:
         slots = read_slots(get, "layers")
         layers = tuple(read_settings(LAYERS[kind_of(slot)], f"layers.{slot}", get) for slot in slots)
-        parts["network"] = NetworkArgs(kind=LISTED, layers=layers)
+        parts["network"] = NetworkArgs(kind=LAYER_LIST, layers=layers)
     return Experiment(**parts, callbacks=read_callbacks(get), seed=get("seed", 0))
 
 
@@ -68,7 +74,7 @@ def free_slot(kind: str, taken: Collection[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
-def start_of(setting: Setting, key: str) -> Any:
+def initial_value(setting: Setting, key: str) -> Any:
     """What a control shows first: the library's option where the reference has one, else the default."""
     return OPTIONS[key]() if key in OPTIONS else setting.default
 
@@ -136,12 +142,12 @@ CARDS: dict[str, Mapping[str, type[Settings]]] = {"callbacks": CALLBACKS, "layer
 def _read_weighing(setting: Setting, key: str, get: Get) -> Any:
     """A column by its name, or the expression that the controls beneath say."""
     chosen = get(key, setting.default)
-    forms = {word: form for form, word in FILES.items()} | {EXPRESSION: get(f"{key}.form", Weighing().form)}
+    forms = {word: form for form, word in FILES.items()} | {EXPRESSION: get(f"{key}.form", WeightExpression().form)}
     if chosen not in forms:
         return chosen
-    names = [name for name in settings_of(Weighing) if name != "form"]
-    given = {name: _read(settings_of(Weighing)[name], f"{key}.{name}", get) for name in names}
-    return write_weighing(Weighing(form=forms[chosen], **given))
+    names = [name for name in settings_of(WeightExpression) if name != "form"]
+    given = {name: _read(settings_of(WeightExpression)[name], f"{key}.{name}", get) for name in names}
+    return format_weight_expression(WeightExpression(form=forms[chosen], **given))
 
 
 READERS = {
@@ -157,7 +163,7 @@ OPTIONS: dict[str, Callable[[], Any]] = {
 }
 
 
-def written(experiment: Experiment) -> dict[str, Any]:
+def to_widget_values(experiment: Experiment) -> dict[str, Any]:
     """What the widgets have to hold so that the form says this: value by key; `read_experiment` is its inverse."""
     values: dict[str, Any] = {"seed": experiment.seed}
     for name in SECTIONS:
@@ -166,7 +172,7 @@ def written(experiment: Experiment) -> dict[str, Any]:
     return (
         values
         | _cards_of("callbacks", experiment.callbacks)
-        | _cards_of("layers", network.layers if network.kind == LISTED else ())
+        | _cards_of("layers", network.layers if network.kind == LAYER_LIST else ())
     )
 
 
@@ -220,10 +226,10 @@ def _write_hold_out(setting: Setting, key: str, value: Any) -> dict[str, Any]:
 
 
 def _write_weighing(setting: Setting, key: str, value: Any) -> dict[str, Any]:
-    meant = read_weighing(value)
+    meant = parse_weight_expression(value)
     if meant is None:
         return {key: value}
-    own = {name: getattr(meant, name) for name in FORMS[meant.form]}
+    own = {name: getattr(meant, name) for name in EXPRESSIONS[meant.form]}
     form = {} if meant.form in FILES else {"form": meant.form}
     return {key: FILES.get(meant.form, EXPRESSION)} | {f"{key}.{name}": one for name, one in (form | own).items()}
 

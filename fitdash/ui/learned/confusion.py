@@ -6,49 +6,51 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.prediction_counts import Array, counted, most_mistaken
-from fitdash.ui.components.live_components import HEIGHT, TALL, live_picture
+from fitdash.charts.prediction_counts import Array, count_predictions, most_confused_pair
+from fitdash.ui.components.live_components import CHART_HEIGHT, PROJECTOR_HEIGHT, draw_live_chart
 from fitdash.ui.learned import samples
-from fitdash.ui.learned.panel_charts import KEYS, confusion
-from fitdash.ui.learned.panel_data import Subject
-from fitdash.ui.session.chart_options import view
-from fitdash.ui.view_models.formatting import escaped
+from fitdash.ui.learned.panel_charts import KEYS, build_confusion_chart
+from fitdash.ui.learned.panel_data import PanelData
+from fitdash.ui.session.chart_options import read_chart_options
+from fitdash.ui.view_models.formatting import escape_markdown
 
 CHART = KEYS["Confusion"][0]
 MOST_LISTED = 14
 MOST_SAMPLES = 8
 
 
-def draw_confusion(subject: Subject) -> None:
+def draw_confusion(subject: PanelData) -> None:
     """The matrix, and under it the samples of the cell that was clicked, else of the most common mistake."""
-    counts = counted(subject.truth, subject.answers, len(subject.classes))
-    height = TALL if view().projector else HEIGHT
-    live_picture(confusion(subject), key=CHART, height=height, on_pick=partial(_picked, len(subject.classes)))
-    cell = _choice(subject.classes, counts) or most_mistaken(counts)
+    counts = count_predictions(subject.truth, subject.answers, len(subject.classes))
+    height = PROJECTOR_HEIGHT if read_chart_options().projector else CHART_HEIGHT
+    draw_live_chart(
+        build_confusion_chart(subject), key=CHART, height=height, on_pick=partial(_picked, len(subject.classes))
+    )
+    cell = _choice(subject.classes, counts) or most_confused_pair(counts)
     if cell is None:
         st.markdown("No class is taken for another.")
         return
-    true, predicted = (escaped(subject.classes[index]) for index in cell)
+    true, predicted = (escape_markdown(subject.classes[index]) for index in cell)
     what = "rightly predicted" if cell[0] == cell[1] else f"predicted as **{predicted}**"
     st.markdown(f"True **{true}**, {what}: {counts[cell]} of {counts[cell[0]].sum()}.")
     samples.draw(subject, _places(subject, cell), key="panel-cell", most=MOST_SAMPLES)
 
 
-def beneath(subject: Subject) -> tuple[object, ...]:
+def cell_redraw_key(subject: PanelData) -> tuple[object, ...]:
     """What is drawn under the matrix: the cell, how often it came, and its first samples; of a table all that it tells
     of them, which is new after each look.
     """
     if subject.data.dataset.image_shape is None:
         return (subject.look.epoch,)
-    counts = counted(subject.truth, subject.answers, len(subject.classes))
-    cell = st.session_state.get(_key(len(subject.classes))) or most_mistaken(counts)
+    counts = count_predictions(subject.truth, subject.answers, len(subject.classes))
+    cell = st.session_state.get(_key(len(subject.classes))) or most_confused_pair(counts)
     if cell is None:
         return ()
     places = _places(subject, cell)
     return cell, len(places), tuple(subject.rows_of(places[:MOST_SAMPLES]).tolist())
 
 
-def _places(subject: Subject, cell: tuple[int, int]) -> Array:
+def _places(subject: PanelData, cell: tuple[int, int]) -> Array:
     """The answers of a cell, the surest first."""
     places = np.flatnonzero((subject.truth == cell[0]) & (subject.answers == cell[1]))
     found: Array = places[np.argsort(-subject.sureness[places], kind="stable")]

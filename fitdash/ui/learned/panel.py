@@ -6,34 +6,40 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.prediction_counts import accuracy, confident_mistakes, counted, worst
-from fitdash.charts.residuals import told_numbers
+from fitdash.charts.prediction_counts import accuracy, confident_mistakes, count_predictions, largest_errors
+from fitdash.charts.residuals import describe_errors
 from fitdash.errors import FitdashError
-from fitdash.ui.components.live_components import TALL, Words, live_picture, live_words, told
+from fitdash.ui.components.live_components import (
+    PROJECTOR_HEIGHT,
+    LiveText,
+    draw_live_chart,
+    draw_live_text,
+    to_browser,
+)
 from fitdash.ui.learned import samples
-from fitdash.ui.learned.confusion import beneath, draw_confusion
-from fitdash.ui.learned.panel_charts import KEYS, MOST_STRIPS, axes_of, keys_of_axes
-from fitdash.ui.learned.panel_data import TARGET, Subject, best_axes, epochs_looked, subject_of
-from fitdash.ui.session.chart_options import view
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.view_models.formatting import escaped, number
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.learned.confusion import cell_redraw_key, draw_confusion
+from fitdash.ui.learned.panel_charts import KEYS, MOST_STRIPS, axis_widget_keys, chosen_axes
+from fitdash.ui.learned.panel_data import TARGET, PanelData, best_axes, epochs_with_predictions, panel_data_of
+from fitdash.ui.session.chart_options import read_chart_options
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.view_models.formatting import escape_markdown, format_number
+from fitdash.ui.view_models.run_view import RunView
 
-Draw = Callable[[Subject], None]
+Draw = Callable[[PanelData], None]
 WIDE = "clamp(300px, 44vh, 700px)"
 
 
-def is_there(desk: Desk, run: Snapshot) -> bool:
+def is_available(desk: ServerResources, run: RunView) -> bool:
     """Whether there is something to see of a run, or will be: a script's run tells numbers only."""
-    return run.experiment is not None and (run.is_active or bool(epochs_looked(desk, run)))
+    return run.experiment is not None and (run.is_active or bool(epochs_with_predictions(desk, run)))
 
 
-def draw(desk: Desk, run: Snapshot) -> None:
+def draw(desk: ServerResources, run: RunView) -> None:
     """The panel of a run, with an empty place before the first look."""
     try:
-        subject = subject_of(desk, run)
+        subject = panel_data_of(desk, run)
     except FitdashError as error:
-        st.caption(f"What it has learned cannot be shown: {escaped(str(error).splitlines()[0])}")
+        st.caption(f"What it has learned cannot be shown: {escape_markdown(str(error).splitlines()[0])}")
         return
     if subject is None:
         with st.container(border=True, key="panel"):
@@ -42,7 +48,7 @@ def draw(desk: Desk, run: Snapshot) -> None:
     views = views_of(subject)
     with st.container(border=True, key="panel", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="panel-head"):
-            live_words(_when(subject), key="panel-when")
+            draw_live_text(_when(subject), key="panel-when")
             chosen = st.segmented_control(
                 "View",
                 list(views),
@@ -61,15 +67,15 @@ def draw(desk: Desk, run: Snapshot) -> None:
                     label_visibility="collapsed",
                 )
         views[chosen or _first(subject, views)](subject)
-        live_words(_how_good(subject), key="panel-words")
+        draw_live_text(_how_good(subject), key="panel-words")
 
 
-def shape(desk: Desk, run: Snapshot) -> Any:
+def redraw_key(desk: ServerResources, run: RunView) -> Any:
     """What is drawn of it beside what has news: another one is another drawing."""
-    if not is_there(desk, run):
+    if not is_available(desk, run):
         return None
     try:
-        subject = subject_of(desk, run)
+        subject = panel_data_of(desk, run)
     except FitdashError as error:
         return str(error)
     if subject is None:
@@ -77,13 +83,13 @@ def shape(desk: Desk, run: Snapshot) -> Any:
     views = views_of(subject)
     shown = _shown(views, subject)
     if shown == "Confusion":
-        return shown, beneath(subject)
+        return shown, cell_redraw_key(subject)
     return shown if shown in KEYS else (shown, subject.look.epoch)
 
 
-def news(desk: Desk, run: Snapshot) -> dict[str, Any]:
+def panel_updates(desk: ServerResources, run: RunView) -> dict[str, Any]:
     """The same for a page that has it: "charts" and "words" by key; nothing where it shows what has no news."""
-    subject = subject_of(desk, run)
+    subject = panel_data_of(desk, run)
     if subject is None:
         return {}
     views = views_of(subject)
@@ -91,11 +97,11 @@ def news(desk: Desk, run: Snapshot) -> dict[str, Any]:
     if shown is None:
         return {}
     key, picture = shown
-    words = {"panel-when": told(_when(subject)), "panel-words": told(_how_good(subject))}
-    return {"charts": {key: told(picture(subject))}, "words": words}
+    words = {"panel-when": to_browser(_when(subject)), "panel-words": to_browser(_how_good(subject))}
+    return {"charts": {key: to_browser(picture(subject))}, "words": words}
 
 
-def views_of(subject: Subject) -> dict[str, Draw]:
+def views_of(subject: PanelData) -> dict[str, Draw]:
     """What there is to see, by name."""
     views: dict[str, Draw] = {"Boundary": _boundary, "Confusion": draw_confusion, "Mistakes": _mistakes}
     if subject.steps > 1:
@@ -110,61 +116,65 @@ def _key_of(views: dict[str, Draw]) -> str:
     return f"panel.view.{'-'.join(views)}"
 
 
-def _shown(views: dict[str, Draw], subject: Subject) -> str:
+def _shown(views: dict[str, Draw], subject: PanelData) -> str:
     return st.session_state.get(_key_of(views)) or _first(subject, views)
 
 
-def _first(subject: Subject, views: dict[str, Draw]) -> str:
+def _first(subject: PanelData, views: dict[str, Draw]) -> str:
     """The boundary where the inputs are the plane itself, else what shows all inputs at once."""
     names = [name for name in views if name != "Boundary" or len(subject.data.columns.names) == 2]
     return names[0]
 
 
-def _when(subject: Subject) -> Words:
-    return Words(bold="Learned", text=f"after epoch {subject.look.epoch + 1}", of=subject.run, seq=subject.seq)
+def _when(subject: PanelData) -> LiveText:
+    return LiveText(bold="Learned", text=f"after epoch {subject.look.epoch + 1}", of=subject.run, seq=subject.seq)
 
 
-def _how_good(subject: Subject) -> Words:
-    return Words(text=_told(subject), of=subject.run, seq=subject.seq)
+def _how_good(subject: PanelData) -> LiveText:
+    return LiveText(text=_told(subject), of=subject.run, seq=subject.seq)
 
 
-def _told(subject: Subject) -> str:
+def _told(subject: PanelData) -> str:
     """How many rows it is about, and how good the answers are."""
     count, all_rows = len(subject.look.rows), len(subject.data.validation if subject.is_held else subject.data.train)
     kind = "held-out rows" if subject.is_held else "rows that it was trained on"
-    rows = f"{number(count)} {kind}" if count == all_rows else f"{number(count)} of {number(all_rows)} {kind}, evenly"
+    rows = (
+        f"{format_number(count)} {kind}"
+        if count == all_rows
+        else f"{format_number(count)} of {format_number(all_rows)} {kind}, evenly"
+    )
     if not subject.classes:
-        return f"{rows}: {told_numbers(subject.truth, subject.answers)}."
-    counts = counted(subject.truth, subject.answers, len(subject.classes))
+        return f"{rows}: {describe_errors(subject.truth, subject.answers)}."
+    counts = count_predictions(subject.truth, subject.answers, len(subject.classes))
     most = counts.sum(axis=1).max() / max(counts.sum(), 1)
     lost = "" if np.isfinite(subject.sureness).all() else " The network's outputs are no longer numbers."
     what = f"{accuracy(counts):.1%} {'of all steps ' if subject.steps > 1 else ''}right"
     return f"{rows}: {what}; always answering the most common class: {most:.1%}.{lost}"
 
 
-def _draw(subject: Subject, name: str) -> None:
+def _draw(subject: PanelData, name: str) -> None:
     key, picture = KEYS[name]
-    live_picture(picture(subject), key=key, height=TALL if view().projector else WIDE)
+    draw_live_chart(picture(subject), key=key, height=PROJECTOR_HEIGHT if read_chart_options().projector else WIDE)
 
 
-def _boundary(subject: Subject) -> None:
+def _boundary(subject: PanelData) -> None:
     _choose_axes(subject)
     _draw(subject, "Boundary")
     if subject.is_held:
         st.caption("Deeper where it is surer. Strongly outlined samples are held out.")
 
 
-def _surface(subject: Subject) -> None:
+def _surface(subject: PanelData) -> None:
     _choose_axes(subject)
     _draw(subject, "Map")
 
 
-def _choose_axes(subject: Subject) -> None:
+def _choose_axes(subject: PanelData) -> None:
     """The two columns, a choice where there are more; the others stay at their middle."""
     names = best_axes(subject)
     if len(names) == 2 and len(subject.data.columns.inputs) == 2:
         return
-    keys, (now, _) = keys_of_axes(names), axes_of(subject)
+    keys, (now, _) = axis_widget_keys(names), chosen_axes(subject)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="panel-axes"):
         shared: dict[str, Any] = {"width": 220, "label_visibility": "collapsed"}
         st.selectbox("across", names, key=keys[0], help="Column across.", **shared)
@@ -173,29 +183,29 @@ def _choose_axes(subject: Subject) -> None:
         st.caption("across and up; all other columns stay at their median", width="content")
 
 
-def _sequences(subject: Subject) -> None:
+def _sequences(subject: PanelData) -> None:
     _draw(subject, "Sequences")
     st.caption(f"The {min(MOST_STRIPS, len(subject.look.rows))} rows with most wrong steps.")
 
 
-def _predicted(subject: Subject) -> None:
+def _predicted(subject: PanelData) -> None:
     _draw(subject, "Predictions")
 
 
-def _residuals(subject: Subject) -> None:
+def _residuals(subject: PanelData) -> None:
     _draw(subject, "Residuals")
 
 
-def _mistakes(subject: Subject) -> None:
+def _mistakes(subject: PanelData) -> None:
     """The samples that were answered wrongly and surely."""
     places = confident_mistakes(subject.truth, subject.answers, subject.sureness)
     if not len(places):
         st.markdown("No mistake.")
         return
-    st.markdown(f"{number(len(places))} mistakes; those first of which the network was most sure.")
+    st.markdown(f"{format_number(len(places))} mistakes; those first of which the network was most sure.")
     samples.draw(subject, places, key="panel-mistakes")
 
 
-def _worst(subject: Subject) -> None:
+def _worst(subject: PanelData) -> None:
     """The rows whose prediction is furthest off."""
-    samples.draw(subject, worst(subject.truth, subject.answers), key="panel-worst")
+    samples.draw(subject, largest_errors(subject.truth, subject.answers), key="panel-worst")

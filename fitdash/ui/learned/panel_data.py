@@ -10,16 +10,16 @@ import numpy as np
 import streamlit as st
 
 from fitdash.charts.prediction_counts import Array
-from fitdash.charts.unpredicted_classes import Asked
-from fitdash.data.tables.decision_plane import Plane, axes_of, plane, telling
-from fitdash.data.tables.prepared import Encoded, encoded
+from fitdash.charts.unpredicted_classes import ClassCounts
+from fitdash.data.tables.decision_plane import DecisionPlane, axes_of, make_decision_plane, rank_columns
+from fitdash.data.tables.prepared import PreparedData, prepare_data
 from fitdash.errors import FitdashError
 from fitdash.runs.checkpoints import prediction_files
 from fitdash.runs.protocol.paths import home
 from fitdash.settings.experiment import Experiment
-from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.server_resources import ServerResources
 from fitdash.ui.session.state import cursor_epoch
-from fitdash.ui.view_models.run_view import EXAMPLE_LOOKS, Snapshot
+from fitdash.ui.view_models.run_view import EXAMPLE_PREDICTIONS, RunView
 
 CELLS = 64
 TARGET = "panel.target"
@@ -30,7 +30,7 @@ LATELY = 8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Subject:
+class PanelData:
     """A look and the data it is about.
 
     Attributes:
@@ -46,8 +46,8 @@ class Subject:
     run: str
     seq: int
     experiment: Experiment
-    look: prediction_files.Look
-    data: Encoded
+    look: prediction_files.SavedPredictions
+    data: PreparedData
     mark: str
     target: str
 
@@ -114,12 +114,12 @@ class Subject:
         return axes_of(self.data.columns) if self.look.weights and not _belong_together(self.data) else ()
 
 
-def epochs_looked(desk: Desk, run: Snapshot) -> list[int]:
+def epochs_with_predictions(desk: ServerResources, run: RunView) -> list[int]:
     """Index of each epoch after which the model was asked, as far as that is kept."""
-    return prediction_files.epochs_of(_folder(desk, run))
+    return prediction_files.saved_epochs(_folder(desk, run))
 
 
-def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
+def panel_data_of(desk: ServerResources, run: RunView) -> PanelData | None:
     """The run at its cursor; None where there was no look, such as at a script's run.
 
     Raises:
@@ -128,7 +128,7 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
     if run.experiment is None:
         return None
     folder = _folder(desk, run)
-    epoch = prediction_files.at(prediction_files.epochs_of(folder), cursor_epoch(run))
+    epoch = prediction_files.epoch_at_or_before(prediction_files.saved_epochs(folder), cursor_epoch(run))
     if epoch is None:
         return None
     data = _data(run.experiment.to_json(), run.experiment)
@@ -139,7 +139,7 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
         return None
     targets = data.dataset.targets or (data.dataset.target_name,)
     chosen = st.session_state.get(TARGET)
-    return Subject(
+    return PanelData(
         run=run.uid,
         seq=run.seq,
         experiment=run.experiment,
@@ -150,7 +150,7 @@ def subject_of(desk: Desk, run: Snapshot) -> Subject | None:
     )
 
 
-def data_of(experiment: Experiment) -> Encoded | None:
+def load_data(experiment: Experiment) -> PreparedData | None:
     """The data of an experiment as arrays; None where it is gone."""
     try:
         return _data(experiment.to_json(), experiment)
@@ -158,13 +158,13 @@ def data_of(experiment: Experiment) -> Encoded | None:
         return None
 
 
-def asked_lately(desk: Desk, run: Snapshot) -> tuple[list[Asked], Encoded | None]:
+def recent_class_counts(desk: ServerResources, run: RunView) -> tuple[list[ClassCounts], PreparedData | None]:
     """The last looks in numbers, in their order, and the data they are about; none where it has no classes."""
     folder = _folder(desk, run)
-    epochs = [] if run.experiment is None else prediction_files.epochs_of(folder)[-LATELY:]
+    epochs = [] if run.experiment is None else prediction_files.saved_epochs(folder)[-LATELY:]
     if not epochs or run.experiment is None:
         return [], None
-    data = data_of(run.experiment)
+    data = load_data(run.experiment)
     if data is None:
         return [], None
     found = [_asked(_mark(folder, epoch), folder, epoch, data) for epoch in epochs] if data.dataset.classes else []
@@ -172,67 +172,71 @@ def asked_lately(desk: Desk, run: Snapshot) -> tuple[list[Asked], Encoded | None
 
 
 @st.cache_resource(show_spinner=False, max_entries=1024)
-def _asked(mark: str, _folder: Path, _epoch: int, _data: Encoded) -> Asked | None:
+def _asked(mark: str, _folder: Path, _epoch: int, _data: PreparedData) -> ClassCounts | None:
     look, classes = prediction_files.read(_folder, _epoch, weights=False), len(_data.dataset.classes or ())
     if look is None or look.rows.max(initial=0) >= len(_data.dataset):
         return None
     given = (_data.dataset.labels[look.rows], look.answers)
     samples, answers = (np.bincount(one.ravel(), minlength=classes) for one in given)
-    return Asked(epoch=look.epoch + 1, samples=samples, answers=answers)
+    return ClassCounts(epoch=look.epoch + 1, samples=samples, answers=answers)
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
-def map_of(mark: str, across: str, up: str, target: str, _subject: Subject) -> tuple[Plane, Array, Array]:
+def predict_plane(
+    mark: str, across: str, up: str, target: str, _subject: PanelData
+) -> tuple[DecisionPlane, Array, Array]:
     """The plane of two columns, and what is answered at each of its points: answers and sureness, (up, across).
 
     Raises:
         FitdashError: the weights are those of another version's network.
     """
-    from fitdash.nn.rebuild import again, outputs
-    from fitdash.runs.callbacks.prediction_snapshots import answers_of
+    from fitdash.nn.rebuild import compute_outputs, rebuild_network
+    from fitdash.runs.callbacks.prediction_snapshots import decode_outputs
 
     data = _subject.data
     made = _plane(_subject.experiment.to_json(), across, up, data)
     try:
-        module = again(_subject.experiment.network, data.shape, data.output.activation, _subject.look.weights)
+        module = rebuild_network(_subject.experiment.network, data.shape, data.output.activation, _subject.look.weights)
     except RuntimeError as error:
         raise FitdashError(f"The network must be the one that was trained, got another: {error}") from error
-    answers, sureness = answers_of(outputs(module, made.inputs), data.facts.task, [None])
+    answers, sureness = decode_outputs(compute_outputs(module, made.inputs), data.facts.task, [None])
     if not data.dataset.classes:
         answers = _subject.decoded(answers)
     shape = (len(made.ys), len(made.xs))
     return made, answers.reshape(shape), np.ones(shape) if sureness is None else sureness.reshape(shape)
 
 
-def best_axes(subject: Subject) -> list[str]:
+def best_axes(subject: PanelData) -> list[str]:
     """The columns that can be an axis, those first that tell most of the target; two inputs stay as they are."""
     if len(subject.axes) <= 2:
         return list(subject.axes)
     return _telling(subject.experiment.to_json(), subject.data)
 
 
-def _belong_together(data: Encoded) -> bool:
+def _belong_together(data: PreparedData) -> bool:
     """Whether no two columns make a plane: they are the pixels of an image, a sequence or parts of a whole."""
     return bool(data.dataset.image_shape or data.dataset.parts or data.dataset.steps)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _data(key: str, _experiment: Experiment) -> Encoded:
-    return encoded(_experiment, home() / "uploads")
+def _data(key: str, _experiment: Experiment) -> PreparedData:
+    return prepare_data(_experiment, home() / "uploads")
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _telling(key: str, _data: Encoded) -> list[str]:
-    return telling(_data, axes_of(_data.columns))
+def _telling(key: str, _data: PreparedData) -> list[str]:
+    return rank_columns(_data, axes_of(_data.columns))
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _plane(key: str, across: str, up: str, _data: Encoded) -> Plane:
-    return plane(_data, across, up, CELLS)
+def _plane(key: str, across: str, up: str, _data: PreparedData) -> DecisionPlane:
+    return make_decision_plane(_data, across, up, CELLS)
 
 
-def _folder(desk: Desk, run: Snapshot) -> Path:
-    return EXAMPLE_LOOKS if run.is_example else prediction_files.folder_of(desk.store.path.parent, run.uid)
+def _folder(desk: ServerResources, run: RunView) -> Path:
+    return (
+        EXAMPLE_PREDICTIONS if run.is_example else prediction_files.predictions_folder(desk.store.path.parent, run.uid)
+    )
 
 
 def _mark(folder: Path, epoch: int) -> str:

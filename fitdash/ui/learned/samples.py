@@ -8,15 +8,15 @@ import streamlit as st
 
 from fitdash.charts.prediction_counts import Array
 from fitdash.charts.samples import images_chart
-from fitdash.ui.components.live_components import live_chart
-from fitdash.ui.learned.panel_data import Subject
-from fitdash.ui.view_models.formatting import number
+from fitdash.ui.components.live_components import draw_chart
+from fitdash.ui.learned.panel_data import PanelData
+from fitdash.ui.view_models.formatting import format_number
 
 COLUMNS = 8
 ROW_REM = 4.6
 
 
-def draw(subject: Subject, places: Array, *, key: str, most: int = 4 * COLUMNS) -> None:
+def draw(subject: PanelData, places: Array, *, key: str, most: int = 4 * COLUMNS) -> None:
     """The first of the samples at these places of the look."""
     shape = subject.data.dataset.image_shape
     if shape is None:
@@ -24,10 +24,10 @@ def draw(subject: Subject, places: Array, *, key: str, most: int = 4 * COLUMNS) 
     elif len(places):
         _images(subject, places[:most], shape, key)
     if len(places) > most:
-        st.caption(f"The first {most} of {number(len(places))}.")
+        st.caption(f"The first {most} of {format_number(len(places))}.")
 
 
-def _images(subject: Subject, places: Array, shape: tuple[int, int], key: str) -> None:
+def _images(subject: PanelData, places: Array, shape: tuple[int, int], key: str) -> None:
     pixels = subject.data.dataset.features.to_numpy(dtype=np.float64)[subject.rows_of(places)]
     images = pixels.reshape(len(places), *shape)
     names = subject.classes
@@ -36,10 +36,10 @@ def _images(subject: Subject, places: Array, shape: tuple[int, int], key: str) -
     told = f"{len(places)} samples as images, true class → predicted class: {', '.join(texts)}."
     rows = -(-len(places) // COLUMNS)
     spec = images_chart(images, texts, run=subject.run, columns=COLUMNS)
-    live_chart(spec, key=key, alt=told, height=f"{rows * ROW_REM + 0.5}rem", rev=subject.look.epoch + 1)
+    draw_chart(spec, key=key, alt=told, height=f"{rows * ROW_REM + 0.5}rem", rev=subject.look.epoch + 1)
 
 
-def _table(subject: Subject, places: Array) -> pd.DataFrame:
+def _table(subject: PanelData, places: Array) -> pd.DataFrame:
     """What is true, what was answered, how surely or how far off, and the row itself."""
     rows, names, data = subject.rows_of(places), subject.classes, subject.data.dataset
     told: dict[str, Any] = {"row": rows + 1}

@@ -4,11 +4,11 @@ from math import ceil
 from statistics import fmean
 
 from fitdash.charts.axis import Axis, axis_of
-from fitdash.ui.session.live_changes import changes
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.session.live_changes import list_changes
+from fitdash.ui.view_models.run_view import RunView
 
 
-def axis(run: Snapshot, kind: str) -> Axis:
+def run_axis(run: RunView, kind: str) -> Axis:
     """The axis of this run; what is still to come counts as it does now."""
     start = run.planned[0] - 1
     if kind == "seconds":
@@ -18,12 +18,12 @@ def axis(run: Snapshot, kind: str) -> Axis:
     return axis_of(kind, run.epochs, sizes, start=start, ahead=ahead)
 
 
-def _counts(run: Snapshot, kind: str) -> list[float]:
+def _counts(run: RunView, kind: str) -> list[float]:
     """Updates, or samples, of each finished epoch and of the next one: the batch size may have changed on the way."""
     samples, steps = run.params.get("samples"), run.params.get("steps") or 1
     asked = run.experiment.fit.steps_per_epoch if run.experiment else None
     size = int(run.params.get("batch_size") or 1)
-    changed = [facts for facts in changes(run) if facts["setting"] == "batch_size"]
+    changed = [facts for facts in list_changes(run) if facts["setting"] == "batch_size"]
     found = []
     for epoch in [*run.epochs, run.epochs[-1] + 1 if run.epochs else 0]:
         before = [facts for facts in changed if facts["epoch"] + (facts.get("step", 0) > 0) <= epoch]

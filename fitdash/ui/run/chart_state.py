@@ -6,23 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from fitdash.charts.annotations import Mark
+from fitdash.charts.annotations import Annotation
 from fitdash.charts.axis import Axis
-from fitdash.charts.curve_chart import Look, curve_chart
-from fitdash.charts.curves import Answer, Curve, Panel, panels, told
-from fitdash.ui.components.live_components import Picture
-from fitdash.ui.run.annotations import marks
-from fitdash.ui.run.axes import axis
-from fitdash.ui.session.chart_options import View
-from fitdash.ui.view_models.effective_defaults import monitors
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.charts.curve_chart import CurveStyle, curve_chart
+from fitdash.charts.curves import Baseline, Curve, MetricPanel, describe_panel, metric_panels
+from fitdash.ui.components.live_components import LiveChart
+from fitdash.ui.run.annotations import list_annotations
+from fitdash.ui.run.axes import run_axis
+from fitdash.ui.session.chart_options import ChartOptions
+from fitdash.ui.view_models.effective_defaults import monitor_names
+from fitdash.ui.view_models.run_view import RunView
 
 FEW_RUNNING = 3
 """Running values that an epoch has to have before any are drawn: a short one told one or two because it had to wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class ChartState:
     """What all charts of one drawing have in common.
 
     Attributes:
@@ -30,21 +30,25 @@ class Scene:
         held: Index of the epoch at which the reader put the cursor; None where it follows the newest.
     """
 
-    run: Snapshot
-    view: View
+    run: RunView
+    view: ChartOptions
     axis: Axis
-    marks: Sequence[Mark]
-    ghost: tuple[Snapshot, Axis] | None = None
+    marks: Sequence[Annotation]
+    ghost: tuple[RunView, Axis] | None = None
     held: int | None = None
 
 
-def scene_of(run: Snapshot, view: View, previous: Snapshot | None = None, held: int | None = None) -> Scene:
+def chart_state_of(
+    run: RunView, view: ChartOptions, previous: RunView | None = None, held: int | None = None
+) -> ChartState:
     """A run as the reader wants it, before the one before it."""
-    ghost = None if previous is None else (previous, axis(previous, view.x))
-    return Scene(run=run, view=view, axis=axis(run, view.x), marks=marks(run), ghost=ghost, held=held)
+    ghost = None if previous is None else (previous, run_axis(previous, view.x))
+    return ChartState(
+        run=run, view=view, axis=run_axis(run, view.x), marks=list_annotations(run), ghost=ghost, held=held
+    )
 
 
-def drawn(scene: Scene) -> list[Panel]:
+def build_panels(scene: ChartState) -> list[MetricPanel]:
     """The panels of a run with everything that is drawn beside its curves."""
     run = scene.run
     history: Mapping[str, Any] = run.columns or run.history or {name: [] for name in _expected(run)}
@@ -57,24 +61,24 @@ def drawn(scene: Scene) -> list[Panel]:
             ghost=ghosts.get(panel.metric, ()),
             answer=_answer(run, panel.metric),
         )
-        for panel in panels(run.epochs, history, scene.axis)
+        for panel in metric_panels(run.epochs, history, scene.axis)
     ]
 
 
-def key_of(panel: Panel) -> str:
+def chart_key(panel: MetricPanel) -> str:
     """Of the chart on the page."""
     return f"chart-{panel.metric}"
 
 
-def picture(scene: Scene, panel: Panel) -> Picture:
+def build_chart(scene: ChartState, panel: MetricPanel) -> LiveChart:
     """One chart."""
     view, run = scene.view, scene.run
-    look = Look(smoothing=view.smoothing, log=view.log, bold=view.bold)
+    look = CurveStyle(smoothing=view.smoothing, log=view.log, bold=view.bold)
     spec = curve_chart(panel, run=run.uid, planned=run.planned, axis=scene.axis, marks=scene.marks, look=look)
-    return Picture(spec=spec, alt=told(panel, scene.marks), rev=len(run.rows), of=run.uid, seq=run.seq)
+    return LiveChart(spec=spec, alt=describe_panel(panel, scene.marks), rev=len(run.rows), of=run.uid, seq=run.seq)
 
 
-def cursor(scene: Scene) -> dict[str, Any]:
+def cursor_data(scene: ChartState) -> dict[str, Any]:
     """Where the cursor of all charts can be, and what is told there."""
     run, (first, last) = scene.run, scene.run.planned
     over, x = scene.axis.knots()
@@ -91,7 +95,7 @@ def cursor(scene: Scene) -> dict[str, Any]:
     }
 
 
-def _fair(scene: Scene, panel: Panel) -> list[Curve]:
+def _fair(scene: ChartState, panel: MetricPanel) -> list[Curve]:
     """Training rows measured as validation rows are; a place for them from the start, where they are wished."""
     run = scene.run
     if not scene.view.fair or not (run.measured or run.is_active):
@@ -101,23 +105,23 @@ def _fair(scene: Scene, panel: Panel) -> list[Curve]:
     return [Curve(split="fair", epochs=first.epochs, x=first.x, values=np.asarray(values, dtype=float))]
 
 
-def _ghost_panels(scene: Scene) -> list[Panel]:
+def _ghost_panels(scene: ChartState) -> list[MetricPanel]:
     if scene.ghost is None:
         return []
     run, its_axis = scene.ghost
-    return panels(run.epochs, run.columns, its_axis)
+    return metric_panels(run.epochs, run.columns, its_axis)
 
 
-def _answer(run: Snapshot, metric: str) -> Answer | None:
+def _answer(run: RunView, metric: str) -> Baseline | None:
     """The trivial answer, as the run told it when it began."""
     told_answers: Mapping[str, Any] = next(
         (facts["answers"] for facts in run.told if facts.get("kind") == "trivial"), {}
     )
     known = told_answers.get(metric)
-    return None if known is None else Answer(text=known["text"], value=known["value"])
+    return None if known is None else Baseline(text=known["text"], value=known["value"])
 
 
-def _within(scene: Scene, metric: str) -> Curve | None:
+def _within(scene: ChartState, metric: str) -> Curve | None:
     """Running values, each epoch's by itself."""
     found = [(one.over, one.logs[metric]) for one in scene.run.running if metric in one.logs]
     if not found:
@@ -131,7 +135,7 @@ def _within(scene: Scene, metric: str) -> Curve | None:
     return Curve(split="train", epochs=over, x=scene.axis.places(over), values=values)
 
 
-def _exact(scene: Scene) -> dict[str, Any] | None:
+def _exact(scene: ChartState) -> dict[str, Any] | None:
     """The values at the cursor, where it was put: charts of long runs do not hold all of them."""
     run, at = scene.run, scene.held
     if at is None:
@@ -142,6 +146,6 @@ def _exact(scene: Scene) -> dict[str, Any] | None:
     return {"over": at + 1, "values": {name: value if np.isfinite(value) else None for name, value in logs.items()}}
 
 
-def _expected(run: Snapshot) -> list[str]:
+def _expected(run: RunView) -> list[str]:
     """Names that the history will have."""
-    return ["loss"] if run.experiment is None else monitors(run.experiment, None)
+    return ["loss"] if run.experiment is None else monitor_names(run.experiment, None)

@@ -5,69 +5,75 @@ from functools import partial
 
 import streamlit as st
 
-from fitdash.charts.curves import Panel
-from fitdash.ui.components.live_components import HEIGHT, TALL, live_cursor, live_picture, live_words
+from fitdash.charts.curves import MetricPanel
+from fitdash.ui.components.live_components import (
+    CHART_HEIGHT,
+    PROJECTOR_HEIGHT,
+    draw_epoch_cursor,
+    draw_live_chart,
+    draw_live_text,
+)
 from fitdash.ui.run import live_updates
-from fitdash.ui.run.chart_state import Scene, cursor, drawn, key_of, picture, scene_of
-from fitdash.ui.run.previous_run import comparison, previous_run
-from fitdash.ui.run.run_messages import fair_words
+from fitdash.ui.run.chart_state import ChartState, build_chart, build_panels, chart_key, chart_state_of, cursor_data
+from fitdash.ui.run.previous_run import describe_comparison, previous_run
+from fitdash.ui.run.run_messages import fair_loss_text
 from fitdash.ui.session import style
-from fitdash.ui.session.chart_options import View, options, view
+from fitdash.ui.session.chart_options import ChartOptions, draw_chart_options, read_chart_options
 from fitdash.ui.session.identity import own_run
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import held_epoch, state
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import page_state, pinned_epoch
+from fitdash.ui.view_models.run_view import RunView
 
 CURSOR = "cursor"
 
 
-def draw(desk: Desk, run: Snapshot, beside: Callable[[], None] | None = None) -> None:
+def draw(desk: ServerResources, run: RunView, beside: Callable[[], None] | None = None) -> None:
     """Options, charts and cursor of one run.
 
     Args:
         beside: Draws what belongs to the epoch at the cursor, at the right of the charts, which then stand in a column.
     """
     with st.container(key="charts"):
-        view = options(lambda: _wish_fair(desk, run.uid))
-        if view.fair and state().fair_of != run.uid:
+        view = draw_chart_options(lambda: _wish_fair(desk, run.uid))
+        if view.fair and page_state().fair_of != run.uid:
             _wish_fair(desk, run.uid)
         _draw(desk, run, view, beside)
 
 
-def _wish_fair(desk: Desk, uid: str) -> None:
+def _wish_fair(desk: ServerResources, uid: str) -> None:
     """Hand the switch to the run, if it is on and this visitor's."""
-    state().fair_of = uid
+    page_state().fair_of = uid
     if run := own_run(desk, uid):
-        run.control.fair = view().fair
+        run.control.fair = read_chart_options().fair
 
 
-def _draw(desk: Desk, run: Snapshot, view: View, beside: Callable[[], None] | None) -> None:
+def _draw(desk: ServerResources, run: RunView, view: ChartOptions, beside: Callable[[], None] | None) -> None:
     if view.projector:
-        style.projector()
+        style.apply_projector()
     previous = previous_run(desk, run) if view.previous else None
-    scene = scene_of(run, view, previous, held_epoch(run))
+    scene = chart_state_of(run, view, previous, pinned_epoch(run))
     with st.container(key="said", gap="xxsmall"):  # always there, so that nothing below is made anew when it speaks
         if previous is not None:
-            st.caption(comparison(previous, run))
+            st.caption(describe_comparison(previous, run))
         if view.fair:
-            live_words(fair_words(run), key="fair-cost")
-    found = drawn(scene)
+            draw_live_text(fair_loss_text(run), key="fair-cost")
+    found = build_panels(scene)
     left, right = st.columns(2) if beside else (st.container(), None)
     with left:
         _grid(scene, found, across=1 if beside else 2)
     if beside and right:
         with right:
             beside()
-    feed = {"feed": live_updates.offered(desk, scene), "seconds": live_updates.seconds(desk, run)}
-    live_cursor(
-        {**cursor(scene), **feed},
+    feed = {"feed": live_updates.offer_updates(desk, scene), "seconds": live_updates.update_seconds(desk, run)}
+    draw_epoch_cursor(
+        {**cursor_data(scene), **feed},
         key=CURSOR,
         on_change=partial(_moved, run.uid),
-        on_due=partial(live_updates.follow, desk),
+        on_due=partial(live_updates.rerun_what_changed, desk),
     )
 
 
-def _grid(scene: Scene, found: Sequence[Panel], across: int) -> None:
+def _grid(scene: ChartState, found: Sequence[MetricPanel], across: int) -> None:
     """The charts, so many in a row."""
     if across == 1:  # no columns: each thing that is drawn costs the run that is on
         for panel in found:
@@ -81,11 +87,13 @@ def _grid(scene: Scene, found: Sequence[Panel], across: int) -> None:
                 _chart(scene, panel)
 
 
-def _chart(scene: Scene, panel: Panel) -> None:
-    height = TALL if scene.view.projector else HEIGHT
-    live_picture(picture(scene, panel), key=key_of(panel), height=height, metric=panel.metric, bold=scene.view.bold)
+def _chart(scene: ChartState, panel: MetricPanel) -> None:
+    height = PROJECTOR_HEIGHT if scene.view.projector else CHART_HEIGHT
+    draw_live_chart(
+        build_chart(scene, panel), key=chart_key(panel), height=height, metric=panel.metric, bold=scene.view.bold
+    )
 
 
 def _moved(uid: str) -> None:
     over = st.session_state[CURSOR]["epoch"]
-    state().epoch_at = None if over is None else (uid, int(over) - 1)
+    page_state().epoch_at = None if over is None else (uid, int(over) - 1)

@@ -6,52 +6,52 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.diagnosis import Change, Curves, Finding
-from fitdash.charts.diagnosis_rules import findings
-from fitdash.charts.unpredicted_classes import neglected
-from fitdash.data.tables.holdout import is_even
+from fitdash.charts.diagnosis import Finding, LossCurves, SuggestedChange
+from fitdash.charts.diagnosis_rules import diagnose_curves
+from fitdash.charts.unpredicted_classes import find_unpredicted_classes
+from fitdash.data.tables.holdout import is_representative_split
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.losses_and_metrics import resolved_learning_rate
-from fitdash.ui.components.live_components import Words, live_words
-from fitdash.ui.learned.panel_data import asked_lately, data_of
-from fitdash.ui.session.live_changes import experiment_now, live_of
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.view_models.formatting import escaped
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.components.live_components import LiveText, draw_live_text
+from fitdash.ui.learned.panel_data import load_data, recent_class_counts
+from fitdash.ui.session.live_changes import current_experiment, live_changes_of
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.view_models.formatting import escape_markdown
+from fitdash.ui.view_models.run_view import RunView
 
 COLOURS: dict[str, Any] = {"wrong": "red", "hint": "orange", "note": "gray"}
 ICONS = {"wrong": ":material/report:", "hint": ":material/lightbulb:", "note": ":material/info:"}
 MOST = 4
 
 
-def found(desk: Desk, run: Snapshot) -> list[Finding]:
+def diagnose_run(desk: ServerResources, run: RunView) -> list[Finding]:
     """The findings of a run that are said, the gravest first; none where there is nothing to say."""
-    seen = findings(curves_of(run))
+    seen = diagnose_curves(curves_of(run))
     if not any(one.kind == "diverged" for one in seen):
         seen = [*_neglected(desk, run), *seen]
     return seen[:MOST]
 
 
-def draw(desk: Desk, run: Snapshot, said: Sequence[Finding]) -> None:
+def draw(desk: ServerResources, run: RunView, said: Sequence[Finding]) -> None:
     """These findings of it."""
     with st.container(key="chips", gap="xsmall"):
         for one in said:
             _chip(desk, run, one)
 
 
-def words(run: Snapshot, said: Sequence[Finding]) -> dict[str, Words]:
+def diagnosis_texts(run: RunView, said: Sequence[Finding]) -> dict[str, LiveText]:
     """The numbers behind them, by the key of their line."""
     return {f"found-{one.kind}": _words(run, one) for one in said}
 
 
-def shape(run: Snapshot, said: Sequence[Finding]) -> tuple[Any, ...]:
+def redraw_key(run: RunView, said: Sequence[Finding]) -> tuple[Any, ...]:
     """What is drawn of them beside these numbers."""
     return tuple((one.kind, _named(one), one.change, _is_set(run, one.change)) for one in said)
 
 
-def in_words(run: Snapshot) -> list[str]:
+def describe_diagnosis(run: RunView) -> list[str]:
     """What the curves of a run say, one finding in a sentence or two."""
-    seen = findings(curves_of(run))
+    seen = diagnose_curves(curves_of(run))
     return [f"{_named(one)}: {one.text}" + (f" {one.change.text}" if one.change else "") for one in seen]
 
 
@@ -59,29 +59,29 @@ def _named(finding: Finding) -> str:
     return finding.name if finding.is_sure else f"{finding.name} · not sure"
 
 
-def _chip(desk: Desk, run: Snapshot, finding: Finding) -> None:
+def _chip(desk: ServerResources, run: RunView, finding: Finding) -> None:
     with st.container(border=True, gap="xxsmall", key=f"chip-{finding.kind}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(escaped(_named(finding)), color=COLOURS[finding.weight], icon=ICONS[finding.weight])
+            st.badge(escape_markdown(_named(finding)), color=COLOURS[finding.weight], icon=ICONS[finding.weight])
             if finding.change is not None:
                 _change(desk, run, finding.kind, finding.change)
-        live_words(_words(run, finding), key=f"found-{finding.kind}")
+        draw_live_text(_words(run, finding), key=f"found-{finding.kind}")
 
 
-def _words(run: Snapshot, finding: Finding) -> Words:
-    return Words(text=finding.text, of=run.uid, seq=run.seq)
+def _words(run: RunView, finding: Finding) -> LiveText:
+    return LiveText(text=finding.text, of=run.uid, seq=run.seq)
 
 
-def _change(desk: Desk, run: Snapshot, kind: str, change: Change) -> None:
+def _change(desk: ServerResources, run: RunView, kind: str, change: SuggestedChange) -> None:
     """A button that sets what is proposed; the proposal alone where no control does that, or has done it."""
     is_set = _is_set(run, change)
     if is_set is None:
-        st.markdown(f"*{escaped(change.text)}*", width="content")
+        st.markdown(f"*{escape_markdown(change.text)}*", width="content")
     elif is_set:
         st.markdown("*It is set in the form: press Fit.*", width="content")
     else:
         st.button(
-            escaped(change.text.rstrip(".")),
+            escape_markdown(change.text.rstrip(".")),
             key=f"set-{kind}",
             on_click=_set,
             args=[desk, run, change.settings],
@@ -89,16 +89,16 @@ def _change(desk: Desk, run: Snapshot, kind: str, change: Change) -> None:
         )
 
 
-def _is_set(run: Snapshot, change: Change | None) -> bool | None:
+def _is_set(run: RunView, change: SuggestedChange | None) -> bool | None:
     """Whether the form has it; None where it has no part in it, as in a script's run."""
     if change is None or not change.settings or run.experiment is None:
         return None
     return all(st.session_state.get(address) == value for address, value in change.settings.items())
 
 
-def _set(desk: Desk, run: Snapshot, settings: Mapping[str, Any]) -> None:
+def _set(desk: ServerResources, run: RunView, settings: Mapping[str, Any]) -> None:
     """Put the values into the controls, and hand those over that the run can take now; draw the form again."""
-    live = live_of(desk, run)
+    live = live_changes_of(desk, run)
     for address, value in settings.items():
         st.session_state[address] = value
         if live.change is not None and address in live.now:
@@ -106,13 +106,13 @@ def _set(desk: Desk, run: Snapshot, settings: Mapping[str, Any]) -> None:
     st.rerun()
 
 
-def _neglected(desk: Desk, run: Snapshot) -> list[Finding]:
+def _neglected(desk: ServerResources, run: RunView) -> list[Finding]:
     """Classes that are never predicted."""
-    asked, data = asked_lately(desk, run)
+    asked, data = recent_class_counts(desk, run)
     if not asked or data is None or data.dataset.classes is None:
         return []
     classes = data.dataset.classes
-    return neglected(
+    return find_unpredicted_classes(
         asked,
         classes,
         np.bincount(data.dataset.labels[data.train].ravel(), minlength=len(classes)),
@@ -121,12 +121,12 @@ def _neglected(desk: Desk, run: Snapshot) -> list[Finding]:
     )
 
 
-def curves_of(run: Snapshot) -> Curves:
+def curves_of(run: RunView) -> LossCurves:
     """The curves of a run, with what is known of it."""
     history = run.columns or run.history
     loss = np.asarray(history.get("loss", []), dtype=float)
     val = history.get("val_loss")
-    experiment = experiment_now(run)
+    experiment = current_experiment(run)
     known: dict[str, Any] = {}
     if experiment is not None:
         compiled = experiment.compile
@@ -136,7 +136,7 @@ def curves_of(run: Snapshot) -> Curves:
             "dropout": experiment.network.silenced,
             "callbacks": tuple(args.kind for args in experiment.callbacks),
         }
-    return Curves(
+    return LossCurves(
         epochs=np.asarray(run.epochs, dtype=float)[: len(loss)] + 1,
         loss=loss,
         val_loss=None if val is None else np.asarray(val, dtype=float),
@@ -146,7 +146,7 @@ def curves_of(run: Snapshot) -> Curves:
     )
 
 
-def _trivial(run: Snapshot, experiment: Experiment) -> float | None:
+def _trivial(run: RunView, experiment: Experiment) -> float | None:
     """The loss of the answer that is always the same, as the run told it; None where that is no measure.
 
     It is told of the rows that are held out: where they are unlike the others, it says nothing of the training loss.
@@ -154,5 +154,9 @@ def _trivial(run: Snapshot, experiment: Experiment) -> float | None:
     told: Any = next((facts["answers"] for facts in run.told if facts.get("kind") == "trivial"), {})
     if "loss" not in told or experiment.fit.class_weight is not None or experiment.fit.sample_weight is not None:
         return None
-    data = data_of(experiment)
-    return float(told["loss"]["value"]) if data and is_even(data.dataset, data.train, data.validation) else None
+    data = load_data(experiment)
+    return (
+        float(told["loss"]["value"])
+        if data and is_representative_split(data.dataset, data.train, data.validation)
+        else None
+    )

@@ -5,15 +5,15 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.export.archive import Part
+from fitdash.export.archive import DownloadFile
 from fitdash.runs.record.store import Store
-from fitdash.ui.run.run_files import everything, history_parts, other_parts
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.run.run_files import history_parts, other_parts, run_archive
+from fitdash.ui.view_models.run_view import RunView
 
 DOWNLOAD = ":material/download:"
 
 
-def draw(store: Store, run: Snapshot) -> None:
+def draw(store: Store, run: RunView) -> None:
     """The history by itself, and a menu of everything else; what a button gives is made when it is pressed."""
     with st.container(horizontal=True, gap="small", key="downloads"):
         for part in history_parts(store, run.uid):
@@ -25,17 +25,17 @@ def draw(store: Store, run: Snapshot) -> None:
                 _menu(store, run)
 
 
-def _menu(store: Store, run: Snapshot) -> None:
-    whole = partial(everything, store, run.uid)
+def _menu(store: Store, run: RunView) -> None:
+    whole = partial(run_archive, store, run.uid)
     what = "Everything in one file, with a manifest that tells what each is."
     name = f"{run.uid}.zip"
-    part = Part(name=name, title="Everything (ZIP)", what=what, mime="application/zip", make=whole)
+    part = DownloadFile(name=name, title="Everything (ZIP)", what=what, mime="application/zip", make=whole)
     _button(part, width="stretch", help=what, type="primary")
     for part in other_parts(store, run.uid):
         _button(part, width="stretch", help=part.what)
 
 
-def _button(part: Part, **look: Any) -> None:
+def _button(part: DownloadFile, **look: Any) -> None:
     st.download_button(
         part.title,
         data=part.make,

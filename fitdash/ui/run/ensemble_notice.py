@@ -3,12 +3,12 @@
 import streamlit as st
 
 from fitdash.ui.run.run_controls import NOT_AGAIN, train_again
-from fitdash.ui.session.action_errors import asked
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.session.action_errors import run_action
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.view_models.run_view import RunView
 
 
-def draw(desk: Desk, run: Snapshot) -> None:
+def draw(desk: ServerResources, run: RunView) -> None:
     """A sentence and a button; nothing for a run that was alone."""
     count = run.params.get("together")
     if not count:
@@ -25,6 +25,6 @@ def draw(desk: Desk, run: Snapshot) -> None:
             icon=":material/replay:",
             disabled=run.is_active or run.experiment is None,
             help="Trains the same settings from the same initial weights as a new run, by itself: its exact numbers.",
-            on_click=asked,
+            on_click=run_action,
             args=["run", NOT_AGAIN, train_again, desk, run.uid],
         )

@@ -9,17 +9,17 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError, StoreError
-from fitdash.ui.components.live_components import Words, told
+from fitdash.ui.components.live_components import LiveText, to_browser
 from fitdash.ui.learned import panel as learned
-from fitdash.ui.run.chart_state import Scene, cursor, drawn, key_of, picture, scene_of
+from fitdash.ui.run.chart_state import ChartState, build_chart, build_panels, chart_key, chart_state_of, cursor_data
 from fitdash.ui.run.queue import KEY as QUEUE
-from fitdash.ui.run.run_controls import places, places_told, standing
-from fitdash.ui.run.run_messages import Said, log_words, said
+from fitdash.ui.run.run_controls import button_state_of, list_waiting_runs, waiting_uids
+from fitdash.ui.run.run_messages import RunMessages, collect_messages, log_text
 from fitdash.ui.session.identity import may_see
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import begun_elsewhere, draw_again, shown_run, state
-from fitdash.ui.view_models.run_progress import seconds_per_epoch, told_progress, whole_seconds
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import find_other_active_run, page_state, rerun_page, shown_run
+from fitdash.ui.view_models.run_progress import planned_seconds, progress_to_browser, seconds_per_epoch
+from fitdash.ui.view_models.run_view import RunView
 
 WATCHED_SECONDS = 0.2
 """Where epochs wait to be watched: of five a second each is shown by itself, and training is not held up by it."""
@@ -41,7 +41,7 @@ WATCHED_EPOCHS = 75
 News = dict[str, Any]
 
 
-def seconds(desk: Desk, run: Snapshot) -> float:
+def update_seconds(desk: ServerResources, run: RunView) -> float:
     """Between two moments that a page shows."""
     if not run.is_active:
         return desk.viewers.every(IDLE_SECONDS)
@@ -49,17 +49,17 @@ def seconds(desk: Desk, run: Snapshot) -> float:
         return desk.viewers.every(WAITING_SECONDS)
     if not is_fast(desk, run):
         return desk.viewers.every(WATCHED_SECONDS if _waits(run) else LEAST_SECONDS)
-    return desk.viewers.every(LONG_SECONDS if whole_seconds(run) >= LONG_RUN_SECONDS else FULL_SECONDS)
+    return desk.viewers.every(LONG_SECONDS if planned_seconds(run) >= LONG_RUN_SECONDS else FULL_SECONDS)
 
 
-def is_fast(desk: Desk, run: Snapshot) -> bool:
+def is_fast(desk: ServerResources, run: RunView) -> bool:
     """Whether more epochs pass than can be watched one by one."""
     trains, (first, last) = desk.runner.find(run.uid), run.planned
     pace = "full" if trains is None else trains.control.pace
     return pace == "full" or (pace == "watchable" and last - first >= WATCHED_EPOCHS)
 
 
-def _waits(run: Snapshot) -> bool:
+def _waits(run: RunView) -> bool:
     """Whether its epochs mostly wait, and follow so soon on one another that some would be shown together otherwise."""
     every = seconds_per_epoch(run)
     if run.state != "running" or every is None or every > LEAST_SECONDS:
@@ -67,47 +67,47 @@ def _waits(run: Snapshot) -> bool:
     return run.rows[-1].seconds < WATCHED_SECONDS / 2
 
 
-def offered(desk: Desk, scene: Scene) -> str | None:
+def offer_updates(desk: ServerResources, scene: ChartState) -> str | None:
     """Where the page asks for the news of what it shows; None where it has to be drawn for that."""
-    give = partial(news, desk, scene) if scene.run.is_active else partial(elsewhere, desk)
-    return desk.feeds.offer(state().secret, give)
+    give = partial(news, desk, scene) if scene.run.is_active else partial(check_other_runs, desk)
+    return desk.feeds.offer(page_state().secret, give)
 
 
-def elsewhere(desk: Desk) -> News:
+def check_other_runs(desk: ServerResources) -> News:
     """For a page whose run is over: "due" where something began in another tab or process, and nothing else."""
     revision = desk.store.revision()  # told in microseconds
-    if revision == state().revision:
+    if revision == page_state().revision:
         return {}
     due = _due(desk, shown_run(desk))
     if due is None:
-        state().revision = revision
+        page_state().revision = revision
     return {"due": due}
 
 
-def news(desk: Desk, scene: Scene) -> News:
+def news(desk: ServerResources, scene: ChartState) -> News:
     """The scene as it is by now, and "due" where more has changed than this can tell: then the page is to be drawn."""
-    watch = state().watch
+    watch = page_state().watch
     run = watch.read(desk.store) if watch is not None and watch.uid == scene.run.uid else None
     if run is None or not may_see(desk, run):
         return {"due": "gone"}
     if run.state != "queued":
         desk.viewers.here(time.monotonic())
-    reaped(desk, run)
-    now = scene_of(run, scene.view, _ghost(desk, scene), scene.held)
+    reap_dead_runs(desk, run)
+    now = chart_state_of(run, scene.view, _ghost(desk, scene), scene.held)
     learned = _learned(desk, run)
-    charts = {key_of(panel): told(picture(now, panel)) for panel in drawn(now)}
-    words = {"log-lines": log_words(run), **_said(desk, run)}
+    charts = {chart_key(panel): to_browser(build_chart(now, panel)) for panel in build_panels(now)}
+    words = {"log-lines": log_text(run), **_said(desk, run)}
     return {
         "due": _due(desk, run),
-        "seconds": seconds(desk, run),
-        "progress": told_progress(run),
+        "seconds": update_seconds(desk, run),
+        "progress": progress_to_browser(run),
         "charts": charts | learned.get("charts", {}),
-        "words": {key: told(one) for key, one in words.items()} | learned.get("words", {}),
-        "cursor": cursor(now),
+        "words": {key: to_browser(one) for key, one in words.items()} | learned.get("words", {}),
+        "cursor": cursor_data(now),
     }
 
 
-def reaped(desk: Desk, run: Snapshot) -> bool:
+def reap_dead_runs(desk: ServerResources, run: RunView) -> bool:
     """Look now and then whether the process that trains a run is gone; whether that was done."""
     if not run.is_active or desk.runner.find(run.uid) is not None or not desk.due("reap", REAP_SECONDS):
         return False
@@ -117,72 +117,72 @@ def reaped(desk: Desk, run: Snapshot) -> bool:
     return True
 
 
-def note_said(now: Said) -> None:
+def remember_messages(now: RunMessages) -> None:
     """What the page says from now on."""
-    page = state()
+    page = page_state()
     page.said, page.said_at, page.lacks = now, time.monotonic(), None
 
 
-def follow(desk: Desk) -> None:
+def rerun_what_changed(desk: ServerResources) -> None:
     """What the page does when it was told that something is due, as a callback: only what has changed is drawn.
 
     Where nothing of this is, the fragment that asked is.
     """
     now, shown = _now(desk, shown_run(desk)), _shown()
     if now[:2] != shown[:2]:
-        draw_again()
+        rerun_page()
     if now != shown:
-        st.rerun([QUEUE, "live"] if state().lacks else [QUEUE])
+        st.rerun([QUEUE, "live"] if page_state().lacks else [QUEUE])
 
 
-def check(desk: Desk, run: Snapshot) -> None:
+def rerun_if_stale(desk: ServerResources, run: RunView) -> None:
     """Draw the whole page again where it says of something what is no longer so."""
     if _now(desk, run) != _shown():
-        draw_again()
+        rerun_page()
 
 
-def _ghost(desk: Desk, scene: Scene) -> Snapshot | None:
+def _ghost(desk: ServerResources, scene: ChartState) -> RunView | None:
     """The run before, which may be on as well."""
     if scene.ghost is None:
         return None
-    shown, watch = scene.ghost[0], state().ghost
+    shown, watch = scene.ghost[0], page_state().ghost
     if not shown.is_active or watch is None or watch.uid != shown.uid:
         return shown
     return watch.read(desk.store) or shown
 
 
-def _learned(desk: Desk, run: Snapshot) -> News:
+def _learned(desk: ServerResources, run: RunView) -> News:
     """What the network has learned, less often."""
-    page, now = state(), time.monotonic()
-    rests = LEARNED_AFTER * max(LEAST_SECONDS, seconds(desk, run))
-    if now < page.learned_at + rests or not learned.is_there(desk, run):
+    page, now = page_state(), time.monotonic()
+    rests = LEARNED_AFTER * max(LEAST_SECONDS, update_seconds(desk, run))
+    if now < page.learned_at + rests or not learned.is_available(desk, run):
         return {}
     page.learned_at = now
     # What keeps it from being shown is said by the drawing.
     with suppress(FitdashError):
-        return learned.news(desk, run)
+        return learned.panel_updates(desk, run)
     return {}
 
 
-def _said(desk: Desk, run: Snapshot) -> dict[str, Words]:
+def _said(desk: ServerResources, run: RunView) -> dict[str, LiveText]:
     """What else is to be said, less often too; where there is no place for it, the page is due to be drawn."""
-    page, at = state(), time.monotonic()
+    page, at = page_state(), time.monotonic()
     if (shown := page.said) is None:
         return {}
     is_calm = is_fast(desk, run) and not shown.is_early
     if at < page.said_at + (SAID_FAST_SECONDS if is_calm else SAID_SECONDS):
         return {}
-    now = said(desk, run)
+    now = collect_messages(desk, run)
     if page.said is shown:  # else it was drawn meanwhile
         page.said_at, page.lacks = at, None if now.shape == shown.shape else _mark(now.shape)
     return dict(now.words)
 
 
-def _due(desk: Desk, run: Snapshot) -> str | None:
+def _due(desk: ServerResources, run: RunView) -> str | None:
     """A mark of how things stand, where the page says otherwise: its buttons, which other run is on, the queue, what
     the curves show.
     """
-    page, now = state(), _now(desk, run)
+    page, now = page_state(), _now(desk, run)
     if page.drawn is None or (_shown() == now and page.lacks is None):
         return None
     return _mark((now, page.lacks))
@@ -192,12 +192,12 @@ def _mark(of: Any) -> str:
     return f"{zlib.crc32(repr(of).encode()):x}"
 
 
-def _now(desk: Desk, run: Snapshot) -> tuple[Any, ...]:
+def _now(desk: ServerResources, run: RunView) -> tuple[Any, ...]:
     """How things stand."""
-    return standing(desk, run), begun_elsewhere(desk, run), places_told(places(desk))
+    return button_state_of(desk, run), find_other_active_run(desk, run), waiting_uids(list_waiting_runs(desk))
 
 
 def _shown() -> tuple[Any, ...]:
     """How they stand on the page."""
-    page = state()
+    page = page_state()
     return page.drawn, page.other, page.queue

@@ -8,59 +8,59 @@ import streamlit as st
 
 from fitdash import options
 from fitdash.settings.losses_and_metrics import resolved_metrics
-from fitdash.settings.view_metrics import hidden_because
-from fitdash.ui.components.live_components import live_progress, live_words
+from fitdash.settings.view_metrics import explain_hidden_chart
+from fitdash.ui.components.live_components import draw_live_progress, draw_live_text
 from fitdash.ui.learned import panel
 from fitdash.ui.run import charts, diagnosis_chips, downloads, ensemble_notice, live_updates, settings_used, sharing
-from fitdash.ui.run.run_messages import Said, happened_words, log_words, said
-from fitdash.ui.session.action_errors import tell_trouble
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import draw_again, shown_run, state
-from fitdash.ui.view_models.formatting import STATE_COLOURS, escaped
-from fitdash.ui.view_models.run_progress import told_progress
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.run.run_messages import RunMessages, collect_messages, events_text, log_text
+from fitdash.ui.session.action_errors import warn_of_writer_trouble
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import page_state, rerun_page, shown_run
+from fitdash.ui.view_models.formatting import STATE_COLOURS, escape_markdown
+from fitdash.ui.view_models.run_progress import progress_to_browser
+from fitdash.ui.view_models.run_view import RunView
 
 DRAWN_SECONDS = 12.0
 """Between two drawings of a page that is told what is new: each costs as much as many news, and may change nothing."""
 
 
-def live_view(desk: Desk) -> None:
+def live_view(desk: ServerResources) -> None:
     """The run, followed as long as something may happen to it; else a look now and then whether another began."""
     run = shown_run(desk)
-    follow, every = run.is_active, live_updates.seconds(desk, run)
+    follow, every = run.is_active, live_updates.update_seconds(desk, run)
     looks = not follow and not desk.feeds.is_served  # else the page asks, which costs it next to nothing
     st.fragment(_view, run_every=_drawn_every(desk, run, every) if follow else None, key="live")(desk)
     st.fragment(_look_out, run_every=every if looks else None, key="lookout")(desk)
 
 
-def _drawn_every(desk: Desk, run: Snapshot, every: float) -> float:
+def _drawn_every(desk: ServerResources, run: RunView, every: float) -> float:
     """Seconds between two drawings of a run that is on: few where the page is told what is new between them."""
     is_told = desk.feeds.is_served and not _hidden_because(run)
     return DRAWN_SECONDS if is_told else max(live_updates.LEAST_SECONDS, every)
 
 
-def _view(desk: Desk) -> None:
+def _view(desk: ServerResources) -> None:
     desk.viewers.here(time.monotonic())
     run = shown_run(desk)
-    if live_updates.reaped(desk, run):
+    if live_updates.reap_dead_runs(desk, run):
         run = shown_run(desk)
     draw_run(desk, run)
-    live_updates.check(desk, run)
+    live_updates.rerun_if_stale(desk, run)
 
 
-def _look_out(desk: Desk) -> None:
+def _look_out(desk: ServerResources) -> None:
     """Draw the page again where a run began in another tab or process: the store tells in microseconds."""
     desk.viewers.here(time.monotonic())
-    if live_updates.elsewhere(desk).get("due"):
-        draw_again()
+    if live_updates.check_other_runs(desk).get("due"):
+        rerun_page()
 
 
-def draw_run(desk: Desk, run: Snapshot) -> None:
+def draw_run(desk: ServerResources, run: RunView) -> None:
     """One run from top to bottom; what comes and goes has a place of its own, so that nothing else is made anew."""
     with st.container(key="trouble"):
-        tell_trouble(desk)
-        if state().unknown:
-            st.warning(f"There is no run {escaped(state().unknown or '')} here.")
+        warn_of_writer_trouble(desk)
+        if page_state().unknown:
+            st.warning(f"There is no run {escape_markdown(page_state().unknown or '')} here.")
     _heading(run)
     with st.container(key="about"):
         sharing.draw(desk, run)
@@ -70,8 +70,8 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
     if hidden := _hidden_because(run):
         _hidden(run, hidden)
     else:
-        now, has_panel = said(desk, run), panel.is_there(desk, run)
-        live_updates.note_said(now)
+        now, has_panel = collect_messages(desk, run), panel.is_available(desk, run)
+        live_updates.remember_messages(now)
         charts.draw(desk, run, partial(_beside, desk, run, now) if has_panel else None)
         if not has_panel:
             diagnosis_chips.draw(desk, run, now.found)
@@ -81,30 +81,30 @@ def draw_run(desk: Desk, run: Snapshot) -> None:
         _log(run)
 
 
-def _beside(desk: Desk, run: Snapshot, now: Said) -> None:
+def _beside(desk: ServerResources, run: RunView, now: RunMessages) -> None:
     """What the network has learned, and what the curves say: where they can come and go without moving the charts."""
     panel.draw(desk, run)
     diagnosis_chips.draw(desk, run, now.found)
 
 
-def _heading(run: Snapshot) -> None:
+def _heading(run: RunView) -> None:
     with st.container(gap="xxsmall", key="heading"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="state"):
             st.badge(run.state, color=STATE_COLOURS.get(run.state, "gray"))
             title = (
                 f"Example: a finished run on {run.name}. Press Fit to train your own." if run.is_example else run.name
             )
-            st.markdown(f"**{escaped(title)}**", width="content")
+            st.markdown(f"**{escape_markdown(title)}**", width="content")
         if run.recipe or run.experiment is not None:
             settings_used.draw(run)
         with st.container(key="progress"):
-            live_progress(told_progress(run), key="share")
-            live_words(happened_words(run), key="happened")
+            draw_live_progress(progress_to_browser(run), key="share")
+            draw_live_text(events_text(run), key="happened")
 
 
-def _failure(run: Snapshot) -> None:
+def _failure(run: RunView) -> None:
     """The first line, and the rest for those who want it."""
-    st.error(escaped(first_line(run.error or "")), icon=":material/error:")
+    st.error(escape_markdown(first_line(run.error or "")), icon=":material/error:")
     if run.traceback:
         with st.expander("Traceback", key="traceback"):
             st.code(run.traceback, language=None)
@@ -115,12 +115,12 @@ def first_line(error: str) -> str:
     return re.sub(r"^(?:fitdash\.errors\.\w+: |(?:\w+\.)+(?=\w+(?::|$)))", "", error)
 
 
-def reasons_to_hide(run: Snapshot) -> list[str]:
+def reasons_to_hide(run: RunView) -> list[str]:
     """Why the charts of this run are not drawn, by the rule that the engine uses; over runs are always drawn."""
     if run.experiment is None or not run.is_active:
         return []
     fit, compiled = run.experiment.fit, run.experiment.compile
-    return hidden_because(
+    return explain_hidden_chart(
         options.view_metrics if fit.view_metrics is None else fit.view_metrics,
         viewer=True,
         metrics=bool(resolved_metrics("classification", compiled.metrics)),
@@ -129,27 +129,27 @@ def reasons_to_hide(run: Snapshot) -> list[str]:
     )
 
 
-def _hidden_because(run: Snapshot) -> list[str]:
+def _hidden_because(run: RunView) -> list[str]:
     """The same for this session, whose reader may have asked for them."""
-    return [] if run.uid in state().anyway else reasons_to_hide(run)
+    return [] if run.uid in page_state().anyway else reasons_to_hide(run)
 
 
-def _hidden(run: Snapshot, reasons: list[str]) -> None:
+def _hidden(run: RunView, reasons: list[str]) -> None:
     """In the charts' place: why there are none, and a way to see them."""
     with st.container(
         border=True, height=200, vertical_alignment="center", horizontal_alignment="center", key="hidden"
     ):
-        st.markdown(f"No chart while training: {escaped('; '.join(reasons))}.", text_alignment="center")
-        st.button("Show anyway", key="show_anyway", on_click=state().anyway.add, args=[run.uid])
+        st.markdown(f"No chart while training: {escape_markdown('; '.join(reasons))}.", text_alignment="center")
+        st.button("Show anyway", key="show_anyway", on_click=page_state().anyway.add, args=[run.uid])
 
 
-def _log(run: Snapshot) -> None:
+def _log(run: RunView) -> None:
     """What a console would show, the newest line in sight; the earlier ones once it is over.
 
     The page's style keeps it there: Streamlit's own scrolling measures the page every 17 ms.
     """
     with st.container(border=True, height=220, key="log"):
         if run.is_active:
-            live_words(log_words(run), key="log-lines")
+            draw_live_text(log_text(run), key="log-lines")
         else:
             st.code("\n".join(run.lines), language=None)

@@ -1,19 +1,19 @@
 """The run before the one that is shown: what it is compared with by eye."""
 
 from fitdash.runs.protocol.events import ENDED
-from fitdash.ui.session.identity import may_see, visitor
-from fitdash.ui.session.live_changes import experiment_now
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import state
+from fitdash.ui.session.identity import may_see, visitor_id
+from fitdash.ui.session.live_changes import current_experiment
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import page_state
 from fitdash.ui.view_models.plan_line import difference_line
-from fitdash.ui.view_models.run_view import Snapshot, Watch
+from fitdash.ui.view_models.run_view import RunReader, RunView
 
 MOST_LOOKED_THROUGH = 50
 
 
-def previous_run(desk: Desk, run: Snapshot) -> Snapshot | None:
+def previous_run(desk: ServerResources, run: RunView) -> RunView | None:
     """The run on the same data that this session showed before, else that came before it; None without one."""
-    page = state()
+    page = page_state()
     if run.is_example:
         return None
     if page.ghost_of != run.uid:
@@ -26,17 +26,17 @@ def previous_run(desk: Desk, run: Snapshot) -> Snapshot | None:
     return found if found and found.rows and may_see(desk, found) else None
 
 
-def _before(desk: Desk, run: Snapshot) -> Watch | None:
+def _before(desk: ServerResources, run: RunView) -> RunReader | None:
     """The newest one that is older: also for those who open the page later, or by a link."""
-    lines = desk.store.lines(owner=visitor(desk), limit=MOST_LOOKED_THROUGH)
+    lines = desk.store.lines(owner=visitor_id(desk), limit=MOST_LOOKED_THROUGH)
     places = [place for place, line in enumerate(lines) if line.uid == run.uid]
     older = lines[places[0] + 1 :] if places else []
-    return next((Watch(line.uid) for line in older if line.name == run.name and line.state in ENDED), None)
+    return next((RunReader(line.uid) for line in older if line.name == run.name and line.state in ENDED), None)
 
 
-def comparison(previous: Snapshot, run: Snapshot) -> str:
+def describe_comparison(previous: RunView, run: RunView) -> str:
     """What is different between the two runs, as markdown."""
-    before, now = experiment_now(previous), run.experiment
+    before, now = current_experiment(previous), run.experiment
     if before is None or now is None:
         return "Grey and dashed: the previous run."
     line = difference_line(before, now)

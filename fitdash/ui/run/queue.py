@@ -6,40 +6,42 @@ from fitdash.errors import SettingError
 from fitdash.runs.scheduling.runner import Run
 from fitdash.settings.experiment import Experiment
 from fitdash.ui.run import settings_used
-from fitdash.ui.run.run_controls import places, places_told, standing
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import draw_again, show, shown_run, state
-from fitdash.ui.view_models.formatting import escaped
+from fitdash.ui.run.run_controls import button_state_of, list_waiting_runs, waiting_uids
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import page_state, rerun_page, show_run, shown_run
+from fitdash.ui.view_models.formatting import escape_markdown
 
 KEY = "queue"
 SHOWN = 4
 
 
-def queue_view(desk: Desk) -> None:
+def queue_view(desk: ServerResources) -> None:
     """Those of this visitor's, drawn by themselves when one moves up; nothing where none wait."""
     st.fragment(_view, key=KEY)(desk)
 
 
-def _view(desk: Desk) -> None:
-    waiting = places(desk)
-    state().queue = places_told(waiting)
+def _view(desk: ServerResources) -> None:
+    waiting = list_waiting_runs(desk)
+    page_state().queue = waiting_uids(waiting)
     if waiting:
         _draw(desk, waiting)
-    if standing(desk, shown_run(desk)) != state().drawn:  # what was pressed here has changed more than the queue
-        draw_again()
+    if (
+        button_state_of(desk, shown_run(desk)) != page_state().drawn
+    ):  # what was pressed here has changed more than the queue
+        rerun_page()
 
 
-def _draw(desk: Desk, waiting: list[tuple[int, Run]]) -> None:
+def _draw(desk: ServerResources, waiting: list[tuple[int, Run]]) -> None:
     with st.container(key="queue", border=True, gap="xxsmall"):
         for place, run in waiting[:SHOWN]:
             _line(desk, place, run, is_first=run is waiting[0][1])
         _rest(desk, waiting)
 
 
-def _line(desk: Desk, place: int, run: Run, *, is_first: bool) -> None:
+def _line(desk: ServerResources, place: int, run: Run, *, is_first: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{place}.** {_told(desk, run)}", width="stretch")
-        st.button("Show", key=f"show-{run.uid}", type="tertiary", on_click=show, args=[run.uid])
+        st.button("Show", key=f"show-{run.uid}", type="tertiary", on_click=show_run, args=[run.uid])
         st.button(
             "First",
             key=f"first-{run.uid}",
@@ -52,7 +54,7 @@ def _line(desk: Desk, place: int, run: Run, *, is_first: bool) -> None:
         st.button("Cancel", key=f"cancel-{run.uid}", type="tertiary", on_click=run.stop)
 
 
-def _rest(desk: Desk, waiting: list[tuple[int, Run]]) -> None:
+def _rest(desk: ServerResources, waiting: list[tuple[int, Run]]) -> None:
     """How many more there are, and a way to be rid of all."""
     if len(waiting) < 2:
         return
@@ -67,13 +69,13 @@ def _cancel(waiting: list[tuple[int, Run]]) -> None:
         run.stop()
 
 
-def _told(desk: Desk, run: Run) -> str:
+def _told(desk: ServerResources, run: Run) -> str:
     """What will train: its name, and what differs from the defaults."""
     record = desk.store.run(run.uid)
     if record is None:
         return "waits"
     try:
-        line = settings_used.line(Experiment.from_dict(record.experiment))
+        line = settings_used.settings_line(Experiment.from_dict(record.experiment))
     except SettingError:
         line = ""
-    return escaped(" · ".join(filter(None, (f"waits: {record.name}", line))))
+    return escape_markdown(" · ".join(filter(None, (f"waits: {record.name}", line))))

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from fitdash.charts.curves import best, panels
-from fitdash.charts.theme import shown
+from fitdash.charts.curves import best_result, metric_panels
+from fitdash.charts.theme import format_metric
 from fitdash.errors import StoreError
-from fitdash.export.run_files import figure, record_of
+from fitdash.export.run_files import curves_figure, record_of
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.record.store import Store
 from fitdash.ui.run import diagnosis_chips
-from fitdash.ui.run.settings_used import arguments
-from fitdash.ui.view_models.event_text import happened
-from fitdash.ui.view_models.formatting import duration
-from fitdash.ui.view_models.run_view import Snapshot, Watch
+from fitdash.ui.run.settings_used import list_settings
+from fitdash.ui.view_models.event_text import describe_events
+from fitdash.ui.view_models.formatting import format_seconds
+from fitdash.ui.view_models.run_view import RunReader, RunView
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -33,17 +33,17 @@ def report(store: Store, uid: str) -> str:
     Raises:
         StoreError: there is no such run.
     """
-    record, run = record_of(store, uid), Watch(uid).read(store)
+    record, run = record_of(store, uid), RunReader(uid).read(store)
     if run is None:
         raise StoreError(f"{store.path} must know the run to report on it, got {uid!r}.")
-    curves = figure(store, uid).to_html(include_plotlyjs=True, full_html=False) if run.rows else ""
+    curves = curves_figure(store, uid).to_html(include_plotlyjs=True, full_html=False) if run.rows else ""
     parts = [
         f"<h1>{escape(run.name)}</h1>",
         f'<p class="state">{escape(_state(record, run))}</p>',
         *_failure(run),
         *_section("Settings that differ from the defaults", _settings(run)),
-        *_section("What happened", _list(happened(run.told))),
-        *_section("What the curves say", _list(diagnosis_chips.in_words(run))),
+        *_section("What happened", _list(describe_events(run.told))),
+        *_section("What the curves say", _list(diagnosis_chips.describe_diagnosis(run))),
         *_section("Values", _values(run)),
         *_section("Curves", curves),
     ]
@@ -51,16 +51,16 @@ def report(store: Store, uid: str) -> str:
     return f"<!doctype html>\n<html><head>{head}</head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
 
 
-def _state(record: RunRecord, run: Snapshot) -> str:
+def _state(record: RunRecord, run: RunView) -> str:
     """State, epochs, when and how long."""
     said = [run.state, f"{len(run.rows)} epoch{'s' * (len(run.rows) != 1)}"]
     if record.started is not None:
         said.append(datetime.fromtimestamp(record.started, UTC).strftime("began %Y-%m-%d %H:%M UTC"))
-        said += [] if record.ended is None else [f"took {duration(record.ended - record.started)}"]
+        said += [] if record.ended is None else [f"took {format_seconds(record.ended - record.started)}"]
     return " · ".join([*said, f"run {run.uid}"])
 
 
-def _failure(run: Snapshot) -> list[str]:
+def _failure(run: RunView) -> list[str]:
     return [f"<h2>Why it failed</h2><pre>{escape(run.traceback or run.error)}</pre>"] if run.error else []
 
 
@@ -68,18 +68,18 @@ def _section(title: str, content: str) -> list[str]:
     return [f"<h2>{escape(title)}</h2>", content] if content else []
 
 
-def _settings(run: Snapshot) -> str:
-    rows = [[part, name, word] for part, given in arguments(run).items() for name, word in given.items()]
+def _settings(run: RunView) -> str:
+    rows = [[part, name, word] for part, given in list_settings(run).items() for name, word in given.items()]
     return _table(["part", "setting", "value"], rows) if rows else "<p>All are at their defaults.</p>"
 
 
-def _values(run: Snapshot) -> str:
+def _values(run: RunView) -> str:
     """Last and best value of each metric, and the epoch of the best."""
     rows = []
-    for panel in panels(run.epochs, run.history):
-        found = best(panel)
-        last = {curve.split: shown(float(curve.values[-1])) for curve in panel.curves}
-        ending = ["", ""] if found is None else [shown(found[1]), str(found[0])]
+    for panel in metric_panels(run.epochs, run.history):
+        found = best_result(panel)
+        last = {curve.split: format_metric(float(curve.values[-1])) for curve in panel.curves}
+        ending = ["", ""] if found is None else [format_metric(found[1]), str(found[0])]
         rows.append([panel.metric, last.get("train", ""), last.get("val", ""), *ending])
     return _table(["", "training, last", "validation, last", "best", "at epoch"], rows, numbers=1) if rows else ""
 

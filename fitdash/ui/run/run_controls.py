@@ -6,15 +6,15 @@ from typing import Any, NoReturn
 
 import streamlit as st
 
-from fitdash.jobs.launch import resume, start_over
-from fitdash.runs.callbacks.control_callback import REFUSED, SETTING
+from fitdash.jobs.launch import resume_run, start_over
+from fitdash.runs.callbacks.control_callback import SETTING_CHANGED, SETTING_REFUSED
 from fitdash.runs.record.claim import RESUMABLE
 from fitdash.runs.scheduling.runner import Run
-from fitdash.ui.session.action_errors import asked
-from fitdash.ui.session.identity import check_own, is_own, own_run, visitor
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import show
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.session.action_errors import run_action
+from fitdash.ui.session.identity import check_own, is_own, own_run, visitor_id
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import show_run
+from fitdash.ui.view_models.run_view import RunView
 
 WIDTH = 100
 STEPS = {"one batch": {"batches": 1}, "one epoch": {"epochs": 1}, "ten epochs": {"epochs": 10}}
@@ -24,7 +24,7 @@ NOT_AGAIN = "The run could not be trained again"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class ButtonState:
     """What the buttons depend on: where it changes, they are drawn again.
 
     Attributes:
@@ -68,11 +68,11 @@ class Standing:
         return "Another run is on: show it first." if self.is_busy else "Nothing trains."
 
 
-def standing(desk: Desk, run: Snapshot) -> Standing:
+def button_state_of(desk: ServerResources, run: RunView) -> ButtonState:
     """How the run that is shown stands now."""
     own = run.is_example or is_own(desk, run.owner)
     mine = desk.runner.find(run.uid) if own else None
-    return Standing(
+    return ButtonState(
         uid=run.uid,
         state=run.state,
         is_on=run.is_active,
@@ -82,21 +82,21 @@ def standing(desk: Desk, run: Snapshot) -> Standing:
         is_paused=mine is not None and mine.control.is_paused,
         is_stopping=mine is not None and mine.control.stop_is_wanted,
         can_again=own and not run.is_example and run.experiment is not None,
-        changes=sum(facts.get("kind") in (SETTING, REFUSED) for facts in run.told),
+        changes=sum(facts.get("kind") in (SETTING_CHANGED, SETTING_REFUSED) for facts in run.told),
     )
 
 
-def places(desk: Desk) -> list[tuple[int, Run]]:
+def list_waiting_runs(desk: ServerResources) -> list[tuple[int, Run]]:
     """The runs of this visitor's that wait, each with its place among all that wait, from 1."""
     return [(n, run) for n, run in enumerate(desk.runner.waiting(), 1) if is_own(desk, run.owner)]
 
 
-def places_told(waiting: list[tuple[int, Run]]) -> tuple[tuple[int, str], ...]:
+def waiting_uids(waiting: list[tuple[int, Run]]) -> tuple[tuple[int, str], ...]:
     """The same, to be compared with what it was."""
     return tuple((place, run.uid) for place, run in waiting)
 
 
-def buttons(desk: Desk, now: Standing) -> None:
+def draw_buttons(desk: ServerResources, now: ButtonState) -> None:
     """The buttons, always the same ones at the same places."""
     off = now.why_not
     _first_button(desk, now)
@@ -128,13 +128,13 @@ def buttons(desk: Desk, now: Standing) -> None:
         disabled=not now.can_again,
         help="Trains with the settings of this run again, from the same initial weights, as a new run; what is left of "
         "this one is stopped. Key: W.",
-        on_click=asked,
+        on_click=run_action,
         args=["run", NOT_AGAIN, train_again, desk, now.uid],
         width=WIDTH,
     )
 
 
-def _first_button(desk: Desk, now: Standing) -> None:
+def _first_button(desk: ServerResources, now: ButtonState) -> None:
     """Pause; Resume where the run stands still, or ended before its time."""
     goes_on = now.is_paused or now.can_go_on
     off = None if now.can_go_on else now.why_not
@@ -148,61 +148,61 @@ def _first_button(desk: Desk, now: Standing) -> None:
         icon=":material/resume:" if goes_on else ":material/pause:",
         disabled=off is not None,
         help=off or f"{help} Key: P.",
-        on_click=asked,
+        on_click=run_action,
         args=["run", "The run could not go on", do, desk, now.uid],
         width=WIDTH,
     )
 
 
-def _go_on(desk: Desk, uid: str) -> None:
+def _go_on(desk: ServerResources, uid: str) -> None:
     check_own(desk, uid)
-    resume(desk.runner, uid, pace=_pace(), settings=desk.settings)
+    resume_run(desk.runner, uid, pace=_pace(), settings=desk.settings)
     desk.writer.flush(2.0)
 
 
-def train_again(desk: Desk, uid: str) -> None:
+def train_again(desk: ServerResources, uid: str) -> None:
     """Train a run's settings from the same initial weights as a new run, and show that one."""
     check_own(desk, uid)
-    again = start_over(desk.runner, uid, pace=_pace(), owner=visitor(desk), settings=desk.settings)
+    again = start_over(desk.runner, uid, pace=_pace(), owner=visitor_id(desk), settings=desk.settings)
     desk.writer.flush(2.0)
-    show(again.uid)
+    show_run(again.uid)
 
 
 def _pace() -> Any:
     return st.session_state.get("pace", "full")
 
 
-def _pause(desk: Desk, uid: str) -> None:
+def _pause(desk: ServerResources, uid: str) -> None:
     if run := own_run(desk, uid):
         run.pause()
         _draw(desk, uid, "paused")
 
 
-def _resume(desk: Desk, uid: str) -> None:
+def _resume(desk: ServerResources, uid: str) -> None:
     if run := own_run(desk, uid):
         run.resume()
         _draw(desk, uid, "running")
 
 
-def _step(desk: Desk, uid: str) -> None:
+def _step(desk: ServerResources, uid: str) -> None:
     if (run := own_run(desk, uid)) and (length := st.session_state["step"]):
         run.step(**STEPS[length])
         _draw(desk, uid, "paused")
 
 
-def _stop(desk: Desk, uid: str) -> None:
+def _stop(desk: ServerResources, uid: str) -> None:
     if run := own_run(desk, uid):
         run.stop()
         _await(desk, uid, "stopped")
 
 
-def _draw(desk: Desk, uid: str, wanted: str) -> NoReturn:
+def _draw(desk: ServerResources, uid: str, wanted: str) -> NoReturn:
     """Draw the parts of the page that tell how a run stands, and no others."""
     _await(desk, uid, wanted)
     st.rerun(["draft", "live"])
 
 
-def _await(desk: Desk, uid: str, wanted: str) -> None:
+def _await(desk: ServerResources, uid: str, wanted: str) -> None:
     """Wait a moment for the record to say so."""
     end = time.monotonic() + SOON_SECONDS
     while (run := desk.store.run(uid)) is not None and run.state != wanted and time.monotonic() < end:

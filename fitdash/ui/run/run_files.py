@@ -5,7 +5,7 @@ from functools import partial
 
 import fitdash
 from fitdash.export import run_files as files
-from fitdash.export.archive import Part, archive
+from fitdash.export.archive import DownloadFile, make_zip
 from fitdash.runs.checkpoints.checkpoint_files import Checkpoint
 from fitdash.runs.record.store import Store
 from fitdash.ui.run.report import report
@@ -13,7 +13,7 @@ from fitdash.ui.run.report import report
 TABLE, BYTES = "application/vnd.apache.parquet", "application/octet-stream"
 
 
-def history_parts(store: Store, uid: str) -> list[Part]:
+def history_parts(store: Store, uid: str) -> list[DownloadFile]:
     """The history in the two forms that are asked for most."""
     csv, text = partial(files.history_csv, store, uid), partial(files.history_json, store, uid)
     by_row = "Losses and metrics, a row per epoch, from 1."
@@ -24,7 +24,7 @@ def history_parts(store: Store, uid: str) -> list[Part]:
     ]
 
 
-def other_parts(store: Store, uid: str) -> Iterator[Part]:
+def other_parts(store: Store, uid: str) -> Iterator[DownloadFile]:
     """Everything else that this run has."""
     record = files.record_of(store, uid)
     has_epochs = bool(store.epochs(uid))
@@ -50,15 +50,15 @@ def other_parts(store: Store, uid: str) -> Iterator[Part]:
     yield _part(uid, "report.html", "Report (HTML)", what, "text/html", partial(report, store, uid))
 
 
-def everything(store: Store, uid: str) -> bytes:
+def run_archive(store: Store, uid: str) -> bytes:
     """One ZIP of all with a manifest."""
     record = files.record_of(store, uid)
     facts = {"run": uid, "name": record.name, "state": record.state, "fitdash": fitdash.__version__}
     parts = [*history_parts(store, uid), *other_parts(store, uid)]
-    return archive([part for part in parts if part.in_archive], facts)
+    return make_zip([part for part in parts if part.in_archive], facts)
 
 
-def _pictures(store: Store, uid: str) -> Iterator[Part]:
+def _pictures(store: Store, uid: str) -> Iterator[DownloadFile]:
     """The curves; images where they can be drawn here. The page of curves is part of the report in the ZIP."""
     page = partial(files.charts_html, store, uid)
     yield _part(uid, "charts.html", "Charts (HTML)", "All curves in one page.", "text/html", page, in_archive=False)
@@ -77,12 +77,12 @@ def _when(checkpoint: Checkpoint) -> str:
 
 def _part(
     uid: str, name: str, title: str, what: str, mime: str, make: Callable[[], str | bytes], *, in_archive: bool = True
-) -> Part:
-    return Part(
+) -> DownloadFile:
+    return DownloadFile(
         name=f"{uid}-{name}",
         title=title,
         what=what,
         mime=mime,
-        make=lambda: files.text_of(make()),
+        make=lambda: files.to_bytes(make()),
         in_archive=in_archive,
     )

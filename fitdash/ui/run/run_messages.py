@@ -5,22 +5,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from fitdash.charts.diagnosis import Finding
-from fitdash.ui.components.live_components import Words
+from fitdash.ui.components.live_components import LiveText
 from fitdash.ui.learned import panel
 from fitdash.ui.run import diagnosis_chips
 from fitdash.ui.run.previous_run import previous_run
-from fitdash.ui.session.chart_options import view
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.view_models.event_text import happened
-from fitdash.ui.view_models.formatting import duration
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.session.chart_options import read_chart_options
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.view_models.event_text import describe_events
+from fitdash.ui.view_models.formatting import format_seconds
+from fitdash.ui.view_models.run_view import RunView
 
 LINES_WHILE_ON = 100
 """Lines of the log that are told and laid out each time while a run is on."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class RunMessages:
     """What is said at one moment.
 
     Attributes:
@@ -30,7 +30,7 @@ class Said:
     """
 
     found: Sequence[Finding]
-    words: Mapping[str, Words]
+    words: Mapping[str, LiveText]
     shape: tuple[Any, ...]
 
     @property
@@ -39,38 +39,44 @@ class Said:
         return not any(self.shape[:1])
 
 
-def said(desk: Desk, run: Snapshot) -> Said:
+def collect_messages(desk: ServerResources, run: RunView) -> RunMessages:
     """What is to be said now; takes longer than all curves of a long run."""
-    found = diagnosis_chips.found(desk, run)
-    words = {"happened": happened_words(run), "fair-cost": fair_words(run), **diagnosis_chips.words(run, found)}
+    found = diagnosis_chips.diagnose_run(desk, run)
+    words = {
+        "happened": events_text(run),
+        "fair-cost": fair_loss_text(run),
+        **diagnosis_chips.diagnosis_texts(run, found),
+    }
     if not run.is_active:  # nothing is told of it, and the look at its network is read for its drawing alone
-        return Said(found=found, words=words, shape=())
-    before = view().previous and previous_run(desk, run) is not None
+        return RunMessages(found=found, words=words, shape=())
+    before = read_chart_options().previous and previous_run(desk, run) is not None
     there = bool(run.rows), bool(run.lines), tuple(run.columns), run.params.get("stepper"), before, desk.writer.trouble
-    return Said(found=found, words=words, shape=(*there, panel.shape(desk, run), diagnosis_chips.shape(run, found)))
+    return RunMessages(
+        found=found, words=words, shape=(*there, panel.redraw_key(desk, run), diagnosis_chips.redraw_key(run, found))
+    )
 
 
-def happened_words(run: Snapshot) -> Words:
+def events_text(run: RunView) -> LiveText:
     """What callbacks and people did."""
-    return _words(run, " ".join(happened(run.told)))
+    return _words(run, " ".join(describe_events(run.told)))
 
 
-def log_words(run: Snapshot) -> Words:
+def log_text(run: RunView) -> LiveText:
     """What a console would show, the last lines of it."""
     return _words(run, "\n".join(run.lines[-LINES_WHILE_ON:]))
 
 
-def fair_words(run: Snapshot) -> Words:
+def fair_loss_text(run: RunView) -> LiveText:
     """What the fair training loss has cost, where it was wished."""
-    if not view().fair:
+    if not read_chart_options().fair:
         return _words(run, "")
     if not run.measured:
         when = "is measured from the next epoch on" if run.is_active else "was not measured in this run"
         return _words(run, f"The fair training loss {when}.")
     of = sum(row.seconds for row in run.rows if row.epoch in run.measured)
     share = f", {run.measured_seconds / of:.0%}" if of > 0 else ""
-    return _words(run, f"The fair training loss: +{duration(run.measured_seconds)} so far{share}.")
+    return _words(run, f"The fair training loss: +{format_seconds(run.measured_seconds)} so far{share}.")
 
 
-def _words(run: Snapshot, text: str) -> Words:
-    return Words(text=text, of=run.uid, seq=run.seq)
+def _words(run: RunView, text: str) -> LiveText:
+    return LiveText(text=text, of=run.uid, seq=run.seq)

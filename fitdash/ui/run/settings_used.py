@@ -6,11 +6,11 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.settings.declaration import changed_in, settings_of
+from fitdash.settings.declaration import non_default_settings, settings_of
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
-from fitdash.ui.view_models.formatting import escaped, label_of, short
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.view_models.formatting import escape_markdown, format_value, label_of
+from fitdash.ui.view_models.run_view import RunView
 
 OBJECT = re.compile(r"<(?:[\w.]*\.)?(\w+) object at 0x[0-9a-f]+>")
 UNSAID = ("content", "view_metrics")
@@ -21,18 +21,18 @@ HOW = (
 Parts = dict[str, dict[str, str]]
 
 
-def draw(run: Snapshot) -> None:
+def draw(run: RunView) -> None:
     """One folded line under the run's name; unfolded, part by part."""
-    parts = arguments(run)
+    parts = list_settings(run)
     with st.expander(
-        f"**Arguments** {escaped(_line(parts)) or 'all at their defaults'}", key="arguments", type="compact"
+        f"**Arguments** {escape_markdown(_line(parts)) or 'all at their defaults'}", key="arguments", type="compact"
     ):
         st.code("\n".join(f"{part}({_call(given)})" for part, given in parts.items()) or "fit()", language=None)
         if how := run.params.get("stepper"):
-            st.caption(f"How it was trained: {escaped(how)}.", help=HOW)
+            st.caption(f"How it was trained: {escape_markdown(how)}.", help=HOW)
 
 
-def line(experiment: Experiment) -> str:
+def settings_line(experiment: Experiment) -> str:
     """What is not at its default, in one line."""
     return _line(_of_page(experiment))
 
@@ -41,7 +41,7 @@ def _line(parts: Parts) -> str:
     return " · ".join(f"{name} {word}" for part in parts.values() for name, word in part.items())
 
 
-def arguments(run: Snapshot) -> Parts:
+def list_settings(run: RunView) -> Parts:
     """By part of the experiment, each argument that is not at its default, in words."""
     parts = _of_page(run.experiment) if run.experiment is not None else _of_script(run.recipe)
     return {name: given for name, given in parts.items() if given}
@@ -58,8 +58,8 @@ def _of_page(experiment: Experiment) -> Parts:
 
 
 def _changed(where: str, settings: Any) -> dict[str, str]:
-    changes = {name: value for name, value in changed_in(settings).items() if name not in UNSAID}
-    return {label_of(f"{where}.{name}"): short(value) for name, value in changes.items()}
+    changes = {name: value for name, value in non_default_settings(settings).items() if name not in UNSAID}
+    return {label_of(f"{where}.{name}"): format_value(value) for name, value in changes.items()}
 
 
 def _of_script(recipe: Mapping[str, Any]) -> Parts:
@@ -84,7 +84,7 @@ def _told(given: Mapping[str, Any]) -> dict[str, str]:
 def _word(value: Any) -> str:
     if isinstance(value, str):
         return re.sub(r", \w+=None|\w+=None, ", "", OBJECT.sub(r"\1", value))
-    return ", ".join(map(_word, value)) if isinstance(value, list) else short(value)
+    return ", ".join(map(_word, value)) if isinstance(value, list) else format_value(value)
 
 
 def _call(given: Mapping[str, str]) -> str:

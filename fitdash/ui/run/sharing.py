@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from fitdash.ui.session.action_errors import complain, was_done
+from fitdash.ui.session.action_errors import show_action_errors, try_action
 from fitdash.ui.session.identity import check_own, is_own
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.view_models.run_view import RunView
 
 
-def draw(desk: Desk, run: Snapshot) -> None:
+def draw(desk: ServerResources, run: RunView) -> None:
     """The switch for the owner, a word for others; nothing where runs have no owners."""
     if not desk.is_shared or run.is_example:
         return
@@ -24,17 +24,17 @@ def draw(desk: Desk, run: Snapshot) -> None:
         on_change=_switched,
         args=[desk, run.uid, key],
     )
-    complain(key)
+    show_action_errors(key)
 
 
-def _switched(desk: Desk, uid: str, key: str) -> None:
+def _switched(desk: ServerResources, uid: str, key: str) -> None:
     """Do what the switch says; where that cannot be, it goes back."""
     wanted = bool(st.session_state[key])
     undone = f"The run could not be {'shared' if wanted else 'hidden from others'}"
-    if not was_done(key, undone, _share, desk, uid, wanted):
+    if not try_action(key, undone, _share, desk, uid, wanted):
         st.session_state[key] = not wanted
 
 
-def _share(desk: Desk, uid: str, is_shared: bool) -> None:
+def _share(desk: ServerResources, uid: str, is_shared: bool) -> None:
     check_own(desk, uid)
     desk.store.share(uid, is_shared)

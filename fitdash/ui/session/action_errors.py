@@ -6,17 +6,17 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError, UnwritableError
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import state
-from fitdash.ui.view_models.formatting import escaped
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import page_state
+from fitdash.ui.view_models.formatting import escape_markdown
 
 
-def asked(place: str, undone: str, do: Callable[..., Any], *args: Any) -> None:
+def run_action(place: str, undone: str, do: Callable[..., Any], *args: Any) -> None:
     """Do it when it is pressed; see `was_done`."""
-    was_done(place, undone, do, *args)
+    try_action(place, undone, do, *args)
 
 
-def was_done(place: str, undone: str, do: Callable[..., Any], *args: Any) -> bool:
+def try_action(place: str, undone: str, do: Callable[..., Any], *args: Any) -> bool:
     """Do it; what cannot be done is said at its place, until something else is asked there.
 
     Args:
@@ -26,7 +26,7 @@ def was_done(place: str, undone: str, do: Callable[..., Any], *args: Any) -> boo
     Returns:
         Whether it was done.
     """
-    complaints = state().complaints
+    complaints = page_state().complaints
     complaints.pop(place, None)
     try:
         do(*args)
@@ -37,13 +37,13 @@ def was_done(place: str, undone: str, do: Callable[..., Any], *args: Any) -> boo
     return place not in complaints
 
 
-def tell_trouble(desk: Desk) -> None:
+def warn_of_writer_trouble(desk: ServerResources) -> None:
     """Why what happens waits in memory rather than in the record; nothing while all is well."""
     if desk.writer.trouble:
-        st.warning(f"Runs cannot be written now, they wait in memory: {escaped(desk.writer.trouble)}")
+        st.warning(f"Runs cannot be written now, they wait in memory: {escape_markdown(desk.writer.trouble)}")
 
 
-def complain(place: str) -> None:
+def show_action_errors(place: str) -> None:
     """Why what was last asked here was not done."""
-    for text in state().complaints.get(place, "").splitlines():
-        st.error(escaped(text))
+    for text in page_state().complaints.get(place, "").splitlines():
+        st.error(escape_markdown(text))

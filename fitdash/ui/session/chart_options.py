@@ -18,7 +18,7 @@ FAIR = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
+class ChartOptions:
     """The options of the charts.
 
     Attributes:
@@ -43,18 +43,18 @@ class View:
         return 1.8 if self.projector else 1.0
 
 
-def view() -> View:
+def read_chart_options() -> ChartOptions:
     """What the widgets say; their defaults before they were drawn."""
-    return View(**{name: st.session_state.get(f"view.{name}", start) for name, start in START.items()})
+    return ChartOptions(**{name: st.session_state.get(f"view.{name}", start) for name, start in START.items()})
 
 
-def options(set_fair: Callable[[], None]) -> View:
+def draw_chart_options(set_fair: Callable[[], None]) -> ChartOptions:
     """Draw the row and give what it says.
 
     Args:
         set_fair: Called when the fair training loss was switched.
     """
-    wide = 1.4 if view().projector else 1.0
+    wide = 1.4 if read_chart_options().projector else 1.0
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="options"):
         st.selectbox(
             "x axis",
@@ -78,7 +78,7 @@ def options(set_fair: Callable[[], None]) -> View:
         _toggle("previous run", "previous", "The run shown before this one, grey and dashed.")
         _toggle("projector", "projector", "Large type, thick lines, tall charts, and less around them.")
         _toggle("fair training loss", "fair", FAIR, on_change=set_fair)
-    return view()
+    return read_chart_options()
 
 
 def _toggle(label: str, name: str, words: str, **more: Any) -> None:

@@ -10,8 +10,8 @@ import streamlit as st
 from fitdash.errors import StoreError
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.scheduling.runner import Run
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.view_models.run_view import RunView
 
 NAME = "fitdash_visitor"
 KEY = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -32,7 +32,7 @@ export default function ({data, setStateValue}) {
 _mount = st.components.v2.component("fitdash_visitor", js=SCRIPT, isolate_styles=False)
 
 
-def visitor(desk: Desk) -> str | None:
+def visitor_id(desk: ServerResources) -> str | None:
     """Whose runs this session sees, steers and starts; None where everybody's are the same.
 
     It is a hash of the key: whoever reads the store cannot pass for somebody.
@@ -40,7 +40,7 @@ def visitor(desk: Desk) -> str | None:
     return hashlib.sha256(_key().encode()).hexdigest()[:32] if desk.is_shared else None
 
 
-def remember(desk: Desk) -> None:
+def remember_visitor(desk: ServerResources) -> None:
     """Let the browser keep the key, or tell the one that it has; belongs on every page, once."""
     if not desk.is_shared:
         return
@@ -48,23 +48,23 @@ def remember(desk: Desk) -> None:
     _mount(key="visitor", data={"key": _key(), "name": NAME, "path": path}, on_key_change=_take)
 
 
-def may_see(desk: Desk, run: RunRecord | Snapshot) -> bool:
+def may_see(desk: ServerResources, run: RunRecord | RunView) -> bool:
     """This session may look at the run, by its link; at one of a script too, which has no owner."""
     return is_own(desk, run.owner) or bool(run.shared) or run.owner is None
 
 
-def is_own(desk: Desk, owner: str | None) -> bool:
+def is_own(desk: ServerResources, owner: str | None) -> bool:
     """This session may steer what belongs to `owner`."""
-    return not desk.is_shared or owner == visitor(desk)
+    return not desk.is_shared or owner == visitor_id(desk)
 
 
-def own_run(desk: Desk, uid: str) -> Run | None:
+def own_run(desk: ServerResources, uid: str) -> Run | None:
     """The run of this process that this session may steer; a browser can press what is greyed."""
     run = desk.runner.find(uid)
     return run if run is not None and is_own(desk, run.owner) else None
 
 
-def check_own(desk: Desk, uid: str) -> None:
+def check_own(desk: ServerResources, uid: str) -> None:
     """Refuse what only the owner of a run may do.
 
     Raises:

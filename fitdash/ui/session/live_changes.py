@@ -7,22 +7,22 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import SettingError
-from fitdash.runs.callbacks.control_callback import REFUSED, SETTING
+from fitdash.runs.callbacks.control_callback import SETTING_CHANGED, SETTING_REFUSED
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.live_settings import live_settings
 from fitdash.settings.losses_and_metrics import resolved_learning_rate
-from fitdash.settings.network import LISTED
+from fitdash.settings.network import LAYER_LIST
 from fitdash.ui.session.identity import own_run
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import state
-from fitdash.ui.view_models.formatting import escaped, short
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import page_state
+from fitdash.ui.view_models.formatting import escape_markdown, format_value
+from fitdash.ui.view_models.run_view import RunView
 
-Facts = Mapping[str, Any]
+EventFacts = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Live:
+class LiveChanges:
     """What the controls need to know of the run that is on.
 
     Attributes:
@@ -44,20 +44,22 @@ class Live:
         if address not in self.now:
             return "next fit"
         same = drawn is None or drawn == self.now[address]
-        return f":green[applies now{'' if same else f', is {escaped(short(self.now[address]))}'}]"
+        return f":green[applies now{'' if same else f', is {escape_markdown(format_value(self.now[address]))}'}]"
 
 
-def live_of(desk: Desk, run: Snapshot) -> Live:
+def live_changes_of(desk: ServerResources, run: RunView) -> LiveChanges:
     """What can change of this run now: something where it trains in this process."""
-    experiment = experiment_now(run)
+    experiment = current_experiment(run)
     if not run.is_active or experiment is None or own_run(desk, run.uid) is None:
-        return Live(is_on=run.is_active)
+        return LiveChanges(is_on=run.is_active)
     refused = _told_refusals(run)
-    refused |= {address: text for (uid, address), text in state().refused.items() if uid == run.uid}
-    return Live(is_on=True, now=_now(run, experiment), refused=refused, change=lambda key: _change(desk, run.uid, key))
+    refused |= {address: text for (uid, address), text in page_state().refused.items() if uid == run.uid}
+    return LiveChanges(
+        is_on=True, now=_now(run, experiment), refused=refused, change=lambda key: _change(desk, run.uid, key)
+    )
 
 
-def _now(run: Snapshot, experiment: Experiment) -> dict[str, Any]:
+def _now(run: RunView, experiment: Experiment) -> dict[str, Any]:
     """What can change, and its value in force."""
     parts = dict(experiment.parts())
     found = {f"{cls.section}.{name}": getattr(parts[cls.section], name) for name, cls in live_settings().items()}
@@ -66,38 +68,38 @@ def _now(run: Snapshot, experiment: Experiment) -> dict[str, Any]:
         found["compile.learning_rate"] = rates[-1] if rates else resolved_learning_rate(experiment.compile.optimizer)
     # A network that was built without dropout has no layer that could take another share; listed ones have their own.
     network = None if run.experiment is None else run.experiment.network
-    if network is not None and (network.kind == LISTED or not network.dropout):
+    if network is not None and (network.kind == LAYER_LIST or not network.dropout):
         del found["network.dropout"]
     return found
 
 
-def _told_refusals(run: Snapshot) -> dict[str, str]:
+def _told_refusals(run: RunView) -> dict[str, str]:
     """By address, why training could not make the last change of a setting."""
-    last = {facts["setting"]: facts for facts in run.told if facts.get("kind") in (SETTING, REFUSED)}
+    last = {facts["setting"]: facts for facts in run.told if facts.get("kind") in (SETTING_CHANGED, SETTING_REFUSED)}
     known = live_settings()
     return {
         f"{known[name].section}.{name}": facts["reason"]
         for name, facts in last.items()
-        if facts["kind"] == REFUSED and name in known
+        if facts["kind"] == SETTING_REFUSED and name in known
     }
 
 
-def _change(desk: Desk, uid: str, address: str) -> None:
+def _change(desk: ServerResources, uid: str, address: str) -> None:
     """Hand the value of a control that was moved to the run that is on."""
     run = own_run(desk, uid)
-    state().refused.pop((uid, address), None)
+    page_state().refused.pop((uid, address), None)
     if run is None:
         return
     try:
         run.change(**{address.rpartition(".")[2]: st.session_state[address]})
     except SettingError as error:
-        state().refused[uid, address] = str(error)
+        page_state().refused[uid, address] = str(error)
 
 
-def experiment_now(run: Snapshot) -> Experiment | None:
+def current_experiment(run: RunView) -> Experiment | None:
     """The run's settings with everything that was changed while it trained."""
     experiment, known = run.experiment, live_settings()
-    for facts in changes(run):
+    for facts in list_changes(run):
         if experiment is not None and facts["setting"] in known:
             section = known[facts["setting"]].section
             part = replace(getattr(experiment, section), **{facts["setting"]: facts["new"]})
@@ -105,11 +107,13 @@ def experiment_now(run: Snapshot) -> Experiment | None:
     return experiment
 
 
-def changed(facts: Facts) -> str:
+def describe_change(facts: EventFacts) -> str:
     """One change in words."""
-    return f"{facts['setting']} {short(facts['old'])} → {short(facts['new'])} in epoch {facts['epoch'] + 1}"
+    return (
+        f"{facts['setting']} {format_value(facts['old'])} → {format_value(facts['new'])} in epoch {facts['epoch'] + 1}"
+    )
 
 
-def changes(run: Snapshot) -> list[Facts]:
+def list_changes(run: RunView) -> list[EventFacts]:
     """What was changed while it trained, in order."""
-    return [facts for facts in run.told if facts.get("kind") == SETTING]
+    return [facts for facts in run.told if facts.get("kind") == SETTING_CHANGED]

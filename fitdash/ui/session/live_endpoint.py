@@ -24,7 +24,7 @@ Give = Callable[[], Any]
 
 
 @dataclass
-class Feeds:
+class LiveEndpoint:
     """Of one server.
 
     Attributes:
@@ -63,7 +63,7 @@ class Feeds:
         return json.dumps(give()).encode()
 
 
-def _served(feeds: Feeds) -> str | None:
+def _served(feeds: LiveEndpoint) -> str | None:
     """Let the server answer, once; where it does."""
     app = _application()
     if app is None:

@@ -11,14 +11,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fitdash.errors import StoreError
 from fitdash.runs.record.store import Store
-from fitdash.runs.record.writer import DASHBOARD, Writer
+from fitdash.runs.record.writer import DASHBOARD_ROLE, Writer
 from fitdash.runs.scheduling import dashboards
 from fitdash.runs.scheduling.runner import Runner
 from fitdash.runs.scheduling.server_settings import settings_in_force
-from fitdash.runs.scheduling.workers import Workers, cores
+from fitdash.runs.scheduling.workers import WorkerPool, available_cores
 from fitdash.settings.server import ServerArgs
-from fitdash.ui.session.live_endpoint import Feeds
-from fitdash.ui.session.streamlit_patches import keep_what_waits
+from fitdash.ui.session.live_endpoint import LiveEndpoint
+from fitdash.ui.session.streamlit_patches import patch_streamlit
 
 GONE_SECONDS = 15.0
 TICKS_PER_SECOND = 10
@@ -47,7 +47,7 @@ class Viewers:
 
 
 @dataclass(frozen=True)
-class Desk:
+class ServerResources:
     """What pages ask for runs.
 
     Attributes:
@@ -61,7 +61,7 @@ class Desk:
     settings: ServerArgs = field(default_factory=ServerArgs)
     is_shared: bool = False
     viewers: Viewers = field(default_factory=Viewers)
-    feeds: Feeds = field(default_factory=Feeds)
+    feeds: LiveEndpoint = field(default_factory=LiveEndpoint)
     done: dict[str, float] = field(default_factory=dict)
 
     def due(self, what: str, seconds: float) -> bool:
@@ -75,25 +75,25 @@ class Desk:
 
 # Tiny and stable: editing it while a run is on would leave that run unseen.
 @st.cache_resource(show_spinner=False)
-def desk() -> Desk:
+def server_resources() -> ServerResources:
     """The desk; what dead processes left running is marked interrupted."""
-    keep_what_waits()
+    patch_streamlit()
     settings = settings_in_force()
     store = Store()
     # While it is locked they are not told yet; the page of such a run asks again.
     with suppress(StoreError):
         store.reap()
-    writer = Writer(store, role=DASHBOARD)
+    writer = Writer(store, role=DASHBOARD_ROLE)
     is_shared = st.get_option("server.address") not in LOOPBACK if settings.shared is None else settings.shared
-    return Desk(store, writer, runner_of(writer, settings, is_shared=is_shared), settings, is_shared)
+    return ServerResources(store, writer, runner_of(writer, settings, is_shared=is_shared), settings, is_shared)
 
 
 def runner_of(writer: Writer, settings: ServerArgs, *, is_shared: bool) -> Runner:
     """One thread, and workers where more may train at once."""
-    at_once = settings.runs_at_once or max(1, cores() - 1)
+    at_once = settings.runs_at_once or max(1, available_cores() - 1)
     return Runner(
         writer,
-        workers=Workers(at_once - 1, note_trouble=writer.note_trouble) if at_once > 1 else None,
+        workers=WorkerPool(at_once - 1, note_trouble=writer.note_trouble) if at_once > 1 else None,
         most_waiting=settings.queue_length,
         most_waiting_each=settings.queue_length_per_visitor if is_shared else None,
     )
@@ -108,7 +108,7 @@ def warm_up() -> threading.Thread:
 
 
 @st.cache_resource(show_spinner=False)
-def announced() -> str | None:
+def announce_server() -> str | None:
     """Where scripts of this machine find this server, which they are told; None where its port is not known."""
     port, base = st.get_option("server.port"), (st.get_option("server.baseUrlPath") or "").strip("/")
     if not port:

@@ -8,9 +8,9 @@ import streamlit as st
 
 from fitdash.runs.protocol.events import ACTIVE
 from fitdash.settings.network import NetworkArgs
-from fitdash.ui.session.identity import may_see, visitor
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.view_models.run_view import Snapshot, Watch, example
+from fitdash.ui.session.identity import may_see, visitor_id
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.view_models.run_view import RunReader, RunView, example_run
 
 
 @dataclass
@@ -43,7 +43,7 @@ class PageState:
         secret: Names this session where its page asks for news.
     """
 
-    watch: Watch | None = None
+    watch: RunReader | None = None
     anyway: set[str] = field(default_factory=set)
     drawn: Any = None
     other: str | None = None
@@ -55,7 +55,7 @@ class PageState:
     complaints: dict[str, str] = field(default_factory=dict)
     fit_is_wanted: bool = False
     filling: dict[str, Any] = field(default_factory=dict)
-    ghost: Watch | None = None
+    ghost: RunReader | None = None
     ghost_of: str | None = None
     fair_of: str | None = None
     epoch_at: tuple[str, int] | None = None
@@ -68,19 +68,19 @@ class PageState:
     secret: str = field(default_factory=secrets.token_urlsafe, repr=False)
 
 
-def state() -> PageState:
+def page_state() -> PageState:
     """This session's state."""
     page: PageState = st.session_state.setdefault("page", PageState())
     return page
 
 
-def draw_again() -> None:
+def rerun_page() -> None:
     """Run the whole page: another run is shown, or the one that is shown began or ended."""
-    state().drawn = None
+    page_state().drawn = None
     st.rerun()
 
 
-def show(uid: str) -> None:
+def show_run(uid: str) -> None:
     """Show this run from now on: kept in the session, because a page change clears the link."""
     _look_at(uid)
     st.query_params["run"] = uid
@@ -88,15 +88,15 @@ def show(uid: str) -> None:
 
 def _look_at(uid: str) -> None:
     """Show this run; the one that was shown becomes the one it is compared with."""
-    page = state()
+    page = page_state()
     if page.watch is not None and page.watch.uid != uid:
         page.ghost = page.watch
-    page.watch = Watch(uid)
+    page.watch = RunReader(uid)
 
 
-def shown_run(desk: Desk) -> Snapshot:
+def shown_run(desk: ServerResources) -> RunView:
     """The run of the link, of the session, the one that trains, the last one, or the example."""
-    page = state()
+    page = page_state()
     asked = st.query_params.get("run")
     if asked and (page.watch is None or page.watch.uid != asked):
         record = desk.store.run(asked)
@@ -104,33 +104,33 @@ def shown_run(desk: Desk) -> Snapshot:
         if not page.unknown:
             _look_at(asked)
     if page.watch is None:
-        whose = visitor(desk)
+        whose = visitor_id(desk)
         newest = desk.store.lines(owner=whose, states=ACTIVE, limit=1) or desk.store.lines(owner=whose, limit=1)
-        page.watch = Watch(newest[0].uid) if newest else None
+        page.watch = RunReader(newest[0].uid) if newest else None
     found = page.watch.read(desk.store) if page.watch else None
-    return found if found and may_see(desk, found) else example()
+    return found if found and may_see(desk, found) else example_run()
 
 
-def cursor_epoch(run: Snapshot) -> int | None:
+def cursor_epoch(run: RunView) -> int | None:
     """Index of the epoch that the cursor shows, the newest unless the reader put it elsewhere; None before the first.
 
     What draws a moment of the run draws this one.
     """
     newest = run.rows[-1].epoch if run.rows else None
-    at = state().epoch_at
+    at = page_state().epoch_at
     if newest is None or at is None or at[0] != run.uid:
         return newest
     return max(run.rows[0].epoch, min(at[1], newest))
 
 
-def held_epoch(run: Snapshot) -> int | None:
+def pinned_epoch(run: RunView) -> int | None:
     """Index of the epoch at which the reader put the cursor; None where it follows the newest."""
-    return None if state().epoch_at is None else cursor_epoch(run)
+    return None if page_state().epoch_at is None else cursor_epoch(run)
 
 
-def begun_elsewhere(desk: Desk, shown: Snapshot) -> str | None:
+def find_other_active_run(desk: ServerResources, shown: RunView) -> str | None:
     """Uid of the newest run that is on while another one is shown, which is over."""
-    others = [] if shown.is_active else desk.store.lines(owner=visitor(desk), states=ACTIVE)
+    others = [] if shown.is_active else desk.store.lines(owner=visitor_id(desk), states=ACTIVE)
     # What trains, rather than what waits.
     others.sort(key=lambda line: line.state == "queued")
     return next((line.uid for line in others if line.uid != shown.uid), None)

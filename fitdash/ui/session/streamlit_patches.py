@@ -22,7 +22,7 @@ _clear = ForwardMsgQueue.clear
 _begin = AppSession._create_scriptrunner
 
 
-def keep_what_waits() -> None:
+def patch_streamlit() -> None:
     """From now on, let no fragment and no new thread take anything from what was sent; more than once is fine."""
     ForwardMsgQueue.clear = _clear_less  # type: ignore[method-assign, assignment]
     AppSession._create_scriptrunner = _begin_behind  # type: ignore[method-assign, assignment]

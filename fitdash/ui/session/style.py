@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from fitdash.ui.components.live_components import BROWSER, HEIGHT
+from fitdash.ui.components.live_components import BROWSER, CHART_HEIGHT
 from fitdash.ui.session import url_state
 
 # The theme's backgrounds: what stays in place while the page scrolls must cover what passes beneath it.
@@ -65,7 +65,7 @@ CSS = (
 LIVE</style>
 """.replace("PAPER_LIGHT", LIGHT)
     .replace("PAPER_DARK", DARK)
-    .replace("CHART", HEIGHT)
+    .replace("CHART", CHART_HEIGHT)
     .replace("LIVE", (BROWSER / "live.css").read_text(encoding="utf-8"))
 )
 
@@ -85,7 +85,7 @@ AGAIN = "style.again"
 """The entry was asked for, which is done once."""
 
 
-def projector() -> None:
+def apply_projector() -> None:
     """Large type and less around the charts, for the last row; while this is drawn."""
     st.html(PROJECTOR)
 
@@ -102,7 +102,7 @@ def _through_navigation() -> None:
     Streamlit takes a folder named pages for pages that stand alone, until `st.navigation` is called once: a second
     visitor may come meanwhile.
     """
-    stands_alone = not url_state.was_read() and not st.session_state.get(AGAIN)
+    stands_alone = not url_state.entry_has_run() and not st.session_state.get(AGAIN)
     if PagesManager.uses_pages_directory or stands_alone:
         PagesManager.uses_pages_directory = False
         st.session_state[AGAIN] = True

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from fitdash.sweeps.background import Sweeper
-from fitdash.ui.session.server_resources import desk
+from fitdash.ui.session.server_resources import server_resources
 
 
 @st.cache_resource(show_spinner=False)
 def sweeper() -> Sweeper:
     """One for this server."""
-    made = desk()
+    made = server_resources()
     return Sweeper(made.writer, made.settings.runs_at_once, made.settings)

@@ -9,7 +9,7 @@ ELSEWHERE = ("run",)
 """Kept by the page itself."""
 
 
-def keep() -> None:
+def keep_query_params() -> None:
     """Before anything is drawn: note what waits in the link, and say it there again where a change of pages dropped it.
 
     It waits where its control belongs to another page or is not drawn yet, such as on a server that has just started.
@@ -17,7 +17,7 @@ def keep() -> None:
     state: Any = st.session_state
     waiting: dict[str, list[str]] = state.setdefault(WAITING, {})
     waiting |= {key: st.query_params.get_all(key) for key in st.query_params if key not in ELSEWHERE}
-    let_go()
+    forget_used_query_params()
     lost = {key: words for key, words in waiting.items() if key not in st.query_params}
     was_said = state.pop(SAID, False)
     if lost and not was_said:
@@ -26,13 +26,13 @@ def keep() -> None:
         st.rerun()  # controls begin from the link with which a run began
 
 
-def let_go() -> None:
+def forget_used_query_params() -> None:
     """After everything was drawn: forget what a widget has taken up, which tells the link itself from now on."""
     waiting = st.session_state.get(WAITING, {})
     for key in [key for key in waiting if key in st.session_state]:
         del waiting[key]
 
 
-def was_read() -> bool:
+def entry_has_run() -> bool:
     """The entry has been run for this session."""
     return WAITING in st.session_state

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from fitdash.charts.overlay import Line, overlay_chart, parallel_chart, scatter_chart, told
+from fitdash.charts.overlay import RunCurve, describe_overlay, overlay_chart, parallel_chart, scatter_chart
 from fitdash.charts.sweep_charts import best_chart, importance_chart, spans_decades
 from fitdash.runs.record.store import Store
 from fitdash.sweeps.results import LEAST_FOR_IMPORTANCE, Sweep, best_so_far
-from fitdash.sweeps.trial import Trial, curve_of
-from fitdash.ui.components.live_components import live_chart
-from fitdash.ui.view_models.formatting import labels_of, short
+from fitdash.sweeps.trial import Trial, objective_curve
+from fitdash.ui.components.live_components import draw_chart
+from fitdash.ui.view_models.formatting import format_value, labels_of
 
 MOST_LINES = 200
 HEIGHT = "clamp(260px, 34vh, 460px)"
@@ -42,7 +42,7 @@ def _best_so_far(sweep: Sweep, trials: Sequence[Trial]) -> None:
     )
     reached = [value for value in best_so_far(trials, sweep.recipe) if value is not None]
     alt = f"Best {name} so far over {len(trials)} trials: {reached[-1]:.4g}" if reached else f"No {name} yet"
-    live_chart(spec, key="sweep-so-far", alt=alt, height=HEIGHT, rev=len(trials))
+    draw_chart(spec, key="sweep-so-far", alt=alt, height=HEIGHT, rev=len(trials))
 
 
 def _curves(store: Store, sweep: Sweep, trials: Sequence[Trial]) -> None:
@@ -52,13 +52,13 @@ def _curves(store: Store, sweep: Sweep, trials: Sequence[Trial]) -> None:
     log = spans_decades(trial.value for trial in trials)
     spec = overlay_chart(lines, title=title, key=f"sweep-{sweep.uid}", log=log)
     points = sum(len(line.epochs) for line in lines)
-    live_chart(spec, key="sweep-curves", alt=told(lines, title), height=HEIGHT, rev=points)
+    draw_chart(spec, key="sweep-curves", alt=describe_overlay(lines, title), height=HEIGHT, rev=points)
     st.caption(f"Coloured by {_labels(sweep)[first]}; pruned trials are dimmed.")
 
 
-def _line(store: Store, sweep: Sweep, trial: Trial, by: str) -> Line:
+def _line(store: Store, sweep: Sweep, trial: Trial, by: str) -> RunCurve:
     curve = _curve(trial.run, trial.epochs, trial.state, store, sweep)
-    return Line(
+    return RunCurve(
         run=trial.run,
         name=_name(trial),
         epochs=np.array([epoch + 1 for epoch in curve], dtype=float),
@@ -71,7 +71,7 @@ def _line(store: Store, sweep: Sweep, trial: Trial, by: str) -> Line:
 @st.cache_resource(show_spinner=False, max_entries=2000)
 def _curve(run: str, epochs: int, state: str, _store: Store, _sweep: Sweep) -> dict[int, float]:
     """Read once for each epoch that it has."""
-    return curve_of(_store, run, _sweep.recipe)
+    return objective_curve(_store, run, _sweep.recipe)
 
 
 def _parallel(sweep: Sweep, trials: Sequence[Trial]) -> None:
@@ -81,7 +81,7 @@ def _parallel(sweep: Sweep, trials: Sequence[Trial]) -> None:
     columns: dict[str, list[Any]] = {labels[a]: [_plain(one.values[a]) for one in trials] for a in addresses}
     spec = parallel_chart({**columns, name: [trial.value for trial in trials]}, result=name, key=f"sweep-{sweep.uid}")
     alt = f"{', '.join(columns)} of {len(trials)} trials and their {name}"
-    live_chart(spec, key="sweep-parallel", alt=alt, height=HEIGHT, rev=len(trials))
+    draw_chart(spec, key="sweep-parallel", alt=alt, height=HEIGHT, rev=len(trials))
 
 
 def _what_decides(sweep: Sweep, trials: Sequence[Trial]) -> None:
@@ -107,7 +107,7 @@ def _what_decides(sweep: Sweep, trials: Sequence[Trial]) -> None:
             [labels[one] for one in table["setting"]], table["importance"], table["low"], table["high"]
         )
         shares = ", ".join(f"{labels[r.setting]} {r.importance:.0%}" for r in table.itertuples())
-        live_chart(spec, key="sweep-importance", alt=f"How much each setting decides: {shares}", height=HEIGHT)
+        draw_chart(spec, key="sweep-importance", alt=f"How much each setting decides: {shares}", height=HEIGHT)
         st.caption(f"Of {complete} finished trials; nine of ten samples redrawn from them lie within the whiskers.")
         return
     address = chosen or addresses[0]
@@ -121,7 +121,7 @@ def _what_decides(sweep: Sweep, trials: Sequence[Trial]) -> None:
         key=f"sweep-{sweep.uid}-{address}",
     )
     alt = f"{labels[address]} against {name}, a point per trial"
-    live_chart(spec, key="sweep-slice", alt=alt, height=HEIGHT, rev=len(kept))
+    draw_chart(spec, key="sweep-slice", alt=alt, height=HEIGHT, rev=len(kept))
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -133,7 +133,7 @@ def _importance(uid: str, complete: int, _sweep: Sweep) -> Any:
 def _name(trial: Trial) -> str:
     number = "by hand" if trial.number is None else f"{trial.number + 1}"
     labels = labels_of(trial.values)
-    return f"{number}: " + ", ".join(f"{labels[a]} {short(value)}" for a, value in trial.values.items())
+    return f"{number}: " + ", ".join(f"{labels[a]} {format_value(value)}" for a, value in trial.values.items())
 
 
 def _labels(sweep: Sweep) -> dict[str, str]:
@@ -142,4 +142,4 @@ def _labels(sweep: Sweep) -> dict[str, str]:
 
 def _plain(value: Any) -> Any:
     """A value that an axis can take."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else short(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else format_value(value)

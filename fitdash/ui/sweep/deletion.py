@@ -5,15 +5,15 @@ import streamlit as st
 from fitdash.errors import StoreError
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.sweeps import SweepRecord
-from fitdash.ui.session.action_errors import asked, complain
+from fitdash.ui.session.action_errors import run_action, show_action_errors
 from fitdash.ui.session.identity import is_own
-from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.server_resources import ServerResources
 
 PLACE = "sweep"
 """Where the page says what was not done."""
 
 
-def offer(desk: Desk, record: SweepRecord) -> None:
+def draw_delete_button(desk: ServerResources, record: SweepRecord) -> None:
     """Its way out: what goes with it is chosen, and said on the button."""
     on = record.is_active
     why = "Stop it first." if on else None if desk.is_shared else "Undo brings back what was deleted."
@@ -30,25 +30,25 @@ def offer(desk: Desk, record: SweepRecord) -> None:
             key="delete_sweep",
             type="primary",
             disabled=on,
-            on_click=asked,
+            on_click=run_action,
             args=[place, "The sweep could not be deleted", _delete, desk, record.uid, with_runs],
         )
-        complain(place)  # here: what opens over the page would hide it there
+        show_action_errors(place)  # here: what opens over the page would hide it there
 
 
-def offer_undo(desk: Desk) -> None:
+def offer_undo(desk: ServerResources) -> None:
     """A button that brings back the sweep that was deleted last, where one was; on a server of many, nobody's."""
     if not desk.is_shared and sweeps.all_sweeps(desk.store, deleted=True):
         st.button(
             "Undo delete",
             key="undelete_sweep",
             icon=":material/undo:",
-            on_click=asked,
+            on_click=run_action,
             args=[PLACE, "The sweep could not be brought back", desk.store.undelete, "sweeps"],
         )
 
 
-def _delete(desk: Desk, uid: str, with_runs: bool) -> None:
+def _delete(desk: ServerResources, uid: str, with_runs: bool) -> None:
     # A browser can press what another visitor's page has.
     if not is_own(desk, sweeps.find_sweep(desk.store, uid).owner):
         raise StoreError("A sweep must be your own for that, got another visitor's.")

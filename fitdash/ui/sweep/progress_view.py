@@ -10,17 +10,24 @@ from fitdash.errors import FitdashError
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.sweeps.config import most_trials
-from fitdash.sweeps.results import Sweep, best_of
+from fitdash.sweeps.results import Sweep, best_trial
 from fitdash.sweeps.trial import Trial
-from fitdash.ui.form.fill import fill
-from fitdash.ui.session.action_errors import asked, complain, tell_trouble
-from fitdash.ui.session.identity import visitor
-from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.form.fill import fill_form
+from fitdash.ui.session.action_errors import run_action, show_action_errors, warn_of_writer_trouble
+from fitdash.ui.session.identity import visitor_id
+from fitdash.ui.session.server_resources import ServerResources
 from fitdash.ui.session.sweeper import sweeper
 from fitdash.ui.sweep import charts, deletion, resume, trials
 from fitdash.ui.sweep.deletion import PLACE
 from fitdash.ui.sweep.resume import NOT_ON
-from fitdash.ui.view_models.formatting import STATE_COLOURS, duration, escaped, labels_of, number, short
+from fitdash.ui.view_models.formatting import (
+    STATE_COLOURS,
+    escape_markdown,
+    format_number,
+    format_seconds,
+    format_value,
+    labels_of,
+)
 
 EVERY_SECONDS = 1.0
 TRAIN = "pages/train.py"
@@ -29,29 +36,29 @@ NOT_OVER = ("running", "queued", "interrupted")
 """States of trials that train, or will again."""
 
 
-def watch(desk: Desk) -> None:
+def sweep_view(desk: ServerResources) -> None:
     """The sweep that is shown, drawn again while it goes on."""
-    resume.take_up(desk)
+    resume.resume_cut_off_sweeps(desk)
     record = _chosen(desk)
     follows = record is not None and record.is_active
     every = desk.viewers.every(EVERY_SECONDS)
     st.fragment(_watch, run_every=every if follows else None, key="watch")(desk)
 
 
-def _chosen(desk: Desk) -> SweepRecord | None:
+def _chosen(desk: ServerResources) -> SweepRecord | None:
     """The one that was chosen, else the newest."""
-    known = sweeps.all_sweeps(desk.store, owner=visitor(desk))
+    known = sweeps.all_sweeps(desk.store, owner=visitor_id(desk))
     return next((one for one in known if one.uid == st.session_state.get(SHOWN)), known[0] if known else None)
 
 
-def _watch(desk: Desk) -> None:
+def _watch(desk: ServerResources) -> None:
     desk.viewers.here(time.monotonic())
-    tell_trouble(desk)
-    known = sweeps.all_sweeps(desk.store, owner=visitor(desk))
+    warn_of_writer_trouble(desk)
+    known = sweeps.all_sweeps(desk.store, owner=visitor_id(desk))
     if not known:
         st.info("No sweep yet. Let a setting vary on the left, and start one: all its trials are kept as runs.")
         deletion.offer_undo(desk)
-        complain(PLACE)
+        show_action_errors(PLACE)
         return
     names = _names(known)
     if st.session_state.get(SHOWN) not in names:
@@ -72,19 +79,19 @@ def _names(known: Sequence[SweepRecord]) -> dict[str, str]:
     return {uid: name if count[name] == 1 else f"{name} · {uid[:6]}" for uid, name in names.items()}
 
 
-def _show(desk: Desk, record: SweepRecord) -> None:
+def _show(desk: ServerResources, record: SweepRecord) -> None:
     try:
         sweep = Sweep(desk.store, record.uid)
     except FitdashError as error:
-        st.error(f"This sweep cannot be read: {escaped(str(error))}")
-        deletion.offer(desk, record)
-        complain(PLACE)
+        st.error(f"This sweep cannot be read: {escape_markdown(str(error))}")
+        deletion.draw_delete_button(desk, record)
+        show_action_errors(PLACE)
         return
     found = sweep.trials()
     _heading(desk, sweep, record, found)
     if record.error:
-        (st.warning if record.is_active else st.error)(escaped(record.error))
-    best = best_of(found, sweep.recipe)
+        (st.warning if record.is_active else st.error)(escape_markdown(record.error))
+    best = best_trial(found, sweep.recipe)
     if best is not None:
         _best(sweep, best)
     if found:
@@ -92,13 +99,13 @@ def _show(desk: Desk, record: SweepRecord) -> None:
         trials.draw(desk, sweep, found)
 
 
-def _heading(desk: Desk, sweep: Sweep, record: SweepRecord, found: list[Trial]) -> None:
+def _heading(desk: ServerResources, sweep: Sweep, record: SweepRecord, found: list[Trial]) -> None:
     """State, how far, and what can be done with the whole."""
     over = sum(trial.state not in NOT_OVER for trial in found if trial.number is not None)
     trials, seconds = most_trials(sweep.recipe, record.budget.get("trials")), record.budget.get("seconds")
     pruned = sum(trial.state == "pruned" for trial in found)
     told = [f"{over:,}{f' of {trials:,}' if trials else ''} trials", *([f"{pruned} pruned"] if pruned else [])]
-    told.append(duration(record.seconds or 0.001) + (f" of {duration(seconds)}" if seconds else ""))
+    told.append(format_seconds(record.seconds or 0.001) + (f" of {format_seconds(seconds)}" if seconds else ""))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sweep-state"):
         st.badge(record.state, color=STATE_COLOURS.get(record.state, "gray"))
         st.markdown(" · ".join(told), width="content")
@@ -107,15 +114,15 @@ def _heading(desk: Desk, sweep: Sweep, record: SweepRecord, found: list[Trial]) 
                 "Stop sweep",
                 key="stop_sweep",
                 icon=":material/stop:",
-                on_click=asked,
+                on_click=run_action,
                 args=[PLACE, "The sweep could not be stopped", sweeper().stop, record.uid],
             )
         else:
             _offer_more(sweep, record, over)
-        deletion.offer(desk, record)
+        deletion.draw_delete_button(desk, record)
         deletion.offer_undo(desk)
-    complain(PLACE)
-    resume.tell(desk, record)
+    show_action_errors(PLACE)
+    resume.show_resume_note(desk, record)
     shares = [done / most for done, most in ((over, trials), (record.seconds, seconds)) if most]
     if shares:
         st.progress(min(1.0, max(shares)))
@@ -136,12 +143,12 @@ def _offer_more(sweep: Sweep, record: SweepRecord, over: int) -> None:
     if seconds is not None:
         asked_for = record.budget.get("trials")
         bound = None if asked_for is None or over >= asked_for else asked_for
-        label = f"{duration(seconds)} more"
+        label = f"{format_seconds(seconds)} more"
         _offer(label, "extend_seconds", ":material/more_time:", record.uid, bound, record.seconds + seconds)
 
 
 def _offer(label: str, key: str, icon: str, uid: str, trials: int | None, seconds: float | None) -> None:
-    st.button(label, key=key, icon=icon, on_click=asked, args=[PLACE, NOT_ON, _go_on, uid, trials, seconds])
+    st.button(label, key=key, icon=icon, on_click=run_action, args=[PLACE, NOT_ON, _go_on, uid, trials, seconds])
 
 
 def _go_on(uid: str, trials: int | None, seconds: float | None) -> None:
@@ -151,12 +158,14 @@ def _go_on(uid: str, trials: int | None, seconds: float | None) -> None:
 def _best(sweep: Sweep, best: Trial) -> None:
     """The best trial in one line, and the way into the form."""
     labels = labels_of(best.values)
-    values = " · ".join(f"{escaped(labels[a])} {escaped(short(value))}" for a, value in best.values.items())
+    values = " · ".join(
+        f"{escape_markdown(labels[a])} {escape_markdown(format_value(value))}" for a, value in best.values.items()
+    )
     which = "a run made by hand" if best.number is None else f"trial {best.number + 1}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True, key="sweep-best"):
-        what = escaped(sweep.recipe.objective.name)
+        what = escape_markdown(sweep.recipe.objective.name)
         st.markdown(
-            f"**Best {what} {number(float(f'{best.value or 0.0:.4g}'))}** in {which}: {values}", width="stretch"
+            f"**Best {what} {format_number(float(f'{best.value or 0.0:.4g}'))}** in {which}: {values}", width="stretch"
         )
         if st.button("Use in Train", key="use_best", icon=":material/tune:"):
             use(sweep, best)
@@ -164,5 +173,5 @@ def _best(sweep: Sweep, best: Trial) -> None:
 
 def use(sweep: Sweep, trial: Trial) -> None:
     """Make the form say what a trial was, and go there."""
-    fill(sweep.recipe.space.apply(sweep.recipe.experiment, trial.values))
+    fill_form(sweep.recipe.space.apply(sweep.recipe.experiment, trial.values))
     st.switch_page(TRAIN)

@@ -7,23 +7,23 @@ import streamlit as st
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.sweeps.coordinator import MOST_ATTEMPTS
-from fitdash.ui.session.action_errors import was_done
-from fitdash.ui.session.identity import visitor
-from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.action_errors import try_action
+from fitdash.ui.session.identity import visitor_id
+from fitdash.ui.session.server_resources import ServerResources
 from fitdash.ui.session.sweeper import sweeper
 from fitdash.ui.sweep.deletion import PLACE
 
 NOT_ON = "The sweep could not go on"
 
 
-def take_up(desk: Desk) -> None:
+def resume_cut_off_sweeps(desk: ServerResources) -> None:
     """Go on with them, with each once a server: one that may itself be what ends servers waits for its owner."""
-    for record in sweeps.all_sweeps(desk.store, owner=visitor(desk)):
+    for record in sweeps.all_sweeps(desk.store, owner=visitor_id(desk)):
         if record.was_cut_off and not _is_dangerous(desk, record) and desk.due(_mark(record), math.inf):
-            was_done(PLACE, NOT_ON, sweeper().go_on, record.uid)
+            try_action(PLACE, NOT_ON, sweeper().go_on, record.uid)
 
 
-def tell(desk: Desk, record: SweepRecord) -> None:
+def show_resume_note(desk: ServerResources, record: SweepRecord) -> None:
     """What became of one that was cut off."""
     if record.is_active and _mark(record) in desk.done:
         st.caption("The server ended meanwhile; the sweep has gone on by itself where it was.")
@@ -32,8 +32,8 @@ def tell(desk: Desk, record: SweepRecord) -> None:
         st.caption(f":orange[It does not go on by itself: {why}.]")
 
 
-def _is_dangerous(desk: Desk, record: SweepRecord) -> bool:
-    return sweeps.times_in_vain(desk.store.runs(sweep=record.uid)) >= MOST_ATTEMPTS
+def _is_dangerous(desk: ServerResources, record: SweepRecord) -> bool:
+    return sweeps.most_interrupted_attempts(desk.store.runs(sweep=record.uid)) >= MOST_ATTEMPTS
 
 
 def _mark(record: SweepRecord) -> str:

@@ -5,19 +5,28 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError
-from fitdash.settings.data_facts import Facts
-from fitdash.sweeps.config import PRUNERS, SAMPLERS, WHICH, Recipe, budget_of, most_trials, recipe_of, uneven
-from fitdash.sweeps.ensemble_groups import together_in
+from fitdash.settings.data_facts import DataFacts
+from fitdash.sweeps.config import (
+    PRUNERS,
+    SAMPLERS,
+    WHICH_EPOCH,
+    SweepConfig,
+    budget_of,
+    make_sweep_config,
+    most_trials,
+    why_incomparable,
+)
+from fitdash.sweeps.ensemble_groups import ensemble_size
 from fitdash.ui.form import value_lists
-from fitdash.ui.form.fill import pour
+from fitdash.ui.form.fill import apply_pending_values
 from fitdash.ui.form.form import Draft, draw_form, read_form
-from fitdash.ui.session.action_errors import asked, complain
-from fitdash.ui.session.identity import visitor
-from fitdash.ui.session.live_changes import Live
-from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.action_errors import run_action, show_action_errors
+from fitdash.ui.session.identity import visitor_id
+from fitdash.ui.session.live_changes import LiveChanges
+from fitdash.ui.session.server_resources import ServerResources
 from fitdash.ui.session.sweeper import sweeper
-from fitdash.ui.view_models.effective_defaults import monitors
-from fitdash.ui.view_models.formatting import duration, escaped, labels_of
+from fitdash.ui.view_models.effective_defaults import monitor_names
+from fitdash.ui.view_models.formatting import escape_markdown, format_seconds, labels_of
 
 SAMPLER_HELP = (
     "How the next trial is chosen: tpe learns from the trials so far, random does not, grid takes every combination, "
@@ -30,11 +39,11 @@ PRUNER_HELP = (
 
 
 @st.fragment(key="search")
-def search(desk: Desk) -> None:
+def search_view(desk: ServerResources) -> None:
     """The form in the sidebar, with a switch beneath everything that may vary; above the results how to search."""
-    pour()
+    apply_pending_values()
     with st.sidebar:
-        draft, around = read_form(Live(), searches=True)
+        draft, around = read_form(LiveChanges(), searches=True)
         draw_form(draft, around)  # first: what can be searched for depends on all that a link says
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="search-settings"):
         settings = _settings(draft)
@@ -46,24 +55,24 @@ def search(desk: Desk) -> None:
         type="primary",
         icon=":material/play_arrow:",
         disabled=recipe is None,
-        on_click=asked,
+        on_click=run_action,
         args=["search", "The sweep could not begin", _begin, desk, recipe, settings],
     )
-    complain("search")
+    show_action_errors("search")
     if st.session_state.pop("sweep.begun", False):
         st.rerun()  # what is watched stands in another fragment
 
 
 def _settings(draft: Draft) -> dict[str, Any]:
     """How it is searched; the widgets keep their values in the link."""
-    names = monitors(draft.experiment, draft.facts)
+    names = monitor_names(draft.experiment, draft.facts)
     first = "val_loss" if "val_loss" in names else "loss"
     bound: dict[str, Any] = {"bind": "query-params"}
     found = {
         "objective": st.selectbox(
             "objective", names, index=names.index(first), key="sweep.objective", width=190, help=OBJECTIVE_HELP, **bound
         ),
-        "which": st.selectbox("which epoch", WHICH, key="sweep.which", width=110, help=WHICH_HELP, **bound),
+        "which": st.selectbox("which epoch", WHICH_EPOCH, key="sweep.which", width=110, help=WHICH_HELP, **bound),
     }
     place = st.container(width=150)
     found |= {
@@ -101,15 +110,15 @@ TRIALS_HELP = "At most so many, over all starts. A grid ends by itself, and so d
 SECONDS_HELP = "At most so long, over all starts."
 
 
-def _recipe(draft: Draft, settings: dict[str, Any]) -> tuple[Recipe | None, list[str]]:
+def _recipe(draft: Draft, settings: dict[str, Any]) -> tuple[SweepConfig | None, list[str]]:
     """What would be searched; None with the reasons why it cannot be."""
     if draft.problems:
         return None, list(draft.problems)
-    space = value_lists.listed(draft.experiment)
+    space = value_lists.read_value_lists(draft.experiment)
     if not space:
         return None, ["Switch on vary beneath a setting on the left: the search tries values of it."]
     try:
-        recipe = recipe_of(
+        recipe = make_sweep_config(
             draft.experiment,
             space,
             objective=settings["objective"],
@@ -123,38 +132,41 @@ def _recipe(draft: Draft, settings: dict[str, Any]) -> tuple[Recipe | None, list
     return recipe, []
 
 
-def _plan(recipe: Recipe | None, facts: Facts | None, settings: dict[str, Any], problems: list[str]) -> None:
+def _plan(recipe: SweepConfig | None, facts: DataFacts | None, settings: dict[str, Any], problems: list[str]) -> None:
     """In one line what pressing Start would do, or why it waits."""
     if recipe is None:
         first, *others = problems
         more = f" And {len(others)} more." if others else ""
-        st.markdown(f":orange[{escaped(first)}{more}]")
+        st.markdown(f":orange[{escape_markdown(first)}{more}]")
         return
     labels = labels_of(recipe.space.dimensions)
-    varied = [f"**{escaped(labels[address])}** {escaped(text)}" for address, text in recipe.space.to_text().items()]
+    varied = [
+        f"**{escape_markdown(labels[address])}** {escape_markdown(text)}"
+        for address, text in recipe.space.to_text().items()
+    ]
     goal = "largest" if recipe.objective.rises else "smallest"
     most = _most(recipe, settings)
     trials = f"{most}, {sweeper().most} at once"
-    if (count := together_in(recipe, facts)) > 1:
+    if (count := ensemble_size(recipe, facts)) > 1:
         trials += f", up to {count} together in one program"
-    st.markdown(f"Plan: {' · '.join(varied)} · for the {goal} **{escaped(recipe.objective.name)}** · {trials}.")
-    if text := uneven(recipe):
-        st.caption(f":orange[{escaped(text)}]")
+    st.markdown(f"Plan: {' · '.join(varied)} · for the {goal} **{escape_markdown(recipe.objective.name)}** · {trials}.")
+    if text := why_incomparable(recipe):
+        st.caption(f":orange[{escape_markdown(text)}]")
 
 
-def _most(recipe: Recipe, settings: dict[str, Any]) -> str:
+def _most(recipe: SweepConfig, settings: dict[str, Any]) -> str:
     """How many trials there may be, and how long it may take, in words."""
     trials, seconds = most_trials(recipe, settings["trials"]), settings["seconds"]
     parts = [f"up to {trials:,} trial{'' if trials == 1 else 's'}"] if trials is not None else ["as many trials as fit"]
-    return " ".join([*parts, *([f"in {duration(seconds)}"] if seconds else [])])
+    return " ".join([*parts, *([f"in {format_seconds(seconds)}"] if seconds else [])])
 
 
-def _begin(desk: Desk, recipe: Recipe | None, settings: dict[str, Any]) -> None:
+def _begin(desk: ServerResources, recipe: SweepConfig | None, settings: dict[str, Any]) -> None:
     if recipe is None:
         return
     data = recipe.experiment.data
     names = ", ".join(labels_of(recipe.space.dimensions).values())
     budget = budget_of(settings["trials"], settings["seconds"], sampler=recipe.sampler)
-    record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor(desk))
+    record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor_id(desk))
     st.session_state["sweep.shown"] = record.uid
     st.session_state["sweep.begun"] = True

@@ -11,23 +11,23 @@ import pandas as pd
 import streamlit as st
 
 from fitdash.runs.protocol.events import ACTIVE
-from fitdash.runs.record.table_export import exported
-from fitdash.sweeps.results import Sweep, frame_of
+from fitdash.runs.record.table_export import export_table
+from fitdash.sweeps.results import Sweep, trials_frame
 from fitdash.sweeps.trial import Trial
-from fitdash.ui.components.settings_columns import settings_columns
-from fitdash.ui.form.fill import fill
-from fitdash.ui.session.action_errors import asked
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import show
+from fitdash.ui.components.settings_columns import settings_column_config
+from fitdash.ui.form.fill import fill_form
+from fitdash.ui.session.action_errors import run_action
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import show_run
 from fitdash.ui.session.sweeper import sweeper
 from fitdash.ui.sweep.deletion import PLACE
 
 TRAIN = "pages/train.py"
 
 
-def draw(desk: Desk, sweep: Sweep, trials: Sequence[Trial]) -> None:
+def draw(desk: ServerResources, sweep: Sweep, trials: Sequence[Trial]) -> None:
     """The newest first; one can be chosen, and stays so while others come."""
-    frame = frame_of(trials, sweep.recipe)
+    frame = trials_frame(trials, sweep.recipe)
     newest_first = trials[::-1]
     chosen = _chosen(sweep.uid)
     # Rows are what a choice is told by: more of them are another table, which starts from the same choice.
@@ -68,7 +68,7 @@ def _mark(trial: Trial) -> int | str:
 
 
 def _columns(sweep: Sweep, frame: pd.DataFrame) -> dict[str, Any]:
-    config = settings_columns(frame, sweep.recipe.space.dimensions)
+    config = settings_column_config(frame, sweep.recipe.space.dimensions)
     config[sweep.recipe.objective.name] = st.column_config.NumberColumn(sweep.recipe.objective.name, format="%.5g")
     return config | {
         "words": st.column_config.TextColumn("how it ended", width="medium"),
@@ -76,14 +76,14 @@ def _columns(sweep: Sweep, frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
+def _actions(desk: ServerResources, sweep: Sweep, one: Trial | None) -> None:
     on = one is not None and one.state in ("running", "queued")
     why = None if one is not None else "Choose a trial in the table."
     if st.button("Use in Train", key="use_trial", icon=":material/tune:", disabled=one is None, help=why) and one:
-        fill(sweep.recipe.space.apply(sweep.recipe.experiment, one.values))
+        fill_form(sweep.recipe.space.apply(sweep.recipe.experiment, one.values))
         st.switch_page(TRAIN)
     if st.button("Show run", key="show_trial", icon=":material/monitoring:", disabled=one is None, help=why) and one:
-        show(one.run)
+        show_run(one.run)
         st.switch_page(TRAIN)
     coordinator = sweeper().find(sweep.uid)
     is_elsewhere = coordinator is None and sweep.state in ACTIVE
@@ -93,7 +93,7 @@ def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
         icon=":material/stop:",
         disabled=not on or coordinator is None,
         help=why or "Ends this trial; what it reached counts.",
-        on_click=asked,
+        on_click=run_action,
         args=[PLACE, "The trial could not be stopped", _stop, sweep.uid, one],
     )
     st.button(
@@ -102,7 +102,7 @@ def _actions(desk: Desk, sweep: Sweep, one: Trial | None) -> None:
         icon=":material/replay:",
         disabled=one is None or on or one.number is None or is_elsewhere,
         help=why or ("Another process carries the sweep out." if is_elsewhere else "Trains it again."),
-        on_click=asked,
+        on_click=run_action,
         args=[PLACE, "The trial could not be retried", _retry, sweep.uid, one],
     )
 
@@ -121,8 +121,8 @@ def _retry(uid: str, one: Trial | None) -> None:
 def _downloads(sweep: Sweep, frame: pd.DataFrame) -> None:
     """Nothing is made before it is pressed."""
     forms: dict[str, tuple[str, str, Any]] = {
-        "Trials (CSV)": ("trials.csv", "text/csv", partial(exported, frame, "csv")),
-        "Trials (Parquet)": ("trials.parquet", "application/octet-stream", partial(exported, frame, "parquet")),
+        "Trials (CSV)": ("trials.csv", "text/csv", partial(export_table, frame, "csv")),
+        "Trials (Parquet)": ("trials.parquet", "application/octet-stream", partial(export_table, frame, "parquet")),
         "Curves (CSV)": ("curves.csv", "text/csv", partial(_curves, sweep)),
         "Study for optuna-dashboard": ("study.db", "application/octet-stream", partial(study_file, sweep)),
     }
@@ -133,7 +133,7 @@ def _downloads(sweep: Sweep, frame: pd.DataFrame) -> None:
 
 
 def _curves(sweep: Sweep) -> bytes:
-    return exported(sweep.curves(), "csv")
+    return export_table(sweep.curves(), "csv")
 
 
 def study_file(sweep: Sweep) -> bytes:

@@ -6,35 +6,35 @@ from typing import Any
 import streamlit as st
 
 from fitdash.errors import FitdashError
-from fitdash.jobs.launch import begin
-from fitdash.runs.protocol.control import RATES
+from fitdash.jobs.launch import launch_run
+from fitdash.runs.protocol.control import PACE_RATES
 from fitdash.runs.scheduling.runner import Run
 from fitdash.settings.experiment import LARGEST_SEED, Experiment
 from fitdash.settings.plan import plan_of
 from fitdash.ui.form import value_lists
-from fitdash.ui.form.fill import pour
+from fitdash.ui.form.fill import apply_pending_values
 from fitdash.ui.form.form import Draft, draw_form, has_been_drawn, read_form
-from fitdash.ui.run.run_controls import WIDTH, Standing, buttons, standing
-from fitdash.ui.session.action_errors import complain
-from fitdash.ui.session.identity import is_own, visitor
-from fitdash.ui.session.live_changes import experiment_now, live_of
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import begun_elsewhere, draw_again, show, shown_run, state
+from fitdash.ui.run.run_controls import WIDTH, ButtonState, button_state_of, draw_buttons
+from fitdash.ui.session.action_errors import show_action_errors
+from fitdash.ui.session.identity import is_own, visitor_id
+from fitdash.ui.session.live_changes import current_experiment, live_changes_of
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import find_other_active_run, page_state, rerun_page, show_run, shown_run
 from fitdash.ui.train import code, start_from
-from fitdash.ui.train.variants import note_group
+from fitdash.ui.train.variants import tag_variants
 from fitdash.ui.view_models.eta import eta_seconds
-from fitdash.ui.view_models.formatting import duration, escaped
+from fitdash.ui.view_models.formatting import escape_markdown, format_seconds
 from fitdash.ui.view_models.plan_line import difference_line, plan_line, weights_line
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.view_models.run_view import RunView
 
 PACES: dict[Any, str] = {"watchable": "watchable", "full": "full speed"}
-PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in RATES}
+PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in PACE_RATES}
 
 
 @st.fragment(key="draft")
-def draft(desk: Desk, code_place: Any) -> None:
+def draw_action_bar(desk: ServerResources, code_place: Any) -> None:
     """What goes in, in the sidebar, and what starts it, above the results; the same as code in a place of its own."""
-    pour()
+    apply_pending_values()
     with st.container(key="bar"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
             buttons_place = st.container(horizontal=True, gap="xsmall", width="content", key="steer")
@@ -43,15 +43,15 @@ def draft(desk: Desk, code_place: Any) -> None:
         run = shown_run(desk)
         continues = start_from.origin(desk)[0] is not None
         with st.sidebar:
-            form, around = read_form(live_of(desk, run), continues=continues)
+            form, around = read_form(live_changes_of(desk, run), continues=continues)
             # At first, since a link may say more than was read; later after what answers, since it takes longest.
             if not (is_known := has_been_drawn()):
                 draw_form(form, around)
-        before, now = state().drawn, standing(desk, run)
-        state().drawn = now
+        before, now = page_state().drawn, button_state_of(desk, run)
+        page_state().drawn = now
         with buttons_place:
             _fit(form, now)
-            buttons(desk, now)
+            draw_buttons(desk, now)
         with st.container(key="plan", gap="xxsmall"):
             _plan(form, run)
             _beside(desk, form, run)
@@ -59,14 +59,14 @@ def draft(desk: Desk, code_place: Any) -> None:
         with st.sidebar:
             draw_form(form, around)
     _start_if_wanted(desk, form)
-    complain("run")
+    show_action_errors("run")
     code.draw(form, code_place, continues=continues)
     # Resume and Reset run only this part of the page: what is below has to follow the run that they began.
     if before is not None and (before.uid, before.is_on) != (now.uid, now.is_on):
-        draw_again()
+        rerun_page()
 
 
-def _fit(form: Draft, now: Standing) -> None:
+def _fit(form: Draft, now: ButtonState) -> None:
     st.button(
         "Fit",
         key="fit",
@@ -81,17 +81,17 @@ def _fit(form: Draft, now: Standing) -> None:
 
 def _ask() -> None:
     """Noted at once and heeded when the form is drawn: a drawing that something else interrupts loses no click."""
-    state().fit_is_wanted = True
+    page_state().fit_is_wanted = True
 
 
-def _start_if_wanted(desk: Desk, form: Draft) -> None:
-    if state().fit_is_wanted:
-        state().fit_is_wanted = False
+def _start_if_wanted(desk: ServerResources, form: Draft) -> None:
+    if page_state().fit_is_wanted:
+        page_state().fit_is_wanted = False
         if not form.problems:
             _start(desk, form.variants)
 
 
-def _choices(desk: Desk) -> None:
+def _choices(desk: ServerResources) -> None:
     """What is said beside the form: seed, start, pace."""
     st.number_input(
         "seed",
@@ -127,39 +127,45 @@ def _choices(desk: Desk) -> None:
     )
 
 
-def _plan(form: Draft, run: Snapshot) -> None:
+def _plan(form: Draft, run: RunView) -> None:
     """What pressing Fit would do; where nothing is held out, one click that changes it."""
     if form.problems:
         first, *others = form.problems
         more = f" And {len(others)} more, marked in the form." if others else ""
-        st.markdown(f":red[:material/error: **Fit waits:** {escaped(first)}{more}]")
+        st.markdown(f":red[:material/error: **Fit waits:** {escape_markdown(first)}{more}]")
         return
     if form.facts is None:
         return
     plan = plan_of(form.experiment.fit, form.facts)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         seconds = eta_seconds(plan, form.experiment, run, st.session_state["pace"])
-        time = "" if seconds is None else f"about {duration(seconds * len(form.variants))}"
+        time = "" if seconds is None else f"about {format_seconds(seconds * len(form.variants))}"
         said = filter(
-            None, (value_lists.told(form.variants), plan_line(plan), weights_line(form.experiment, form.facts), time)
+            None,
+            (
+                value_lists.describe_variants(form.variants),
+                plan_line(plan),
+                weights_line(form.experiment, form.facts),
+                time,
+            ),
         )
         st.markdown(f"Plan: {' · '.join(said)}.", width="content")
         if form.remarks:
             many = f"{len(form.remarks)} remark{'s' * (len(form.remarks) > 1)}"
-            st.markdown(f":orange[{many}]", width="content", help=escaped(" ".join(form.remarks)))
+            st.markdown(f":orange[{many}]", width="content", help=escape_markdown(" ".join(form.remarks)))
         if not plan.val_rows:
             st.button("Hold out 20 %", key="hold_out", on_click=_hold_out, help=HOLD_OUT_HELP)
 
 
-def _beside(desk: Desk, form: Draft, run: Snapshot) -> None:
+def _beside(desk: ServerResources, form: Draft, run: RunView) -> None:
     """A run that began elsewhere; else what the form, which is the draft, has changed since the run below."""
-    other = state().other = begun_elsewhere(desk, run)
+    other = page_state().other = find_other_active_run(desk, run)
     if other is not None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown("Another run is on.", width="content")
-            st.button("Show it", key="show_other", on_click=show, args=[other])
+            st.button("Show it", key="show_other", on_click=show_run, args=[other])
         return
-    experiment = None if run.is_example else experiment_now(run)
+    experiment = None if run.is_example else current_experiment(run)
     line = difference_line(experiment, form.experiment) if experiment is not None else ""
     said = "For the next fit, changed" if run.is_active else "Changed"
     st.caption(f"{said} since the run below: {line}" if line else "&nbsp;")
@@ -168,34 +174,34 @@ def _beside(desk: Desk, form: Draft, run: Snapshot) -> None:
 HOLD_OUT_HELP = "Sets validation_data to a stratified 20 %: the same share of every class, never trained on."
 
 
-def _what_it_does(form: Draft, now: Standing) -> str:
+def _what_it_does(form: Draft, now: ButtonState) -> str:
     if form.problems:
         return "There is something to fix first: it is marked in the form."
     return "Queue this: it trains when its turn comes." if now.is_busy else "Train this."
 
 
-def _start(desk: Desk, experiments: Sequence[Experiment]) -> None:
+def _start(desk: ServerResources, experiments: Sequence[Experiment]) -> None:
     """Hand the draft to the runner and show the run, the first one where there are several, unless one is on."""
     shown = shown_run(desk)
     try:
         runs = [_submit(desk, experiment) for experiment in experiments]
     except FitdashError as error:
-        st.error(escaped(str(error)))
+        st.error(escape_markdown(str(error)))
         return
-    note_group(desk, runs)
+    tag_variants(desk, runs)
     desk.writer.flush(2.0)
     if not (shown.is_active and is_own(desk, shown.owner)):
-        show(runs[0].uid)
-    draw_again()
+        show_run(runs[0].uid)
+    rerun_page()
 
 
-def _submit(desk: Desk, experiment: Experiment) -> Run:
+def _submit(desk: ServerResources, experiment: Experiment) -> Run:
     uid, epoch = start_from.origin(desk)
-    return begin(
+    return launch_run(
         desk.runner,
         experiment,
         pace=st.session_state["pace"],
-        owner=visitor(desk),
+        owner=visitor_id(desk),
         origin=uid,
         epoch=epoch,
         settings=desk.settings,
@@ -203,7 +209,7 @@ def _submit(desk: Desk, experiment: Experiment) -> Run:
     )
 
 
-def _set_pace(desk: Desk) -> None:
+def _set_pace(desk: ServerResources) -> None:
     """The runs that are on take the new pace at once."""
     for run in desk.runner.active():
         if is_own(desk, run.owner):

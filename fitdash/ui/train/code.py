@@ -9,14 +9,14 @@ import streamlit as st
 from fitdash.export.fitdash_code import fitdash_code
 from fitdash.export.keras_code import keras_code
 from fitdash.export.r_code import r_code
-from fitdash.pasted.read import Pasted, read_pasted
-from fitdash.settings.data_facts import Facts
+from fitdash.pasted.read import PastedSettings, read_pasted
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
-from fitdash.ui.form.fill import fill
+from fitdash.ui.form.fill import fill_form
 from fitdash.ui.form.form import Draft
-from fitdash.ui.view_models.formatting import escaped, label_of, short
+from fitdash.ui.view_models.formatting import escape_markdown, format_value, label_of
 
-Writer = Callable[[Experiment, Facts], str]
+Writer = Callable[[Experiment, DataFacts], str]
 KINDS: dict[str, tuple[Writer, str, Any, str]] = {
     "fitdash": (fitdash_code, "fit.py", "python", "Repeats the run to the last digit on CPU."),
     "Keras": (keras_code, "fit_keras.py", "python", "Keras 3, any backend; comments say where it differs."),
@@ -88,19 +88,19 @@ _read = lru_cache(64)(read_pasted)
 """The page is drawn with every change of the form, and the text stays the same."""
 
 
-def _told(pasted: Pasted) -> None:
+def _told(pasted: PastedSettings) -> None:
     """What would be set, and every word that has no meaning here."""
     words = understood(pasted)
     if words:
-        st.markdown(f"**Understood** ({pasted.language}): {escaped(' · '.join(words))}")
+        st.markdown(f"**Understood** ({pasted.language}): {escape_markdown(' · '.join(words))}")
     if pasted.not_understood:
-        lines = "\n".join(f"- {escaped(sentence)}" for sentence in pasted.not_understood)
+        lines = "\n".join(f"- {escape_markdown(sentence)}" for sentence in pasted.not_understood)
         st.markdown(f":orange[**Not understood:**]\n\n{lines}")
     if pasted.passed_over:
-        st.caption(f"Passed over: {escaped(', '.join(pasted.passed_over))}")
+        st.caption(f"Passed over: {escape_markdown(', '.join(pasted.passed_over))}")
 
 
-def understood(pasted: Pasted) -> list[str]:
+def understood(pasted: PastedSettings) -> list[str]:
     """What is set, setting by setting, in the words of the form."""
     settings: Mapping[str, Any] = pasted.settings
     words = [f"{label_of(where)} {_word(value)}" for where, value in settings.items()]
@@ -111,9 +111,9 @@ def understood(pasted: Pasted) -> list[str]:
 
 def _word(value: Any) -> str:
     if not isinstance(value, Mapping):
-        return short(value)
-    return ", ".join(f"{key}: {short(one)}" for key, one in value.items())
+        return format_value(value)
+    return ", ".join(f"{key}: {format_value(one)}" for key, one in value.items())
 
 
-def _fill(pasted: Pasted, experiment: Experiment) -> None:
-    fill(pasted.applied(experiment))
+def _fill(pasted: PastedSettings, experiment: Experiment) -> None:
+    fill_form(pasted.applied(experiment))

@@ -4,10 +4,10 @@ from typing import Any
 
 import streamlit as st
 
-from fitdash.runs.checkpoints.checkpoint_files import Checkpoint, checkpoints_of, folder_of
+from fitdash.runs.checkpoints.checkpoint_files import Checkpoint, checkpoint_folder, checkpoints_of
 from fitdash.runs.protocol.paths import home
 from fitdash.ui.session.identity import is_own
-from fitdash.ui.session.server_resources import Desk
+from fitdash.ui.session.server_resources import ServerResources
 from fitdash.ui.session.state import shown_run
 
 NEW, CONTINUE = "new weights", "continue"
@@ -18,7 +18,7 @@ Choice = str | int
 """NEW, CONTINUE, or after so many epochs."""
 
 
-def draw(desk: Desk) -> None:
+def draw(desk: ServerResources) -> None:
     """The control."""
     choices = _choices(desk)
     if st.session_state.get("start_from", NEW) not in choices:
@@ -36,7 +36,7 @@ def draw(desk: Desk) -> None:
     )
 
 
-def origin(desk: Desk) -> tuple[str | None, int | None]:
+def origin(desk: ServerResources) -> tuple[str | None, int | None]:
     """The run that the next fit goes on from, and the epoch: None, how it ended."""
     choice = st.session_state.get("start_from", NEW)
     if choice == NEW or choice not in _choices(desk):
@@ -44,7 +44,7 @@ def origin(desk: Desk) -> tuple[str | None, int | None]:
     return shown_run(desk).uid, None if choice == CONTINUE else choice
 
 
-def _choices(desk: Desk) -> list[Choice]:
+def _choices(desk: ServerResources) -> list[Choice]:
     """What there is to start from: weights that are kept; while the run goes on they are not offered."""
     run = shown_run(desk)
     if run.is_example or run.is_active or run.experiment is None or not is_own(desk, run.owner):
@@ -55,14 +55,14 @@ def _choices(desk: Desk) -> list[Choice]:
 
 
 def _kept(uid: str) -> list[Checkpoint]:
-    return checkpoints_of(folder_of(home(), uid))
+    return checkpoints_of(checkpoint_folder(home(), uid))
 
 
 def _label(choice: Choice) -> str:
     return f"after epoch {choice}" if isinstance(choice, int) else choice
 
 
-def _number_epochs(desk: Desk) -> None:
+def _number_epochs(desk: ServerResources) -> None:
     """Going on counts its epochs from where it starts and trains as many; new weights start at 0."""
     values: Any = st.session_state
     planned = values["fit.epochs"] - values["fit.initial_epoch"]

@@ -11,26 +11,26 @@ from fitdash.runs.record.compare import Comparison
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.scheduling.runner import Run
 from fitdash.settings.experiment import Experiment
-from fitdash.ui.compare.charts import names_of, overlay
-from fitdash.ui.compare.table import compared, metric_of
-from fitdash.ui.form.fill import fill
-from fitdash.ui.session.identity import visitor
-from fitdash.ui.session.server_resources import Desk
-from fitdash.ui.session.state import show, shown_run
+from fitdash.ui.compare.charts import draw_overlay, run_labels
+from fitdash.ui.compare.table import choose_metric, comparison_of
+from fitdash.ui.form.fill import fill_form
+from fitdash.ui.session.identity import visitor_id
+from fitdash.ui.session.server_resources import ServerResources
+from fitdash.ui.session.state import show_run, shown_run
 
 TAG = "values "
 EVERY_SECONDS = 1.0
 IN_A_ROW = 4
 
 
-def note_group(desk: Desk, runs: Sequence[Run]) -> None:
+def tag_variants(desk: ServerResources, runs: Sequence[Run]) -> None:
     """Tag runs that belong together, so that they are found again after a reload."""
     for run in runs if len(runs) > 1 else ():
         # By way of the writer: behind the run itself, which waits in memory while the store is locked.
         desk.writer.put(Tagged(uid=run.uid, tags=[f"{TAG}{runs[0].uid[:6]}"]))
 
 
-def together_view(desk: Desk) -> None:
+def variants_view(desk: ServerResources) -> None:
     """The runs that were started with the one that is shown; drawn again while one of them goes on."""
     group = group_of(desk, shown_run(desk).uid)
     every = desk.viewers.every(EVERY_SECONDS)
@@ -38,33 +38,33 @@ def together_view(desk: Desk) -> None:
     st.fragment(_view, run_every=every if is_live else None, key="together")(desk)
 
 
-def group_of(desk: Desk, uid: str) -> list[RunRecord]:
+def group_of(desk: ServerResources, uid: str) -> list[RunRecord]:
     """The runs that belong to this one, itself among them, in the order in which they were asked for."""
     record = desk.store.run(uid)
     tag = next((tag for tag in record.tags if tag.startswith(TAG)), None) if record else None
     if tag is None:
         return []
-    return [one for one in reversed(desk.store.runs(owner=visitor(desk))) if tag in one.tags]
+    return [one for one in reversed(desk.store.runs(owner=visitor_id(desk))) if tag in one.tags]
 
 
-def _view(desk: Desk) -> None:
+def _view(desk: ServerResources) -> None:
     group = group_of(desk, shown_run(desk).uid)
     if len(group) < 2:
         return
     desk.viewers.here(time.monotonic())
-    comparison = compared(group)
+    comparison = comparison_of(group)
     with st.container(border=True, key="values"):
         over = sum(not record.is_active for record in group)
         st.markdown(f"**{len(group)} runs together** · {over} of them over")
-        metric = metric_of(group, key="together.metric")
+        metric = choose_metric(group, key="together.metric")
         if metric is not None:
-            overlay(desk.store, group, metric, key="together")
+            draw_overlay(desk.store, group, metric, key="together")
         _choices(group, comparison)
 
 
 def _choices(group: Sequence[RunRecord], comparison: Comparison) -> None:
     """A button for each run: its settings become the draft, and it is shown."""
-    names = names_of(comparison)
+    names = run_labels(comparison)
     for first in range(0, len(group), IN_A_ROW):
         row = list(zip(group, names, strict=True))[first : first + IN_A_ROW]
         for place, (record, name) in zip(st.columns(IN_A_ROW), row, strict=False):
@@ -80,8 +80,8 @@ def _choices(group: Sequence[RunRecord], comparison: Comparison) -> None:
 
 def _take(record: RunRecord) -> None:
     try:
-        fill(Experiment.from_dict(record.experiment))
+        fill_form(Experiment.from_dict(record.experiment))
     except SettingError:
         return
     st.session_state["several"] = False
-    show(record.uid)
+    show_run(record.uid)

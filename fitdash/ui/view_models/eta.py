@@ -6,12 +6,12 @@ from typing import Any
 from fitdash.runs.callbacks.control_callback import WATCHABLE_EPOCHS_PER_SECOND, WATCHABLE_EXTRA_SECONDS
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.plan import Plan
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.view_models.run_view import RunView
 
 RECENT = 20
 
 
-def eta_seconds(plan: Plan, draft: Experiment, run: Snapshot, pace: Any) -> float | None:
+def eta_seconds(plan: Plan, draft: Experiment, run: RunView, pace: Any) -> float | None:
     """Seconds that a run of the draft would take.
 
     Args:
@@ -33,7 +33,7 @@ def eta_seconds(plan: Plan, draft: Experiment, run: Snapshot, pace: Any) -> floa
     return max(needed, plan.epochs / float(pace))
 
 
-def _seconds_per_epoch(plan: Plan, draft: Experiment, run: Snapshot) -> float | None:
+def _seconds_per_epoch(plan: Plan, draft: Experiment, run: RunView) -> float | None:
     """As long as the run's epochs, in the proportion of their steps."""
     before = run.experiment
     if before is None or not run.rows or not _is_alike(before, draft):

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fitdash.ui.view_models.formatting import number, short
+from fitdash.ui.view_models.formatting import format_number, format_value
 
 Facts = Mapping[str, Any]
 
 
-def happened(told: Sequence[Facts]) -> list[str]:
+def describe_events(told: Sequence[Facts]) -> list[str]:
     """One sentence for each thing that happened; repeated ones of a kind, or of a setting, only at their last."""
     last = {(facts.get("kind"), facts.get("setting")): facts for facts in told}
     return [WORDS[kind](facts) for (kind, _), facts in last.items() if kind in WORDS]
@@ -25,12 +25,12 @@ def _since(facts: Facts) -> str:
 
 WORDS: dict[Any, Callable[[Facts], str]] = {
     "data": lambda facts: str(facts.get("text", "")),
-    "learning_rate": lambda facts: f"The learning rate is {number(facts['value'])} since {_since(facts)}.",
+    "learning_rate": lambda facts: f"The learning rate is {format_number(facts['value'])} since {_since(facts)}.",
     "early_stop": lambda facts: f"EarlyStopping ended it at {_at(facts)}: {facts.get('monitor')} no longer got better.",
     "restored_weights": lambda facts: f"The weights of epoch {int(facts['best_epoch']) + 1}, the best, came back.",
     "resumed": lambda facts: f"It went on from epoch {int(facts['start_epoch']) + 1}.",
     "nan": lambda facts: f"TerminateOnNaN ended it at {_at(facts)}: the loss was no longer a number.",
-    "setting": lambda facts: f"{facts['setting']} is {short(facts['new'])} since {_at(facts)}.",
+    "setting": lambda facts: f"{facts['setting']} is {format_value(facts['new'])} since {_at(facts)}.",
     "refused": lambda facts: f"{facts['setting']} stayed as it is: {facts['reason']}",
     "stepper": lambda facts: f"From {_at(facts)} on every step was run by itself: {facts['reason']}.",
     "alone": lambda facts: f"It was trained by itself, not together with others: {facts['reason']}",

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from fitdash.settings.declaration import Setting, Settings, changed_in
-from fitdash.settings.weight_expressions import spoken
+from fitdash.settings.declaration import Setting, Settings, non_default_settings
+from fitdash.settings.weight_expressions import shorten_sample_weight
 
 STATE_COLOURS: dict[str, Any] = {
     "running": "blue",
@@ -28,7 +28,7 @@ LABELS |= {f"fit.sample_weight.{name}": f"sample_weight {name}" for name in ("co
 CHOICES: dict[str, dict[Any, str]] = {"fit.verbose": {0: "0 silent", 1: "1 bar", 2: "2 lines"}}
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text as it is, where markdown would read signs into it; what users name things is never markup."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|:$~<>])", r"\\\1", text)
 
@@ -52,43 +52,45 @@ def _told_apart(address: str, name: str) -> str:
     return address if card is None else f"{card[1]} {int(card[2]) + 1} {name}"
 
 
-def choice_word(key: str, value: Any) -> str:
+def format_choice(key: str, value: Any) -> str:
     """A choice as its button says it."""
     if not isinstance(value, bool) and value in (own := CHOICES.get(key, {})):
         return own[value]
     return VALUES[value] if value is None or isinstance(value, bool) else str(value)
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number in few digits, never shown as 0 when it is not."""
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
-def unset_word(setting: Setting) -> str:
+def describe_unset(setting: Setting) -> str:
     """What None means, in sight."""
     return f"not set → {setting.arg.unset}" if setting.arg.unset else "not set"
 
 
 def help_of(setting: Setting) -> str:
     """Meaning and default."""
-    default = unset_word(setting) if setting.default is None else choice_word("", setting.default)
-    return f"{setting.arg.help} Default: {escaped(default)}."
+    default = describe_unset(setting) if setting.default is None else format_choice("", setting.default)
+    return f"{setting.arg.help} Default: {escape_markdown(default)}."
 
 
-def summary(settings: Settings, always: tuple[str, ...] = (), group: str | None = None) -> str:
+def summarize_settings(settings: Settings, always: tuple[str, ...] = (), group: str | None = None) -> str:
     """One line of what is set: what differs from the defaults, and `always` these."""
     from fitdash.settings.declaration import settings_of
 
     declared = settings_of(type(settings))
-    changed = changed_in(settings)
+    changed = non_default_settings(settings)
     names = [n for n, s in declared.items() if (n in always or n in changed) and group in (None, s.arg.group)]
-    return " · ".join(f"{escaped(name)} {escaped(short(getattr(settings, name)))}" for name in names)
+    return " · ".join(
+        f"{escape_markdown(name)} {escape_markdown(format_value(getattr(settings, name)))}" for name in names
+    )
 
 
-def short(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value in a word or two."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return number(value)
+        return format_number(value)
     if isinstance(value, tuple):
         return ", ".join(str(getattr(one, "kind", one)) for one in value) or "none"
     if isinstance(value, dict):
@@ -96,8 +98,8 @@ def short(value: Any) -> str:
     if isinstance(value, Settings):
         return _held(value)
     if isinstance(value, str):
-        return spoken(value)
-    return choice_word("", value)
+        return shorten_sample_weight(value)
+    return format_choice("", value)
 
 
 def _held(held: Any) -> str:
@@ -105,11 +107,11 @@ def _held(held: Any) -> str:
     if held.kind == "upload":
         return held.filename or "upload"
     if held.kind == "last" and held.rows:
-        return f"last {short(held.rows)} rows"
-    return f"{held.kind} {short(held.share)}"
+        return f"last {format_value(held.rows)} rows"
+    return f"{held.kind} {format_value(held.share)}"
 
 
-def duration(seconds: float) -> str:
+def format_seconds(seconds: float) -> str:
     """Seconds as people say them; few are not shown as 0."""
     if seconds < 1:
         return f"{max(1, round(1000 * seconds))} ms"

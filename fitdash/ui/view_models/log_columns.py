@@ -11,7 +11,7 @@ from fitdash.runs.record.records import EpochRow
 
 
 @dataclass
-class Columns:
+class LogColumns:
     """One column of numbers for each log, NaN where an epoch has none.
 
     Attributes:

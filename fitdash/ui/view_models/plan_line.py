@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import inert_in
 from fitdash.settings.differences import MOST_NAMED, differences
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.plan import Plan
-from fitdash.ui.view_models.formatting import escaped, label_of, short
+from fitdash.ui.view_models.formatting import escape_markdown, format_value, label_of
 
 
 def plan_line(plan: Plan) -> str:
@@ -18,7 +18,7 @@ def plan_line(plan: Plan) -> str:
     return " · ".join(parts)
 
 
-def weights_line(experiment: Experiment, facts: Facts) -> str:
+def weights_line(experiment: Experiment, facts: DataFacts) -> str:
     """That weights of classes and of rows are multiplied, where both are set and have an effect."""
     set_ones = experiment.fit.class_weight is not None and experiment.fit.sample_weight is not None
     both = {"fit.class_weight", "fit.sample_weight"}
@@ -61,8 +61,8 @@ def difference_line(run: Experiment, draft: Experiment) -> str:
 
 
 def _name(address: str) -> str:
-    return escaped(label_of(address))
+    return escape_markdown(label_of(address))
 
 
 def _word(value: Any) -> str:
-    return escaped(short(tuple(value) if isinstance(value, list) else value))
+    return escape_markdown(format_value(tuple(value) if isinstance(value, list) else value))

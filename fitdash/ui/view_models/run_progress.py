@@ -5,8 +5,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from fitdash.ui.view_models.formatting import duration
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.view_models.formatting import format_seconds
+from fitdash.ui.view_models.run_view import RunView
 
 RECENT = 20
 
@@ -31,7 +31,7 @@ class Progress:
     samples_per_second: float | None
 
 
-def progress_of(run: Snapshot) -> Progress:
+def progress_of(run: RunView) -> Progress:
     """Where this run stands."""
     first, last = run.planned
     planned = last - first + 1
@@ -50,7 +50,7 @@ def progress_of(run: Snapshot) -> Progress:
     )
 
 
-def progress_words(run: Snapshot) -> str:
+def progress_words(run: RunView) -> str:
     """The same in one line."""
     now = progress_of(run)
     first = run.planned[0]
@@ -59,26 +59,26 @@ def progress_words(run: Snapshot) -> str:
     if run.is_active and now.step and now.steps:
         parts.append(f"batch {now.step:,} of {now.steps:,}")
     if run.state == "running" and now.left_seconds is not None:
-        parts.append(f"{duration(now.left_seconds)} left" if now.left_seconds >= 1 else "less than 1 s left")
+        parts.append(f"{format_seconds(now.left_seconds)} left" if now.left_seconds >= 1 else "less than 1 s left")
     if not run.is_active and run.rows:
-        parts.append(f"{duration(sum(row.seconds for row in run.rows))} of training")
+        parts.append(f"{format_seconds(sum(row.seconds for row in run.rows))} of training")
     if now.samples_per_second:
         parts.append(f"{_rounded(now.samples_per_second):,} samples per second")
     return " · ".join(parts)
 
 
-def told_progress(run: Snapshot) -> dict[str, Any]:
+def progress_to_browser(run: RunView) -> dict[str, Any]:
     """The same for the browser."""
     return {"share": round(progress_of(run).share, 5), "text": progress_words(run), "of": run.uid, "seq": run.seq}
 
 
-def whole_seconds(run: Snapshot) -> float:
+def planned_seconds(run: RunView) -> float:
     """What all planned epochs take at the speed of the last ones; 0 while nothing was timed."""
     first, last = run.planned
     return (last - first + 1) * (seconds_per_epoch(run) or 0.0)
 
 
-def _within(run: Snapshot) -> tuple[int | None, int | None]:
+def _within(run: RunView) -> tuple[int | None, int | None]:
     """Steps done of the epoch at hand, where it is long enough to tell them."""
     last = run.rows[-1].epoch if run.rows else -1
     if run.batch is None or run.batch.data["epoch"] <= last:
@@ -86,7 +86,7 @@ def _within(run: Snapshot) -> tuple[int | None, int | None]:
     return run.batch.data["step"] + 1, run.batch.data["steps"]
 
 
-def seconds_per_epoch(run: Snapshot) -> float | None:
+def seconds_per_epoch(run: RunView) -> float | None:
     """Of the last epochs, from end to end, so that waiting for the pace counts."""
     ends = [row.at for row in run.rows[-RECENT:]]
     if len(ends) >= 2:
@@ -94,7 +94,7 @@ def seconds_per_epoch(run: Snapshot) -> float | None:
     return run.rows[-1].seconds if run.rows else None
 
 
-def _samples_per_second(run: Snapshot) -> float | None:
+def _samples_per_second(run: RunView) -> float | None:
     samples, recent = run.params.get("samples"), [row.seconds for row in run.rows[-RECENT:]]
     typical = median(recent) if recent else 0.0
     return samples / typical if samples and typical > 0 else None

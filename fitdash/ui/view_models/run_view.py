@@ -14,10 +14,10 @@ from fitdash.runs.protocol.events import ACTIVE
 from fitdash.runs.record.records import EpochRow, EventRow, RunRecord
 from fitdash.runs.record.store import Store
 from fitdash.settings.experiment import Experiment
-from fitdash.ui.view_models.log_columns import Columns
+from fitdash.ui.view_models.log_columns import LogColumns
 
 EXAMPLE = Path(__file__).parent / "example.json"
-EXAMPLE_LOOKS = Path(__file__).parent / "example"
+EXAMPLE_PREDICTIONS = Path(__file__).parent / "example"
 """What its network answered after each epoch; `tests/ui/example_run.py` makes it."""
 
 MOST_LINES = 400
@@ -38,7 +38,7 @@ class Running:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class RunView:
     """A run as it is now.
 
     Attributes:
@@ -111,22 +111,22 @@ class Snapshot:
 
 
 @dataclass
-class Watch:
+class RunReader:
     """One session's view of one run: what was read stays, only what is new is asked for."""
 
     uid: str
     seq: int = 0
     rows: dict[int, EpochRow] = field(default_factory=dict)
-    columns: Columns = field(default_factory=Columns)
+    columns: LogColumns = field(default_factory=LogColumns)
     running: list[Running] = field(default_factory=list)
     measured: dict[int, Mapping[str, float]] = field(default_factory=dict)
     measured_seconds: float = 0.0
     told: list[Mapping[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
-    latest: Snapshot | None = None
+    latest: RunView | None = None
     turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def read(self, store: Store) -> Snapshot | None:
+    def read(self, store: Store) -> RunView | None:
         """The run as it is now; None if the store does not know it. From any thread."""
         with self.turn:
             record = store.run(self.uid)
@@ -161,7 +161,7 @@ class Watch:
             self.columns.add(new)
             return
         self.rows = {epoch: self.rows[epoch] for epoch in sorted(self.rows)}
-        self.columns = Columns()
+        self.columns = LogColumns()
         self.columns.add(self.rows.values())
 
     def _run_on(self, new: Running) -> None:
@@ -170,10 +170,10 @@ class Watch:
             self.running.pop()
         self.running.append(new)
 
-    def _snapshot(self, record: RunRecord, store: Store) -> Snapshot:
+    def _snapshot(self, record: RunRecord, store: Store) -> RunView:
         last = self.latest
         known = last.experiment if last and last.recipe == record.experiment else _experiment(record.experiment)
-        return Snapshot(
+        return RunView(
             uid=record.uid,
             name=record.name,
             state=record.state,
@@ -197,13 +197,13 @@ class Watch:
 
 
 @cache
-def example() -> Snapshot:
+def example_run() -> RunView:
     """The finished run that ships: recorded, not made up."""
     told = json.loads(EXAMPLE.read_text(encoding="utf-8"))
     rows = [EpochRow(0, row["epoch"], row["at"], row["seconds"], row["logs"]) for row in told["epochs"]]
-    columns = Columns()
+    columns = LogColumns()
     columns.add(rows)
-    return Snapshot(
+    return RunView(
         uid="example",
         name=told["name"],
         state="finished",

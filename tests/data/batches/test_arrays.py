@@ -7,16 +7,16 @@ import torch
 
 from fitdash import options
 from fitdash.data.batches import arrays
-from fitdash.data.batches.arrays import ArraySource, arrays_of
-from fitdash.data.batches.rows import has_room
-from fitdash.data.batches.source import Target
+from fitdash.data.batches.arrays import ArraySource, prepare_arrays
+from fitdash.data.batches.rows import has_free_memory
+from fitdash.data.batches.source import DeviceAndDtype
 from fitdash.errors import DataError
 
-CPU = Target(torch.device("cpu"), torch.float32)
+CPU = DeviceAndDtype(torch.device("cpu"), torch.float32)
 
 
 def source(x, y=None, weight=None, *, batch_size=4, order="given"):
-    return ArraySource(*arrays_of(x, y, weight, CPU), batch_size=batch_size, order=order, target=CPU)
+    return ArraySource(*prepare_arrays(x, y, weight, CPU), batch_size=batch_size, order=order, target=CPU)
 
 
 def seen(source):
@@ -43,7 +43,7 @@ def seen(source):
     ],
 )
 def test_7_1_and_7_2_arrays_of_every_library_become_tensors_of_their_kind(given, dtype, shape):
-    x, _, _ = arrays_of(given, None, None, CPU)
+    x, _, _ = prepare_arrays(given, None, None, CPU)
 
     rows = x.slice(0, 3)
 
@@ -61,29 +61,29 @@ def test_7_1_and_7_2_arrays_of_every_library_become_tensors_of_their_kind(given,
 )
 def test_7_3_what_holds_no_numbers_is_refused_by_its_dtype(given, words):
     with pytest.raises(DataError, match=words):
-        arrays_of(given, None, None, CPU)
+        prepare_arrays(given, None, None, CPU)
 
 
 def test_7_4_a_list_of_arrays_is_several_inputs():
-    x, _, _ = arrays_of([np.ones((3, 2)), np.zeros((3, 5))], None, None, CPU)
+    x, _, _ = prepare_arrays([np.ones((3, 2)), np.zeros((3, 5))], None, None, CPU)
 
     assert [part.shape for part in x] == [(3, 2), (3, 5)]
 
 
 def test_7_4_a_list_of_one_array_is_that_array():
-    x, _, _ = arrays_of([np.ones((3, 2))], None, None, CPU)
+    x, _, _ = prepare_arrays([np.ones((3, 2))], None, None, CPU)
 
     assert x.shape == (3, 2)
 
 
 def test_7_6_different_lengths_are_refused_with_the_sizes():
     with pytest.raises(DataError, match="x has 100, y has 90"):
-        arrays_of(np.ones((100, 3)), np.ones(90), None, CPU)
+        prepare_arrays(np.ones((100, 3)), np.ones(90), None, CPU)
 
 
 def test_7_7_no_samples_are_refused():
     with pytest.raises(DataError, match="x is empty"):
-        arrays_of(np.ones((0, 3)), np.ones(0), None, CPU)
+        prepare_arrays(np.ones((0, 3)), np.ones(0), None, CPU)
 
 
 @pytest.mark.parametrize("order", ["given", "batch", "rows"])
@@ -111,7 +111,7 @@ def test_a_memory_map_is_cast_piece_by_piece(tmp_path):
     mapped = np.memmap(tmp_path / "x", dtype=np.float64, mode="w+", shape=(10, 2))
     mapped[:] = np.arange(20).reshape(10, 2)
 
-    rows, _, _ = arrays_of(mapped, None, None, CPU)
+    rows, _, _ = prepare_arrays(mapped, None, None, CPU)
 
     assert rows.tensor.data_ptr() == mapped.__array_interface__["data"][0]
     assert rows.slice(8, 10).tolist() == [[16.0, 17.0], [18.0, 19.0]]
@@ -220,10 +220,10 @@ def test_11_5_hdf5_is_split_by_ranges_of_rows(dataset):
 
 
 def on_meta(monkeypatch, *, room, order="rows"):
-    monkeypatch.setattr(arrays, "has_room", lambda device, size_bytes: size_bytes <= room)
+    monkeypatch.setattr(arrays, "has_free_memory", lambda device, size_bytes: size_bytes <= room)
     x, y = np.ones((10, 3)), torch.ones(10, dtype=torch.float64)
-    meta = Target(torch.device("meta"), torch.float32)
-    return ArraySource(*arrays_of(x, y, None, meta), batch_size=4, order=order, target=meta)
+    meta = DeviceAndDtype(torch.device("meta"), torch.float32)
+    return ArraySource(*prepare_arrays(x, y, None, meta), batch_size=4, order=order, target=meta)
 
 
 @pytest.mark.parametrize("order", ["given", "rows", "batch"])
@@ -253,7 +253,7 @@ def test_arrays_without_room_come_in_pieces(monkeypatch):
 def test_room_is_asked_of_a_gpu_alone(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 400))
 
-    assert has_room(torch.device("cuda"), 50)
-    assert not has_room(torch.device("cuda"), 51)
-    assert not has_room(torch.device("cpu"), 1)
-    assert not has_room(torch.device("meta"), 1)
+    assert has_free_memory(torch.device("cuda"), 50)
+    assert not has_free_memory(torch.device("cuda"), 51)
+    assert not has_free_memory(torch.device("cpu"), 1)
+    assert not has_free_memory(torch.device("meta"), 1)

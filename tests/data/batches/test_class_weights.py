@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.data.batches.class_weights import ClassWeights, balanced, product
+from fitdash.data.batches.class_weights import ClassWeights, balanced_weights_of_labels, multiply_weights
 from fitdash.errors import DataError, SettingError
 
 
@@ -49,8 +49,8 @@ def test_6_6_class_and_sample_weights_are_multiplied():
 
 
 def test_6_6_the_product_aligns_samples_with_steps():
-    assert product(torch.tensor([2.0, 3.0]), torch.ones(2, 4)).tolist() == [[2.0] * 4, [3.0] * 4]
-    assert product(torch.ones(2, 4), torch.tensor([2.0, 3.0])).tolist() == [[2.0] * 4, [3.0] * 4]
+    assert multiply_weights(torch.tensor([2.0, 3.0]), torch.ones(2, 4)).tolist() == [[2.0] * 4, [3.0] * 4]
+    assert multiply_weights(torch.ones(2, 4), torch.tensor([2.0, 3.0])).tolist() == [[2.0] * 4, [3.0] * 4]
 
 
 def test_6_8_several_outputs_are_refused():
@@ -61,6 +61,6 @@ def test_6_8_several_outputs_are_refused():
 def test_balanced_weights_give_every_class_the_same_share():
     y = np.array([0, 0, 0, 1])
 
-    weights = balanced(y)
+    weights = balanced_weights_of_labels(y)
 
     assert weights == {0: pytest.approx(4 / 6), 1: pytest.approx(2.0)}

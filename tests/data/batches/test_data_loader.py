@@ -6,10 +6,10 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from fitdash.data.batches.data_loader import LoaderSource
 from fitdash.data.batches.generator import IterableSource, batch_of
-from fitdash.data.batches.make_source import source_of
-from fitdash.data.batches.source import Target
+from fitdash.data.batches.make_source import make_source
+from fitdash.data.batches.source import DeviceAndDtype
 
-TARGET = Target(torch.device("cpu"), torch.float32)
+TARGET = DeviceAndDtype(torch.device("cpu"), torch.float32)
 X, Y, W = torch.arange(22.0).reshape(11, 2), torch.arange(11), torch.linspace(0, 1, 11)
 
 PLAIN = {
@@ -24,7 +24,7 @@ PLAIN = {
 @pytest.mark.parametrize("name", PLAIN)
 def test_batches_and_random_stream_are_those_of_the_loader(name):
     torch.manual_seed(1)
-    found = source_of(PLAIN[name](), target=TARGET)
+    found = make_source(PLAIN[name](), target=TARGET)
     ours = [batch for _ in range(2) for batch in found.batches()]
     left = torch.get_rng_state()
 
@@ -79,12 +79,12 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_any_other_loader_is_iterated(name):
-    assert isinstance(source_of(OTHERS[name](), target=TARGET), IterableSource)
+    assert isinstance(make_source(OTHERS[name](), target=TARGET), IterableSource)
 
 
 def test_the_tensors_are_not_changed_and_may_be_exchanged():
     loader = DataLoader(TensorDataset(X, Y), batch_size=11)
-    found = source_of(loader, target=TARGET)
+    found = make_source(loader, target=TARGET)
     next(found.batches()).x.zero_()
     assert X.sum() > 0
 

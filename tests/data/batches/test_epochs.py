@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from fitdash.data.batches.epochs import Passes, Window
-from fitdash.data.batches.make_source import source_of
-from fitdash.data.batches.source import Target
+from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
+from fitdash.data.batches.make_source import make_source
+from fitdash.data.batches.source import DeviceAndDtype
 from fitdash.errors import DataError
 
-CPU = Target(torch.device("cpu"), torch.float32)
+CPU = DeviceAndDtype(torch.device("cpu"), torch.float32)
 
 
 def batches(n):
@@ -17,7 +17,7 @@ def batches(n):
 
 
 def passes(data, steps=None):
-    return Passes(source_of(data, target=CPU), steps)
+    return EpochBatches(make_source(data, target=CPU), steps)
 
 
 def epoch(passes):
@@ -99,13 +99,13 @@ def test_7_12_data_that_is_known_to_be_empty_is_refused(nothing):
 
 
 def test_11_12_validation_steps_begin_with_the_first_batch_each_time():
-    window = Window(source_of(_Loader(batches(3)), target=CPU), 2)
+    window = EvaluationBatches(make_source(_Loader(batches(3)), target=CPU), 2)
 
     assert [epoch(window), epoch(window)] == [[1, 2], [1, 2]]
 
 
 def test_11_13_more_validation_steps_than_batches_warn_once():
-    window = Window(source_of(_Loader(batches(3)), target=CPU), 5)
+    window = EvaluationBatches(make_source(_Loader(batches(3)), target=CPU), 5)
 
     with pytest.warns(UserWarning, match="ran out of data") as told:
         assert [epoch(window), epoch(window)] == [[1, 2, 3], [1, 2, 3]]
@@ -113,7 +113,7 @@ def test_11_13_more_validation_steps_than_batches_warn_once():
 
 
 def test_11_14_an_iterator_goes_on_where_it_stopped():
-    window = Window(source_of(iter(batches(4)), target=CPU), 2)
+    window = EvaluationBatches(make_source(iter(batches(4)), target=CPU), 2)
 
     assert [epoch(window), epoch(window)] == [[1, 2], [3, 4]]
     with pytest.warns(UserWarning, match="ran out of data") as told:
@@ -124,7 +124,7 @@ def test_11_14_an_iterator_goes_on_where_it_stopped():
 @pytest.mark.parametrize("kind", ["iterator", "function", "sized"])
 def test_11_15_an_empty_window_is_refused(kind):
     nothing = {"iterator": iter([]), "function": lambda: iter([]), "sized": _Loader([])}[kind]
-    window = Window(source_of(nothing, target=CPU))
+    window = EvaluationBatches(make_source(nothing, target=CPU))
 
     with pytest.raises(DataError, match="empty"):
         window.refuse_empty()

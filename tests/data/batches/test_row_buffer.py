@@ -7,17 +7,17 @@ from torch import nn
 
 import fitdash as fd
 from fitdash.data.batches import row_buffer
-from fitdash.data.batches.arrays import ArraySource, arrays_of
-from fitdash.data.batches.row_buffer import Room
-from fitdash.data.batches.source import Target
+from fitdash.data.batches.arrays import ArraySource, prepare_arrays
+from fitdash.data.batches.row_buffer import RowBuffer
+from fitdash.data.batches.source import DeviceAndDtype
 
 LIKE = torch.zeros(4, 1000)
 ROWS = 300
-CPU = Target(torch.device("cpu"), torch.float32)
+CPU = DeviceAndDtype(torch.device("cpu"), torch.float32)
 
 
 def test_memory_that_nobody_sees_is_used_again():
-    shelf = Room()
+    shelf = RowBuffer()
 
     places = [shelf.for_rows(ROWS, LIKE).data_ptr() for _ in range(3)]
     shorter = shelf.for_rows(ROWS - 20, LIKE)
@@ -29,7 +29,7 @@ def test_memory_that_nobody_sees_is_used_again():
 
 @pytest.mark.parametrize("hold", [lambda x: x[5:9], lambda x: x.numpy(), lambda x: x.untyped_storage(), nn.Parameter])
 def test_memory_that_somebody_sees_is_left_alone(hold):
-    shelf = Room()
+    shelf = RowBuffer()
     first = shelf.for_rows(ROWS, LIKE)
     place, held = first.data_ptr(), hold(first)
     del first
@@ -43,7 +43,7 @@ def test_memory_that_somebody_sees_is_left_alone(hold):
 
 
 def test_where_all_that_is_kept_is_seen_fresh_memory_has_to_do():
-    shelf = Room()
+    shelf = RowBuffer()
     held = [shelf.for_rows(ROWS, LIKE) for _ in range(row_buffer.MOST_KEPT)]
 
     assert len({one.data_ptr() for one in held}) == row_buffer.MOST_KEPT
@@ -53,17 +53,17 @@ def test_where_all_that_is_kept_is_seen_fresh_memory_has_to_do():
 
 
 def test_few_rows_and_a_torch_that_cannot_tell_take_fresh_memory(monkeypatch):
-    assert Room().for_rows(10, LIKE) is None
+    assert RowBuffer().for_rows(10, LIKE) is None
     with torch.inference_mode():
-        assert Room().for_rows(ROWS, LIKE) is None
+        assert RowBuffer().for_rows(ROWS, LIKE) is None
     monkeypatch.setattr(row_buffer, "_holders", None)
-    assert Room().for_rows(ROWS, LIKE) is None
+    assert RowBuffer().for_rows(ROWS, LIKE) is None
 
 
 def test_pieces_of_a_pass_hold_their_rows_while_somebody_keeps_them(monkeypatch):
     monkeypatch.setattr("fitdash.data.batches.arrays.CHUNK_BYTES", 1024 * 1024)
     x = np.arange(3000 * 500, dtype=np.float32).reshape(3000, 500)
-    source = ArraySource(*arrays_of(x, np.arange(3000), None, CPU), batch_size=100, order="rows", target=CPU)
+    source = ArraySource(*prepare_arrays(x, np.arange(3000), None, CPU), batch_size=100, order="rows", target=CPU)
 
     passes = [list(source.batches()) for _ in range(2)]
     fleeting = [(batch.x[:, 0] / 500 == batch.y).all().item() for batch in source.batches()]

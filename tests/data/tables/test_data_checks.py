@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fitdash.data.tables.data_checks import signs_of
+from fitdash.data.tables.data_checks import detect_order_and_outliers
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import make_dataset
 from fitdash.data.tables.loaded_dataset import load_dataset
@@ -16,7 +16,7 @@ DAYS = pd.date_range("2025-01-01", periods=ROWS).strftime("%Y-%m-%d")
 
 def found(y=None, **columns):
     table = pd.DataFrame({"x": X, **columns, "y": X[::-1] if y is None else y})
-    return signs_of(make_dataset("t", table, "y", "regression"))
+    return detect_order_and_outliers(make_dataset("t", table, "y", "regression"))
 
 
 NOTHING = {"rising": None, "dates": None, "sorted_target": False, "far": ()}
@@ -57,7 +57,7 @@ def test_a_value_far_from_all_others_is_found():
 def test_few_rows_give_nothing_away():
     table = pd.DataFrame({"hour": range(10), "y": range(10)})
 
-    assert signs_of(make_dataset("t", table, "y", "regression")) == {}
+    assert detect_order_and_outliers(make_dataset("t", table, "y", "regression")) == {}
 
 
 @pytest.mark.parametrize("name", [name for name in DATASETS if name != "upload"])

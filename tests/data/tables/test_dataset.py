@@ -9,7 +9,7 @@ from fitdash.data.tables import builtin
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import make_dataset
 from fitdash.data.tables.loaded_dataset import load_dataset
-from fitdash.data.tables.prepared import encoded
+from fitdash.data.tables.prepared import prepare_data
 from fitdash.data.tables.row_weights import balanced_weights
 from fitdash.errors import DataError, SettingError
 from fitdash.settings.dataset import DatasetArgs
@@ -150,7 +150,7 @@ def test_held_out_rows_are_those_of_the_form_and_arrays_learn_from_the_others(ki
     train, validation = iris.hold_out(0.3, kind=kind, seed=5)
 
     fit = FitArgs(validation_data=HoldOut(kind=kind, share=0.3))
-    ours = encoded(Experiment(data=DatasetArgs(name="iris"), fit=fit, seed=5))
+    ours = prepare_data(Experiment(data=DatasetArgs(name="iris"), fit=fit, seed=5))
     x, y = iris.arrays(train=train)
     assert (x[train] == ours.x).all()
     assert (x[validation] == ours.validation_data[0]).all()

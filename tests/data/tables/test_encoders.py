@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fitdash.data.tables.dataset import make_dataset
-from fitdash.data.tables.encoders import Columns, learn_columns
+from fitdash.data.tables.encoders import TableEncoder, learn_encoders
 from fitdash.errors import DataError
 
 
@@ -19,7 +19,7 @@ def dataset(frame, task="classification", target="y"):
 def test_numbers_take_the_median_and_are_standardised_from_the_training_rows_alone():
     data = dataset({"x": [1.0, np.nan, 3.0, 8.0, 1000.0, np.inf]})
 
-    columns = learn_columns(data, np.arange(4))
+    columns = learn_encoders(data, np.arange(4))
 
     filled = np.array([1.0, 3.0, 3.0, 8.0, 1000.0, 3.0])
     expected = (filled - filled[:4].mean()) / filled[:4].std()
@@ -31,13 +31,13 @@ def test_numbers_take_the_median_and_are_standardised_from_the_training_rows_alo
 def test_equal_numbers_become_zeros():
     data = dataset({"x": [0.1] * 6})
 
-    assert (learn_columns(data, np.arange(4)).encode(data.table) == 0).all()
+    assert (learn_encoders(data, np.arange(4)).encode(data.table) == 0).all()
 
 
 def test_words_get_a_place_each_and_unknown_words_and_gaps_are_zeros():
     data = dataset({"colour": ["red", "blue", None, "red", "green", None]})
 
-    columns = learn_columns(data, np.arange(4))
+    columns = learn_encoders(data, np.arange(4))
 
     assert columns.names == ["colour = blue", "colour = red"]
     assert columns.encode(data.table).tolist() == [[0, 1], [1, 0], [0, 0], [0, 1], [0, 0], [0, 0]]
@@ -46,7 +46,7 @@ def test_words_get_a_place_each_and_unknown_words_and_gaps_are_zeros():
 def test_truths_are_numbers():
     data = dataset({"x": [True, False, True, False]})
 
-    assert learn_columns(data, np.arange(4)).encode(data.table)[:, 0].tolist() == [1, -1, 1, -1]
+    assert learn_encoders(data, np.arange(4)).encode(data.table)[:, 0].tolist() == [1, -1, 1, -1]
 
 
 def test_text_that_names_the_rows_is_left_out_and_many_words_are_cut_to_the_common_ones():
@@ -54,7 +54,7 @@ def test_text_that_names_the_rows_is_left_out_and_many_words_are_cut_to_the_comm
     words = [f"w{i % 60:02d}" if i < 240 else "w00" for i in range(rows)]
     data = dataset({"id": [f"row {i}" for i in range(rows)], "word": words, "x": range(rows)})
 
-    columns = learn_columns(data, np.arange(rows))
+    columns = learn_encoders(data, np.arange(rows))
 
     assert columns.left_out == {"id": "has 300 different texts"}
     assert len(columns.names) == 51
@@ -65,7 +65,7 @@ def test_where_no_column_is_left_it_is_told_why():
     data = dataset({"id": ["a", "b", "c", "d"], "none": [np.nan] * 4})
 
     with pytest.raises(DataError) as caught:
-        learn_columns(data, np.arange(4))
+        learn_encoders(data, np.arange(4))
 
     assert str(caught.value) == (
         "data.csv must have a column to learn from, got none: 'id' has 4 different texts, 'none' is empty."
@@ -75,13 +75,13 @@ def test_where_no_column_is_left_it_is_told_why():
 def test_a_column_of_weights_is_no_input():
     data = dataset({"x": [1, 2, 3, 4], "w": [1, 1, 2, 2]})
 
-    assert learn_columns(data, np.arange(4), without="w").names == ["x"]
+    assert learn_encoders(data, np.arange(4), without="w").names == ["x"]
 
 
 def test_a_number_target_is_standardised_from_the_training_rows_and_decoded_again():
     data = dataset({"x": [1, 2, 3, 4], "y": [10.0, 20.0, 30.0, 90.0]}, "regression")
 
-    target = learn_columns(data, np.arange(3)).target
+    target = learn_encoders(data, np.arange(3)).target
     encoded = target.encode(data.target, "number")
 
     assert (target.mean, encoded.shape, encoded.dtype) == (20.0, (4, 1), np.float32)
@@ -92,7 +92,7 @@ def test_a_number_target_is_standardised_from_the_training_rows_and_decoded_agai
 
 def test_class_targets_are_indices_or_one_column_each():
     data = dataset({"x": [1, 2, 3, 4], "y": ["b", "a", "c", "a"]})
-    target = learn_columns(data, np.arange(2)).target
+    target = learn_encoders(data, np.arange(2)).target
 
     assert target.encode(data.target, "index").tolist() == [1, 0, 2, 0]
     assert target.encode(data.target, "one_hot").tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0]]
@@ -103,9 +103,9 @@ def test_class_targets_are_indices_or_one_column_each():
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_json_keeps_all_of_it_to_the_last_bit(task):
     data = dataset({"x": [0.1, 1 / 3, np.nan, 7e300], "t": ["a", "ü", "a", None], "id": list("abcd")}, task)
-    columns = learn_columns(data, np.arange(4))
+    columns = learn_encoders(data, np.arange(4))
 
-    again = Columns.from_json(columns.to_json())
+    again = TableEncoder.from_json(columns.to_json())
 
     assert again == columns
     assert json.loads(columns.to_json())["version"] == 1
@@ -114,11 +114,11 @@ def test_json_keeps_all_of_it_to_the_last_bit(task):
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"inputs": [], "target": {"classes": null}, "version": 2}'])
 def test_json_of_something_else_is_refused(text):
     with pytest.raises(DataError, match="^The columns must be "):
-        Columns.from_json(text)
+        TableEncoder.from_json(text)
 
 
 def test_data_without_a_learned_column_or_with_text_in_it_is_refused():
-    columns = learn_columns(dataset({"a": [1, 2, 3, 4], "b": [1, 2, 3, 5]}), np.arange(4))
+    columns = learn_encoders(dataset({"a": [1, 2, 3, 4], "b": [1, 2, 3, 5]}), np.arange(4))
 
     with pytest.raises(DataError, match="The data must have the column 'b', got a."):
         columns.encode(pd.DataFrame({"a": [1]}))
@@ -129,7 +129,7 @@ def test_data_without_a_learned_column_or_with_text_in_it_is_refused():
 def test_one_sentence_says_what_is_done():
     data = dataset({"a": [1.0, np.nan, 3, 4], "t": ["u", "v", "u", "v"], "id": list("abcd")}, "regression")
 
-    assert learn_columns(data, np.arange(4)).line == (
+    assert learn_encoders(data, np.arange(4)).line == (
         "1 number column standardised, 1 gap filled with the median, 1 text column spread over 2 columns of 0 and 1, "
         "target standardised, 'id' left out (has 4 different texts); learned from 4 training rows."
     )

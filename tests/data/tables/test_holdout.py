@@ -5,10 +5,10 @@ import pytest
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import make_dataset
-from fitdash.data.tables.holdout import is_even, split_rows
+from fitdash.data.tables.holdout import is_representative_split, split_rows
 from fitdash.errors import DataError
 from fitdash.settings.dataset import DatasetArgs
-from fitdash.settings.fit import FitArgs, parts_of
+from fitdash.settings.fit import FitArgs, count_split_rows
 from fitdash.settings.validation_data import HoldOut
 
 
@@ -43,7 +43,7 @@ def test_held_out_rows_are_as_many_as_planned_and_in_order(data, kind, share):
 
     train, validation = split_rows(data, fit, seed=3)
 
-    assert (len(train), len(validation)) == parts_of(len(data), fit, facts_of(data).counts)
+    assert (len(train), len(validation)) == count_split_rows(len(data), fit, facts_of(data).counts)
     assert sorted([*train, *validation]) == list(range(100))
     assert (np.diff(train) > 0).all()
     assert (np.diff(validation) > 0).all()
@@ -92,5 +92,5 @@ def test_a_split_of_sorted_rows_is_not_even(name, order, even):
     rows = np.arange(len(dataset))
     first = int(0.75 * len(rows))
 
-    assert is_even(dataset, rows[:first], rows[first:]) is even
-    assert is_even(dataset, rows, rows[:0])
+    assert is_representative_split(dataset, rows[:first], rows[first:]) is even
+    assert is_representative_split(dataset, rows, rows[:0])

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from fitdash.data.tables.data_facts import facts_of
-from fitdash.data.tables.encoded_arrays import inputs_of, targets_of
-from fitdash.data.tables.encoders import Columns, learn_columns
+from fitdash.data.tables.encoded_arrays import encode_inputs, encode_targets
+from fitdash.data.tables.encoders import TableEncoder, learn_encoders
 from fitdash.data.tables.loaded_dataset import load_dataset
-from fitdash.data.tables.prepared import encoded
+from fitdash.data.tables.prepared import prepare_data
 from fitdash.data.tables.sequences import REGIMES, STEPS
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.experiment import Experiment
@@ -17,7 +17,7 @@ from fitdash.settings.validation_data import HoldOut
 
 
 def of(name, **fit):
-    return encoded(Experiment(data=DatasetArgs(name=name), fit=FitArgs(**fit)))
+    return prepare_data(Experiment(data=DatasetArgs(name=name), fit=FitArgs(**fit)))
 
 
 def test_sequences_have_a_class_per_step_and_the_most_common_one_per_row():
@@ -94,13 +94,13 @@ def test_three_targets_are_each_standardised_from_the_training_rows():
 @pytest.mark.parametrize("name", ["regimes", "digits_halves", "linnerud"])
 def test_what_was_learned_of_the_columns_is_kept_with_the_run(name):
     data = load_dataset(name)
-    columns = learn_columns(data, np.arange(len(data)))
+    columns = learn_encoders(data, np.arange(len(data)))
 
-    again = Columns.from_json(columns.to_json())
+    again = TableEncoder.from_json(columns.to_json())
 
     assert again == columns
-    for make in (inputs_of, targets_of):
-        more = ("index",) if make is targets_of else ()
+    for make in (encode_inputs, encode_targets):
+        more = ("index",) if make is encode_targets else ()
         first, second = (make(data, one, data.table, *more) for one in (columns, again))
         pairs = [(first[key], second[key]) for key in first] if isinstance(first, dict) else [(first, second)]
         assert all((one == other).all() for one, other in pairs)
@@ -108,10 +108,10 @@ def test_what_was_learned_of_the_columns_is_kept_with_the_run(name):
 
 def test_columns_of_an_earlier_version_have_one_target():
     data = load_dataset("iris")
-    text = learn_columns(data, np.arange(150)).to_json().replace(', "more_targets": []', "")
+    text = learn_encoders(data, np.arange(150)).to_json().replace(', "more_targets": []', "")
 
     assert "more_targets" not in text
-    assert Columns.from_json(text).more_targets == ()
+    assert TableEncoder.from_json(text).more_targets == ()
 
 
 def test_columns_that_belong_together_are_not_chosen_from():

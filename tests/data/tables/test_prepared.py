@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fitdash.data.tables.prepared import encoded
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.prepared import prepare_data
+from fitdash.data.tables.upload import save_upload
 from fitdash.errors import DataError, SettingError
 from fitdash.settings.compile import CompileArgs
 from fitdash.settings.dataset import DatasetArgs
@@ -12,7 +12,7 @@ from fitdash.settings.validation_data import HoldOut
 
 
 def upload(folder, text, **settings):
-    content = keep(text.encode(), folder, "data.csv")
+    content = save_upload(text.encode(), folder, "data.csv")
     return DatasetArgs(name="upload", content=content, filename="data.csv", **settings)
 
 
@@ -22,7 +22,7 @@ def table(rows=20):
 
 
 def test_with_validation_split_all_rows_are_given_and_the_head_is_learned_from():
-    data = encoded(Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(validation_split=0.2)))
+    data = prepare_data(Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(validation_split=0.2)))
 
     assert (data.x.shape, data.y.shape, data.y.dtype) == ((150, 4), (150,), np.int64)
     assert data.x[:120].mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-6)
@@ -34,7 +34,7 @@ def test_with_validation_split_all_rows_are_given_and_the_head_is_learned_from()
 def test_held_out_rows_are_given_apart_with_what_was_learned_from_the_others():
     fit = FitArgs(validation_data=HoldOut(kind="random", share=0.3))
 
-    data = encoded(Experiment(data=DatasetArgs(name="wine"), fit=fit))
+    data = prepare_data(Experiment(data=DatasetArgs(name="wine"), fit=fit))
 
     x, y = data.validation_data
     assert (len(data.x), len(x), len(y)) == (124, 54, 54)
@@ -46,10 +46,10 @@ def test_held_out_rows_are_given_apart_with_what_was_learned_from_the_others():
 def test_the_column_of_weights_is_cut_like_the_rows_and_no_input(tmp_path):
     args = upload(tmp_path, table())
 
-    held = encoded(
+    held = prepare_data(
         Experiment(data=args, fit=FitArgs(sample_weight="w", validation_data=HoldOut(kind="last"))), tmp_path
     )
-    whole = encoded(Experiment(data=args, fit=FitArgs(sample_weight="w", validation_split=0.2)), tmp_path)
+    whole = prepare_data(Experiment(data=args, fit=FitArgs(sample_weight="w", validation_split=0.2)), tmp_path)
 
     weights = [i % 3 + 1 for i in range(20)]
     assert held.columns.names == ["x", "z"]
@@ -69,7 +69,7 @@ def test_the_column_of_weights_is_cut_like_the_rows_and_no_input(tmp_path):
     ],
 )
 def test_targets_have_the_shape_that_the_loss_compares(name, loss, units, activation, shape):
-    data = encoded(Experiment(data=DatasetArgs(name=name), compile=CompileArgs(loss=loss)))
+    data = prepare_data(Experiment(data=DatasetArgs(name=name), compile=CompileArgs(loss=loss)))
 
     assert (data.output.units, data.output.activation, data.y.shape) == (units, activation, shape)
 
@@ -77,7 +77,7 @@ def test_targets_have_the_shape_that_the_loss_compares(name, loss, units, activa
 def test_arguments_without_effect_are_at_their_defaults():
     fit = FitArgs(class_weight={0: 2.0}, validation_split=0.3, validation_data=HoldOut(), validation_freq=2)
 
-    data = encoded(Experiment(data=DatasetArgs(name="diabetes"), fit=fit))
+    data = prepare_data(Experiment(data=DatasetArgs(name="diabetes"), fit=fit))
 
     assert (data.fit.class_weight, data.fit.validation_split, data.fit.validation_freq) == (None, 0.0, 2)
 
@@ -86,7 +86,7 @@ def test_problems_are_told_all_at_once():
     experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(epochs=0, validation_split=1.0))
 
     with pytest.raises(SettingError) as caught:
-        encoded(experiment)
+        prepare_data(experiment)
 
     assert str(caught.value) == "epochs must be at least 1, got 0.\nvalidation_split must be below 1, got 1.0."
 
@@ -104,13 +104,13 @@ def test_an_upload_that_cannot_be_trained_on_is_refused_in_words(tmp_path, text,
     args = upload(tmp_path, text, target=target)
 
     with pytest.raises(DataError) as caught:
-        encoded(Experiment(data=args), tmp_path)
+        prepare_data(Experiment(data=args), tmp_path)
 
     assert str(caught.value).startswith(expected)
 
 
 def test_ten_rows_are_enough(tmp_path):
-    data = encoded(Experiment(data=upload(tmp_path, table(10)), fit=FitArgs(validation_split=0.2)), tmp_path)
+    data = prepare_data(Experiment(data=upload(tmp_path, table(10)), fit=FitArgs(validation_split=0.2)), tmp_path)
 
     assert (len(data.train), len(data.validation), data.x.shape) == (8, 2, (10, 3))
     assert data.line == (

@@ -5,7 +5,7 @@ import pytest
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import make_dataset
 from fitdash.data.tables.loaded_dataset import load_dataset
-from fitdash.data.tables.row_weights import balanced_weights, row_weights, step_weights, weights_of
+from fitdash.data.tables.row_weights import balanced_weights, compute_sample_weight, row_weights, step_weights
 from fitdash.errors import DataError
 from tests.data.tables.test_holdout import classes
 
@@ -41,7 +41,7 @@ def test_weights_that_cannot_be_are_refused_in_words(weights, column, expected):
 def test_weights_of_steps_are_the_same_for_every_row():
     data = load_dataset("regimes", samples=5)
 
-    ramp, last = weights_of(data, "ramp"), weights_of(data, "last_steps")
+    ramp, last = compute_sample_weight(data, "ramp"), compute_sample_weight(data, "last_steps")
 
     assert ramp.shape == last.shape == (5, 30)
     assert np.allclose(ramp[3], np.arange(1, 31) / 30)
@@ -52,7 +52,7 @@ def test_weights_of_steps_are_the_same_for_every_row():
 def test_a_column_of_rows_weighs_sequences_too():
     data = load_dataset("regimes", samples=5)
 
-    assert weights_of(data, "clarity").tolist() == data.table["clarity"].astype("float32").tolist()
+    assert compute_sample_weight(data, "clarity").tolist() == data.table["clarity"].astype("float32").tolist()
 
 
 def test_only_columns_that_can_weigh_are_offered():

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from fitdash.data.tables.catalogue import dataset_of
-from fitdash.data.tables.csv_reader import Table
+from fitdash.data.tables.csv_reader import CsvTable
 from fitdash.data.tables.target import guess_task
-from fitdash.data.tables.upload import LARGEST_BYTES, check_size, from_table, keep
+from fitdash.data.tables.upload import LARGEST_BYTES, check_size, dataset_from_table, save_upload
 from fitdash.errors import DataError
 from fitdash.settings.dataset import DatasetArgs
 
@@ -14,11 +14,11 @@ CONTENT = b"size,colour,price\n" + b"1,red,10.5\n2,blue,20.25\n3,,30\n" * 4
 
 
 def dataset(frame, **settings):
-    return from_table(Table(frame=pd.DataFrame(frame)), name="data.csv", **settings)
+    return dataset_from_table(CsvTable(frame=pd.DataFrame(frame)), name="data.csv", **settings)
 
 
 def test_an_upload_is_kept_by_its_content_and_found_again(tmp_path):
-    digest = keep(CONTENT, tmp_path, "data.csv")
+    digest = save_upload(CONTENT, tmp_path, "data.csv")
 
     found = dataset_of(DatasetArgs(name="upload", content=digest, filename="data.csv"), tmp_path)
 
@@ -30,7 +30,7 @@ def test_an_upload_is_kept_by_its_content_and_found_again(tmp_path):
 
 def test_what_is_no_table_is_not_kept(tmp_path):
     with pytest.raises(DataError):
-        keep(b"a\n1\n2\n", tmp_path)
+        save_upload(b"a\n1\n2\n", tmp_path)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -39,7 +39,7 @@ def test_the_size_is_checked_before_anything_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr("fitdash.data.tables.upload.read_table", lambda *_: pytest.fail("it was read"))
 
     with pytest.raises(DataError, match="must be at most"):
-        keep(CONTENT, tmp_path, most_bytes=10)
+        save_upload(CONTENT, tmp_path, most_bytes=10)
 
 
 def test_200_megabytes_are_refused_in_words():

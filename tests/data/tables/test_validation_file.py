@@ -8,15 +8,15 @@ import pytest
 
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.loaded_dataset import load_dataset
-from fitdash.data.tables.prepared import encoded
-from fitdash.data.tables.upload import keep
-from fitdash.data.tables.validation_file import joined, with_validation
+from fitdash.data.tables.prepared import prepare_data
+from fitdash.data.tables.upload import save_upload
+from fitdash.data.tables.validation_file import add_validation_facts, join_validation_rows
 from fitdash.errors import DataError, SettingError
-from fitdash.settings.advice import notes_in
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.advice import advice_in
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.declaration import inert_in, problems_in
-from fitdash.settings.experiment import Experiment, plan
+from fitdash.settings.experiment import Experiment, plan_run
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
 
@@ -29,7 +29,7 @@ MORE = "kind,colour,size,heavy\n" + "".join(
 
 
 def kept(text, home, name="more.csv"):
-    return keep(text.encode(), home / "uploads", name)
+    return save_upload(text.encode(), home / "uploads", name)
 
 
 def recipe(home, more=MORE, held=None, **fit):
@@ -41,7 +41,7 @@ def recipe(home, more=MORE, held=None, **fit):
 
 
 def test_all_rows_train_and_those_of_the_file_validate(home):
-    ours = encoded(recipe(home), home / "uploads")
+    ours = prepare_data(recipe(home), home / "uploads")
 
     x_val, y_val = ours.validation_data
     assert (ours.x.shape, x_val.shape) == ((40, 3), (9, 3))
@@ -55,25 +55,25 @@ def test_all_rows_train_and_those_of_the_file_validate(home):
 def test_the_plan_counts_the_rows_of_the_file(home):
     experiment = recipe(home, batch_size=4)
     data = load_dataset("iris")
-    facts = Facts(rows=40, validation_rows=9)
+    facts = DataFacts(rows=40, validation_rows=9)
 
-    numbers = plan(experiment, facts)
+    numbers = plan_run(experiment, facts)
 
     assert (numbers.train_rows, numbers.val_rows, numbers.val_batches) == (40, 9, 3)
-    assert with_validation(facts_of(data), data, FitArgs(), home) == facts_of(data)
+    assert add_validation_facts(facts_of(data), data, FitArgs(), home) == facts_of(data)
 
 
 def test_a_column_of_the_file_weighs_its_rows(home):
-    ours = encoded(recipe(home, held={"sample_weight": "heavy"}), home / "uploads")
+    ours = prepare_data(recipe(home, held={"sample_weight": "heavy"}), home / "uploads")
 
     assert ours.validation_data[2].tolist() == list(range(9))
     assert ours.sample_weight is None
     with pytest.raises(SettingError, match="validation_data sample_weight must name a column of numbers from 0 up"):
-        encoded(recipe(home, held={"sample_weight": "trust"}), home / "uploads")
+        prepare_data(recipe(home, held={"sample_weight": "trust"}), home / "uploads")
 
 
 def test_weights_of_the_training_rows_are_not_asked_of_the_file(home):
-    ours = encoded(recipe(home, sample_weight="trust"), home / "uploads")
+    ours = prepare_data(recipe(home, sample_weight="trust"), home / "uploads")
 
     assert ours.sample_weight.tolist() == [i % 4 + 1 for i in range(40)]
     assert len(ours.validation_data) == 2
@@ -97,7 +97,7 @@ def test_weights_of_the_training_rows_are_not_asked_of_the_file(home):
 )
 def test_a_file_that_does_not_fit_is_refused_in_words(home, more, text):
     with pytest.raises(DataError) as caught:
-        encoded(recipe(home, more), home / "uploads")
+        prepare_data(recipe(home, more), home / "uploads")
 
     assert str(caught.value) == text
 
@@ -106,7 +106,7 @@ def test_a_feature_that_weighs_the_rows_is_not_asked_of_the_file(home):
     both = recipe(home, sample_weight="trust")
     both = replace(both, data=replace(both.data, features=("size", "colour", "trust")))
 
-    ours = encoded(both, home / "uploads")
+    ours = prepare_data(both, home / "uploads")
 
     assert ours.validation_data[0].shape == (9, 3)
     assert ours.sample_weight.tolist() == [i % 4 + 1 for i in range(40)]
@@ -116,17 +116,17 @@ def test_rows_that_train_too_are_told(home):
     own = OWN.splitlines()
     experiment = recipe(home, "\n".join([own[0], *own[3:8], "99,red,1,a"]) + "\n")
 
-    facts = encoded(experiment, home / "uploads").facts
+    facts = prepare_data(experiment, home / "uploads").facts
 
     assert (facts.overlap, facts.validation_rows) == (5, 6)
-    texts = [note.text for note in notes_in(experiment, facts) if note.where == "fit.validation_data"]
+    texts = [note.text for note in advice_in(experiment, facts) if note.where == "fit.validation_data"]
     assert texts == ["5 of the 6 rows of the file are training rows too: the validation flatters."]
 
 
 def test_a_named_set_takes_a_file_with_its_columns():
     iris = load_dataset("iris")
 
-    both = joined(iris, iris.table.iloc[:7])
+    both = join_validation_rows(iris, iris.table.iloc[:7])
 
     assert (len(both.train), both.validation.tolist()) == (150, list(range(150, 157)))
     assert both.dataset.codes[150:].tolist() == iris.codes[:7].tolist()
@@ -165,7 +165,9 @@ def test_each_kind_of_held_out_rows_says_what_it_needs():
 def test_the_last_rows_can_be_counted():
     iris = load_dataset("iris")
 
-    ours = encoded(Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(validation_data=HoldOut(kind="last", rows=7))))
+    ours = prepare_data(
+        Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(validation_data=HoldOut(kind="last", rows=7)))
+    )
 
     assert ours.validation.tolist() == list(range(143, 150))
     assert iris.hold_out(kind="last", rows=7)[1].tolist() == list(range(143, 150))
@@ -178,4 +180,4 @@ def test_columns_of_the_data_that_nobody_needs_may_be_missing():
     iris = load_dataset("iris").table.assign(note="x")
     data = load_dataset("iris")
 
-    assert pd.isna(joined(data, iris.iloc[:2]).dataset.table.get("note", pd.Series([np.nan])).iloc[-1])
+    assert pd.isna(join_validation_rows(data, iris.iloc[:2]).dataset.table.get("note", pd.Series([np.nan])).iloc[-1])

@@ -4,9 +4,9 @@ import pytest
 
 from fitdash.data.tables.dataset import make_dataset
 from fitdash.data.tables.loaded_dataset import load_dataset
-from fitdash.data.tables.prepared import encoded
-from fitdash.data.tables.row_weights import weights_of
-from fitdash.data.tables.upload import keep
+from fitdash.data.tables.prepared import prepare_data
+from fitdash.data.tables.row_weights import compute_sample_weight
+from fitdash.data.tables.upload import save_upload
 from fitdash.errors import DataError, SettingError
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.experiment import Experiment
@@ -55,7 +55,7 @@ def test_an_expression_comes_to_these_weights(text, expected):
     else:
         table = TABLE
 
-    weights = weights_of(data(table), text)
+    weights = compute_sample_weight(data(table), text)
 
     assert weights.dtype == np.float32
     assert weights.tolist() == pytest.approx(expected)
@@ -78,8 +78,8 @@ def test_rows_that_are_held_out_do_not_change_the_weights_of_the_others(text, tr
     others = sorted(set(range(6)) - set(train))
     changed.loc[others, ["k", "v"]] = ["z", -5.0]
 
-    weights = weights_of(data(LEARNED), text, train=train)
-    after = weights_of(data(changed), text, train=train)
+    weights = compute_sample_weight(data(LEARNED), text, train=train)
+    after = compute_sample_weight(data(changed), text, train=train)
 
     assert weights.tolist() == pytest.approx(expected)
     assert after[train].tolist() == weights[train].tolist()
@@ -89,7 +89,7 @@ def test_rows_that_are_held_out_do_not_change_the_weights_of_the_others(text, tr
 def test_a_run_and_its_script_weigh_by_what_the_training_rows_hold(held):
     experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(sample_weight="rarity(species)", **held))
 
-    given = encoded(experiment)
+    given = prepare_data(experiment)
     *_, weight = load_dataset("iris").arrays(train=given.train, sample_weight="rarity(species)")
 
     rows = slice(None) if given.validation_data is None else given.train
@@ -117,26 +117,26 @@ def test_a_run_and_its_script_weigh_by_what_the_training_rows_hold(held):
 )
 def test_weights_that_cannot_be_are_told(text, expected):
     if expected is None:
-        assert weights_of(data(), text).tolist() == [1, 1, 1, 1]
+        assert compute_sample_weight(data(), text).tolist() == [1, 1, 1, 1]
         return
     with pytest.raises(DataError) as caught:
-        weights_of(data(), text)
+        compute_sample_weight(data(), text)
 
     assert str(caught.value) == expected
 
 
 def test_what_an_expression_lacks_is_told():
     with pytest.raises(SettingError, match=r"must name a column for inverse\(column\), got none"):
-        weights_of(data(), "inverse()")
+        compute_sample_weight(data(), "inverse()")
 
 
 @pytest.mark.parametrize("text", ["weight\n1\n0\n2\n0.5\n", "1\n0\n2\n0.5\n", "id,weight\na,1\nb,0\nc,2\nd,0.5\n"])
 def test_a_file_has_one_weight_for_each_row(tmp_path, text):
     (tmp_path / "w.csv").write_text(text)
-    content = keep(text.encode(), tmp_path / "uploads", "w.csv", least_columns=1)
+    content = save_upload(text.encode(), tmp_path / "uploads", "w.csv", least_columns=1)
 
-    by_path = weights_of(data(), f"upload({tmp_path / 'w.csv'})")
-    by_content = weights_of(data(), f"upload(w.csv, {content})", tmp_path / "uploads")
+    by_path = compute_sample_weight(data(), f"upload({tmp_path / 'w.csv'})")
+    by_content = compute_sample_weight(data(), f"upload(w.csv, {content})", tmp_path / "uploads")
 
     assert by_path.tolist() == by_content.tolist() == [1, 0, 2, 0.5]
 
@@ -159,10 +159,10 @@ def test_a_file_has_one_weight_for_each_row(tmp_path, text):
     ],
 )
 def test_a_file_that_does_not_fit_is_told(tmp_path, form, text, expected):
-    content = keep(text.encode(), tmp_path, "w.csv", least_columns=1)
+    content = save_upload(text.encode(), tmp_path, "w.csv", least_columns=1)
 
     with pytest.raises(DataError) as caught:
-        weights_of(data(), f"{form}(w.csv, {content})", tmp_path)
+        compute_sample_weight(data(), f"{form}(w.csv, {content})", tmp_path)
 
     assert str(caught.value) == expected
 
@@ -171,20 +171,20 @@ def test_a_file_weighs_each_step_of_sequences(tmp_path):
     sequences = load_dataset("regimes", samples=5)
     given = np.arange(150).reshape(5, 30)
     text = pd.DataFrame(given).add_prefix("step ").to_csv(index=False)
-    content = keep(text.encode(), tmp_path, "w.csv", least_columns=1)
+    content = save_upload(text.encode(), tmp_path, "w.csv", least_columns=1)
 
-    weights = weights_of(sequences, f"upload_steps(w.csv, {content})", tmp_path)
-    narrow = keep(b"a,b\n1,2\n1,2\n", tmp_path, "n.csv", least_columns=1)
+    weights = compute_sample_weight(sequences, f"upload_steps(w.csv, {content})", tmp_path)
+    narrow = save_upload(b"a,b\n1,2\n1,2\n", tmp_path, "n.csv", least_columns=1)
 
     assert weights.tolist() == given.tolist()
     with pytest.raises(DataError, match="n.csv must have a column for each of 30 steps, got 2"):
-        weights_of(sequences, f"upload_steps(n.csv, {narrow})", tmp_path)
+        compute_sample_weight(sequences, f"upload_steps(n.csv, {narrow})", tmp_path)
     with pytest.raises(SettingError, match="must be of rows, got upload_steps: the data has no steps"):
-        weights_of(data(), f"upload_steps(w.csv, {content})", tmp_path)
+        compute_sample_weight(data(), f"upload_steps(w.csv, {content})", tmp_path)
 
 
 def test_so_many_last_steps_of_sequences_count():
-    weights = weights_of(load_dataset("regimes", samples=5), "last_steps(4)")
+    weights = compute_sample_weight(load_dataset("regimes", samples=5), "last_steps(4)")
 
     assert weights.shape == (5, 30)
     assert weights[3].tolist() == [0.0] * 26 + [1.0] * 4
@@ -193,7 +193,7 @@ def test_so_many_last_steps_of_sequences_count():
 def test_a_column_that_weights_are_made_of_stays_an_input():
     experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(sample_weight="square(petal width (cm))"))
 
-    given = encoded(experiment)
+    given = prepare_data(experiment)
 
     assert given.x.shape == (150, 4)
     assert given.sample_weight.tolist() == pytest.approx((given.dataset.table["petal width (cm)"] ** 2).tolist())
@@ -204,4 +204,4 @@ def test_a_server_reads_no_file_by_its_path(tmp_path):
     experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(sample_weight=f"upload({tmp_path / 'w.csv'})"))
 
     with pytest.raises(SettingError, match="sample_weight is upload but there is no file"):
-        encoded(experiment, tmp_path)
+        prepare_data(experiment, tmp_path)

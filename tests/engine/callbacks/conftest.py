@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fitdash.data.batches.epochs import Passes
+from fitdash.data.batches.epochs import EpochBatches
 from fitdash.engine.callbacks.base import Moment
 from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
 from fitdash.engine.callbacks.history import History
@@ -26,7 +26,7 @@ class StandIn:
         self.start_epoch = 0
         self.history = None
         self.told = []
-        self.training = SimpleNamespace(passes=Passes(SimpleNamespace(reiterable=True, steps=2)))
+        self.training = SimpleNamespace(passes=EpochBatches(SimpleNamespace(reiterable=True, steps=2)))
 
     def tell(self, kind, **facts):
         self.told.append({"kind": kind, **facts})

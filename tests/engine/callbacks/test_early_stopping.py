@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fitdash.engine.callbacks.early_stopping import EarlyStopping
-from fitdash.engine.callbacks.monitor import goes_up
+from fitdash.engine.callbacks.monitor import higher_is_better
 
 NAN = float("nan")
 
@@ -162,7 +162,7 @@ def test_16_1_the_first_value_improves_even_if_it_is_infinite(drive, losses):
     ],
 )
 def test_16_2_auto_knows_the_direction_by_name(name, up):
-    assert goes_up(name) is up
+    assert higher_is_better(name) is up
 
 
 def test_16_2_a_monitor_of_unknown_direction_is_refused_before_training(drive, losses):

@@ -9,8 +9,8 @@ from torch import nn
 
 import fitdash
 from fitdash.engine.ensemble import train
-from fitdash.engine.ensemble.batches import Dice
-from fitdash.engine.ensemble.train import Member, signature, train_together, why_alone
+from fitdash.engine.ensemble.batches import MemberRandomState
+from fitdash.engine.ensemble.train import EnsembleMember, ensemble_key, train_ensemble, why_not_in_ensemble
 from fitdash.random_state import set_random_seed
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-7}
@@ -40,13 +40,13 @@ def member_of(model, ended=None, **arguments):
     model.fit(verbose=0, **arguments)
     (fit,) = fits
     model.training = fit
-    return Member(fit=fit, dice=Dice(torch.get_rng_state()), ended=ended or (lambda error: None))
+    return EnsembleMember(fit=fit, dice=MemberRandomState(torch.get_rng_state()), ended=ended or (lambda error: None))
 
 
 def together(makers, **arguments):
     """The models that were trained together; each is made when it is its turn, as its fit alone would find it."""
     members = [member_of(make(), **{**given, **arguments}) for make, given in makers]
-    train_together(members)
+    train_ensemble(members)
     return [member.fit.flags for member in members]
 
 
@@ -232,7 +232,7 @@ def test_what_a_callback_raises_ends_its_member_alone():
         end = lambda error, seed=seed: ends.setdefault(seed, error)  # noqa: E731
         members.append(member_of(model_of(seed), end, x=x, y=y, epochs=4, callbacks=callbacks))
 
-    train_together(members)
+    train_ensemble(members)
 
     assert str(ends[1]) == "broken"
     assert (ends[0], ends[2]) == (None, None)
@@ -261,7 +261,7 @@ def test_the_random_numbers_of_others_are_left_alone():
     torch.manual_seed(5)
     before = torch.get_rng_state()
 
-    train_together(members)
+    train_ensemble(members)
 
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -285,7 +285,7 @@ def test_what_cannot_be_one_of_several_says_why(module, arguments, why):
     x, y = rows()
     model = fitdash.Model(module).compile("adam", "sparse_categorical_crossentropy")
 
-    assert why_alone(member_of(model, x=x, y=y, **arguments).fit) == why
+    assert why_not_in_ensemble(member_of(model, x=x, y=y, **arguments).fit) == why
 
 
 def _in_groups(parameters):
@@ -306,20 +306,20 @@ def test_settings_of_compile_may_keep_a_fit_alone(settings, why):
     x, y = rows()
     model = fitdash.Model(network()).compile(loss="sparse_categorical_crossentropy", **settings)
 
-    assert why_alone(member_of(model, x=x, y=y).fit) == why
+    assert why_not_in_ensemble(member_of(model, x=x, y=y).fit) == why
 
 
 def test_fits_of_other_shapes_or_rules_have_another_signature():
     x, y = rows()
-    base = signature(member_of(model_of(0), x=x, y=y, epochs=2).fit)
+    base = ensemble_key(member_of(model_of(0), x=x, y=y, epochs=2).fit)
 
-    assert signature(member_of(model_of(3, weight_decay=0.1), x=x, y=y, epochs=2).fit) == base
-    assert signature(member_of(model_of(0, "sgd"), x=x, y=y, epochs=2).fit) != base
-    assert signature(member_of(model_of(0, "sgd", momentum=0.9), x=x, y=y, epochs=2).fit) != signature(
+    assert ensemble_key(member_of(model_of(3, weight_decay=0.1), x=x, y=y, epochs=2).fit) == base
+    assert ensemble_key(member_of(model_of(0, "sgd"), x=x, y=y, epochs=2).fit) != base
+    assert ensemble_key(member_of(model_of(0, "sgd", momentum=0.9), x=x, y=y, epochs=2).fit) != ensemble_key(
         member_of(model_of(0, "sgd"), x=x, y=y, epochs=2).fit
     )
-    assert signature(member_of(model_of(0), x=x, y=y, epochs=3).fit) != base
-    assert signature(member_of(model_of(0), x=x[:80], y=y[:80], epochs=2).fit) != base
+    assert ensemble_key(member_of(model_of(0), x=x, y=y, epochs=3).fit) != base
+    assert ensemble_key(member_of(model_of(0), x=x[:80], y=y[:80], epochs=2).fit) != base
 
 
 def test_short_fits_are_not_recorded(monkeypatch):

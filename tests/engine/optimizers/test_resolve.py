@@ -11,7 +11,7 @@ from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.optimizers.resolve import (
     RULES,
     change_learning_rates,
-    is_known,
+    check_optimizer,
     learning_rate,
     make_optimizer,
     set_learning_rate,
@@ -31,7 +31,7 @@ def rule_of(optimizer):
 
 @pytest.mark.parametrize("name", RULES)
 def test_1_5_a_name_is_taken_in_any_case(name):
-    assert is_known(name.upper())
+    assert check_optimizer(name.upper())
     assert rule_of(make_optimizer(name.upper(), two())) == getattr(by_name, name)()
 
 
@@ -52,7 +52,7 @@ def test_1_5_a_name_is_taken_in_any_case(name):
 )
 def test_1_5_what_is_no_optimizer_is_refused_by_name(given, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011
-        is_known(given)
+        check_optimizer(given)
     assert str(error.value) == message
     with pytest.raises(ValueError) as error:  # noqa: PT011
         make_optimizer(given, two())
@@ -63,7 +63,7 @@ def test_1_5_a_torch_optimizer_is_used_as_it_is():
     parameters = two()
     given = torch.optim.Adam(parameters, lr=0.3, fused=True)
 
-    assert is_known(given)
+    assert check_optimizer(given)
     assert make_optimizer(given, []) is given
     assert given.param_groups[0]["fused"] is True
 

@@ -159,8 +159,8 @@ def test_stop_in_mid_epoch_keeps_to_one_chunk_and_counts_right():
 
 def test_a_fit_that_is_shown_live_looks_at_the_python_state_no_more_often(monkeypatch):
     looks: list[str] = []
-    entirely = step_guard.Watch.holds_entirely
-    monkeypatch.setattr(step_guard.Watch, "holds_entirely", lambda watch: (looks.append(""), entirely(watch))[1])
+    entirely = step_guard.StepGuard.holds_entirely
+    monkeypatch.setattr(step_guard.StepGuard, "holds_entirely", lambda watch: (looks.append(""), entirely(watch))[1])
 
     def looked(watchers):
         looks.clear()

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import fitdash as fd
-from fitdash.engine.recording.cuda_graph import Cuda, device_for
+from fitdash.engine.recording.cuda_graph import Cuda, capture_device_for
 from fitdash.engine.training import strategies
 from tests.engine.recording.fits import Fitted, assert_same, both
 from tests.engine.recording.modules import IMAGES, SERIES, Last, Unused, X, Y, conv, dropout, mlp
@@ -67,7 +67,7 @@ class StandGraph:
 @pytest.fixture(autouse=True)
 def stand(monkeypatch):
     stand = Stand()
-    monkeypatch.setattr(strategies, "device_for", lambda device: stand)
+    monkeypatch.setattr(strategies, "capture_device_for", lambda device: stand)
     return stand
 
 
@@ -208,13 +208,13 @@ def test_a_loss_that_is_not_finite_is_found_where_it_happens():
 
 
 def test_only_a_gpu_captures():
-    assert device_for(torch.device("cpu")) is None
-    assert device_for(torch.device("meta")) is None
+    assert capture_device_for(torch.device("cpu")) is None
+    assert capture_device_for(torch.device("meta")) is None
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_trains_as_it_does_eagerly(monkeypatch):
-    monkeypatch.setattr(strategies, "device_for", device_for)
+    monkeypatch.setattr(strategies, "capture_device_for", capture_device_for)
     found = []
     for eagerly in (False, True):
         torch.manual_seed(3)
@@ -222,6 +222,6 @@ def test_a_gpu_trains_as_it_does_eagerly(monkeypatch):
         torch.manual_seed(4)
         found.append(model.fit(X, Y, epochs=6, batch_size=8, verbose=0))
 
-    assert isinstance(device_for(torch.device("cuda")), Cuda)
+    assert isinstance(capture_device_for(torch.device("cuda")), Cuda)
     assert found[0].params["stepper"] == "captured"
     assert found[0].history["loss"] == pytest.approx(found[1].history["loss"], rel=1e-3)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fitdash import optimizers as opt
-from fitdash.engine.recording.program.torchscript import program_of
+from fitdash.engine.recording.program.torchscript import compile_program
 from tests.engine.recording.fits import assert_recorded
 from tests.engine.recording.modules import (
     IDS,
@@ -219,12 +219,12 @@ def test_groups_of_parameters_have_the_same_bits():
 
 
 def test_equal_networks_share_one_program():
-    program_of.cache_clear()
+    compile_program.cache_clear()
 
     assert_recorded(mlp, X, Y)
-    made = program_of.cache_info().misses
+    made = compile_program.cache_info().misses
     assert_recorded(mlp, X, Y)
 
     assert made
-    assert program_of.cache_info().misses == made
-    assert program_of.cache_info().hits
+    assert compile_program.cache_info().misses == made
+    assert compile_program.cache_info().hits

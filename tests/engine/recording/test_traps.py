@@ -249,7 +249,7 @@ def test_a_slope_without_numbers_is_no_reason_to_fail(optimizer):
 
 
 @pytest.mark.usefixtures("_records_short_fits")
-@pytest.mark.parametrize("rule", ["tidied", "joined", "gathered", "placed"])
+@pytest.mark.parametrize("rule", ["apply_peephole", "fuse_slices", "gather_gates", "plan_memory"])
 def test_a_rule_that_fails_is_no_reason_to_fail(monkeypatch, rule):
     def fails(*_):
         raise IndexError("no such part")

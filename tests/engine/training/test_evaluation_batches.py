@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 import fitdash as fd
-from fitdash.data.batches.epochs import Window
-from fitdash.data.batches.make_source import source_of
-from fitdash.data.batches.source import Target
+from fitdash.data.batches.epochs import EvaluationBatches
+from fitdash.data.batches.make_source import make_source
+from fitdash.data.batches.source import DeviceAndDtype
 from fitdash.engine.objective.objective import Objective
 from fitdash.engine.step.step import Step
 from fitdash.engine.training import evaluation_batches
-from fitdash.engine.training.evaluation_batches import settle
+from fitdash.engine.training.evaluation_batches import widen_batches
 from tests.engine.recording.fits import assert_same, both
 
 X, Y = torch.linspace(-2, 2, 400).reshape(100, 4), torch.linspace(0, 1, 100)[:, None]
@@ -116,10 +116,12 @@ def note(rows: int) -> None:
 
 def at_once(module: nn.Module, *, rows: int = 100, **given: object) -> int:
     """How many batches of ten rows one evaluation step takes."""
-    source = source_of(X[:rows], Y[:rows], None, target=Target(torch.device("cpu"), torch.float32), batch_size=10)
-    window = Window(source, **{"is_free": True, **given})
+    source = make_source(
+        X[:rows], Y[:rows], None, target=DeviceAndDtype(torch.device("cpu"), torch.float32), batch_size=10
+    )
+    window = EvaluationBatches(source, **{"is_free": True, **given})
     module.eval()
-    settle(Step(module, Objective(loss="mse"), lambda: None), window)
+    widen_batches(Step(module, Objective(loss="mse"), lambda: None), window)
     return window.at_once
 
 
@@ -198,10 +200,10 @@ def test_a_short_last_batch_joins_the_others() -> None:
 
 
 def test_as_many_rows_are_measured_as_were_asked_for() -> None:
-    source = source_of(X, Y, None, target=Target(torch.device("cpu"), torch.float32), batch_size=10)
-    window = Window(source, 5, is_free=True)
+    source = make_source(X, Y, None, target=DeviceAndDtype(torch.device("cpu"), torch.float32), batch_size=10)
+    window = EvaluationBatches(source, 5, is_free=True)
 
-    settle(Step(Module().eval(), Objective(loss="mse"), lambda: None), window)
+    widen_batches(Step(Module().eval(), Objective(loss="mse"), lambda: None), window)
 
     assert [batch.rows for batch in window.epoch()] == [50]
     assert window.steps == 5
@@ -262,9 +264,11 @@ def test_more_rows_than_were_tried_come_in_larger_batches() -> None:
     step = Step(Module().eval(), Objective(loss="mse"), lambda: None)
     found = []
     for rows in (40, 100, 60):
-        source = source_of(X[:rows], Y[:rows], None, target=Target(torch.device("cpu"), torch.float32), batch_size=10)
-        window = Window(source, is_free=True)
-        settle(step, window)
+        source = make_source(
+            X[:rows], Y[:rows], None, target=DeviceAndDtype(torch.device("cpu"), torch.float32), batch_size=10
+        )
+        window = EvaluationBatches(source, is_free=True)
+        widen_batches(step, window)
         found.append(window.at_once)
 
     assert found == [4, 10, 6]

@@ -8,7 +8,7 @@ import torch
 
 from fitdash.data.batches.source import Batch
 from fitdash.engine.training import strategies
-from fitdash.engine.training.strategies import Recorded
+from fitdash.engine.training.strategies import RecordedStrategy
 
 ROWS, FEATURES = 4, 8
 BATCH_BYTES = ROWS * FEATURES * 4 + ROWS * 8
@@ -32,13 +32,13 @@ class Replaying:
 
 @pytest.fixture
 def recording(monkeypatch):
-    monkeypatch.setattr(strategies, "pattern_of", lambda optimizer: None)
+    monkeypatch.setattr(strategies, "zero_settings", lambda optimizer: None)
     return Replaying()
 
 
 def recorded(recording, *, most=None, draws_ahead=True):
     ground = SimpleNamespace(optimizer=None, is_ours=True, holds=lambda entirely: True)
-    return Recorded(
+    return RecordedStrategy(
         lambda batch: None,
         lambda: ground,
         lambda _: recording,

@@ -7,7 +7,7 @@ import pytest
 
 from fitdash.engine.callbacks.base import Moment
 from fitdash.errors import SettingError
-from fitdash.runs.callbacks.control_callback import Steering
+from fitdash.runs.callbacks.control_callback import ControlCallback
 from fitdash.runs.protocol.control import Control
 
 
@@ -42,7 +42,7 @@ def time():
 
 
 def steering_of(control, time, epochs):
-    steering = Steering(control, clock=time.clock, wait=time.wait)
+    steering = ControlCallback(control, clock=time.clock, wait=time.wait)
     steering.set_model(Told(stop_training=False, told=[]))
     steering.set_params({"epochs": epochs})
     steering.on_train_begin()

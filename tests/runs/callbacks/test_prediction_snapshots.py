@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from fitdash.engine.callbacks.base import Callback
-from fitdash.jobs.build import build, job
+from fitdash.jobs.build import build, make_job
 from fitdash.model.model import Model
-from fitdash.runs.callbacks.prediction_snapshots import LEAST_SECONDS, Looking, answers_of
+from fitdash.runs.callbacks.prediction_snapshots import LEAST_SECONDS, PredictionSnapshots, decode_outputs
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.checkpoints import prediction_files
 from fitdash.runs.protocol.control import Control
@@ -48,7 +48,7 @@ def small(dropout=0.0, seed=3):
 def looked(model, *, epochs=4, step=1.0, cost=0.0, **fit):
     """What was put while this model was fitted."""
     put, clock = [], Clock(step, cost)
-    looking = Looking("r1", put.append, x=ROWS[:10], rows=np.arange(10), task="regression", clock=clock)
+    looking = PredictionSnapshots("r1", put.append, x=ROWS[:10], rows=np.arange(10), task="regression", clock=clock)
     model.watchers = [clock, looking]
     model.fit(ROWS, ROWS.sum(1), epochs=epochs, batch_size=16, verbose=0, **fit)
     return put
@@ -57,7 +57,7 @@ def looked(model, *, epochs=4, step=1.0, cost=0.0, **fit):
 def trained(experiment):
     """Everything that a run of an experiment told; the epochs' values without their times."""
     told = []
-    job(experiment)(Recorder("r1", told.append), Control())
+    make_job(experiment)(Recorder("r1", told.append), Control())
     return told
 
 
@@ -107,7 +107,7 @@ def test_the_modes_of_all_parts_come_back():
 
     before, after = Notes(), Notes()
     put = []
-    looking = Looking("r1", put.append, x=ROWS[:10], rows=np.arange(10), task="regression")
+    looking = PredictionSnapshots("r1", put.append, x=ROWS[:10], rows=np.arange(10), task="regression")
     model.watchers = [before, looking, after]
     model.fit(ROWS, ROWS.sum(1), epochs=1, verbose=0)
 
@@ -137,7 +137,9 @@ def test_a_run_that_is_stopped_after_an_epoch_is_looked_at_once_more():
             self.model.stop_training = epoch == 2
 
     model, put = small(), []
-    looking = Looking("r1", put.append, x=ROWS[:10], rows=np.arange(10), task="regression", clock=Clock(1e-6))
+    looking = PredictionSnapshots(
+        "r1", put.append, x=ROWS[:10], rows=np.arange(10), task="regression", clock=Clock(1e-6)
+    )
     model.watchers = [looking, Stops()]
     model.fit(ROWS, ROWS.sum(1), epochs=50, verbose=0)
 
@@ -180,7 +182,7 @@ def test_a_module_that_cannot_be_asked_is_told_once_and_trains_on():
     ids=["softmax", "sigmoid below", "sigmoid above", "logits"],
 )
 def test_classes_come_with_their_probability(given, links, classes, sureness):
-    found, sure = answers_of(np.array(given, np.float32), "classification", links)
+    found, sure = decode_outputs(np.array(given, np.float32), "classification", links)
 
     assert found.tolist() == classes
     assert sure.tolist() == pytest.approx(sureness, abs=1e-3)
@@ -189,7 +191,7 @@ def test_classes_come_with_their_probability(given, links, classes, sureness):
 def test_each_step_of_a_sequence_has_its_class():
     shares = np.array([[[0.2, 0.8], [0.9, 0.1], [0.5, 0.5]]], np.float32)
 
-    found, sure = answers_of(shares, "classification", [None])
+    found, sure = decode_outputs(shares, "classification", [None])
 
     assert found.tolist() == [[1, 0, 0]]
     assert sure == pytest.approx(np.array([[0.8, 0.9, 0.5]]), abs=1e-3)
@@ -198,7 +200,7 @@ def test_each_step_of_a_sequence_has_its_class():
 def test_several_outputs_stand_side_by_side():
     given = {"a": np.array([[1.0], [2.0]]), "b": np.array([[3.0], [4.0]])}
 
-    found, sure = answers_of(given, "regression", [None, None])
+    found, sure = decode_outputs(given, "regression", [None, None])
 
     assert found.tolist() == [[1.0, 3.0], [2.0, 4.0]]
     assert sure is None
@@ -231,7 +233,7 @@ def test_a_run_is_asked_about_the_rows_that_are_held_out_else_those_it_learns_fr
     model = build(experiment).model
     model.module.load_state_dict({name: torch.from_numpy(array) for name, array in last.weights.items()})
     given = model.predict(x)
-    wanted, _ = answers_of(given, built.data.facts.task, [None])
+    wanted, _ = decode_outputs(given, built.data.facts.task, [None])
     assert last.answers == pytest.approx(wanted)
 
 
@@ -248,11 +250,11 @@ def test_of_many_rows_so_many_are_asked_about_evenly():
 def test_files_of_a_run_in_the_background_are_there_when_it_is_over(store, writer, runner):
     experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(epochs=3), compile=CompileArgs(optimizer="sgd"))
 
-    run = runner.submit(job(experiment), experiment=experiment.to_dict())
+    run = runner.submit(make_job(experiment), experiment=experiment.to_dict())
     assert run.join(60)
     writer.flush(10)
 
-    folder = prediction_files.folder_of(store.path.parent, run.uid)
+    folder = prediction_files.predictions_folder(store.path.parent, run.uid)
     assert store.run(run.uid).state == "finished", store.run(run.uid).traceback
-    assert prediction_files.epochs_of(folder)[-1] == 2
+    assert prediction_files.saved_epochs(folder)[-1] == 2
     assert prediction_files.read(folder, 2).answers.shape == (150,)

@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.data.tables.prepared import encoded
-from fitdash.jobs.build import job
+from fitdash.data.tables.prepared import prepare_data
+from fitdash.jobs.build import make_job
 from fitdash.model.model import Model
 from fitdash.runs.callbacks.recorder import Recorder
-from fitdash.runs.callbacks.train_evaluation import FairTraining
+from fitdash.runs.callbacks.train_evaluation import TrainEvaluation
 from fitdash.runs.protocol.control import Control
-from fitdash.runs.protocol.events import Created, EpochEnded, Measured
+from fitdash.runs.protocol.events import Created, EpochEnded, TrainEvaluated
 from fitdash.runs.record.store import Store
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
-from fitdash.ui.view_models.run_view import Watch
+from fitdash.ui.view_models.run_view import RunReader
 
 ROWS = np.random.default_rng(0).standard_normal((64, 3)).astype("float32")
 TARGETS = ROWS.sum(1)
@@ -31,7 +31,7 @@ def small(*, eagerly=False):
 def measured(model, control, **fit):
     """What was put while this model was fitted."""
     put = []
-    model.watchers = [FairTraining("r", put.append, control, lambda: (ROWS, TARGETS))]
+    model.watchers = [TrainEvaluation("r", put.append, control, lambda: (ROWS, TARGETS))]
     model.fit(ROWS, TARGETS, batch_size=16, verbose=0, **fit)
     return put
 
@@ -79,13 +79,13 @@ def test_no_number_of_the_run_changes(eagerly):
     ],
 )
 def test_a_run_of_the_page_measures_the_rows_that_it_trains_on(fit, rows, home):
-    data = encoded(Experiment(data=DatasetArgs(name="iris"), fit=fit))
+    data = prepare_data(Experiment(data=DatasetArgs(name="iris"), fit=fit))
     told = []
 
-    job(Experiment(data=DatasetArgs(name="iris"), fit=fit))(Recorder("r", told.append), wished())
+    make_job(Experiment(data=DatasetArgs(name="iris"), fit=fit))(Recorder("r", told.append), wished())
 
     assert [len(part) for part in data.trained_on()] == [rows, rows]
-    (one,) = [event for event in told if isinstance(event, Measured)]
+    (one,) = [event for event in told if isinstance(event, TrainEvaluated)]
     assert set(one.logs) == {"loss", "accuracy"}
 
 
@@ -93,9 +93,9 @@ def test_what_was_measured_is_kept_beside_the_logs_and_read_by_the_page(tmp_path
     with Store(tmp_path / "runs.db") as store:
         store.write([Created(uid="r", name="r", experiment={}, writer="w", state="running")])
         store.write([EpochEnded(uid="r", epoch=0, logs={"loss": 1.0}, seconds=1.0)])
-        store.write([Measured(uid="r", epoch=0, logs={"loss": 0.5}, seconds=0.25)])
+        store.write([TrainEvaluated(uid="r", epoch=0, logs={"loss": 0.5}, seconds=0.25)])
 
-        run = Watch("r").read(store)
+        run = RunReader("r").read(store)
 
         assert run.measured == {0: {"loss": 0.5}}
         assert run.measured_seconds == 0.25

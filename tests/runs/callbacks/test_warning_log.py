@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from fitdash.runs.callbacks.warning_log import warnings_to
+from fitdash.runs.callbacks.warning_log import redirect_warnings
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def elsewhere(monkeypatch):
 def test_a_warning_is_printed_in_the_log_of_its_run_once(elsewhere):
     console = io.StringIO()
 
-    with warnings_to(console):
+    with redirect_warnings(console):
         warnings.warn("EarlyStopping watches nothing", stacklevel=1)
         warnings.warn("EarlyStopping watches nothing", stacklevel=1)
 
@@ -34,7 +34,7 @@ def test_a_warning_is_printed_in_the_log_of_its_run_once(elsewhere):
 def test_warnings_of_other_threads_and_of_later_go_where_they_went(elsewhere):
     console = io.StringIO()
 
-    with warnings_to(console):
+    with redirect_warnings(console):
         other = threading.Thread(target=warnings.warn, args=["of another thread"])
         other.start()
         other.join()

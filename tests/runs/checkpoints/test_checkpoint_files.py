@@ -9,22 +9,29 @@ import torch
 from fitdash.engine.callbacks.base import Callback
 from fitdash.errors import StoreError
 from fitdash.model.model import Model
-from fitdash.runs.callbacks.checkpointing import Saving
-from fitdash.runs.checkpoints.checkpoint_files import best_of, checkpoints_of, folder_of, needless, newest, write
-from fitdash.runs.checkpoints.file_queue import fewer
-from fitdash.runs.protocol.events import Taken
+from fitdash.runs.callbacks.checkpointing import Checkpointing
+from fitdash.runs.checkpoints.checkpoint_files import (
+    checkpoint_folder,
+    checkpoints_of,
+    find_best_checkpoint,
+    load_newest_checkpoint,
+    surplus_checkpoints,
+    write_checkpoint,
+)
+from fitdash.runs.checkpoints.file_queue import drop_surplus
+from fitdash.runs.protocol.events import CheckpointTaken
 from fitdash.runs.record.writer import Writer
 
 
 def copy_of(epoch, value=1.0, *, is_end=False, uid="a"):
     content = {"epoch": epoch, "w": torch.full((3,), float(epoch))}
-    return Taken(uid=uid, epoch=epoch, step=0, value=value, is_end=is_end, content=content)
+    return CheckpointTaken(uid=uid, epoch=epoch, step=0, value=value, is_end=is_end, content=content)
 
 
 def test_the_best_the_first_and_the_last_stay_and_the_others_are_thinned_evenly(tmp_path):
     for epoch in range(60):
-        write(tmp_path, copy_of(epoch, value=abs(epoch - 17.5)))
-    write(tmp_path, copy_of(60, None, is_end=True))
+        write_checkpoint(tmp_path, copy_of(epoch, value=abs(epoch - 17.5)))
+    write_checkpoint(tmp_path, copy_of(60, None, is_end=True))
 
     kept = checkpoints_of(tmp_path)
 
@@ -33,72 +40,78 @@ def test_the_best_the_first_and_the_last_stay_and_the_others_are_thinned_evenly(
     assert {0, 17, 59} <= set(epochs)
     assert max(later - earlier for earlier, later in zip(epochs, epochs[1:], strict=False)) <= 16
     assert kept[-1].is_end
-    assert best_of(kept).epoch == 17
+    assert find_best_checkpoint(kept).epoch == 17
 
 
 def test_large_files_are_bounded_by_their_bytes(tmp_path):
     for epoch in range(6):
-        write(tmp_path, copy_of(epoch, value=-float(epoch)))
+        write_checkpoint(tmp_path, copy_of(epoch, value=-float(epoch)))
     size = checkpoints_of(tmp_path)[0].size_bytes
 
-    gone = needless(checkpoints_of(tmp_path), most_bytes=2 * size)
+    gone = surplus_checkpoints(checkpoints_of(tmp_path), most_bytes=2 * size)
 
     assert len(gone) == 2
     assert {0, 5}.isdisjoint(one.epoch for one in gone)
 
 
 def test_an_epoch_that_was_trained_again_replaces_its_file(tmp_path):
-    write(tmp_path, copy_of(1, value=3.0))
-    write(tmp_path, copy_of(1, value=2.0))
+    write_checkpoint(tmp_path, copy_of(1, value=3.0))
+    write_checkpoint(tmp_path, copy_of(1, value=2.0))
 
     assert [(one.epoch, one.value) for one in checkpoints_of(tmp_path)] == [(1, 2.0)]
 
 
 def test_an_end_is_forgotten_when_the_run_goes_on_but_not_for_an_earlier_copy(tmp_path):
     earlier, end = copy_of(2), copy_of(3, None, is_end=True)
-    write(tmp_path, end)
-    write(tmp_path, replace(earlier, at=end.at - 1))
+    write_checkpoint(tmp_path, end)
+    write_checkpoint(tmp_path, replace(earlier, at=end.at - 1))
     assert [one.is_end for one in checkpoints_of(tmp_path)] == [False, True]
 
-    write(tmp_path, replace(copy_of(4), at=end.at + 1))
+    write_checkpoint(tmp_path, replace(copy_of(4), at=end.at + 1))
 
     assert [one.is_end for one in checkpoints_of(tmp_path)] == [False, False]
 
 
 def test_a_file_is_whole_or_not_there(tmp_path, monkeypatch):
-    write(tmp_path, copy_of(1))
+    write_checkpoint(tmp_path, copy_of(1))
 
     def full(number):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("fitdash.runs.checkpoints.checkpoint_files.os.fsync", full)
     with pytest.raises(StoreError, match="cannot be written: .*No space left on device"):
-        write(tmp_path, copy_of(2))
+        write_checkpoint(tmp_path, copy_of(2))
 
     assert [path.name for path in tmp_path.iterdir()] == ["epoch-000001.safetensors"]
 
 
 def test_strange_files_are_left_out(tmp_path):
-    write(tmp_path, copy_of(1))
+    write_checkpoint(tmp_path, copy_of(1))
     (tmp_path / "epoch-000002.safetensors").write_bytes(b"noise")
     (tmp_path / "other.safetensors").write_bytes((tmp_path / "epoch-000001.safetensors").read_bytes())
 
     assert [one.epoch for one in checkpoints_of(tmp_path)] == [1]
-    assert newest(checkpoints_of(tmp_path))["epoch"] == 1
-    assert newest([]) is None
+    assert load_newest_checkpoint(checkpoints_of(tmp_path))["epoch"] == 1
+    assert load_newest_checkpoint([]) is None
 
 
 def test_of_copies_that_wait_first_best_last_and_end_are_kept_for_each_run():
     copies = [copy_of(epoch, value) for epoch, value in enumerate([5.0, 2.0, 1.0, 4.0, 3.0])]
     copies += [copy_of(5, None, is_end=True), copy_of(0, uid="b")]
 
-    assert [(copy.uid, copy.epoch) for copy in fewer(copies)] == [("a", 0), ("a", 2), ("a", 4), ("a", 5), ("b", 0)]
+    assert [(copy.uid, copy.epoch) for copy in drop_surplus(copies)] == [
+        ("a", 0),
+        ("a", 2),
+        ("a", 4),
+        ("a", 5),
+        ("b", 0),
+    ]
 
 
 def test_the_writer_saves_one_a_second_and_the_end_at_once(store):
     now = [100.0]
     writer = Writer(store, clock=lambda: now[0])
-    folder = folder_of(store.path.parent, "a")
+    folder = checkpoint_folder(store.path.parent, "a")
 
     def written():
         return [one.epoch for one in checkpoints_of(folder)]
@@ -126,7 +139,7 @@ def test_the_writer_saves_one_a_second_and_the_end_at_once(store):
 
 def test_a_copy_that_cannot_be_written_waits_and_says_why(store):
     writer = Writer(store)
-    folder = folder_of(store.path.parent, "a")
+    folder = checkpoint_folder(store.path.parent, "a")
     folder.parent.mkdir(parents=True)
     folder.write_text("in the way")
     writer.put(copy_of(0))
@@ -164,7 +177,7 @@ class Logs(Callback):
 def saved(losses, seconds=0.0, callbacks=(), **fit):
     clock, events = Clock(), []
     model = Model(torch.nn.Linear(3, 1)).compile("sgd", loss="mse")
-    model.watchers = [Saving("a", events.append, clock=clock)]
+    model.watchers = [Checkpointing("a", events.append, clock=clock)]
     x = torch.randn(8, 3)
     given = [*callbacks, Logs(clock, losses, seconds)]
     model.fit(x, x.sum(1), epochs=len(losses), verbose=0, callbacks=given, **fit)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save
 
 from fitdash.errors import StoreError
-from fitdash.runs.checkpoints.tensor_file import facts_of, pack, unpack
+from fitdash.runs.checkpoints.tensor_file import pack, read_facts, unpack
 
 
 def through(tmp_path, content, **facts):
@@ -62,7 +62,7 @@ def test_facts_are_read_without_the_tensors(tmp_path):
     path = tmp_path / "a.safetensors"
     path.write_bytes(pack(torch.zeros(1000), {"epoch": 3, "value": None})[:-1000])
 
-    assert facts_of(path) == {"epoch": 3, "value": None}
+    assert read_facts(path) == {"epoch": 3, "value": None}
 
 
 def test_what_is_neither_tensor_nor_plain_is_refused():

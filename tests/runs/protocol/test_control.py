@@ -10,7 +10,7 @@ from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.training import strategies
 from fitdash.errors import SettingError
 from fitdash.model.model import Model
-from fitdash.runs.callbacks.control_callback import Steering
+from fitdash.runs.callbacks.control_callback import ControlCallback
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Began, PartialEpoch
@@ -45,7 +45,7 @@ def train(control, callback, *, epochs=3, dropout=0.0, **fit):
     layers = [torch.nn.Linear(3, 8), *([torch.nn.Dropout(dropout)] if dropout else []), torch.nn.Linear(8, 1)]
     model = Model(torch.nn.Sequential(*layers)).compile("sgd", loss="mse")
     recorder = Recorder("a", events.append)
-    model.watchers = [recorder, Steering(control, show=recorder.show)]
+    model.watchers = [recorder, ControlCallback(control, show=recorder.show)]
     fit = {"batch_size": 16, "verbose": 0} | fit
     history = model.fit(ROWS, ROWS.sum(1), epochs=epochs, callbacks=callback, **fit)
     return model, history, events
@@ -175,7 +175,7 @@ def test_a_new_batch_size_waits_for_a_pass_that_goes_on_over_epochs():
             return super().forward(x)
 
     model = Model(Rows(3, 1)).compile("sgd", loss="mse")
-    model.watchers = [Steering(control)]
+    model.watchers = [ControlCallback(control)]
     control.change(batch_size=24)
     model.fit(ROWS, ROWS.sum(1), batch_size=16, steps_per_epoch=2, epochs=3, verbose=0)
 
@@ -267,7 +267,7 @@ def test_changes_that_happened_before_happen_again_at_the_same_batch():
     events = []
     recorder = Recorder("a", events.append)
     recorder.known = list(first.events)
-    model.watchers = [recorder, Steering(Control(), again=first.events)]
+    model.watchers = [recorder, ControlCallback(Control(), again=first.events)]
     again = model.fit(ROWS, ROWS.sum(1), epochs=3, batch_size=16, verbose=0)
 
     assert again.history == first.history
@@ -294,7 +294,7 @@ def test_the_state_reads_paused_while_it_stands_still(store, writer, runner):
 
     def job(recorder, control):
         model = Model(torch.nn.Linear(3, 1)).compile("sgd", loss="mse")
-        model.watchers = [recorder, Steering(control, show=recorder.show)]
+        model.watchers = [recorder, ControlCallback(control, show=recorder.show)]
         batches.before[0, 1] = control.pause
         model.fit(ROWS, ROWS.sum(1), epochs=2, batch_size=16, verbose=0, callbacks=batches)
 
@@ -333,7 +333,7 @@ def test_a_change_counts_from_the_same_batch_however_steps_are_trained(change, o
         module = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Dropout(0.25), torch.nn.Linear(8, 1))
         model = Model(module).compile(optimizer, loss="mse", run_eagerly=eagerly)
         recorder = Recorder("a", lambda event: None)
-        model.watchers = [recorder, Steering(Control(), again=[at], show=recorder.show)]
+        model.watchers = [recorder, ControlCallback(Control(), again=[at], show=recorder.show)]
         histories.append(model.fit(ROWS, ROWS.sum(1), epochs=6, batch_size=4, verbose=0))
 
     eager, recorded = histories

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.runs.protocol.json_codec import decode, decode_all, encode, plain
+from fitdash.runs.protocol.json_codec import decode, decode_all, encode, to_plain
 
 
 def test_every_float_comes_back_bit_for_bit():
@@ -40,7 +40,7 @@ def test_nan_comes_back_as_nan():
     ],
 )
 def test_plain_gives_values_of_python(given, expected):
-    got = plain(given)
+    got = to_plain(given)
 
     assert got == expected
     assert type(got) is type(expected)

@@ -8,8 +8,8 @@ import pytest
 
 from fitdash.errors import SettingError
 from fitdash.runs.protocol.events import Began, Changed, Created, EpochEnded
-from fitdash.runs.record.compare import compare, visible
-from fitdash.runs.record.table_export import exported, latex
+from fitdash.runs.record.compare import compare_runs, visible_columns
+from fitdash.runs.record.table_export import export_table, latex
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.search_space import with_value
 
@@ -36,7 +36,7 @@ def test_settings_that_differ_come_first_then_results_then_facts(store):
     add(store, "a")
     add(store, "b", {"network.width": 16, "compile.learning_rate": 0.01})
 
-    found = compare(store.runs(), now=200.0)
+    found = compare_runs(store.runs(), now=200.0)
 
     assert list(found.frame)[:6] == ["run", "name", "state", "tags", "network.width", "compile.learning_rate"]
     assert found.settings == ["network.width", "compile.learning_rate"]
@@ -49,7 +49,7 @@ def test_settings_that_differ_come_first_then_results_then_facts(store):
 def test_last_best_and_lowest_values_are_told(store):
     add(store, "a")
 
-    (row,) = compare(store.runs(), now=200.0).frame.to_dict("records")
+    (row,) = compare_runs(store.runs(), now=200.0).frame.to_dict("records")
 
     assert (row["val_loss"], row["val_loss best"]) == (0.45, 0.4)
     assert (row["val_accuracy"], row["val_accuracy best"], row["val_accuracy min"]) == (0.8, 0.9, 0.7)
@@ -60,7 +60,7 @@ def test_a_run_without_an_epoch_has_gaps_and_one_that_trains_lasts_until_now(sto
     add(store, "a")
     store.write([Created(uid="b", name="", experiment={}, writer="w"), Changed(uid="b", state="running", at=150.0)])
 
-    frame = compare(store.runs(), now=200.0).frame.set_index("run")
+    frame = compare_runs(store.runs(), now=200.0).frame.set_index("run")
 
     assert frame.loc["b", "seconds"] == 50.0
     assert pd.isna(frame.loc["b", "val_loss"])
@@ -72,7 +72,7 @@ def test_what_people_wrote_and_where_a_run_comes_from_is_told(store):
     add(store, "b", parent="a", sweep="s", trial=4)
     store.annotate("b", tags=["good", "slow"], notes="Look.")
 
-    frame = compare(store.runs(), now=200.0).frame.set_index("run")
+    frame = compare_runs(store.runs(), now=200.0).frame.set_index("run")
 
     assert frame.loc["b", ["parent", "sweep", "trial", "tags", "notes"]].tolist() == [
         "a",
@@ -87,14 +87,14 @@ def test_columns_that_tell_nothing_apart_are_not_shown(store):
     add(store, "a")
     add(store, "b", {"network.width": 16})
 
-    columns = visible(compare(store.runs(), now=200.0))
+    columns = visible_columns(compare_runs(store.runs(), now=200.0))
 
     assert columns[:4] == ["run", "name", "state", "network.width"]
     assert {"tags", "notes", "parent", "epochs"}.isdisjoint(columns)
 
 
 def test_no_runs_make_an_empty_table():
-    found = compare([], now=0.0)
+    found = compare_runs([], now=0.0)
 
     assert len(found.frame) == 0
     assert found.settings == []
@@ -105,7 +105,7 @@ def test_lists_and_tables_become_words(store):
     add(store, "b", {"fit.class_weight": "balanced"})
     add(store, "c")
 
-    frame = compare(store.runs(), now=200.0).frame
+    frame = compare_runs(store.runs(), now=200.0).frame
 
     assert frame["fit.class_weight"].isna().tolist() == [True, False, False]
     assert frame["fit.class_weight"].tolist()[1:] == ["balanced", "{0: 1, 1: 2}"]
@@ -115,9 +115,9 @@ def test_lists_and_tables_become_words(store):
 def test_a_selection_is_exported_and_read_again(store, kind):
     add(store, "a", {"fit.shuffle": "batch"})
     add(store, "b")
-    frame = compare(store.runs(), now=200.0).frame
+    frame = compare_runs(store.runs(), now=200.0).frame
 
-    file = exported(frame, kind, columns=["run", "fit.shuffle", "val_loss", "created"])
+    file = export_table(frame, kind, columns=["run", "fit.shuffle", "val_loss", "created"])
 
     if kind == "json":
         rows = json.loads(file)
@@ -147,9 +147,9 @@ def test_latex_escapes_names_and_aligns_numbers():
 
 def test_an_unknown_kind_or_column_is_refused(store):
     add(store, "a")
-    frame = compare(store.runs(), now=200.0).frame
+    frame = compare_runs(store.runs(), now=200.0).frame
 
     with pytest.raises(SettingError, match="Unknown kind of file 'xlsx'. Known: csv, json, parquet, latex"):
-        exported(frame, "xlsx")
+        export_table(frame, "xlsx")
     with pytest.raises(SettingError, match="Unknown column 'val_los'. Did you mean 'val_loss'"):
-        exported(frame, "csv", columns=["val_los"])
+        export_table(frame, "csv", columns=["val_los"])

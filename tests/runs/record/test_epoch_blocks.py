@@ -28,7 +28,7 @@ def count(store):
 
 
 def test_epochs_of_blocks_and_of_rows_come_back_in_order_as_they_were_written(store):
-    epochs = range(2 * epoch_blocks.SIZE + 10)
+    epochs = range(2 * epoch_blocks.BLOCK_SIZE + 10)
     store.write([CREATED, *map(ended, epochs)])
 
     rows = store.epochs("a")
@@ -43,7 +43,7 @@ def test_epochs_of_blocks_and_of_rows_come_back_in_order_as_they_were_written(st
 
 def test_what_is_not_finite_is_kept(store):
     odd = [math.nan, math.inf, -math.inf]
-    store.write([CREATED, *(ended(epoch, loss=odd[epoch % 3]) for epoch in range(epoch_blocks.SIZE))])
+    store.write([CREATED, *(ended(epoch, loss=odd[epoch % 3]) for epoch in range(epoch_blocks.BLOCK_SIZE))])
 
     assert count(store) == 1
     np.testing.assert_equal([row.logs["loss"] for row in store.epochs("a")][:3], odd)
@@ -51,7 +51,7 @@ def test_what_is_not_finite_is_kept(store):
 
 @pytest.mark.parametrize("value", [3, True, None, "high", [1.0, 2.0]])
 def test_what_is_no_float_comes_back_as_it_is(store, value):
-    store.write([CREATED, *(ended(epoch, loss=0.5, note=value) for epoch in range(epoch_blocks.SIZE))])
+    store.write([CREATED, *(ended(epoch, loss=0.5, note=value) for epoch in range(epoch_blocks.BLOCK_SIZE))])
 
     (note,) = {repr(row.logs["note"]) for row in store.epochs("a")}
 
@@ -60,27 +60,27 @@ def test_what_is_no_float_comes_back_as_it_is(store, value):
 
 
 def test_an_epoch_of_a_block_that_is_trained_again_is_read_anew(store):
-    store.write([CREATED, *map(ended, range(2 * epoch_blocks.SIZE))])
+    store.write([CREATED, *map(ended, range(2 * epoch_blocks.BLOCK_SIZE))])
     seen = store.epochs("a")[-1].seq
 
     store.write([ended(7, loss=9.0)])
 
     assert [row.logs for row in store.epochs("a")][6:9] == [logs_of(6), {"loss": 9.0}, logs_of(8)]
-    assert [row.epoch for row in store.epochs("a")] == list(range(2 * epoch_blocks.SIZE))
+    assert [row.epoch for row in store.epochs("a")] == list(range(2 * epoch_blocks.BLOCK_SIZE))
     assert [row.epoch for row in store.epochs("a", since=seen)] == [7]
     assert store.run("a").summary["logs"]["loss"] == {
-        "last": logs_of(2 * epoch_blocks.SIZE - 1)["loss"],
-        "min": logs_of(2 * epoch_blocks.SIZE - 1)["loss"],
-        "min_epoch": 2 * epoch_blocks.SIZE - 1,
+        "last": logs_of(2 * epoch_blocks.BLOCK_SIZE - 1)["loss"],
+        "min": logs_of(2 * epoch_blocks.BLOCK_SIZE - 1)["loss"],
+        "min_epoch": 2 * epoch_blocks.BLOCK_SIZE - 1,
         "max": 9.0,
         "max_epoch": 7,
     }
 
 
 def test_a_run_that_is_trained_again_from_its_middle_is_packed_again(store):
-    store.write([CREATED, *map(ended, range(epoch_blocks.SIZE))])
+    store.write([CREATED, *map(ended, range(epoch_blocks.BLOCK_SIZE))])
 
-    store.write([ended(epoch, loss=float(epoch)) for epoch in range(100, epoch_blocks.SIZE)])
+    store.write([ended(epoch, loss=float(epoch)) for epoch in range(100, epoch_blocks.BLOCK_SIZE)])
 
     assert count(store) == 1
     losses = [row.logs["loss"] for row in store.epochs("a")]
@@ -89,35 +89,44 @@ def test_a_run_that_is_trained_again_from_its_middle_is_packed_again(store):
 
 @pytest.mark.parametrize(
     "since",
-    [0, 1, 2, epoch_blocks.SIZE, epoch_blocks.SIZE + 1, epoch_blocks.SIZE + 2, 2 * epoch_blocks.SIZE + 10, 10**6],
+    [
+        0,
+        1,
+        2,
+        epoch_blocks.BLOCK_SIZE,
+        epoch_blocks.BLOCK_SIZE + 1,
+        epoch_blocks.BLOCK_SIZE + 2,
+        2 * epoch_blocks.BLOCK_SIZE + 10,
+        10**6,
+    ],
 )
 def test_only_newer_epochs_are_read_wherever_the_mark_lies(store, since):
-    store.write([CREATED, *map(ended, range(2 * epoch_blocks.SIZE + 9))])
+    store.write([CREATED, *map(ended, range(2 * epoch_blocks.BLOCK_SIZE + 9))])
     everything = store.epochs("a")
 
     assert store.epochs("a", since=since) == [row for row in everything if row.seq > since]
 
 
 def test_a_run_that_begins_within_a_block_is_not_packed_before_a_whole_one(store):
-    store.write([CREATED, *map(ended, range(50, 2 * epoch_blocks.SIZE))])
+    store.write([CREATED, *map(ended, range(50, 2 * epoch_blocks.BLOCK_SIZE))])
 
     assert count(store) == 1
-    assert [row.epoch for row in store.epochs("a")] == list(range(50, 2 * epoch_blocks.SIZE))
+    assert [row.epoch for row in store.epochs("a")] == list(range(50, 2 * epoch_blocks.BLOCK_SIZE))
 
 
 def test_reading_while_blocks_are_made_misses_and_repeats_nothing(store):
     store.write([CREATED])
     with Store(store.path) as other:
-        for first in range(0, 2 * epoch_blocks.SIZE, 37):
+        for first in range(0, 2 * epoch_blocks.BLOCK_SIZE, 37):
             store.write([ended(epoch) for epoch in range(first, first + 37)])
             assert [row.epoch for row in other.epochs("a")] == list(range(first + 37))
 
 
 def test_packing_is_lossless_for_drawn_numbers():
     rng = np.random.default_rng(0)
-    numbers = rng.integers(0, 2**63, epoch_blocks.SIZE).view(np.float64).tolist()
+    numbers = rng.integers(0, 2**63, epoch_blocks.BLOCK_SIZE).view(np.float64).tolist()
     rows = [(epoch, epoch, 1.0, 2.0, encode({"loss": number})) for epoch, number in enumerate(numbers)]
 
-    unpacked = epoch_blocks.unpacked(0, *epoch_blocks.packed(rows))
+    unpacked = epoch_blocks.unpack_block(0, *epoch_blocks.pack_block(rows))
 
     np.testing.assert_equal([row.logs["loss"] for row in unpacked], numbers)

@@ -19,10 +19,10 @@ def test_a_lock_is_held_until_it_is_let_go(tmp_path):
     path = tmp_path / "locks" / "a.lock"
     assert not process_lock.is_held(path)
 
-    lock = process_lock.hold(path)
+    lock = process_lock.acquire(path)
     assert process_lock.is_held(path)
 
-    process_lock.let_go(lock)
+    process_lock.release(lock)
     assert not process_lock.is_held(path)
     assert not path.exists()
 

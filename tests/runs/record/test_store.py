@@ -154,12 +154,12 @@ def test_runs_of_a_dead_writer_become_interrupted(store):
 
 
 def test_runs_of_a_living_writer_are_left_alone(store):
-    lock = process_lock.hold(store.lock_path("living"))
+    lock = process_lock.acquire(store.lock_path("living"))
     store.write([created(writer="living")])
 
     assert store.reap() == []
 
-    process_lock.let_go(lock)
+    process_lock.release(lock)
     assert store.reap() == ["a"]
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from fitdash.runs.record.summary import add_epoch, pack, unpack
+from fitdash.runs.record.summary import add_epoch, pack_summary, unpack_summary
 
 
 def test_the_summary_keeps_last_lowest_and_highest_with_their_epochs():
@@ -45,18 +45,18 @@ def test_a_log_that_was_not_told_this_time_keeps_its_entry():
     ids=["one epoch", "two epochs", "what is not finite"],
 )
 def test_a_summary_is_kept_as_numbers_without_loss(summary):
-    kept = pack(summary)
+    kept = pack_summary(summary)
 
     assert isinstance(kept, bytes)
-    assert unpack(kept) == summary
-    assert repr(unpack(kept)) == repr(summary)
+    assert unpack_summary(kept) == summary
+    assert repr(unpack_summary(kept)) == repr(summary)
 
 
 def test_a_log_that_was_never_a_number_is_kept_without_lowest_and_highest():
     summary = add_epoch({}, 0, {"loss": math.nan, "accuracy": 0.5})
 
-    assert isinstance(pack(summary), bytes)
-    assert repr(unpack(pack(summary))) == repr(summary)
+    assert isinstance(pack_summary(summary), bytes)
+    assert repr(unpack_summary(pack_summary(summary))) == repr(summary)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_log_that_was_never_a_number_is_kept_without_lowest_and_highest():
     ids=["nothing", "no seconds", "no logs", "integer", "text", "zero byte", "no name", "long name", "truth"],
 )
 def test_what_is_no_plain_number_is_kept_as_text(summary):
-    kept = pack(summary)
+    kept = pack_summary(summary)
 
     assert isinstance(kept, str)
-    assert repr(unpack(kept)) == repr(summary)
+    assert repr(unpack_summary(kept)) == repr(summary)

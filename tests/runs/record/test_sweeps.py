@@ -3,7 +3,7 @@
 import pytest
 
 from fitdash.errors import StoreError
-from fitdash.runs.protocol.events import Changed, Created, Judged, SweepEnded
+from fitdash.runs.protocol.events import Changed, Created, SweepEnded, TrialJudged
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.store import Store
 
@@ -42,7 +42,7 @@ def test_a_run_knows_its_sweep_and_its_number_there(store):
 
 def test_a_pruned_run_is_told_from_one_that_a_person_stopped(store):
     add_trial(store, "a", 0, state="stopped")
-    store.write([Judged(uid="a", verdict="pruned")])
+    store.write([TrialJudged(uid="a", verdict="pruned")])
 
     assert store.run("a").verdict == "pruned"
 
@@ -52,7 +52,7 @@ def test_the_newest_run_of_a_trial_counts(store):
     add_trial(store, "b", 1)
     add_trial(store, "again", 0)
 
-    assert [run.uid for run in sweeps.newest_of_each(store.runs(sweep="s"))] == ["again", "b"]
+    assert [run.uid for run in sweeps.newest_run_per_trial(store.runs(sweep="s"))] == ["again", "b"]
 
 
 def test_a_sweep_of_a_dead_process_is_interrupted_and_one_process_goes_on_with_it(store, writer):

@@ -10,7 +10,7 @@ import pytest
 from fitdash.runs.protocol.events import BatchEnded, Created, EpochEnded, Printed
 from fitdash.runs.record import writer as writer_module
 from fitdash.runs.record.store import Store
-from fitdash.runs.record.writer import Writer, bounded
+from fitdash.runs.record.writer import Writer, drop_surplus_events
 
 
 def created(uid="a", writer="w"):
@@ -133,8 +133,8 @@ def test_beyond_a_bound_only_running_values_are_let_go():
     running = [BatchEnded(uid="a", epoch=0, step=step, steps=None, logs={}) for step in range(5)]
     others = [ended(0), Printed(uid="a", text="x")]
 
-    assert bounded([*running, *others], most=6) == others
-    assert bounded([*running, *others], most=7) == [*running, *others]
+    assert drop_surplus_events([*running, *others], most=6) == others
+    assert drop_surplus_events([*running, *others], most=7) == [*running, *others]
 
 
 def test_a_script_that_just_ends_loses_nothing(store):

@@ -37,7 +37,7 @@ def server():
 def _forget_announcements():
     yield
     while dashboards._announced:
-        process_lock.let_go(dashboards._announced.pop())
+        process_lock.release(dashboards._announced.pop())
 
 
 def test_nobody_is_found_where_nobody_announced(home):
@@ -63,7 +63,7 @@ def test_a_dashboard_on_another_store_is_not_found(server, monkeypatch, tmp_path
 
 def test_what_a_dead_dashboard_left_is_removed_even_if_its_port_answers(server, home):
     dashboards.announce(server)
-    process_lock.let_go(dashboards._announced.pop())
+    process_lock.release(dashboards._announced.pop())
 
     assert dashboards.find() is None
     assert list((home / "dashboards").iterdir()) == []

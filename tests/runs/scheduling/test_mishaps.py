@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from fitdash.engine.callbacks.base import Callback
-from fitdash.jobs.build import job
-from fitdash.jobs.launch import resume
+from fitdash.jobs.build import make_job
+from fitdash.jobs.launch import resume_run
 from fitdash.model.model import Model
-from fitdash.runs.callbacks.checkpointing import Saving
-from fitdash.runs.callbacks.control_callback import Steering
+from fitdash.runs.callbacks.checkpointing import Checkpointing
+from fitdash.runs.callbacks.control_callback import ControlCallback
 from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.protocol.events import BatchEnded, EpochEnded, Printed
 from fitdash.runs.record.store import Store
-from fitdash.runs.record.writer import Writer, bounded
+from fitdash.runs.record.writer import Writer, drop_surplus_events
 from fitdash.runs.scheduling.runner import Runner
 from fitdash.settings.compile import CompileArgs
 from fitdash.settings.dataset import DatasetArgs
@@ -33,7 +33,11 @@ def trainer(*, x=ROWS, y=None, epochs=4, callbacks=None, module=None, **fit):
     def job(recorder, control):
         torch.manual_seed(3)
         model = Model(module or torch.nn.Linear(3, 1)).compile("sgd", loss="mse")
-        model.watchers = [recorder, Saving(recorder.uid, recorder.put), Steering(control, show=recorder.show)]
+        model.watchers = [
+            recorder,
+            Checkpointing(recorder.uid, recorder.put),
+            ControlCallback(control, show=recorder.show),
+        ]
         given = {} if y is None and not isinstance(x, np.ndarray) else {"y": x.sum(1), "batch_size": 8}
         model.fit(x, epochs=epochs, verbose=0, callbacks=callbacks, **given | fit)
 
@@ -101,7 +105,7 @@ def test_a_run_that_raises_keeps_its_epochs_and_says_what_was_raised(store, runn
 
 def test_a_run_that_failed_goes_on_when_the_cause_is_gone(store, runner, monkeypatch):
     experiment = Experiment(data=DatasetArgs(name="iris"), fit=FitArgs(epochs=6, verbose=0))
-    expected = runner.submit(job(experiment), experiment=experiment.to_dict())
+    expected = runner.submit(make_job(experiment), experiment=experiment.to_dict())
     assert expected.join(SECONDS)
 
     def fails(recorder, control):
@@ -113,14 +117,14 @@ def test_a_run_that_failed_goes_on_when_the_cause_is_gone(store, runner, monkeyp
             told(epoch, logs)
 
         recorder.on_epoch_end = full
-        job(experiment)(recorder, control)
+        make_job(experiment)(recorder, control)
 
     run = runner.submit(fails, experiment=experiment.to_dict())
     assert run.join(SECONDS)
     runner.writer.flush(SECONDS)
     assert store.run(run.uid).state == "failed"
 
-    again = resume(runner, run.uid)
+    again = resume_run(runner, run.uid)
     assert again.join(SECONDS)
     runner.writer.flush(SECONDS)
 
@@ -132,7 +136,7 @@ def test_a_loss_that_is_no_number_is_recorded_as_such_and_never_the_best(store, 
     compile = CompileArgs(optimizer="sgd", learning_rate=1000.0)
     experiment = Experiment(data=DatasetArgs(name="diabetes"), compile=compile, fit=FitArgs(epochs=8, verbose=0))
 
-    run = runner.submit(job(experiment), experiment=experiment.to_dict())
+    run = runner.submit(make_job(experiment), experiment=experiment.to_dict())
     assert run.join(SECONDS)
     runner.writer.flush(SECONDS)
 
@@ -201,5 +205,5 @@ def test_what_waits_is_bounded_and_epochs_are_never_let_go():
     printed = [Printed(uid="a", text="x") for _ in range(50)]
     epochs = [EpochEnded(uid="a", epoch=epoch, logs={}, seconds=0.1) for epoch in range(5)]
 
-    assert bounded([*running, *printed, *epochs], most=60) == [*printed, *epochs]
-    assert bounded([*running, *printed, *epochs], most=20) == epochs
+    assert drop_surplus_events([*running, *printed, *epochs], most=60) == [*printed, *epochs]
+    assert drop_surplus_events([*running, *printed, *epochs], most=20) == epochs

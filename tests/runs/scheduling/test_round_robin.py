@@ -2,7 +2,7 @@
 
 import pytest
 
-from fitdash.runs.scheduling.round_robin import in_turn
+from fitdash.runs.scheduling.round_robin import order_round_robin
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from fitdash.runs.scheduling.round_robin import in_turn
 def test_each_owner_has_one_turn_after_the_other(waiting, served, order):
     runs = waiting.split()
 
-    assert in_turn(runs, [run[0] for run in runs], served.split()) == order.split()
+    assert order_round_robin(runs, [run[0] for run in runs], served.split()) == order.split()

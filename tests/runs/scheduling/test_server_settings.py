@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fitdash.errors import SettingError
-from fitdash.runs.scheduling.server_settings import origins, settings_in_force, settings_path
+from fitdash.runs.scheduling.server_settings import settings_in_force, settings_path, settings_with_origins
 from fitdash.settings.declaration import settings_of
 from fitdash.settings.server import ServerArgs
 
@@ -22,7 +22,9 @@ def test_without_a_file_the_defaults_are_in_force():
 def test_the_environment_goes_before_the_file():
     written("rows = 500\nshared = true\ndisk_gigabytes = 3\n")
 
-    found = origins({"FITDASH_ROWS": "900", "FITDASH_DISK_GIGABYTES_PER_VISITOR": "0.5", "FITDASH_PARAMETERS": ""})
+    found = settings_with_origins(
+        {"FITDASH_ROWS": "900", "FITDASH_DISK_GIGABYTES_PER_VISITOR": "0.5", "FITDASH_PARAMETERS": ""}
+    )
 
     assert found["rows"] == (900, "FITDASH_ROWS")
     assert found["shared"] == (True, str(settings_path()))

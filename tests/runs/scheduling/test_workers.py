@@ -10,16 +10,16 @@ import pytest
 import torch
 
 from fitdash.errors import StoreError
-from fitdash.jobs.build import job
-from fitdash.jobs.job_spec import order_of, order_to_resume
-from fitdash.jobs.launch import resume
+from fitdash.jobs.build import make_job
+from fitdash.jobs.job_spec import make_job_spec, make_resume_spec
+from fitdash.jobs.launch import resume_run
 from fitdash.jobs.worker import BEHIND
 from fitdash.runs.checkpoints import prediction_files
 from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Created, EpochEnded
-from fitdash.runs.scheduling.failures import Ended
-from fitdash.runs.scheduling.workers import Worker, Workers
+from fitdash.runs.scheduling.failures import RunEndedElsewhere
+from fitdash.runs.scheduling.workers import Worker, WorkerPool
 from fitdash.settings.callbacks import CALLBACKS
 from fitdash.settings.compile import CompileArgs
 from fitdash.settings.dataset import DatasetArgs
@@ -74,7 +74,7 @@ class Away:
         self.uid, self.control, self.ended, self.events = uid, Control(), None, []
         self._writer = writer
         writer.put(Created(uid=uid, name="", experiment=experiment.to_dict(), writer=writer.uid, state="running"))
-        self._arguments = worker, order or order_of(experiment)
+        self._arguments = worker, order or make_job_spec(experiment)
         self.heard = threading.Condition()
         self.thread = threading.Thread(target=self._train, daemon=True)
         self.thread.start()
@@ -83,7 +83,7 @@ class Away:
         worker, order = self._arguments
         try:
             worker.train(order, self.uid, self._put, self.control)
-        except Ended as end:
+        except RunEndedElsewhere as end:
             self.ended = end.change
             self._writer.put(end.change)
 
@@ -124,7 +124,7 @@ def test_a_worker_lets_the_pages_go_first(warm, writer):
 
 @pytest.mark.parametrize("experiment", [EXPERIMENT, DIVERGES], ids=["digits", "a loss that is no number"])
 def test_a_worker_gives_the_numbers_that_the_thread_gives(warm, store, writer, runner, experiment, request):
-    here = runner.submit(job(experiment), experiment=experiment.to_dict())
+    here = runner.submit(make_job(experiment), experiment=experiment.to_dict())
     away = Away(warm, writer, experiment, f"same-{request.node.callspec.id}")
     assert here.join(SECONDS)
     away.join()
@@ -149,12 +149,14 @@ def test_a_worker_gives_the_numbers_that_the_thread_gives(warm, store, writer, r
 
 
 def test_a_worker_keeps_what_its_model_answered_as_the_thread_does(warm, home, writer, runner):
-    here = runner.submit(job(EXPERIMENT), experiment=EXPERIMENT.to_dict())
+    here = runner.submit(make_job(EXPERIMENT), experiment=EXPERIMENT.to_dict())
     away = Away(warm, writer, EXPERIMENT, "looked-at")
     assert here.join(SECONDS)
     away.join()
 
-    one, other = (prediction_files.read(prediction_files.folder_of(home, uid), 5) for uid in (away.uid, here.uid))
+    one, other = (
+        prediction_files.read(prediction_files.predictions_folder(home, uid), 5) for uid in (away.uid, here.uid)
+    )
     assert one.rows.tolist() == other.rows.tolist()
     assert (one.answers == other.answers).all()
     assert (one.sureness == other.sureness).all()
@@ -196,7 +198,7 @@ def test_what_was_wished_before_it_began_holds_there(warm, writer, store):
     run_control.step(batches=3)
     stands = threading.Event()
     run_control.listen(lambda is_standing: stands.set() if is_standing else None)
-    thread = threading.Thread(target=warm.train, args=[order_of(LONG), "wished", writer.put, run_control])
+    thread = threading.Thread(target=warm.train, args=[make_job_spec(LONG), "wished", writer.put, run_control])
     thread.start()
 
     assert stands.wait(SECONDS)
@@ -207,7 +209,7 @@ def test_what_was_wished_before_it_began_holds_there(warm, writer, store):
 
 
 def test_what_a_run_raises_there_is_told_with_its_traceback(warm, writer):
-    run = Away(warm, writer, EXPERIMENT, "raises", order_of(EXPERIMENT, origin="nobody"))
+    run = Away(warm, writer, EXPERIMENT, "raises", make_job_spec(EXPERIMENT, origin="nobody"))
     run.join()
 
     assert run.ended.state == "failed"
@@ -217,13 +219,13 @@ def test_what_a_run_raises_there_is_told_with_its_traceback(warm, writer):
 
 
 def test_a_run_that_was_stopped_goes_on_in_a_worker_to_the_same_numbers(warm, store, writer, runner):
-    expected = runner.submit(job(EXPERIMENT), experiment=EXPERIMENT.to_dict())
+    expected = runner.submit(make_job(EXPERIMENT), experiment=EXPERIMENT.to_dict())
     run = Away(warm, writer, EXPERIMENT, "goes-on")
     run.until(2)
     run.control.stop()
     run.join()
 
-    again = Away(warm, writer, EXPERIMENT, "goes-on", order_to_resume("goes-on"))
+    again = Away(warm, writer, EXPERIMENT, "goes-on", make_resume_spec("goes-on"))
     again.join()
     assert expected.join(SECONDS)
     writer.flush(SECONDS)
@@ -247,9 +249,9 @@ def test_a_worker_that_is_killed_leaves_its_run_interrupted_to_go_on(home, store
         "The process that trained this run must live until it is over, got its end (SIGKILL). Resume the run."
     )
     assert not worker.is_alive
-    expected = runner.submit(job(short), experiment=short.to_dict())
+    expected = runner.submit(make_job(short), experiment=short.to_dict())
     assert expected.join(SECONDS)
-    again = resume(runner, "killed")
+    again = resume_run(runner, "killed")
     assert again.join(SECONDS)
     writer.flush(SECONDS)
     assert logs(store, "killed") == logs(store, expected.uid)
@@ -273,7 +275,7 @@ def test_a_worker_that_is_told_to_end_interrupts_its_run_and_keeps_where_it_was(
 
 
 def test_workers_train_at_once_as_many_as_may(home, store, writer):
-    workers = Workers(2, free=lambda: None)
+    workers = WorkerPool(2, free=lambda: None)
     first, second = (Away(workers, writer, replace(LONG, seed=seed), f"both-{seed}") for seed in (1, 2))
     first.until(2)
     second.until(2)
@@ -296,12 +298,12 @@ def test_workers_train_at_once_as_many_as_may(home, store, writer):
     assert not workers.has_room
     late = Control()
     with pytest.raises(StoreError, match="The workers must be open to train"):
-        workers.train(order_of(EXPERIMENT), "late", writer.put, late)
+        workers.train(make_job_spec(EXPERIMENT), "late", writer.put, late)
 
 
 def test_another_process_is_started_only_where_memory_is_free(home, writer):
     free = [None]
-    workers = Workers(2, free=lambda: free[0])
+    workers = WorkerPool(2, free=lambda: free[0])
     run = Away(workers, writer, LONG, "first-of-all")
     run.until(1)
     free[0] = 300_000_000

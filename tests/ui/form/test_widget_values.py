@@ -10,7 +10,7 @@ from fitdash.settings.compile import CompileArgs
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
-from fitdash.ui.form.widget_values import free_slot, read_experiment, written
+from fitdash.ui.form.widget_values import free_slot, read_experiment, to_widget_values
 from tests.ui.experiments import drawn
 
 
@@ -18,13 +18,13 @@ from tests.ui.experiments import drawn
 def test_the_form_says_what_was_written_into_it(seed):
     experiment = drawn(random.Random(seed))
 
-    assert read_experiment(written(experiment).get) == experiment
+    assert read_experiment(to_widget_values(experiment).get) == experiment
 
 
 def test_two_callbacks_of_a_kind_are_two_cards():
     experiment = Experiment(callbacks=(EarlyStoppingArgs(patience=1), EarlyStoppingArgs(patience=2)))
 
-    values = written(experiment)
+    values = to_widget_values(experiment)
 
     assert values["callbacks"] == ["EarlyStopping", "EarlyStopping~2"]
     assert values["callbacks.EarlyStopping~2.patience"] == 2
@@ -37,14 +37,14 @@ def test_a_slot_of_a_removed_card_is_free_again():
 
 
 def test_weights_of_one_are_no_weights():
-    values = written(Experiment(fit=FitArgs(class_weight={0: 1.0, 1: 3, 2: 1})))
+    values = to_widget_values(Experiment(fit=FitArgs(class_weight={0: 1.0, 1: 3, 2: 1})))
 
     assert read_experiment(values.get).fit.class_weight == {1: 3.0}
     assert read_experiment({**values, "fit.class_weight.1": 1.0}.get).fit.class_weight is None
 
 
 def test_an_unknown_kind_of_card_is_left_out():
-    values = written(Experiment(callbacks=tuple(cls() for cls in CALLBACKS.values())))
+    values = to_widget_values(Experiment(callbacks=tuple(cls() for cls in CALLBACKS.values())))
 
     read = read_experiment({**values, "callbacks": [*values["callbacks"], "Evil"]}.get)
 
@@ -56,7 +56,7 @@ def test_numbers_are_floats_where_the_field_takes_floats():
         compile=CompileArgs(learning_rate=1), fit=replace(FitArgs(), validation_data=HoldOut(share=0.5))
     )
 
-    assert type(written(experiment)["compile.learning_rate"]) is float
+    assert type(to_widget_values(experiment)["compile.learning_rate"]) is float
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_numbers_are_floats_where_the_field_takes_floats():
 def test_every_way_to_weigh_rows_is_written_and_read_alike(said):
     experiment = Experiment(fit=FitArgs(sample_weight=said))
 
-    assert read_experiment(written(experiment).get) == experiment
+    assert read_experiment(to_widget_values(experiment).get) == experiment

@@ -14,7 +14,7 @@ from safetensors.torch import load
 
 from fitdash.errors import StoreError
 from fitdash.export import archive, run_files
-from fitdash.jobs.build import job
+from fitdash.jobs.build import make_job
 from fitdash.runs.protocol.events import Changed, Created, EpochEnded, Told
 from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store
@@ -49,7 +49,7 @@ def trained(store):
     runner = Runner(writer)
 
     def run(experiment):
-        made = runner.submit(job(experiment), experiment=experiment.to_dict(), name=experiment.data.name)
+        made = runner.submit(make_job(experiment), experiment=experiment.to_dict(), name=experiment.data.name)
         made.join()
         writer.flush(10)
         return made.uid
@@ -92,7 +92,7 @@ def test_the_history_is_the_same_in_all_its_forms(store, trained):
 def test_the_zip_holds_everything_and_its_manifest_is_true(store, trained):
     uid = trained(SMALL)
 
-    found = unpacked(menu.everything(store, uid))
+    found = unpacked(menu.run_archive(store, uid))
 
     manifest = json.loads(found.pop("manifest.json"))
     assert (manifest["run"], manifest["name"], manifest["state"]) == (uid, "iris", "finished")
@@ -124,9 +124,9 @@ def test_what_cannot_be_made_is_left_out_and_the_manifest_says_why(monkeypatch):
 
     monkeypatch.setattr(archive, "LARGEST_BYTES", 3)
     made = {"a.txt": broken, "b.txt": lambda: b"1234", "c.txt": lambda: b"12"}
-    parts = [archive.Part(name=n, title=n, what="x", mime="text/plain", make=make) for n, make in made.items()]
+    parts = [archive.DownloadFile(name=n, title=n, what="x", mime="text/plain", make=make) for n, make in made.items()]
 
-    found = unpacked(archive.archive(parts, {"run": "r"}))
+    found = unpacked(archive.make_zip(parts, {"run": "r"}))
 
     manifest = json.loads(found["manifest.json"])
     assert [file["name"] for file in manifest["files"]] == ["c.txt"]
@@ -197,7 +197,7 @@ def test_a_run_can_be_taken_away_while_it_is_on_and_after_it_failed(store):
     for uid, state in (("c" * 16, "running"), ("d" * 16, "failed")):
         recorded(store, uid, state)
 
-        found = unpacked(menu.everything(store, uid))
+        found = unpacked(menu.run_archive(store, uid))
 
         names = {name.removeprefix(f"{uid}-") for name in found}
         assert {"history.csv", "script.py", "report.html", "manifest.json"} <= names

@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from fitdash.ui.session import live_endpoint as module
-from fitdash.ui.session.live_endpoint import KEPT_SECONDS, Feeds
+from fitdash.ui.session.live_endpoint import KEPT_SECONDS, LiveEndpoint
 from tests.ui.loops import awaited
 
 
@@ -37,7 +37,7 @@ def got(app, where):
 
 
 def test_a_page_is_told_by_its_secret_alone_and_always_anew(app):
-    feeds, counts = Feeds(), iter(range(9))
+    feeds, counts = LiveEndpoint(), iter(range(9))
 
     where = feeds.offer("secret", lambda: {"count": next(counts)})
 
@@ -47,7 +47,7 @@ def test_a_page_is_told_by_its_secret_alone_and_always_anew(app):
 
 
 def test_what_is_offered_again_takes_the_place_of_what_was(app):
-    feeds = Feeds()
+    feeds = LiveEndpoint()
     feeds.offer("secret", lambda: 1)
 
     where = feeds.offer("secret", lambda: 2)
@@ -57,7 +57,7 @@ def test_what_is_offered_again_takes_the_place_of_what_was(app):
 
 
 def test_a_page_that_asks_no_more_is_forgotten(app, monkeypatch):
-    feeds = Feeds()
+    feeds = LiveEndpoint()
     asks, forgotten = (feeds.offer(secret, dict) for secret in ("asks", "forgotten"))
     now = module.time.monotonic()
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now + KEPT_SECONDS))
@@ -71,14 +71,14 @@ def test_a_page_that_asks_no_more_is_forgotten(app, monkeypatch):
 def test_a_server_below_another_address_answers_there(app, monkeypatch):
     monkeypatch.setattr(module.st, "get_option", {"server.baseUrlPath": "/class/"}.get)
 
-    where = Feeds().offer("secret", dict)
+    where = LiveEndpoint().offer("secret", dict)
 
     assert where == "/class/_fitdash/live/secret"
     assert got(app, where)[2] == {}
 
 
 def test_where_no_server_is_known_nothing_is_offered():
-    feeds = Feeds()
+    feeds = LiveEndpoint()
 
     assert feeds.offer("secret", dict) is None
     assert not feeds.is_served

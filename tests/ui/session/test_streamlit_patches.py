@@ -9,7 +9,7 @@ from streamlit.runtime.app_session import AppSession, AppSessionState
 from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 
 from fitdash.ui.session import streamlit_patches
-from fitdash.ui.session.streamlit_patches import keep_what_waits
+from fitdash.ui.session.streamlit_patches import patch_streamlit
 from tests.ui.loops import awaited
 
 WHOLE, PART = ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
@@ -19,8 +19,8 @@ WHOLE, PART = ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN
 def queue(monkeypatch):
     """What waits after the whole page was drawn: two fields of one fragment, then how it ended."""
     monkeypatch.setattr(ForwardMsgQueue, "clear", streamlit_patches._clear)
-    keep_what_waits()
-    keep_what_waits()
+    patch_streamlit()
+    patch_streamlit()
     return ForwardMsgQueue()
 
 
@@ -114,7 +114,7 @@ def session(monkeypatch):
         told.append(f"{asked} begins")
 
     monkeypatch.setattr(streamlit_patches, "_begin", begin)
-    keep_what_waits()
+    patch_streamlit()
     made.told = told
     made.send = lambda text: told.append(text) if made._scriptrunner.name == "first" else None
     return made

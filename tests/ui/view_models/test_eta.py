@@ -3,25 +3,25 @@
 import pytest
 
 from fitdash.runs.record.records import EpochRow
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DatasetArgs
-from fitdash.settings.experiment import Experiment, plan
+from fitdash.settings.experiment import Experiment, plan_run
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
 from fitdash.ui.view_models.eta import eta_seconds
-from fitdash.ui.view_models.run_view import Snapshot
+from fitdash.ui.view_models.run_view import RunView
 
-FACTS = Facts(rows=320)
+FACTS = DataFacts(rows=320)
 TIMED = Experiment(fit=FitArgs(epochs=4))
 
 
 def run_of(experiment, seconds=2.0):
     rows = [EpochRow(0, epoch, 0.0, seconds, {"loss": 1.0}) for epoch in range(4)]
-    return Snapshot(uid="a", name="a", state="finished", experiment=experiment, params={"steps": 10}, rows=rows)
+    return RunView(uid="a", name="a", state="finished", experiment=experiment, params={"steps": 10}, rows=rows)
 
 
 def eta(draft, pace="full", run=None):
-    return eta_seconds(plan(draft, FACTS), draft, run or run_of(TIMED), pace)
+    return eta_seconds(plan_run(draft, FACTS), draft, run or run_of(TIMED), pace)
 
 
 def test_epochs_take_as_long_as_those_that_were_timed():
@@ -56,6 +56,6 @@ def test_other_steps_tell_nothing(draft):
 
 
 def test_a_run_without_epochs_tells_nothing():
-    run = Snapshot(uid="a", name="a", state="queued", experiment=TIMED, params={}, rows=[])
+    run = RunView(uid="a", name="a", state="queued", experiment=TIMED, params={}, rows=[])
 
     assert eta(TIMED, run=run) is None

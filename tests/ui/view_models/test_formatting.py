@@ -5,19 +5,19 @@ import pytest
 from fitdash.runs.record.records import EpochRow, EventRow
 from fitdash.settings.callbacks import EarlyStoppingArgs
 from fitdash.settings.compile import CompileArgs
-from fitdash.settings.data_facts import Facts
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.plan import plan_of
 from fitdash.settings.validation_data import HoldOut
-from fitdash.ui.run.annotations import marks
+from fitdash.ui.run.annotations import list_annotations
 from fitdash.ui.run.live_view import first_line
-from fitdash.ui.session.live_changes import experiment_now
-from fitdash.ui.view_models.event_text import happened
-from fitdash.ui.view_models.formatting import duration, escaped, short, summary
+from fitdash.ui.session.live_changes import current_experiment
+from fitdash.ui.view_models.event_text import describe_events
+from fitdash.ui.view_models.formatting import escape_markdown, format_seconds, format_value, summarize_settings
 from fitdash.ui.view_models.plan_line import difference_line, plan_line
-from fitdash.ui.view_models.run_progress import progress_of, progress_words, whole_seconds
-from fitdash.ui.view_models.run_view import Snapshot, example
+from fitdash.ui.view_models.run_progress import planned_seconds, progress_of, progress_words
+from fitdash.ui.view_models.run_view import RunView, example_run
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ from fitdash.ui.view_models.run_view import Snapshot, example
     ],
 )
 def test_the_plan_line_says_what_would_run(fit, line):
-    assert plan_line(plan_of(fit, Facts(rows=100))) == line
+    assert plan_line(plan_of(fit, DataFacts(rows=100))) == line
 
 
 def test_the_difference_names_what_was_changed_and_counts_the_rest():
@@ -89,7 +89,7 @@ def rows(count, seconds=0.5):
 
 def snapshot(**more):
     settings = {"uid": "r", "name": "r", "state": "running", "params": {"samples": 100}, "rows": rows(4)}
-    return Snapshot(**{"experiment": Experiment(fit=FitArgs(epochs=10)), **settings, **more})
+    return RunView(**{"experiment": Experiment(fit=FitArgs(epochs=10)), **settings, **more})
 
 
 def test_progress_counts_epochs_and_the_steps_of_the_one_at_hand():
@@ -107,9 +107,9 @@ def test_progress_counts_epochs_and_the_steps_of_the_one_at_hand():
 
 
 def test_a_run_takes_as_long_as_all_its_epochs_at_the_speed_of_the_last_ones():
-    assert whole_seconds(snapshot()) == pytest.approx(10)
-    assert whole_seconds(snapshot(rows=rows(1))) == pytest.approx(5)
-    assert whole_seconds(snapshot(rows=[])) == 0
+    assert planned_seconds(snapshot()) == pytest.approx(10)
+    assert planned_seconds(snapshot(rows=rows(1))) == pytest.approx(5)
+    assert planned_seconds(snapshot(rows=[])) == 0
 
 
 def test_progress_of_a_run_that_goes_on_counts_from_its_first_epoch():
@@ -141,7 +141,7 @@ def test_the_history_of_a_snapshot_has_gaps_where_an_epoch_has_no_value():
 
 
 def test_the_example_is_a_whole_run_of_the_experiment_it_shows():
-    run = example()
+    run = example_run()
 
     assert run.experiment is not None
     assert run.epochs == list(range(run.experiment.fit.epochs))
@@ -157,7 +157,7 @@ def test_what_callbacks_did_is_told_in_words():
         {"epoch": 7, "kind": "of a later version"},
     ]
 
-    assert happened(told) == [
+    assert describe_events(told) == [
         "The learning rate is 3.6e-05 since epoch 5.",
         "EarlyStopping ended it at epoch 8: val_loss no longer got better.",
     ]
@@ -175,19 +175,19 @@ def test_what_callbacks_did_is_told_in_words():
     ],
 )
 def test_durations_read_as_people_say_them(seconds, words):
-    assert duration(seconds) == words
+    assert format_seconds(seconds) == words
 
 
 def test_what_users_name_things_is_never_markup():
-    assert escaped("![x](http://a) *b*") == r"\!\[x\]\(http\://a\) \*b\*"
+    assert escape_markdown("![x](http://a) *b*") == r"\!\[x\]\(http\://a\) \*b\*"
 
 
 def test_a_folded_section_says_what_is_set():
     fit = FitArgs(epochs=30, validation_split=0.2, shuffle="batch", class_weight={0: 2.0})
 
-    assert summary(fit, ("epochs",), "Time") == "epochs 30"
-    assert summary(fit, (), "Validation") == r"validation\_split 0\.2"
-    assert summary(fit, (), "Weighting and order") == r"shuffle batch · class\_weight custom"
+    assert summarize_settings(fit, ("epochs",), "Time") == "epochs 30"
+    assert summarize_settings(fit, (), "Validation") == r"validation\_split 0\.2"
+    assert summarize_settings(fit, (), "Weighting and order") == r"shuffle batch · class\_weight custom"
 
 
 @pytest.mark.parametrize(
@@ -209,13 +209,13 @@ def test_changed_settings_are_marks_where_they_happened():
         {"kind": "setting", "setting": "learning_rate", "old": 0.2, "new": 0.3, "epoch": 3, "step": 5},
         {"kind": "setting", "setting": "epochs", "old": 10, "new": 12, "epoch": 4, "step": 0},
     ]
-    run = Snapshot(uid="a", name="", state="running", experiment=Experiment(), params={"steps": 10}, rows=[], told=told)
+    run = RunView(uid="a", name="", state="running", experiment=Experiment(), params={"steps": 10}, rows=[], told=told)
 
-    assert [(mark.at, mark.text) for mark in marks(run)] == [
+    assert [(mark.at, mark.text) for mark in list_annotations(run)] == [
         (3.5, "learning_rate 0.1 → 0.3 in epoch 4"),
         (4.0, "epochs 10 → 12 in epoch 5"),
     ]
-    assert experiment_now(run) == Experiment(compile=CompileArgs(learning_rate=0.3), fit=FitArgs(epochs=12))
+    assert current_experiment(run) == Experiment(compile=CompileArgs(learning_rate=0.3), fit=FitArgs(epochs=12))
 
 
 @pytest.mark.parametrize(
@@ -228,4 +228,4 @@ def test_changed_settings_are_marks_where_they_happened():
     ],
 )
 def test_rows_that_validate_are_named_in_short(held, words):
-    assert short(held) == words
+    assert format_value(held) == words

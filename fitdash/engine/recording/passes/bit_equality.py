@@ -26,7 +26,7 @@ Laid = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
 Factors = tuple[Laid, Laid]
 
 
-def adds_alike(added: Laid, left: Laid, right: Laid, sources: Collection[Factors] = ()) -> bool:
+def is_addmm_bit_equal(added: Laid, left: Laid, right: Laid, sources: Collection[Factors] = ()) -> bool:
     """Whether `addmm(c, a, b)`, in place where `c` is as large as the result, has the bits of `mm(a, b)` and a sum.
 
     Args:
@@ -113,7 +113,7 @@ def _drawn(laid: Laid, dice: torch.Generator) -> Tensor:
     return drawn.normal_(generator=dice)  # type: ignore[no-any-return]
 
 
-def sums_alike(moments: int, rows: int, columns: int, dtype: torch.dtype) -> bool:
+def is_stacked_sum_bit_equal(moments: int, rows: int, columns: int, dtype: torch.dtype) -> bool:
     """Whether sums over rows, added moment after moment, have the bits of one sum and a product with ones."""
     if columns < LEAST_NUMBERS or dtype not in (torch.float32, torch.float64):
         return False

@@ -17,15 +17,15 @@ import torch
 from fitdash.engine.recording.program.ir import (
     ATEN,
     NAME,
-    Line,
+    AliasRoots,
+    Instruction,
     Place,
-    Roots,
-    base,
+    base_name,
+    contiguous_strides,
+    count_uses,
+    in_place_target,
     lists_of,
-    row_by_row,
-    target_of,
-    uses_of,
-    written_by,
+    written_names,
 )
 from fitdash.engine.recording.program.views import VIEWS
 
@@ -49,7 +49,7 @@ _ALIKE = {"ones": 1, "ones_like": 1, "zeros": 0, "zeros_like": 0}
 """What is full of one number, whatever it is given."""
 
 
-def placed(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]) -> list[str]:
+def plan_memory(lines: list[Instruction], places: Mapping[str, Place], kept: Collection[str]) -> list[str]:
     """The lines of a program that does the same.
 
     Args:
@@ -63,19 +63,19 @@ def placed(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]
 class _Placing:
     """One pass over the lines."""
 
-    def __init__(self, lines: list[Line], places: Mapping[str, Place], kept: frozenset[str]) -> None:
+    def __init__(self, lines: list[Instruction], places: Mapping[str, Place], kept: frozenset[str]) -> None:
         self.lines, self.places, self.kept = lines, places, kept
-        self.lasting = {base(name) for name in kept}
-        self.roots = Roots(lines, places)
+        self.lasting = {base_name(name) for name in kept}
+        self.roots = AliasRoots(lines, places)
         self.lists = lists_of(lines)
         self.last = self._last_uses()
-        self.changed = {self.roots[name] for line in lines for name in written_by(line)}
+        self.changed = {self.roots[name] for line in lines for name in written_names(line)}
         self.changed |= {self.roots[name] for name in self.lasting}  # by whoever gets it
-        self.uses = uses_of(lines, kept)
+        self.uses = count_uses(lines, kept)
         self.parts: dict[str, list[str]] = defaultdict(list)
         for name in self.uses:
             if name.endswith("]"):
-                self.parts[base(name)].append(name)
+                self.parts[base_name(name)].append(name)
         self.names: dict[str, str] = {}
         self.there: set[str] = set()
         self.seen: dict[str, str] = {}
@@ -95,7 +95,7 @@ class _Placing:
                 self.there.add(line.name)
         return self.found
 
-    def _constant(self, line: Line) -> bool:
+    def _constant(self, line: Instruction) -> bool:
         """What is the same at every step."""
         number = _ALIKE.get(line.operation)
         kind = self._kind(line.name)
@@ -104,7 +104,7 @@ class _Placing:
         self.names[line.name] = self._memory(kind, "ones" if number else "zeros")
         return True
 
-    def _result(self, line: Line, said: Line) -> bool:
+    def _result(self, line: Instruction, said: Instruction) -> bool:
         """A result that is written where memory is held for it."""
         keys = _keys_of(line, self.lists)
         if not keys or not line.name or line.name.startswith("k"):
@@ -127,7 +127,7 @@ class _Placing:
         if place is None:
             return None
         _, _, shape, strides, dtype = place
-        is_plain = strides == row_by_row(shape) and 0 < math.prod(shape) * dtype.itemsize <= MOST_BYTES
+        is_plain = strides == contiguous_strides(shape) and 0 < math.prod(shape) * dtype.itemsize <= MOST_BYTES
         return (tuple(shape), dtype) if is_plain else None
 
     def _memory(self, kind: Any, maker: str) -> str:
@@ -137,9 +137,9 @@ class _Placing:
         self.found.append(f'{memory} = {ATEN}{maker}({list(shape)}, dtype={dtype}, device=torch.device("cpu"))')
         return memory
 
-    def _change(self, line: Line, said: Line) -> bool:
+    def _change(self, line: Instruction, said: Instruction) -> bool:
         """What is done in place, whose result is what it is done to."""
-        target = target_of(said)
+        target = in_place_target(said)
         if target is None:
             return False
         self.found.append(f"{ATEN}{said.operation}({said.given})")
@@ -153,7 +153,7 @@ class _Placing:
         if name in self.kept:
             self.found.append(f"{name} = {ATEN}alias({other})")
 
-    def _view(self, line: Line, said: Line) -> bool:
+    def _view(self, line: Instruction, said: Instruction) -> bool:
         """A view of what is there: one for all that lies there in turn, and its parts by names of their own."""
         if line.operation not in VIEWS or not said.read or not all(self._is_there(name) for name in said.read):
             return False
@@ -175,7 +175,7 @@ class _Placing:
         return True
 
     def _is_there(self, name: str) -> bool:
-        return base(name) in self.there or name.startswith("t")
+        return base_name(name) in self.there or name.startswith("t")
 
     def _last_uses(self) -> dict[str, int]:
         """By memory, the last line that reads or makes something there; what is kept is used after all of them."""
@@ -183,8 +183,8 @@ class _Placing:
         for index, line in enumerate(self.lines):
             members = [member for name in line.read for member in self.lists.get(name, ())]
             for name in (line.name, *line.read, *members):
-                found[self.roots[base(name)]] = index
-        return found | {self.roots[base(name)]: len(self.lines) for name in self.kept}
+                found[self.roots[base_name(name)]] = index
+        return found | {self.roots[base_name(name)]: len(self.lines) for name in self.kept}
 
 
 class _Form(NamedTuple):
@@ -203,9 +203,9 @@ class _Form(NamedTuple):
     keys: tuple[str, ...]
 
 
-def _keys_of(line: Line, lists: Collection[str]) -> tuple[str, ...]:
+def _keys_of(line: Instruction, lists: Collection[str]) -> tuple[str, ...]:
     """What an operation calls the places of its results, where it can be told; () where it cannot."""
-    if line.operation not in TOLD or target_of(line) is not None:
+    if line.operation not in TOLD or in_place_target(line) is not None:
         return ()
     operands = _operands(line.given)
     given = [_kind_of(one, lists) for one in operands if not _is_named(one)]

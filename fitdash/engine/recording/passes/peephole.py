@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from fitdash.engine.recording.passes.bit_equality import Factors, adds_alike
-from fitdash.engine.recording.program.ir import Place, may_write, row_by_row
+from fitdash.engine.recording.passes.bit_equality import Factors, is_addmm_bit_equal
+from fitdash.engine.recording.program.ir import Place, contiguous_strides, may_write
 
 LARGE = 4 * 1024
 """Bytes from which a result is written over what nobody needs any more; smaller ones come from the cache anyway."""
@@ -34,7 +34,7 @@ _IN_PLACE = (*_ARITHMETIC, *_BACKWARD, "relu")
 """Operations that can write their result over what they are given first."""
 
 
-def tidied(lines: Sequence[str], places: dict[str, Place], kept: Collection[str]) -> list[str]:
+def apply_peephole(lines: Sequence[str], places: dict[str, Place], kept: Collection[str]) -> list[str]:
     """The lines of a program that does the same.
 
     Args:
@@ -106,7 +106,7 @@ class _Tidy:
         line = f"{change[1]} = torch.ops.aten.{change[2][:-1]}({self._said(change[3])})"
         _, _, shape, strides, dtype = self.places[name]
         if strides == tuple(sorted(strides, reverse=True)):  # its own would be others
-            self.fresh[name] = self.places[change[1]] = change[1], 0, shape, row_by_row(shape), dtype
+            self.fresh[name] = self.places[change[1]] = change[1], 0, shape, contiguous_strides(shape), dtype
         self.renamed |= {copy[1]: self._said(name), name: change[1]}
         return line
 
@@ -229,7 +229,7 @@ class _Tidy:
         if not {added, left, right} <= self.places.keys():
             return False
         laid, one, other = (self.places[name][2:] for name in (added, left, right))
-        return adds_alike(laid, one, other, sources)
+        return is_addmm_bit_equal(laid, one, other, sources)
 
     def _sums(self, kept: Collection[str]) -> dict[str, frozenset[Factors]]:
         """What is a product or a sum of products, by name, and their factors; not what anybody changes.

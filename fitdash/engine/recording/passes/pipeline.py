@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from fitdash.engine.recording.passes.memory_plan import placed
-from fitdash.engine.recording.passes.peephole import tidied
-from fitdash.engine.recording.passes.rnn_gates import gathered
-from fitdash.engine.recording.passes.slice_fusion import joined
-from fitdash.engine.recording.program.ir import Line, Place, lists_of, written_by
+from fitdash.engine.recording.passes.memory_plan import plan_memory
+from fitdash.engine.recording.passes.peephole import apply_peephole
+from fitdash.engine.recording.passes.rnn_gates import gather_gates
+from fitdash.engine.recording.passes.slice_fusion import fuse_slices
+from fitdash.engine.recording.program.ir import Instruction, Place, lists_of, written_names
 
 KEPT = 8
 """Programs whose ways a process remembers: those of a GRU over 50 moments take 60 ms to find."""
 
 
-def ways_of(lines: Sequence[str], places: Mapping[str, Place], kept: Sequence[str]) -> list[list[str]]:
+def candidate_programs(lines: Sequence[str], places: Mapping[str, Place], kept: Sequence[str]) -> list[list[str]]:
     """All that do the same, the notes themselves first and the best one last.
 
     Args:
@@ -36,10 +36,10 @@ def ways_of(lines: Sequence[str], places: Mapping[str, Place], kept: Sequence[st
 def _found(lines: tuple[str, ...], told: tuple[Place, ...], kept: tuple[str, ...], threads: int) -> list[list[str]]:
     """The same, looked for once where tensors lie alike; what products come to depends on the threads."""
     places = {name: tuple(place) for name, *place in told}
-    about_lists = [Line.of(line) for line in lines if "list" in line]
-    if lists_of(about_lists).keys() & {name for line in about_lists for name in written_by(line)}:
+    about_lists = [Instruction.of(line) for line in lines if "list" in line]
+    if lists_of(about_lists).keys() & {name for line in about_lists for name in written_names(line)}:
         return [list(lines)]  # who changes the members of a list is not followed
-    tidy = tidied(lines, places, kept)
-    few = gathered(joined([Line.of(line) for line in tidy], places, kept), places, kept)
-    ways = [list(lines), tidy, [line.text for line in few], placed(few, places, kept)]
+    tidy = apply_peephole(lines, places, kept)
+    few = gather_gates(fuse_slices([Instruction.of(line) for line in tidy], places, kept), places, kept)
+    ways = [list(lines), tidy, [line.text for line in few], plan_memory(few, places, kept)]
     return [way for way, _ in itertools.groupby(ways)]

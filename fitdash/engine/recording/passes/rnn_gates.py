@@ -10,8 +10,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fitdash.engine.recording.passes.bit_equality import sums_alike
-from fitdash.engine.recording.program.ir import ATEN, Line, Place, Roots, base, lists_of, uses_of, written_by
+from fitdash.engine.recording.passes.bit_equality import is_stacked_sum_bit_equal
+from fitdash.engine.recording.program.ir import (
+    ATEN,
+    AliasRoots,
+    Instruction,
+    Place,
+    base_name,
+    count_uses,
+    lists_of,
+    written_names,
+)
 
 FEWEST = 4
 """Moments for which it pays."""
@@ -19,7 +28,7 @@ ALIGNED = 64
 """Bytes: products of what begins elsewhere may have other last bits."""
 
 
-def gathered(lines: list[Line], places: Mapping[str, Place], kept: Collection[str]) -> list[Line]:
+def gather_gates(lines: list[Instruction], places: Mapping[str, Place], kept: Collection[str]) -> list[Instruction]:
     """The lines of a program that does the same.
 
     Args:
@@ -55,7 +64,7 @@ class _Gates:
         is_backwards: Whether the sum begins with the last moment.
     """
 
-    lines: list[Line]
+    lines: list[Instruction]
     index: int
     uses: Counter[str]
     inner: list[str]
@@ -81,12 +90,12 @@ class _Gates:
         if len(shape) != 2 or strides != (shape[1], 1) or shape[0] * shape[1] * self.dtype.itemsize % ALIGNED:
             return False
         self.shape = shape
-        if not self._stay_as_they_are(Roots(self.lines, places)):
+        if not self._stay_as_they_are(AliasRoots(self.lines, places)):
             return False
         self._look_for_sums()
         return True
 
-    def _stay_as_they_are(self, roots: Roots) -> bool:
+    def _stay_as_they_are(self, roots: AliasRoots) -> bool:
         """Whether nobody changes them or what they are made of, and nobody reads them once they are stacked."""
         at = {line.name: place for place, line in enumerate(self.lines)}
         lists = lists_of(self.lines)
@@ -98,14 +107,14 @@ class _Gates:
         for ours, theirs in zip(self.inner, self.outer, strict=True):
             *shared, last = self.parts[theirs]
             for part in shared:
-                needed[roots[base(part)]].append((min(at[ours], at[theirs]), max(at[ours], at[theirs])))
-            needed[roots[base(last)]].append((at[theirs], self.index))
+                needed[roots[base_name(part)]].append((min(at[ours], at[theirs]), max(at[ours], at[theirs])))
+            needed[roots[base_name(last)]].append((at[theirs], self.index))
         for place, line in enumerate(self.lines):
-            written = {roots[name] for name in written_by(line)}
+            written = {roots[name] for name in written_names(line)}
             if written & inner or any(start < place < end for root in written for start, end in needed.get(root, ())):
                 return False
             read = [*line.read, *(member for name in line.read for member in lists.get(name, ()))]
-            if place > self.index and any(roots[base(name)] in inner for name in read):
+            if place > self.index and any(roots[base_name(name)] in inner for name in read):
                 return False
         return True
 
@@ -136,10 +145,14 @@ class _Gates:
     def _take_sum(self, total: str, sums: dict[str, list[int]], names: set[str], place: int) -> None:
         order, upwards = sums[total], list(range(len(self.inner)))
         is_late = place < self.index and not any(total in line.read for line in self.lines[place : self.index])
-        if is_late and order in (upwards, upwards[::-1]) and sums_alike(len(order), *self.shape, self.dtype):
+        if (
+            is_late
+            and order in (upwards, upwards[::-1])
+            and is_stacked_sum_bit_equal(len(order), *self.shape, self.dtype)
+        ):
             self.total, self.summed, self.is_backwards = total, names, order != upwards
 
-    def written(self, layer: int) -> list[Line]:
+    def written(self, layer: int) -> list[Instruction]:
         """The program with all of them in one piece, whose name ends with the number of the layer."""
         moment = {name: place for place, name in enumerate(self.inner)}
         stacked, room = self.lines[self.index], f"kroom{layer}"
@@ -148,16 +161,16 @@ class _Gates:
         count, (rows, columns) = len(self.inner), self.shape
         kind = f'dtype={self.dtype}, device=torch.device("cpu")'
         made = [f"{room} = {ATEN}empty([{count}, {rows}, {columns}], {kind})", f"rooms{layer} = {ATEN}unbind({room})"]
-        found: list[Line] = []
+        found: list[Instruction] = []
         for line in self.lines:
             if line.name in left_out:
                 continue
             if line.name in moment:
                 place = f"rooms{layer}[{moment[line.name]}]"
-                found += map(Line.of, [*made, f"{line.name} = {ATEN}cat({line.operands[0]}, 1, out={place})"])
+                found += map(Instruction.of, [*made, f"{line.name} = {ATEN}cat({line.operands[0]}, 1, out={place})"])
                 made = []
             elif line is stacked:
-                found += map(Line.of, [*self._sum(layer, kind), *self._change(layer)])
+                found += map(Instruction.of, [*self._sum(layer, kind), *self._change(layer)])
             else:
                 found.append(line.renamed({stacked.name: room}))
         return found
@@ -185,7 +198,7 @@ class _Gates:
         ]
 
 
-def _found(lines: list[Line], stacked: str, kept: frozenset[str]) -> _Gates | None:
+def _found(lines: list[Instruction], stacked: str, kept: frozenset[str]) -> _Gates | None:
     """The slopes that are stacked, where each of them is made for this alone and has its like but for the last part."""
     lists = {line.name: line.operands for line in lines if not line.operation}
     joined = {
@@ -193,7 +206,7 @@ def _found(lines: list[Line], stacked: str, kept: frozenset[str]) -> _Gates | No
         for line in lines
         if line.operation == "cat" and line.operands[0] in lists and line.operands[1:] == ("1",)
     }
-    uses, index = uses_of(lines, kept), next(place for place, line in enumerate(lines) if line.name == stacked)
+    uses, index = count_uses(lines, kept), next(place for place, line in enumerate(lines) if line.name == stacked)
     outer = list(lists.get(lines[index].given, ()))
     if len(outer) < FEWEST or uses[lines[index].given] != 1 or stacked in kept:
         return None

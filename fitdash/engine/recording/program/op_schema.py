@@ -18,7 +18,7 @@ so does that of `masked_fill` with a tensor.
 
 
 @dataclass(frozen=True, kw_only=True)
-class Operation:
+class OpSchema:
     """One of torch's operations.
 
     Attributes:
@@ -43,9 +43,9 @@ class Operation:
     why_not: str | None
 
 
-def objection(func: Any, args: Sequence[Any]) -> str | None:
+def why_not_repeatable(func: Any, args: Sequence[Any]) -> str | None:
     """What speaks against repeating a call, whatever comes of it: it reads a value, or its shape depends on one."""
-    operation = operation_of(func)
+    operation = op_schema_of(func)
     if operation.why_not is not None:
         return operation.why_not
     if operation.shaped_by_data:
@@ -59,7 +59,7 @@ _MASKS = (torch.bool, torch.uint8)
 
 
 @functools.lru_cache(maxsize=4096)
-def operation_of(func: Any) -> Operation:
+def op_schema_of(func: Any) -> OpSchema:
     """The operation behind one of torch's overloads."""
     schema, tags = func._schema, func.tags
     arguments, name = list(schema.arguments), schema.name.partition("::")[2]
@@ -72,7 +72,7 @@ def operation_of(func: Any) -> Operation:
         why = f"calls {func}, which takes another way while it is noted"
     elif torch.Tag.inplace_view in tags and name not in VIEWS_IN_PLACE:
         why = f"changes a tensor's memory by {func}"
-    return Operation(
+    return OpSchema(
         name=name,
         kinds=tuple(argument.type for argument in arguments),
         by_name={argument.name: argument.type for argument in arguments},

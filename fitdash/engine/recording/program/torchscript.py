@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from fitdash.engine.recording.program.tracer import Refused
+from fitdash.engine.recording.program.tracer import NotRecordable
 from fitdash.engine.recording.program.views import VIEWS
 
 Tensor = torch.Tensor
@@ -32,7 +32,7 @@ KEPT = 8
 """Programs that a process keeps: that of a GRU over 50 steps takes 12 MB."""
 
 
-def is_possible() -> bool:
+def is_recording_supported() -> bool:
     """Whether this torch has what programs are built on."""
     return all(
         hasattr(*where)
@@ -47,16 +47,18 @@ def is_possible() -> bool:
 
 
 @functools.lru_cache(maxsize=KEPT)
-def program_of(lines: tuple[str, ...], gradients: tuple[str, ...], parts: int, numbers: int) -> "Program":
+def compile_program(
+    lines: tuple[str, ...], gradients: tuple[str, ...], parts: int, numbers: int
+) -> "TorchScriptProgram":
     """Such a program; fits of equal networks share one, since it knows nothing but its text.
 
     Raises:
         Refused: TorchScript does not take it.
     """
-    return Program(lines, gradients, parts, numbers)
+    return TorchScriptProgram(lines, gradients, parts, numbers)
 
 
-class Program:
+class TorchScriptProgram:
     """Steps as one call.
 
     Args:
@@ -79,7 +81,7 @@ class Program:
         try:
             self._steps = torch.jit.CompilationUnit(self.text).steps
         except Exception as error:
-            raise Refused(f"cannot be written as a program: {_last_line(error)}") from error
+            raise NotRecordable(f"cannot be written as a program: {_last_line(error)}") from error
 
     def run(self, persistent: list[Tensor], batches: list[Tensor], numbers: list[float], count: int) -> list[Tensor]:
         """Train `count` steps.

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fitdash.engine.recording.program.op_schema import VIEWS_IN_PLACE, Operation, objection, operation_of
+from fitdash.engine.recording.program.op_schema import VIEWS_IN_PLACE, OpSchema, op_schema_of, why_not_repeatable
 
 Tensor = torch.Tensor
 
@@ -20,11 +20,11 @@ SAYING_SO = {"_unsafe_view": "view", "unsafe_split": "split", "unsafe_split_with
 UNSAID = frozenset({"pin_memory"})
 
 
-class Refused(Exception):
+class NotRecordable(Exception):
     """Something that a fixed list of operations cannot repeat; the text completes "the step …"."""
 
 
-class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes every operation that runs inside; once one is refused, the rest run without being noted.
 
     Args:
@@ -61,7 +61,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._random = _random_state()
         for name, tensor in known:
             self.know(name, tensor)
-        self._batch = {place_in_memory(tensor) for tensor in batch if tensor.numel()}
+        self._batch = {storage_address(tensor) for tensor in batch if tensor.numel()}
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -70,10 +70,10 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def know(self, name: str, tensor: Tensor) -> None:
         """Give a tensor a name, unless its place has one."""
         try:
-            self._names.setdefault(identity(tensor), name)
-            self.places[name] = identity(tensor)
+            self._names.setdefault(tensor_identity(tensor), name)
+            self.places[name] = tensor_identity(tensor)
             self._kept.append(tensor)
-        except Refused as error:
+        except NotRecordable as error:
             self.refuse(str(error))
 
     def refuse(self, why: str) -> None:
@@ -86,16 +86,16 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         Raises:
             Refused: it comes from outside.
         """
-        name = self._names.get(identity(tensor))
+        name = self._names.get(tensor_identity(tensor))
         if name is None:
-            raise Refused(f"uses a tensor of shape {tuple(tensor.shape)} that comes from outside")
+            raise NotRecordable(f"uses a tensor of shape {tuple(tensor.shape)} that comes from outside")
         return name
 
     def called(self, tensor: Tensor) -> str:
         """The name of a tensor; a refusal is noted, and nothing has a name then."""
         try:
             return self.name_of(tensor)
-        except Refused as error:
+        except NotRecordable as error:
             self.refuse(str(error))
             return ""
 
@@ -117,7 +117,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         call = None
         if self.why is None:
             try:
-                operation = operation_of(func)
+                operation = op_schema_of(func)
                 if operation.draws:
                     self._check_random()
                 call = self._call(func, operation, args, kwargs)
@@ -135,9 +135,9 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _refuse_for(self, error: Exception, func: Any) -> None:
         """Stop noting, and let the step itself go on, whatever went wrong here."""
-        self.refuse(str(error) if isinstance(error, Refused) else f"calls {func}, which cannot be noted: {error}")
+        self.refuse(str(error) if isinstance(error, NotRecordable) else f"calls {func}, which cannot be noted: {error}")
 
-    def _call(self, func: Any, operation: Operation, args: Any, kwargs: Any) -> str:
+    def _call(self, func: Any, operation: OpSchema, args: Any, kwargs: Any) -> str:
         """The text of a call that is about to run."""
         name = operation.name
         self._check(func, operation, args)
@@ -154,7 +154,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             name = name.removesuffix("_")
         return f"torch.ops.aten.{SAYING_SO.get(name, name)}({', '.join(given)})"
 
-    def _changes_results(self, func: Any, operation: Operation, args: Any) -> bool:
+    def _changes_results(self, func: Any, operation: OpSchema, args: Any) -> bool:
         """Whether an in-place operation is written as the one that gives new tensors: views, and lists of results.
 
         TorchScript sees what is done in place to a tensor, but not to the tensors of a list, unless it was given both.
@@ -163,19 +163,19 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not operation.changes or not isinstance(first, (list, tuple)):
             return name in VIEWS_IN_PLACE
         if not self._numbers:
-            raise Refused(f"changes a list of tensors by {func}")
+            raise NotRecordable(f"changes a list of tensors by {func}")
         kept = [self.name_of(tensor).startswith("t") for tensor in first]
         if all(kept):
             return False
         if any(kept) or not name.startswith("_foreach_"):
-            raise Refused(f"changes a list of tensors by {func}")
+            raise NotRecordable(f"changes a list of tensors by {func}")
         return True
 
-    def _note(self, func: Any, operation: Operation, args: Any, out: Any, call: str) -> None:
+    def _note(self, func: Any, operation: OpSchema, args: Any, out: Any, call: str) -> None:
         """Note a call that has run, and the names of its results."""
         renews = operation.changes and self._changes_results(func, operation, args)
         if operation.name in ONLY_A_NAME:
-            self._rename(out, identity(out), self.name_of(args[0]))
+            self._rename(out, tensor_identity(out), self.name_of(args[0]))
             return
         if renews and out is None:
             out = args[0]
@@ -184,8 +184,10 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.lines.append(call)
             return
         if not many and not isinstance(out, Tensor):
-            raise Refused(f"reads a value by {func}")
-        places = [identity(tensor) if isinstance(tensor, Tensor) else None for tensor in (out if many else [out])]
+            raise NotRecordable(f"reads a value by {func}")
+        places = [
+            tensor_identity(tensor) if isinstance(tensor, Tensor) else None for tensor in (out if many else [out])
+        ]
         if not many and not operation.changes and places[0] in self._names:
             return  # a view that gives what it was given, such as what is transposed twice
         name = f"{self._prefix}{len(self.lines)}"
@@ -201,25 +203,27 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.places.setdefault(name, where)
         self._kept.append(tensor)
 
-    def _check(self, func: Any, operation: Operation, args: Any) -> None:
+    def _check(self, func: Any, operation: OpSchema, args: Any) -> None:
         """Refuse what depends on values, changes places, or writes into the batch."""
         self.is_otherwise = self.is_otherwise or operation.is_otherwise
-        if why := objection(func, args):
-            raise Refused(why)
+        if why := why_not_repeatable(func, args):
+            raise NotRecordable(why)
 
-    def _check_writes(self, func: Any, operation: Operation, args: Any, kwargs: Any) -> None:
+    def _check_writes(self, func: Any, operation: OpSchema, args: Any, kwargs: Any) -> None:
         """Refuse what writes into the batch: the next chunk's rows, or the caller's own."""
         for place, name in operation.written:
             given = args[place] if place < len(args) else kwargs.get(name)
             for tensor in given if isinstance(given, (list, tuple)) else (given,):
-                if isinstance(tensor, Tensor) and place_in_memory(tensor) in self._batch:
-                    raise Refused(f"writes into the batch by {func}")
+                if isinstance(tensor, Tensor) and storage_address(tensor) in self._batch:
+                    raise NotRecordable(f"writes into the batch by {func}")
                 if isinstance(tensor, Tensor) and not tensor.numel():
-                    raise Refused(f"writes into a tensor without elements by {func}")  # which all lie in one place
+                    raise NotRecordable(
+                        f"writes into a tensor without elements by {func}"
+                    )  # which all lie in one place
 
     def _check_random(self) -> None:
         if self._random != _random_state():
-            raise Refused("sets the random state")
+            raise NotRecordable("sets the random state")
 
     def _text(self, value: Any, kind: Any) -> str:
         """A value as TorchScript writes it."""
@@ -235,7 +239,7 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._number(value)
         if value is None or isinstance(value, (bool, int, str)):
             return repr(value)
-        raise Refused(f"uses a {type(value).__name__}")
+        raise NotRecordable(f"uses a {type(value).__name__}")
 
     def _list(self, values: Any, kind: Any) -> str:
         if not values:
@@ -254,27 +258,27 @@ class Notes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return f'float("{value}")' if value != value or abs(value) == float("inf") else repr(value)
 
 
-def identity(tensor: Tensor) -> tuple[Any, ...]:
+def tensor_identity(tensor: Tensor) -> tuple[Any, ...]:
     """What makes two tensors the same numbers in the same place.
 
     Raises:
         Refused: it has no plain place.
     """
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested:
-        raise Refused(f"uses a tensor of the layout {tensor.layout}")
+        raise NotRecordable(f"uses a tensor of the layout {tensor.layout}")
     if not tensor.is_cpu:
-        raise Refused(f"uses a tensor on {tensor.device}")
+        raise NotRecordable(f"uses a tensor on {tensor.device}")
     if tensor.is_conj() or tensor.is_neg():
-        raise Refused("uses a tensor that is conjugated or negated when it is read")
+        raise NotRecordable("uses a tensor that is conjugated or negated when it is read")
     if tensor._is_zerotensor():
-        raise Refused("uses a tensor without numbers")
-    return place_in_memory(tensor), tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), tensor.dtype
+        raise NotRecordable("uses a tensor without numbers")
+    return storage_address(tensor), tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), tensor.dtype
 
 
 def _random_state() -> bytes:
     return torch.default_generator.get_state().numpy().tobytes()  # comparing tensors takes three times as long
 
 
-def place_in_memory(tensor: Tensor) -> int:
+def storage_address(tensor: Tensor) -> int:
     """The address of the memory that a tensor is a view of."""
     return tensor.untyped_storage().data_ptr()

@@ -69,7 +69,7 @@ CHANGES = frozenset(
 """Names that hint at something which is changed by calling it, beside those that end in one underscore."""
 
 
-class Unwatchable(Exception):
+class UnwatchableState(Exception):
     """Python state that cannot be watched cheaply; the text completes "the step …"."""
 
 
@@ -157,7 +157,7 @@ def _prefix(lines: list[dis.Instruction]) -> str:
     return ""
 
 
-used_by = functools.lru_cache(maxsize=4096)(Used)
+analyze_code = functools.lru_cache(maxsize=4096)(Used)
 
 
 SIMPLE = ("LOAD_FAST", "LOAD_CONST", "LOAD_SMALL", "LOAD_GLOBAL", "LOAD_DEREF")
@@ -183,21 +183,21 @@ def _is_known(name: str) -> bool:
     return any(name == known or name.startswith(known + ".") for known in TRUSTED)
 
 
-def reached(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+def find_reachable(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """Everything outside its arguments that a function can get at, with names; modules as a whole.
 
     Raises:
         Unwatchable: it writes globals, or uses what looks at the world: clocks, files, printing.
     """
-    used = used_by(function.__code__)
+    used = analyze_code(function.__code__)
     if used.writes_globals:
-        raise Unwatchable("writes global variables")
+        raise UnwatchableState("writes global variables")
     if hidden := HIDDEN & used.attributes:
-        raise Unwatchable(f"uses {min(hidden)}, behind which nothing is seen")
+        raise UnwatchableState(f"uses {min(hidden)}, behind which nothing is seen")
     for name, member in sorted(used.members):
         module = function.__globals__.get(name)
         if isinstance(module, types.ModuleType) and f"{module.__name__}.{member}" in UNREPEATED:
-            raise Unwatchable(f"calls {module.__name__}.{member}()")
+            raise UnwatchableState(f"calls {module.__name__}.{member}()")
     for name in sorted(used.imports):
         for full in _imported(name, function):
             yield full, sys.modules.get(full)
@@ -205,16 +205,16 @@ def reached(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
         if name in function.__globals__:
             yield name, function.__globals__[name]
         elif name in WORLDLY:
-            raise Unwatchable(f"calls {name}()")
+            raise UnwatchableState(f"calls {name}()")
         elif name in vars(builtins) and vars(builtins)[name] is not STOCK.get(name):
             yield name, vars(builtins)[name]
-    yield from held_in_cells(function)
+    yield from closure_values(function)
     yield "defaults", function.__defaults__
     yield "keyword defaults", function.__kwdefaults__
     yield from list(function.__dict__.items())
 
 
-def held_in_cells(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+def closure_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """What a function has from the function around it, with names."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
@@ -228,7 +228,7 @@ def _imported(name: str, function: types.FunctionType) -> list[str]:
     try:
         name = importlib.util.resolve_name(name, function.__globals__.get("__package__"))
     except ImportError as error:
-        raise Unwatchable(f"imports {name}") from error
+        raise UnwatchableState(f"imports {name}") from error
     parts = name.split(".")
     names = [".".join(parts[: place + 1]) for place in range(len(parts))]
     refuse_module(name)
@@ -243,7 +243,7 @@ def refuse_module(name: str) -> None:
     """
     root = name.partition(".")[0]
     if is_standard(name) and root not in HARMLESS and root not in TRUSTED and root != "__main__":
-        raise Unwatchable(f"uses the module {name}")
+        raise UnwatchableState(f"uses the module {name}")
 
 
 def is_standard(name: str) -> bool:

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from fitdash.engine.recording.safety.bytecode import CHANGES
-from fitdash.engine.recording.safety.object_walk import Walk
+from fitdash.engine.recording.safety.object_walk import ObjectWalk
 from fitdash.engine.recording.safety.special_names import HOOKS
-from fitdash.engine.recording.safety.torch_flags import modes
+from fitdash.engine.recording.safety.torch_flags import read_torch_flags
 
 FLAT = frozenset([bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size])
 """Types whose values can be compared at once."""
@@ -31,10 +31,10 @@ def fingerprint(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> State:
     Raises:
         Unwatchable: there is state that cannot be compared.
     """
-    return [*modes(), *_walked(roots, tensors).found]
+    return [*read_torch_flags(), *_walked(roots, tensors).found]
 
 
-def judged(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> tuple[bool, bool, set[str]]:
+def judge_code(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> tuple[bool, bool, set[str]]:
     """Whether all code that is run is trusted, whether it looks as if it left no trace, and the names that it uses.
 
     Raises:
@@ -45,8 +45,8 @@ def judged(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> tuple[bool,
     return not walk.is_foreign, not (walk.writes or changes), walk.names
 
 
-def _walked(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> Walk:
-    walk = Walk({id(tensor) for tensor in tensors})
+def _walked(roots: Iterable[Any], tensors: Iterable[torch.Tensor]) -> ObjectWalk:
+    walk = ObjectWalk({id(tensor) for tensor in tensors})
     for root in roots:
         walk.see(root)
     walk.finish()

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fitdash.engine.recording.safety.bytecode import HARMLESS, Unwatchable, is_standard, is_trusted, used_by
+from fitdash.engine.recording.safety.bytecode import HARMLESS, UnwatchableState, analyze_code, is_standard, is_trusted
 
 MOST_BYTES = 1 << 24
 """Of an array that is compared."""
@@ -79,21 +79,21 @@ NOTES: dict[type, Callable[[Any], tuple[Any, ...]]] = {
 """What is noted of values that only differ from others if they are of another type, or have other bits."""
 
 
-def held_in(slot: Any, value: Any) -> Any:
+def read_slot(slot: Any, value: Any) -> Any:
     try:
         return slot.__get__(value)
     except AttributeError:  # nothing
         return None
 
 
-def owner_of(value: Any) -> str:
+def module_name_of(value: Any) -> str:
     """The name of the module that something comes from: a function by itself, an object by its class."""
     if isinstance(value, types.FunctionType):
         name = value.__globals__.get("__name__")
     elif isinstance(value, types.ModuleType):
         name = vars(value).get("__name__")
     elif isinstance(value, (types.MethodType, functools.partial)):
-        name = owner_of(value.__func__ if isinstance(value, types.MethodType) else value.func)
+        name = module_name_of(value.__func__ if isinstance(value, types.MethodType) else value.func)
     elif isinstance(value, types.BuiltinFunctionType) and value.__module__ is None:  # of an object, such as random's
         name = type(value.__self__).__module__
     else:
@@ -102,7 +102,7 @@ def owner_of(value: Any) -> str:
     return name if isinstance(name, str) else ""
 
 
-def is_of_a_cache(part: Any) -> bool:
+def is_cache_internal(part: Any) -> bool:
     """Whether this is a part of a cache's own making, beside the arguments and results that it keeps."""
     if type(part) is dict:
         return any(type(value).__name__ == "_lru_list_elem" for value in part.values())
@@ -110,14 +110,14 @@ def is_of_a_cache(part: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=1024)
-def array_note(value: Any) -> tuple[Any, ...]:
+def fingerprint_array(value: Any) -> tuple[Any, ...]:
     """What changes where an array does.
 
     Raises:
         Unwatchable: it is too large for that, or holds objects.
     """
     if value.nbytes > MOST_BYTES or value.dtype.hasobject:
-        raise Unwatchable("holds an array that is too large to be watched")
+        raise UnwatchableState("holds an array that is too large to be watched")
     return value.shape, value.strides, repr(value.dtype), zlib.crc32(value.tobytes())
 
 
@@ -141,7 +141,7 @@ def refuse_hidden(kind: type) -> None:
     """
     is_exempt = is_trusted(kind) and kind.__module__ != "builtins"
     if issubclass(kind, UNSEEN) or (not is_exempt and _hides(kind)):
-        raise Unwatchable(f"holds a {kind.__name__}, which cannot be watched")
+        raise UnwatchableState(f"holds a {kind.__name__}, which cannot be watched")
 
 
 def _hides(kind: type) -> bool:
@@ -173,7 +173,7 @@ def names_in(kind: type) -> frozenset[str]:
     if kind is nn.Module:
         return frozenset(["_call_impl", "_wrapped_call_impl", "_slow_forward"])  # the rest is for other times
     codes = [part.__code__ for part in map(_unwrapped, vars(kind).values()) if isinstance(part, types.FunctionType)]
-    return frozenset[str]().union(*(used_by(code).attributes for code in codes))
+    return frozenset[str]().union(*(analyze_code(code).attributes for code in codes))
 
 
 @functools.lru_cache(maxsize=1024)

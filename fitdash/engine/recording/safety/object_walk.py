@@ -15,13 +15,13 @@ from torch import nn
 from fitdash.engine.recording.safety.bytecode import (
     COMPUTES,
     WORLDLY,
-    Unwatchable,
-    held_in_cells,
+    UnwatchableState,
+    analyze_code,
+    closure_values,
+    find_reachable,
     is_standard,
     is_trusted,
-    reached,
     refuse_module,
-    used_by,
 )
 from fitdash.engine.recording.safety.object_kinds import (
     CYTHON,
@@ -33,26 +33,26 @@ from fitdash.engine.recording.safety.object_kinds import (
     NOTES,
     NUMBERS,
     PLAIN,
-    array_note,
+    fingerprint_array,
     foreign_bases,
     functions_of,
-    held_in,
-    is_of_a_cache,
+    is_cache_internal,
     is_original,
+    module_name_of,
     names_in,
-    owner_of,
+    read_slot,
     refuse_hidden,
     slots_of,
 )
 from fitdash.engine.recording.safety.special_names import ASIDE, DESCRIBING, GRADIENTS, HOOKS, METHODS, RUN, UNMAKING
-from fitdash.engine.recording.safety.torch_flags import place_of, random_state
+from fitdash.engine.recording.safety.torch_flags import generator_state, tensor_layout
 
 MOST_VALUES = 20_000
 """A state larger than this is not watched: comparing it would cost more than recording saves."""
 _DEFAULT = vars(collections.defaultdict)["default_factory"]
 
 
-class Walk:
+class ObjectWalk:
     """Visits everything that can be reached, each object once.
 
     Args:
@@ -84,7 +84,7 @@ class Walk:
     def see(self, value: Any) -> None:
         """Note a value, and what it holds."""
         if len(self.found) > MOST_VALUES:
-            raise Unwatchable("holds too much Python state to be watched")
+            raise UnwatchableState("holds too much Python state to be watched")
         kind = type(value)
         if kind in PLAIN:
             self.found.append(value)
@@ -110,7 +110,7 @@ class Walk:
                 for cls in self._owners:
                     self._see_members(cls, is_quiet=True)
         if self._computes_anywhere and not all(is_original(module.__name__) for module in self._modules.values()):
-            raise Unwatchable("looks up names that it computes, which could be those of a module")
+            raise UnwatchableState("looks up names that it computes, which could be those of a module")
 
     def _is_called(self, name: str) -> bool:
         if (callers := ASIDE.get(name)) is not None:
@@ -177,7 +177,7 @@ class Walk:
         if id(tensor) in self._known:
             return
         if tensor.is_inference() or tensor.layout != torch.strided:
-            raise Unwatchable("holds a tensor that cannot be watched")
+            raise UnwatchableState("holds a tensor that cannot be watched")
         self.found += [tensor._version, tensor.data_ptr(), tensor.requires_grad]
 
     def _see_callable(self, value: Any, kind: type) -> None:
@@ -197,7 +197,7 @@ class Walk:
                 module = value.__module__ or "builtins"
                 refuse_module(module)
                 if not is_original(module) or (module == "builtins" and value.__name__ in WORLDLY):
-                    raise Unwatchable(f"calls {value.__name__}()")
+                    raise UnwatchableState(f"calls {value.__name__}()")
                 if not isinstance(value.__self__, (types.ModuleType, type)):
                     self.see(value.__self__)
 
@@ -218,12 +218,12 @@ class Walk:
 
     def _see_function(self, function: types.FunctionType, name: str = "") -> None:
         """Look at what a function reaches."""
-        if is_trusted(function) or owner_of(function) in ("abc", "dataclasses", "enum", "typing"):
-            for _, part in held_in_cells(function):
-                if not is_original(owner_of(part)):
+        if is_trusted(function) or module_name_of(function) in ("abc", "dataclasses", "enum", "typing"):
+            for _, part in closure_values(function):
+                if not is_original(module_name_of(part)):
                     self.see(part)
             return
-        used = used_by(function.__code__)
+        used = analyze_code(function.__code__)
         self.names |= used.globals
         self.names |= used.attributes - UNMAKING.get(name or function.__name__, frozenset())
         self.writes |= used.writes
@@ -233,7 +233,7 @@ class Walk:
             self._prefixes.add("")
         self.is_foreign = True
         self.found.append(function.__code__)
-        for place, part in reached(function):
+        for place, part in find_reachable(function):
             if place == "__class__" and isinstance(part, type):  # of `super()`
                 self._see_class(part)
             else:
@@ -286,7 +286,7 @@ class Walk:
         """Remember a module, to look at what the code takes from it."""
         name = vars(module).get("__name__")
         if not isinstance(name, str):
-            raise Unwatchable("holds a module without a name")
+            raise UnwatchableState("holds a module without a name")
         refuse_module(name)
         self._modules[id(module)] = module
         if not is_trusted(module):
@@ -304,9 +304,9 @@ class Walk:
                 self._see_member(held[name], is_quiet=is_quiet)
 
     def _see_member(self, value: Any, *, is_quiet: bool) -> None:
-        is_foreign = not is_original(owner_of(value))
+        is_foreign = not is_original(module_name_of(value))
         if is_quiet and is_foreign and callable(value):  # torch calls such a function twice while somebody looks on
-            raise Unwatchable("calls a function that was put into somebody else's module")
+            raise UnwatchableState("calls a function that was put into somebody else's module")
         is_plain = type(value) in PLAIN or type(value) in NOTES or type(value) in KNOWN
         is_package = isinstance(value, types.ModuleType) and is_trusted(value)
         if is_plain or is_package or is_foreign or not is_quiet:
@@ -316,17 +316,17 @@ class Walk:
 
     def _see_object(self, value: Any, kind: type) -> None:
         if issubclass(kind, np.ndarray):
-            self.found += array_note(value)
+            self.found += fingerprint_array(value)
             if kind is not np.ndarray:
                 self._see_attributes(value, kind)
-        elif (state := random_state(value)) is not None:
+        elif (state := generator_state(value)) is not None:
             self.found.append(state)
             if not is_trusted(kind) and not is_standard(kind.__module__):
                 self._see_attributes(value, kind)
         elif kind in (bytearray, memoryview):
             self.found.append(bytes(value))
         elif hasattr(kind, "__next__"):
-            raise Unwatchable("holds an iterator, whose position cannot be seen")
+            raise UnwatchableState("holds an iterator, whose position cannot be seen")
         elif issubclass(kind, weakref.ReferenceType):
             self.see(weakref.ReferenceType.__call__(value))
             if kind is not weakref.ReferenceType:
@@ -335,8 +335,8 @@ class Walk:
             self._see_held(value, kind)
         elif kind is np.ufunc:
             if vars(np).get(value.__name__) is not value:
-                raise Unwatchable("holds a ufunc, which cannot be watched")
-        elif kind.__name__ == CYTHON and is_original(owner_of(value)):
+                raise UnwatchableState("holds a ufunc, which cannot be watched")
+        elif kind.__name__ == CYTHON and is_original(module_name_of(value)):
             self.see(getattr(value, "__self__", None))
         elif kind in INERT:
             pass
@@ -346,7 +346,7 @@ class Walk:
     def _see_held(self, value: Any, kind: type) -> None:
         is_cache = issubclass(kind, functools._lru_cache_wrapper)
         for part in gc.get_referents(value):
-            if part is not kind and not (is_cache and is_of_a_cache(part)):
+            if part is not kind and not (is_cache and is_cache_internal(part)):
                 self.see(part)
         if not is_standard(kind.__module__):
             self._see_attributes(value, kind)
@@ -358,18 +358,18 @@ class Walk:
         if kind.__module__.startswith("torch."):
             self._see_functions_of(kind)
         else:
-            self._see_all(held_in(slot, module) for slot in slots_of(kind.__mro__) if slot.__name__ != "__dict__")
+            self._see_all(read_slot(slot, module) for slot in slots_of(kind.__mro__) if slot.__name__ != "__dict__")
         if not is_trusted(kind.forward):
             self.see(kind.forward)
         for name, value in list(vars(module).items()):
             if name not in HOOKS:
                 self.found.append(name)
                 self.see(value)
-            elif value and name in RUN and not all(is_original(owner_of(hook)) for hook in value.values()):
-                raise Unwatchable(f"runs a hook on a {kind.__name__}")
+            elif value and name in RUN and not all(is_original(module_name_of(hook)) for hook in value.values()):
+                raise UnwatchableState(f"runs a hook on a {kind.__name__}")
         for held in (module._parameters, module._buffers):
             for name, tensor in held.items():
-                self.found += [name, None if tensor is None else place_of(tensor)]
+                self.found += [name, None if tensor is None else tensor_layout(tensor)]
                 self.see(tensor)
         for name, child in module._modules.items():
             self.found.append(name)
@@ -389,7 +389,7 @@ class Walk:
         refuse_hidden(kind)
         self._see_class(kind)
         for slot in slots_of(kind.__mro__):
-            held = held_in(slot, value)
+            held = read_slot(slot, value)
             if type(held) is dict and slot.__name__ == "__dict__":
                 for name, part in list(held.items()):
                     self.found.append(name)

@@ -12,9 +12,9 @@ from torch import nn
 from torch.nn.modules import module as torch_module
 from torch.overrides import TorchFunctionMode
 
-from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.fingerprint import State, attributes_of, fingerprint, is_alike, judged
-from fitdash.engine.recording.safety.torch_flags import RANDOM_STATES, place_of
+from fitdash.engine.recording.safety.bytecode import UnwatchableState
+from fitdash.engine.recording.safety.fingerprint import State, attributes_of, fingerprint, is_alike, judge_code
+from fitdash.engine.recording.safety.torch_flags import RANDOM_STATES, tensor_layout
 
 READS = frozenset(
     [
@@ -54,7 +54,7 @@ COMPILED = ("torch.jit", "torch._dynamo", "torch.nn.parallel", "torch.distribute
 """Where modules come from whose Python state is hidden, or that work in several places."""
 
 
-class NoReads(TorchFunctionMode):
+class ReadDetector(TorchFunctionMode):
     """Tells of values that leave a tensor without an operation.
 
     Args:
@@ -84,7 +84,7 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and not value.is_floating_point()
 
 
-class Watch:
+class StepGuard:
     """The Python state and the tensors of a step, remembered to be compared.
 
     Args:
@@ -114,14 +114,14 @@ class Watch:
             for slot in (part._parameters, part._buffers)
             for name, tensor in slot.items()
         ]
-        self._places = [place_of(tensor) for tensor in self.tensors]
+        self._places = [tensor_layout(tensor) for tensor in self.tensors]
 
     def holds(self) -> bool:
         """Whether tensors and modes are as they were: a few microseconds, asked before each chunk."""
         return (
             all(slot.get(name) is tensor for slot, name, tensor in self._slots)
             and all(part.training is mode for part, mode in self._training)
-            and [place_of(tensor) for tensor in self.tensors] == self._places
+            and [tensor_layout(tensor) for tensor in self.tensors] == self._places
         )
 
     def holds_entirely(self) -> bool:
@@ -150,7 +150,7 @@ class Watch:
 
     def judged(self) -> tuple[bool, bool]:
         """Whether the step runs trusted code alone, and whether its code leaves no trace of how often it ran."""
-        is_ours, leaves_no_trace, self.names = judged([self.module, *self.others], self.tensors)
+        is_ours, leaves_no_trace, self.names = judge_code([self.module, *self.others], self.tensors)
         self._attributes = attributes_of(self._modules()) if is_ours and not self.others else None
         return is_ours, leaves_no_trace
 
@@ -170,18 +170,18 @@ def refuse_hooks(modules: Iterator[nn.Module], tensors: list[torch.Tensor]) -> N
         Unwatchable: there is one.
     """
     if any(getattr(torch_module, name) for name in _GLOBAL_HOOKS):
-        raise Unwatchable("runs a hook of all modules")
+        raise UnwatchableState("runs a hook of all modules")
     for module in modules:
         kind = type(module)
         if isinstance(module, torch.jit.ScriptModule) or kind.__module__.startswith(COMPILED):
-            raise Unwatchable(f"contains a {kind.__name__}")
+            raise UnwatchableState(f"contains a {kind.__name__}")
         for name in _HOOKS:
             for hook in getattr(module, name).values():
                 if not (type(hook).__module__ or "").startswith("torch.nn.utils"):
-                    raise Unwatchable(f"runs a hook on a {kind.__name__}")
+                    raise UnwatchableState(f"runs a hook on a {kind.__name__}")
     for tensor in tensors:
         if tensor._backward_hooks or getattr(tensor, "_post_accumulate_grad_hooks", None):
-            raise Unwatchable("runs a hook on a parameter")
+            raise UnwatchableState("runs a hook on a parameter")
 
 
 _GLOBAL_HOOKS = (
@@ -200,24 +200,24 @@ def refuse_modes() -> None:
         Unwatchable: somebody does.
     """
     if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
-        raise Unwatchable("runs inside a mode of torch")
+        raise UnwatchableState("runs inside a mode of torch")
     if torch.is_anomaly_enabled():
-        raise Unwatchable("runs with anomaly detection")
+        raise UnwatchableState("runs with anomaly detection")
     if torch.is_autocast_enabled("cpu"):
-        raise Unwatchable("casts automatically")
+        raise UnwatchableState("casts automatically")
     if torch._C._autograd._top_saved_tensors_default_hooks(True) is not None:
-        raise Unwatchable("runs with hooks on saved tensors")
+        raise UnwatchableState("runs with hooks on saved tensors")
 
 
 def _refuse_kind(tensor: torch.Tensor, *, anywhere: bool) -> None:
     if type(tensor) not in (torch.Tensor, nn.Parameter, nn.Buffer):
-        raise Unwatchable(f"has a tensor of the type {type(tensor).__name__}")
+        raise UnwatchableState(f"has a tensor of the type {type(tensor).__name__}")
     if tensor.device.type != "cpu" and not anywhere:
-        raise Unwatchable("is not on the CPU")
+        raise UnwatchableState("is not on the CPU")
     if any(stride == 0 and size > 1 for size, stride in zip(tensor.shape, tensor.stride(), strict=True)):
-        raise Unwatchable("has an expanded tensor")
+        raise UnwatchableState("has an expanded tensor")
     if tensor.requires_grad and not tensor.is_leaf:
-        raise Unwatchable("trains a tensor that is computed")
+        raise UnwatchableState("trains a tensor that is computed")
 
 
 def _tensors(roots: list[Any]) -> Iterator[torch.Tensor]:

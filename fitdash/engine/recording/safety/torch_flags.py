@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.backends import mha, opt_einsum
 
-from fitdash.engine.recording.safety.bytecode import Unwatchable
+from fitdash.engine.recording.safety.bytecode import UnwatchableState
 
 RANDOM_STATES = 2
 """How many random states, Python's and NumPy's, the modes begin with."""
@@ -53,11 +53,11 @@ _PRECISIONS = [(backend, what) for backend in ("mkldnn", "cuda") for what in ("a
 _LEAST, _ONE = 5e-324, 1.0
 
 
-def modes() -> list[Any]:
+def read_torch_flags() -> list[Any]:
     """Random states of Python and NumPy, and what torch is set to."""
     return [
         hash(random.getstate()),
-        random_state(np.random.mtrand._rand),
+        generator_state(np.random.mtrand._rand),
         torch.get_default_dtype(),
         torch.is_grad_enabled(),
         torch.is_inference_mode_enabled(),
@@ -73,18 +73,18 @@ def modes() -> list[Any]:
     ]
 
 
-def place_of(tensor: torch.Tensor) -> tuple[Any, ...]:
+def tensor_layout(tensor: torch.Tensor) -> tuple[Any, ...]:
     """Where a parameter or buffer lies, how, and whether it is trained; never its values."""
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
-        raise Unwatchable("has a tensor that is not dense")
+        raise UnwatchableState("has a tensor that is not dense")
     return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.requires_grad
 
 
-def random_state(value: Any) -> Any:
+def generator_state(value: Any) -> Any:
     """The state of a random generator; None if it is none."""
     kind = type(value)
     if issubclass(kind, random.SystemRandom):
-        raise Unwatchable("draws from the system")
+        raise UnwatchableState("draws from the system")
     if issubclass(kind, random.Random):
         return hash(random.Random.getstate(value))
     if issubclass(kind, np.random.RandomState):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fitdash.engine.recording.passes import bit_equality
-from fitdash.engine.recording.passes.bit_equality import MOST_PRODUCTS, adds_alike
+from fitdash.engine.recording.passes.bit_equality import MOST_PRODUCTS, is_addmm_bit_equal
 
 
 def laid(*shape, strides=None, dtype=torch.float32):
@@ -30,7 +30,7 @@ def _not_tried_before():
 def test_what_a_trial_says_holds_for_other_numbers(added, dtype):
     shapes = [(shape, strides, dtype) for shape, strides, _ in (added, *SMALL[1:])]
 
-    said = adds_alike(*shapes)
+    said = is_addmm_bit_equal(*shapes)
 
     found = []
     for _ in range(20):
@@ -48,7 +48,7 @@ def test_a_library_that_begins_with_what_is_added_is_found_out(monkeypatch):
 
     monkeypatch.setattr(torch, "addmm", begins)
 
-    assert not adds_alike(laid(64), *SMALL[1:])
+    assert not is_addmm_bit_equal(laid(64), *SMALL[1:])
 
 
 def test_what_cannot_be_minus_zero_is_not_tried_with_it(monkeypatch):
@@ -61,16 +61,16 @@ def test_what_cannot_be_minus_zero_is_not_tried_with_it(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "addmm_", kept)
     factors = SMALL[1:]
 
-    assert not adds_alike(*SMALL)
-    assert adds_alike(*SMALL, [factors])
-    assert not adds_alike(*SMALL, [factors, (laid(1, 8), laid(8, 1))])  # too few numbers to know
+    assert not is_addmm_bit_equal(*SMALL)
+    assert is_addmm_bit_equal(*SMALL, [factors])
+    assert not is_addmm_bit_equal(*SMALL, [factors, (laid(1, 8), laid(8, 1))])  # too few numbers to know
 
 
 def test_a_library_whose_products_can_be_minus_zero_is_tried_with_it(monkeypatch):
     monkeypatch.setattr(torch, "mm", lambda left, right: torch.where(left @ right == 0, -0.0, left @ right))
     monkeypatch.setattr(torch.Tensor, "addmm_", lambda added, left, right: added.add_(left @ right + 0.0))
 
-    assert not adds_alike(*SMALL, [SMALL[1:]])
+    assert not is_addmm_bit_equal(*SMALL, [SMALL[1:]])
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_a_library_whose_products_can_be_minus_zero_is_tried_with_it(monkeypatch
 def test_what_is_too_small_too_large_or_unusual_is_not_tried(matrices, monkeypatch):
     monkeypatch.setattr(bit_equality, "_tried", None)
 
-    assert not adds_alike(*matrices)
+    assert not is_addmm_bit_equal(*matrices)
 
 
 def test_a_trial_leaves_the_random_stream_alone():
     before = torch.get_rng_state()
 
-    adds_alike(*SMALL)
+    is_addmm_bit_equal(*SMALL)
 
     assert torch.equal(before, torch.get_rng_state())

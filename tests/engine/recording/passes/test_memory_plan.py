@@ -6,8 +6,8 @@ from torch import nn
 
 from fitdash.engine.recording import recording
 from fitdash.engine.recording.passes import pipeline
-from fitdash.engine.recording.passes.memory_plan import MOST_BYTES, TOLD, _keys_of, placed
-from fitdash.engine.recording.program.ir import ATEN, Line
+from fitdash.engine.recording.passes.memory_plan import MOST_BYTES, TOLD, _keys_of, plan_memory
+from fitdash.engine.recording.program.ir import ATEN, Instruction
 from tests.engine.recording.fits import assert_same, both
 
 CPU = 'device=torch.device("cpu")'
@@ -22,7 +22,7 @@ def places(**memories):
 
 
 def written(lines, where, kept=()):
-    found = placed([Line.of(line.replace("aten.", ATEN)) for line in lines], where, kept)
+    found = plan_memory([Instruction.of(line.replace("aten.", ATEN)) for line in lines], where, kept)
     return [line.replace(ATEN, "aten.") for line in found]
 
 
@@ -199,7 +199,7 @@ def test_what_is_told_where_to_write_does_so_with_the_same_bits(call):
     given |= {name: torch.rand(5, 5, generator=dice) > 0.5 for name in ("b0", "b1")}
     given |= {"i0": torch.randint(5, (5, 5), generator=dice), "i1": torch.randint(5, (5,), generator=dice)}
     given |= {"list0": [given["x0"], given["x1"]], "torch": torch}
-    keys = _keys_of(Line.of(f"v0 = {ATEN}{call}"), {"list0": ()})
+    keys = _keys_of(Instruction.of(f"v0 = {ATEN}{call}"), {"list0": ()})
     assert keys
 
     results = eval(f"{ATEN}{call}", given)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from fitdash.engine.recording.passes import peephole, pipeline
-from fitdash.engine.recording.passes.peephole import tidied
+from fitdash.engine.recording.passes.peephole import apply_peephole
 from tests.engine.recording.fits import assert_recorded, assert_same, both
 from tests.engine.recording.modules import SERIES, Y
 
@@ -28,11 +28,11 @@ def places(**memories):
 @pytest.fixture
 def _alike(monkeypatch):
     """Products that add have the bits of a product and a sum."""
-    monkeypatch.setattr(peephole, "adds_alike", lambda added, left, right, sources: True)
+    monkeypatch.setattr(peephole, "is_addmm_bit_equal", lambda added, left, right, sources: True)
 
 
 def tidy(*lines, kept=(), **memories):
-    written = tidied([line.replace("aten.", ATEN) for line in lines], places(**memories), list(kept))
+    written = apply_peephole([line.replace("aten.", ATEN) for line in lines], places(**memories), list(kept))
     return [line.replace(ATEN, "aten.") for line in written]
 
 
@@ -92,7 +92,7 @@ def test_what_was_made_in_place_of_a_copy_is_written_over(later, is_over):
     ]
     where = {"v0[0]": part, "v0[2]": part, "v1": whole, "x0": (3, *part[1:]), "v3": (4, *whole[1:])}
 
-    found = tidied([line.replace("aten.", ATEN) for line in lines], where, ["v4"])
+    found = apply_peephole([line.replace("aten.", ATEN) for line in lines], where, ["v4"])
 
     said = [line.replace(ATEN, "aten.") for line in found]
     assert said[2] == ("v3 = aten.add_(v2, x0)" if is_over else "v3 = aten.add(x0, v2)")
@@ -201,7 +201,7 @@ def test_a_product_that_cannot_be_added_where_it_is_made_stays(lines):
 
 def test_what_is_added_to_is_known_for_a_sum_of_products_unless_it_was_changed(monkeypatch):
     asked = []
-    monkeypatch.setattr(peephole, "adds_alike", lambda *given: asked.append(given[3]))
+    monkeypatch.setattr(peephole, "is_addmm_bit_equal", lambda *given: asked.append(given[3]))
     sums = ["v4 = aten.mm(t0, v0)", "v5 = aten.mm(v0, x0)", "v2 = aten.add(v4, v5)"]
     small, square = place(0)[2:], place(0, (4, 4), torch.float64)[2:]
     where = {**places(**PLACES), "t0": place(2, dtype=torch.float64)}
@@ -213,7 +213,7 @@ def test_what_is_added_to_is_known_for_a_sum_of_products_unless_it_was_changed(m
         ["v6", *sums, *ADDED, "v6 = aten.relu(v3)"],
         ["v3", *sums, *ADDED, "v6 = aten.relu(v3)"],
     ):
-        tidied([line.replace("aten.", ATEN) for line in lines], dict(where), [kept])
+        apply_peephole([line.replace("aten.", ATEN) for line in lines], dict(where), [kept])
 
     first = {(square, small)}
     assert asked[:2] == [first, {(square, small), (small, small)}]
@@ -234,17 +234,17 @@ def test_a_product_is_not_made_later_than_what_is_written_over_its_factor():
 def test_a_row_is_added_to_a_product_in_place():
     where = {"v0": place(1), "t0": place(2), "v1": place(3), "t1": (4, 0, (4,), (1,), torch.float32)}
 
-    found = tidied([f"v1 = {ATEN}addmm(t1, v0, t0)"], where, ["v1"])
+    found = apply_peephole([f"v1 = {ATEN}addmm(t1, v0, t0)"], where, ["v1"])
 
     assert found == [f"v1 = {ATEN}mm(v0, t0)", f"{ATEN}add_(v1, t1)"]
 
 
 def test_products_whose_bits_depend_on_the_order_stay(monkeypatch):
-    monkeypatch.setattr(peephole, "adds_alike", lambda added, left, right, sources: False)
+    monkeypatch.setattr(peephole, "is_addmm_bit_equal", lambda added, left, right, sources: False)
     where = {"v0": place(1), "t0": place(2), "v1": place(3), "t1": (4, 0, (4,), (1,), torch.float32)}
 
     assert tidy(*ADDED, **PLACES) == [*ADDED]
-    assert tidied([f"v1 = {ATEN}addmm(t1, v0, t0)"], where, ["v1"]) == [f"v1 = {ATEN}addmm(t1, v0, t0)"]
+    assert apply_peephole([f"v1 = {ATEN}addmm(t1, v0, t0)"], where, ["v1"]) == [f"v1 = {ATEN}addmm(t1, v0, t0)"]
 
 
 class Recurrent(nn.Module):
@@ -268,7 +268,7 @@ def _forgets_ways():
 @pytest.mark.usefixtures("_records_short_fits")
 def test_a_tidy_gru_has_the_bits_of_the_eager_one(monkeypatch):
     written, products = [], []
-    asked = peephole.adds_alike
+    asked = peephole.is_addmm_bit_equal
 
     def noted(added, left, right, sources):
         is_alike = asked(added, left, right, sources)
@@ -276,8 +276,10 @@ def test_a_tidy_gru_has_the_bits_of_the_eager_one(monkeypatch):
             products.append(is_alike)
         return is_alike
 
-    monkeypatch.setattr(pipeline, "tidied", lambda *given: written.append(tidied(*given)) or written[-1])
-    monkeypatch.setattr(peephole, "adds_alike", noted)
+    monkeypatch.setattr(
+        pipeline, "apply_peephole", lambda *given: written.append(apply_peephole(*given)) or written[-1]
+    )
+    monkeypatch.setattr(peephole, "is_addmm_bit_equal", noted)
 
     assert_recorded(Recurrent, SERIES, Y)
 
@@ -298,7 +300,7 @@ def test_where_the_tidy_lines_are_wrong_the_notes_are_taken_as_they_are(monkeypa
         written.append([line.replace("aten.tanh_(", f"aten.{wrong}(") for line in lines])
         return written[-1]
 
-    monkeypatch.setattr(pipeline, "tidied", written_wrong)
+    monkeypatch.setattr(pipeline, "apply_peephole", written_wrong)
 
     ours, theirs = both(Recurrent, SERIES, Y)
 

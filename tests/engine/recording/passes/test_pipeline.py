@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from fitdash.engine.recording.passes import pipeline
-from fitdash.engine.recording.passes.pipeline import ways_of
+from fitdash.engine.recording.passes.pipeline import candidate_programs
 from fitdash.engine.recording.program.ir import ATEN
 from tests.engine.recording.fits import assert_same, both
 
@@ -25,7 +25,7 @@ def _forgets():
 
 
 def test_the_notes_come_first_and_the_shortest_way_last():
-    notes, tidy, there = ways_of([line.replace("aten.", ATEN) for line in LINES], places(0), ["v2"])
+    notes, tidy, there = candidate_programs([line.replace("aten.", ATEN) for line in LINES], places(0), ["v2"])
 
     assert [line.replace(ATEN, "aten.") for line in notes] == LINES
     assert [line.replace(ATEN, "aten.") for line in tidy] == [LINES[0], "v2 = aten.sub(x0, v0)"]
@@ -34,22 +34,22 @@ def test_the_notes_come_first_and_the_shortest_way_last():
 
 def test_ways_are_looked_for_once_where_tensors_lie_alike(monkeypatch):
     asked = []
-    tidied = pipeline.tidied
-    monkeypatch.setattr(pipeline, "tidied", lambda *given: asked.append(given) or tidied(*given))
+    tidied = pipeline.apply_peephole
+    monkeypatch.setattr(pipeline, "apply_peephole", lambda *given: asked.append(given) or tidied(*given))
     lines = [line.replace("aten.", ATEN) for line in LINES]
 
-    first, second = ways_of(lines, places(0), ["v2"]), ways_of(lines, places(100), ["v2"])
+    first, second = candidate_programs(lines, places(0), ["v2"]), candidate_programs(lines, places(100), ["v2"])
 
     assert first == second
     assert len(asked) == 1
     first[0].append("is a list of its own")
-    assert ways_of(lines, places(0), ["v2"])[0] == lines
-    ways_of(lines, {**places(0), "v0": places(0)["x0"]}, ["v2"])
+    assert candidate_programs(lines, places(0), ["v2"])[0] == lines
+    candidate_programs(lines, {**places(0), "v0": places(0)["x0"]}, ["v2"])
     assert len(asked) == 2
 
 
 @pytest.mark.usefixtures("_records_short_fits")
-@pytest.mark.parametrize("wrong", ["tidied", "joined", "gathered", "placed"])
+@pytest.mark.parametrize("wrong", ["apply_peephole", "fuse_slices", "gather_gates", "plan_memory"])
 @pytest.mark.parametrize("how", ["another", "none"])
 def test_the_next_way_is_taken_where_one_is_wrong(monkeypatch, wrong, how):
     real, written = getattr(pipeline, wrong), []
@@ -59,7 +59,11 @@ def test_the_next_way_is_taken_where_one_is_wrong(monkeypatch, wrong, how):
         found = [line if isinstance(line, str) else line.text for line in real(lines, places, kept)]
         written.append([line.replace("sigmoid_(", mistake).replace("relu_(", mistake) for line in found])
         assert written[-1] != found
-        return written[-1] if wrong in ("tidied", "placed") else list(map(pipeline.Line.of, written[-1]))
+        return (
+            written[-1]
+            if wrong in ("apply_peephole", "plan_memory")
+            else list(map(pipeline.Instruction.of, written[-1]))
+        )
 
     monkeypatch.setattr(pipeline, wrong, mistaken)
     x, y = torch.randn(24, 6), torch.randn(24, 3)
@@ -75,6 +79,6 @@ def test_notes_that_change_the_members_of_a_list_stay_as_they_are():
     lines = ["vlist0 = [v0, v1]", "aten.unbind_copy(x0, 0, out=vlist0)", "v2 = aten.neg(v0)", "v3 = aten.add(x0, v2)"]
     where = places(0) | {"v3": places(50)["v2"]}
 
-    assert len(ways_of([line.replace("aten.", ATEN) for line in lines], where, ["v3"])) == 1
+    assert len(candidate_programs([line.replace("aten.", ATEN) for line in lines], where, ["v3"])) == 1
     lines[1] = "v4 = aten.cat(vlist0, 1)"
-    assert len(ways_of([line.replace("aten.", ATEN) for line in lines], where, ["v3"])) > 1
+    assert len(candidate_programs([line.replace("aten.", ATEN) for line in lines], where, ["v3"])) > 1

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from fitdash.engine.recording.passes import pipeline, rnn_gates
-from fitdash.engine.recording.passes.rnn_gates import gathered
-from fitdash.engine.recording.program.ir import ATEN, Line
+from fitdash.engine.recording.passes.rnn_gates import gather_gates
+from fitdash.engine.recording.program.ir import ATEN, Instruction
 from tests.engine.recording.fits import assert_recorded
 
 MOMENTS = range(4)
@@ -17,7 +17,7 @@ def place(memory, rows, columns):
 
 
 def written(lines, places, kept=()):
-    found = gathered([Line.of(line.replace("aten.", ATEN)) for line in lines], places, kept)
+    found = gather_gates([Instruction.of(line.replace("aten.", ATEN)) for line in lines], places, kept)
     return [line.text.replace(ATEN, "aten.") for line in found]
 
 
@@ -48,7 +48,7 @@ def slopes(backwards=True):
 @pytest.fixture
 def _sums_alike(monkeypatch):
     """One sum has the bits of the sum moment by moment."""
-    monkeypatch.setattr(rnn_gates, "sums_alike", lambda *_: True)
+    monkeypatch.setattr(rnn_gates, "is_stacked_sum_bit_equal", lambda *_: True)
 
 
 @pytest.mark.usefixtures("_sums_alike")
@@ -127,7 +127,7 @@ def test_slopes_that_would_begin_anywhere_in_memory_stay():
     ],
 )
 def test_sums_that_cannot_be_had_at_once_stay(monkeypatch, change, is_alike):
-    monkeypatch.setattr(rnn_gates, "sums_alike", lambda *_: is_alike)
+    monkeypatch.setattr(rnn_gates, "is_stacked_sum_bit_equal", lambda *_: is_alike)
     lines, places, total = slopes()
     lines = "\n".join(change(line) for line in lines).split("\n")
 
@@ -160,11 +160,11 @@ def found(monkeypatch):
     texts = []
 
     def noted(*given):
-        lines = gathered(*given)
+        lines = gather_gates(*given)
         texts.append("\n".join(line.text for line in lines))
         return lines
 
-    monkeypatch.setattr(pipeline, "gathered", noted)
+    monkeypatch.setattr(pipeline, "gather_gates", noted)
     yield texts
     pipeline._found.cache_clear()
 
@@ -187,11 +187,11 @@ def test_a_gru_whose_gates_are_gathered_has_the_bits_of_the_eager_one(found, set
 
 @pytest.mark.usefixtures("_records_short_fits")
 def test_where_it_has_other_bits_the_tidy_lines_are_taken(monkeypatch, found):
-    noted = pipeline.gathered
+    noted = pipeline.gather_gates
     monkeypatch.setattr(
         pipeline,
-        "gathered",
-        lambda *given: [Line.of(line.text.replace("], True)", "], False)")) for line in noted(*given)][::-1],
+        "gather_gates",
+        lambda *given: [Instruction.of(line.text.replace("], True)", "], False)")) for line in noted(*given)][::-1],
     )
 
     assert_recorded(lambda: Series(nn.GRU), X, Y)

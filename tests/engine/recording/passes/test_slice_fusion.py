@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from fitdash.engine.recording.passes.slice_fusion import joined
-from fitdash.engine.recording.program.ir import ATEN, Line
+from fitdash.engine.recording.passes.slice_fusion import fuse_slices
+from fitdash.engine.recording.program.ir import ATEN, Instruction
 
 MOMENTS = range(4)
 
@@ -14,7 +14,7 @@ def place(memory, rows, columns, stride=None, dtype=torch.float32):
 
 
 def written(lines, places, kept=()):
-    found = joined([Line.of(line.replace("aten.", ATEN)) for line in lines], places, kept)
+    found = fuse_slices([Instruction.of(line.replace("aten.", ATEN)) for line in lines], places, kept)
     return [line.text.replace(ATEN, "aten.") for line in found]
 
 

@@ -2,12 +2,19 @@
 
 import pytest
 
-from fitdash.engine.recording.program.ir import ATEN, Line, Roots, target_of, uses_of, written_by
+from fitdash.engine.recording.program.ir import (
+    ATEN,
+    AliasRoots,
+    Instruction,
+    count_uses,
+    in_place_target,
+    written_names,
+)
 
 
 def test_memory_is_known_by_who_made_it():
     lines = [
-        Line.of(line.replace("aten.", ATEN))
+        Instruction.of(line.replace("aten.", ATEN))
         for line in (
             "a0 = aten.mm(x0, t0)",
             "b0 = aten.split(a0, 4, 1)",
@@ -19,31 +26,31 @@ def test_memory_is_known_by_who_made_it():
             "h0 = aten.no_such_operation(f0)",
         )
     ]
-    roots = Roots(lines, {})
+    roots = AliasRoots(lines, {})
 
     assert {name: roots[name] for name in ("b0", "c0", "d0", "e0")} == dict.fromkeys(("b0", "c0", "d0", "e0"), "a0")
     alike = {"f0": (1, 0), "x0": (1, 8), "e0": (2, 0)}
-    assert Roots(lines, alike)["f0"] == Roots(lines, alike)["x0"] != Roots(lines, alike)["e0"]
+    assert AliasRoots(lines, alike)["f0"] == AliasRoots(lines, alike)["x0"] != AliasRoots(lines, alike)["e0"]
     assert [roots[name] for name in ("f0", "glist0", "x0", "h0")] == ["f0", "glist0", "x0", "f0"]
-    assert [written_by(line) for line in lines] == [[], [], [], ["c0"], ["d0"], [], [], ["f0"]]
-    assert uses_of(lines, ["a0"])["a0"] == 3
-    assert uses_of(lines, [])["b0[1]"] == 1
+    assert [written_names(line) for line in lines] == [[], [], [], ["c0"], ["d0"], [], [], ["f0"]]
+    assert count_uses(lines, ["a0"])["a0"] == 3
+    assert count_uses(lines, [])["b0[1]"] == 1
 
 
 def test_what_torch_calls_a_dtype_is_no_tensor():
-    line = Line.of(f"a0 = {ATEN}zeros([2, 3], dtype=torch.float32)")
+    line = Instruction.of(f"a0 = {ATEN}zeros([2, 3], dtype=torch.float32)")
 
     assert line.read == ()
-    assert Line.of(f"b0 = {ATEN}add(a0, c1[2])").read == ("a0", "c1[2]")
+    assert Instruction.of(f"b0 = {ATEN}add(a0, c1[2])").read == ("a0", "c1[2]")
 
 
 def test_names_are_changed_with_their_parts():
-    line = Line.of(f"a0 = {ATEN}cat(b0[1], b1, b01)")
+    line = Instruction.of(f"a0 = {ATEN}cat(b0[1], b1, b01)")
 
     assert line.renamed({"b0": "k3", "b1": "c0[2]"}).text == f"a0 = {ATEN}cat(k3[1], c0[2], b01)"
     assert line.renamed({"b0[1]": "part0"}).text == f"a0 = {ATEN}cat(part0, b1, b01)"
     assert line.renamed({"a0": "k0"}) is line
-    assert Line.of("list0 = [a0, a1]").renamed({"a1": "k1"}).text == "list0 = [a0, k1]"
+    assert Instruction.of("list0 = [a0, a1]").renamed({"a1": "k1"}).text == "list0 = [a0, k1]"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,7 @@ def test_names_are_changed_with_their_parts():
     ],
 )
 def test_what_a_line_writes_into_is_told_by_torch(text, written, target):
-    line = Line.of(text.replace("aten.", ATEN))
+    line = Instruction.of(text.replace("aten.", ATEN))
 
-    assert written_by(line) == written
-    assert target_of(line) == target
+    assert written_names(line) == written
+    assert in_place_target(line) == target

@@ -134,7 +134,7 @@ def test_constant_python_state_is_recorded():
 def test_a_failed_replay_goes_on_eagerly_with_a_warning(monkeypatch):
     from fitdash.engine.recording.program import torchscript
 
-    run = torchscript.Program.run
+    run = torchscript.TorchScriptProgram.run
 
     def breaks(self, persistent, batches, numbers, count):
         left = run(self, persistent, batches, numbers, count)
@@ -142,7 +142,7 @@ def test_a_failed_replay_goes_on_eagerly_with_a_warning(monkeypatch):
             raise RuntimeError("broken")
         return left
 
-    monkeypatch.setattr(torchscript.Program, "run", breaks)
+    monkeypatch.setattr(torchscript.TorchScriptProgram, "run", breaks)
     with pytest.warns(UserWarning, match="goes on step by step"):
         ours, theirs = both(Net, X, Y, metrics=["mae"])
 
@@ -153,11 +153,13 @@ def test_a_failed_replay_goes_on_eagerly_with_a_warning(monkeypatch):
 def test_a_wrong_program_is_refused_before_it_is_used(monkeypatch):
     from fitdash.engine.recording.program import torchscript
 
-    build = torchscript.Program.__init__
+    build = torchscript.TorchScriptProgram.__init__
 
     def wrong(self, lines, *rest):
         build(self, [line.replace("beta1=0.9", "beta1=0.8") for line in lines], *rest)
 
-    monkeypatch.setattr(torchscript, "Program", type("Wrong", (torchscript.Program,), {"__init__": wrong}))
-    torchscript.program_of.cache_clear()
+    monkeypatch.setattr(
+        torchscript, "TorchScriptProgram", type("Wrong", (torchscript.TorchScriptProgram,), {"__init__": wrong})
+    )
+    torchscript.compile_program.cache_clear()
     assert_eager(Net, X, Y, "differs in a replay")

@@ -11,8 +11,8 @@ from torch import nn
 
 import tests.engine
 from fitdash import callbacks as cb
-from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.step_guard import Watch
+from fitdash.engine.recording.safety.bytecode import UnwatchableState
+from fitdash.engine.recording.safety.step_guard import StepGuard
 from tests.engine.recording.fits import assert_eager, assert_recorded, assert_same, both
 from tests.engine.recording.modules import X, Y
 from tests.engine.recording.safety import watched_settings
@@ -211,8 +211,8 @@ def test_what_cannot_be_seen_keeps_the_step_eager(make):
 
 
 def test_a_step_that_nobody_may_look_at_is_not_watched():
-    with pytest.raises(Unwatchable, match="calls torch.cond"):
-        Watch(Chooses(), [])
+    with pytest.raises(UnwatchableState, match="calls torch.cond"):
+        StepGuard(Chooses(), [])
 
 
 class Layers(Scaled):

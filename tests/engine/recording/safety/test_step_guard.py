@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from fitdash.engine.recording.safety.bytecode import Unwatchable
-from fitdash.engine.recording.safety.step_guard import Watch
+from fitdash.engine.recording.safety.bytecode import UnwatchableState
+from fitdash.engine.recording.safety.step_guard import StepGuard
 from tests.engine.recording.fits import assert_eager
 from tests.engine.recording.modules import Base, X, Y
 
@@ -297,5 +297,5 @@ def test_a_step_that_cannot_be_repeated_stays_eager(make, capsys):
 
 
 def test_a_module_that_holds_an_iterator_is_not_watched():
-    with pytest.raises(Unwatchable, match="iterator"):
-        Watch(Iterates(), [])
+    with pytest.raises(UnwatchableState, match="iterator"):
+        StepGuard(Iterates(), [])
