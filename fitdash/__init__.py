@@ -6,6 +6,8 @@ Names are imported when they are first used, so that what needs no torch starts 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from fitdash.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from fitdash import callbacks, optimizers, options
     from fitdash.data.tables.loaded_dataset import load_dataset
@@ -39,7 +41,6 @@ __all__ = [
     "sweep",
 ]
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "Callback": "fitdash.engine.callbacks.base",

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from fitdash import __version__
 from fitdash.cli.command_group import DefaultCommandGroup
 from fitdash.cli.runs import runs
 from fitdash.cli.settings import load_settings, settings
 from fitdash.cli.sweep import sweep
 from fitdash.cli.sweeps import sweeps
+from fitdash.version import __version__
 
 
 @click.group(cls=DefaultCommandGroup, first="dashboard")

@@ -1,21 +1,24 @@
 """From an experiment to a compiled model and the arguments of its `fit`; and the job that a `Runner` trains with."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fitdash import callbacks, optimizers
 from fitdash.data.batches.make_source import DEFAULT_BATCH_SIZE
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.prepared import PreparedData, prepare_data, refuse_problems, reset_inert_settings
 from fitdash.data.tables.row_weights import balanced_weights, compute_sample_weight
 from fitdash.data.tables.validation_file import add_validation_facts
+from fitdash.engine.callbacks.base import Callback
+from fitdash.engine.callbacks.csv_logger import CSVLogger
+from fitdash.engine.optimizers.resolve import RULES
 from fitdash.engine.training.argument_checks import ImpliedBatchSize
 from fitdash.engine.training.baseline import measure_baseline
 from fitdash.errors import SettingError, StoreError
+from fitdash.jobs.callbacks import make_callback
 from fitdash.jobs.warm_start import WarmStart, apply_warm_start, load_warm_start, remember_final_state
 from fitdash.model.model import Model
 from fitdash.nn.registry import make_network
@@ -36,13 +39,11 @@ from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.paths import home, run_folder
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.scheduling.runner import Job
-from fitdash.settings.callbacks import CallbackArgs
 from fitdash.settings.compile import CompileArgs, optimizer_settings
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
-from fitdash.settings.losses_and_metrics import resolved_learning_rate, resolved_loss, resolved_metrics
-from fitdash.settings.schedules import learning_rate_at
+from fitdash.settings.losses_and_metrics import resolved_loss, resolved_metrics
 
 MOST_LOOKED_AT = 2000
 """Rows that the model is asked about after an epoch, for the page to show what it has learned."""
@@ -163,35 +164,7 @@ def compile_arguments(args: CompileArgs, facts: DataFacts) -> dict[str, Any]:
 def optimizer_of(args: CompileArgs) -> Any:
     """The optimizer as `compile` takes it: its name, or a factory where one of its settings is set."""
     given = optimizer_settings(args)
-    return getattr(optimizers, args.optimizer)(**given) if given else args.optimizer
-
-
-def callback_of(args: CallbackArgs, experiment: Experiment, files: Path) -> callbacks.Callback:
-    """The callback that settings describe.
-
-    Args:
-        args: Its settings.
-        experiment: What it belongs to; a schedule needs its epochs and its learning rate.
-        files: The folder of its files.
-    """
-    settings = asdict(args)
-    for name in ("filepath", "filename"):
-        if name in settings:
-            settings[name] = files / settings[name]
-    if settings.get("save_freq", 0) is None:
-        settings["save_freq"] = "epoch"
-    if args.kind == "LearningRateScheduler":
-        schedule = partial(
-            learning_rate_at,
-            settings.pop("schedule"),
-            initial=resolved_learning_rate(experiment.compile.optimizer, experiment.compile.learning_rate),
-            epochs=experiment.fit.epochs,
-            factor=settings.pop("factor"),
-            every=settings.pop("every"),
-        )
-        return callbacks.LearningRateScheduler(lambda epoch, rate: float(schedule(epoch)), **settings)
-    made: callbacks.Callback = getattr(callbacks, args.kind)(**settings)
-    return made
+    return RULES[args.optimizer](**given) if given else args.optimizer
 
 
 def _fit_arguments(experiment: Experiment, data: PreparedData, files: Path) -> dict[str, Any]:
@@ -202,7 +175,7 @@ def _fit_arguments(experiment: Experiment, data: PreparedData, files: Path) -> d
     return arguments | {
         "x": data.x,
         "y": data.y,
-        "callbacks": [callback_of(args, experiment, files) for args in experiment.callbacks],
+        "callbacks": [make_callback(args, experiment, files) for args in experiment.callbacks],
         "validation_data": data.validation_data,
         "sample_weight": data.sample_weight,
     }
@@ -290,7 +263,7 @@ def _train(
     remember_final_state(recorder.uid, WarmStart(content=made.saving.end, experiment=experiment))
 
 
-def _looking(data: PreparedData, recorder: Recorder, *, often: bool) -> callbacks.Callback:
+def _looking(data: PreparedData, recorder: Recorder, *, often: bool) -> Callback:
     """What asks the model for answers now and then."""
     rows, x = data.looked_at(MOST_LOOKED_AT)
     return PredictionSnapshots(recorder.uid, recorder.put, x=x, rows=rows, task=data.facts.task, often=often)
@@ -299,7 +272,7 @@ def _looking(data: PreparedData, recorder: Recorder, *, often: bool) -> callback
 def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of fit that are others where a run goes on: the first epoch, and what changed meanwhile."""
     for callback in arguments["callbacks"]:
-        if isinstance(callback, callbacks.CSVLogger):
+        if isinstance(callback, CSVLogger):
             callback.append = True
     settings = content["settings"]
     # Validation goes on in the batches that it began with, whatever became of batch_size.
@@ -312,7 +285,7 @@ def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[s
     }
 
 
-class _Opening(callbacks.Callback):
+class _Opening(Callback):
     """Puts into the record what the data is, what was done to it and what has to be beaten, or that the run goes on."""
 
     def __init__(self, data: PreparedData, compiled: CompileArgs, start: WarmStart) -> None:

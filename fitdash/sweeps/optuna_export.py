@@ -1,21 +1,20 @@
 """A sweep as a study that other programs open: an Optuna storage in a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fitdash.errors import SettingError
-from fitdash.sweeps.study import silence_optuna
-
-if TYPE_CHECKING:
-    from fitdash.sweeps.results import Sweep
+from fitdash.sweeps.study import Study, silence_optuna
 
 KINDS = {".log": "journal", ".journal": "journal", ".jsonl": "journal", ".db": "sqlite", ".sqlite3": "sqlite"}
 
 
-def to_optuna(sweep: "Sweep", file: str | Path, *, kind: str | None = None) -> str:
+def write_optuna_study(study: Study, uid: str, file: str | Path, *, kind: str | None = None) -> str:
     """Write the trials that are over into a file: `optuna-dashboard FILE` opens it.
 
     Args:
+        study: The search with those trials.
+        uid: Of the sweep; the study is named after it.
         file: Must not be there yet.
         kind: "journal" or "sqlite"; None: by the ending of the file.
 
@@ -23,7 +22,7 @@ def to_optuna(sweep: "Sweep", file: str | Path, *, kind: str | None = None) -> s
         The name of the study in it.
 
     Raises:
-        SettingError: the file is there, or nobody knows its kind.
+        SettingError: the file is there already, or its kind is unknown.
     """
     path = Path(file)
     chosen = kind or KINDS.get(path.suffix.lower(), "")
@@ -35,13 +34,13 @@ def to_optuna(sweep: "Sweep", file: str | Path, *, kind: str | None = None) -> s
         raise SettingError(f"file must not be there yet, got {str(path)!r}. Name another one.")
     import optuna
 
-    source = sweep.study().optuna
+    source = study.optuna
     with silence_optuna():
         storage: Any = _storage(path, chosen)
-        name = f"fitdash {sweep.uid}"
-        study = optuna.create_study(storage=storage, study_name=name, directions=source.directions)
-        study.add_trials(source.trials)
-        study.set_user_attr("objective", sweep.recipe.objective.name)
+        name = f"fitdash {uid}"
+        made = optuna.create_study(storage=storage, study_name=name, directions=source.directions)
+        made.add_trials(source.trials)
+        made.set_user_attr("objective", study.recipe.objective.name)
     return name
 
 

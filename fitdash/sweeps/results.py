@@ -11,6 +11,7 @@ from fitdash.runs.record.history import history_of
 from fitdash.runs.record.store import Store
 from fitdash.settings.experiment import Experiment
 from fitdash.sweeps.config import Budget, SweepConfig
+from fitdash.sweeps.optuna_export import write_optuna_study
 from fitdash.sweeps.study import PastTrial, Study, silence_optuna
 from fitdash.sweeps.trial import Trial, included_runs, objective_curve, past_trial_of, trial_of
 
@@ -121,10 +122,8 @@ class Sweep:
         return history_of(self.store, uid)
 
     def to_optuna(self, file: Any, *, kind: str | None = None) -> str:
-        """Write it as a study for optuna-dashboard; see `export.to_optuna`."""
-        from fitdash.sweeps.optuna_export import to_optuna
-
-        return to_optuna(self, file, kind=kind)
+        """Write it as a study for optuna-dashboard; see `write_optuna_study`."""
+        return write_optuna_study(self.study(), self.uid, file, kind=kind)
 
     def study(self) -> Study:
         """The search with all trials that are over, as it would go on."""

@@ -8,7 +8,8 @@ import torch
 from fitdash import callbacks, optimizers
 from fitdash.data.tables.encoders import TableEncoder
 from fitdash.errors import SettingError
-from fitdash.jobs.build import build, callback_of, make_job, optimizer_of
+from fitdash.jobs.build import build, make_job, optimizer_of
+from fitdash.jobs.callbacks import KINDS, make_callback
 from fitdash.jobs.warm_start import has_final_weights
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
@@ -145,7 +146,7 @@ def test_a_schedule_starts_at_the_rate_that_compile_was_given():
     args = CALLBACKS["LearningRateScheduler"](schedule="step", every=2, factor=0.5)
     recipe = experiment(compile=CompileArgs(learning_rate=0.08), epochs=6)
 
-    schedule = callback_of(args, recipe, run_folder("x")).schedule
+    schedule = make_callback(args, recipe, run_folder("x")).schedule
 
     assert [schedule(epoch, 123.0) for epoch in range(6)] == [0.08, 0.08, 0.04, 0.04, 0.02, 0.02]
 
@@ -254,3 +255,7 @@ def test_an_experiment_survives_json_and_trains_to_the_same_numbers():
 
     assert losses(run(again)) == losses(run(recipe))
     assert np.isfinite(losses(run(again))).all()
+
+
+def test_every_callback_that_the_form_offers_can_be_made():
+    assert KINDS.keys() == CALLBACKS.keys()

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import fitdash
 from fitdash.export import run_files as files
 from fitdash.export.archive import DownloadFile, make_zip
 from fitdash.runs.checkpoints.checkpoint_files import Checkpoint
 from fitdash.runs.record.store import Store
 from fitdash.ui.run.report import report
+from fitdash.version import __version__
 
 TABLE, BYTES = "application/vnd.apache.parquet", "application/octet-stream"
 
@@ -53,7 +53,7 @@ def other_parts(store: Store, uid: str) -> Iterator[DownloadFile]:
 def run_archive(store: Store, uid: str) -> bytes:
     """One ZIP of all with a manifest."""
     record = files.record_of(store, uid)
-    facts = {"run": uid, "name": record.name, "state": record.state, "fitdash": fitdash.__version__}
+    facts = {"run": uid, "name": record.name, "state": record.state, "fitdash": __version__}
     parts = [*history_parts(store, uid), *other_parts(store, uid)]
     return make_zip([part for part in parts if part.in_archive], facts)
 
