@@ -1,7 +1,7 @@
 """The floors of the package: imports go downwards only, at every depth, those inside functions too.
 
 A folder is a room; `fitdash/` itself counts as two, the modules that every room may use at the bottom (`errors`,
-`options`, `random_state`, `version`) and the public face on top.
+`options`, `private_names`, `random_state`, `version`) and the public face on top.
 """
 
 import ast
@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "fitdash"
-BOTTOM = {"errors", "options", "random_state", "version"}
+BOTTOM = {"errors", "options", "private_names", "random_state", "version"}
 FLOORS = [
     {"(bottom)", "settings"},
     {"data", "nn", "pasted"},

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from fitdash.engine.optimizers.buckets import Bucket, buckets_of
+from fitdash.engine.optimizers.foreach import foreach
 from fitdash.errors import SettingError
+from fitdash.private_names import find_private
 
 Group = dict[str, Any]
 Numbers = tuple[float, ...]
@@ -37,6 +39,8 @@ class UpdateRule:
     global_clipnorm: float | None = None
 
     fused_on: ClassVar[tuple[str, ...]] = ()
+    kernels: ClassVar[tuple[str, ...]] = ()
+    """torch's private names of the fused kernels that the rule may use."""
     counters: ClassVar[dict[str, float]] = {}
 
     def __post_init__(self) -> None:
@@ -148,7 +152,8 @@ class KerasOptimizer(torch.optim.Optimizer):
         if buckets is None or any(bucket.moved() for bucket in buckets):
             if len(self._buckets) > 64:
                 self._buckets.clear()
-            buckets = self._buckets[key] = buckets_of(parameters, self.state, self.rule.slots(), self.rule.fused_on)
+            devices = _fused_devices(self.rule)
+            buckets = self._buckets[key] = buckets_of(parameters, self.state, self.rule.slots(), devices)
         return buckets
 
     def keep(self, parameter: Tensor, slots: dict[str, Tensor]) -> None:
@@ -164,13 +169,19 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._buckets = {}
 
 
+def _fused_devices(rule: UpdateRule) -> tuple[str, ...]:
+    """Types of devices on which the rule runs as one kernel; none where this torch lacks the kernel."""
+    instead = "the optimizer computes in several calls"
+    return rule.fused_on if all(find_private("torch", name, instead) for name in rule.kernels) else ()
+
+
 def _clip_each(gradients: list[Tensor], limit: float) -> list[Tensor]:
-    norms = torch._foreach_norm(gradients)
+    norms = foreach.norm(gradients)
     return [gradient * (limit / norm.clamp_min(limit)) for gradient, norm in zip(gradients, norms, strict=True)]
 
 
 def _clip_together(gradients: list[list[Tensor]], limit: float) -> list[list[Tensor]]:
-    norms = [norm for part in gradients for norm in torch._foreach_norm(part)]
+    norms = [norm for part in gradients for norm in foreach.norm(part)]
     if not norms:
         return gradients
     norm = torch.linalg.vector_norm(torch.stack([norm.to(norms[0].device, torch.float32) for norm in norms]))

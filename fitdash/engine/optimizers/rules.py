@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from fitdash.engine.optimizers.buckets import Bucket
+from fitdash.engine.optimizers.foreach import foreach
 from fitdash.engine.optimizers.keras_optimizer import Group, Numbers, UpdateRule
 from fitdash.errors import SettingError
 
@@ -26,7 +27,7 @@ def _lost(group: Group) -> float:
 def _decay(bucket: Bucket, lost: float) -> None:
     """Weight decay of its own, apart from the gradient: w -= w * weight_decay * learning_rate."""
     if lost:
-        torch._foreach_add_(bucket.parameters, bucket.parameters, alpha=-lost)
+        foreach.add_(bucket.parameters, bucket.parameters, alpha=-lost)
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class SGD(UpdateRule):
     nesterov: bool = False
 
     fused_on: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    kernels: ClassVar[tuple[str, ...]] = ("_fused_sgd_",)
 
     def slots(self) -> dict[str, float]:
         return {"momentum": 0.0} if self.momentum else {}
@@ -51,7 +53,7 @@ class SGD(UpdateRule):
         velocities = bucket.slots.get("momentum", [])
         if self.momentum:
             # torch multiplies the velocity by the rate of today: scaled gradients and a rate of 1 undo that.
-            gradients, lr = list(torch._foreach_mul(gradients, lr)), 1.0
+            gradients, lr = list(foreach.mul(gradients, lr)), 1.0
         if bucket.fused:
             torch._fused_sgd_(
                 bucket.parameters,
@@ -66,13 +68,13 @@ class SGD(UpdateRule):
                 is_first_step=False,
             )
         elif not self.momentum:
-            torch._foreach_add_(bucket.parameters, gradients, alpha=-lr)
+            foreach.add_(bucket.parameters, gradients, alpha=-lr)
         else:
-            torch._foreach_mul_(velocities, self.momentum)
-            torch._foreach_add_(velocities, gradients)
+            foreach.mul_(velocities, self.momentum)
+            foreach.add_(velocities, gradients)
             if self.nesterov:
-                torch._foreach_add_(bucket.parameters, gradients, alpha=-1)
-            torch._foreach_add_(bucket.parameters, velocities, alpha=-self.momentum if self.nesterov else -1)
+                foreach.add_(bucket.parameters, gradients, alpha=-1)
+            foreach.add_(bucket.parameters, velocities, alpha=-self.momentum if self.nesterov else -1)
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Adam(UpdateRule):
     amsgrad: bool = False
 
     fused_on: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    kernels: ClassVar[tuple[str, ...]] = ("_fused_adam_", "_fused_adamw_")
 
     def slots(self) -> dict[str, float]:
         return {"momentum": 0.0, "velocity": 0.0} | ({"velocity_hat": 0.0} if self.amsgrad else {})
@@ -122,15 +125,15 @@ class Adam(UpdateRule):
     def _apply_plainly(self, bucket: Bucket, gradients: list[Tensor], lost: float, rate: float) -> None:
         _decay(bucket, lost)
         momenta, velocities = bucket.slots["momentum"], bucket.slots["velocity"]
-        torch._foreach_lerp_(momenta, gradients, 1 - self.beta_1)
-        torch._foreach_mul_(velocities, self.beta_2)
-        torch._foreach_addcmul_(velocities, gradients, gradients, 1 - self.beta_2)
+        foreach.lerp_(momenta, gradients, 1 - self.beta_1)
+        foreach.mul_(velocities, self.beta_2)
+        foreach.addcmul_(velocities, gradients, gradients, 1 - self.beta_2)
         if self.amsgrad:
-            torch._foreach_maximum_(bucket.slots["velocity_hat"], velocities)
+            foreach.maximum_(bucket.slots["velocity_hat"], velocities)
             velocities = bucket.slots["velocity_hat"]
-        denominators = torch._foreach_sqrt(velocities)
-        torch._foreach_add_(denominators, self.epsilon)
-        torch._foreach_addcdiv_(bucket.parameters, momenta, denominators, -rate)
+        denominators = foreach.sqrt(velocities)
+        foreach.add_(denominators, self.epsilon)
+        foreach.addcdiv_(bucket.parameters, momenta, denominators, -rate)
 
 
 @dataclass(frozen=True)
@@ -165,22 +168,22 @@ class RMSprop(UpdateRule):
         lost, lr = numbers
         _decay(bucket, lost)
         velocities = bucket.slots["velocity"]
-        torch._foreach_mul_(velocities, self.rho)
-        torch._foreach_addcmul_(velocities, gradients, gradients, 1 - self.rho)
-        denominators = torch._foreach_add(velocities, self.epsilon)
+        foreach.mul_(velocities, self.rho)
+        foreach.addcmul_(velocities, gradients, gradients, 1 - self.rho)
+        denominators = foreach.add(velocities, self.epsilon)
         if self.centered:
             averages = bucket.slots["average_gradient"]
-            torch._foreach_mul_(averages, self.rho)
-            torch._foreach_add_(averages, gradients, alpha=1 - self.rho)
-            torch._foreach_addcmul_(denominators, averages, averages, -1)
-        torch._foreach_sqrt_(denominators)
+            foreach.mul_(averages, self.rho)
+            foreach.add_(averages, gradients, alpha=1 - self.rho)
+            foreach.addcmul_(denominators, averages, averages, -1)
+        foreach.sqrt_(denominators)
         if self.momentum:
             momenta = bucket.slots["momentum"]
-            torch._foreach_mul_(momenta, self.momentum)
-            torch._foreach_addcdiv_(momenta, gradients, denominators, lr)
-            torch._foreach_add_(bucket.parameters, momenta, alpha=-1)
+            foreach.mul_(momenta, self.momentum)
+            foreach.addcdiv_(momenta, gradients, denominators, lr)
+            foreach.add_(bucket.parameters, momenta, alpha=-1)
         else:
-            torch._foreach_addcdiv_(bucket.parameters, gradients, denominators, -lr)
+            foreach.addcdiv_(bucket.parameters, gradients, denominators, -lr)
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ class Adagrad(UpdateRule):
     epsilon: float = 1e-7
 
     fused_on: ClassVar[tuple[str, ...]] = ("cpu",)
+    kernels: ClassVar[tuple[str, ...]] = ("_fused_adagrad_",)
 
     def slots(self) -> dict[str, float]:
         return {"accumulator": self.initial_accumulator_value + self.epsilon}
@@ -215,8 +219,8 @@ class Adagrad(UpdateRule):
                 maximize=False,
             )
         else:
-            torch._foreach_addcmul_(accumulators, gradients, gradients)
-            torch._foreach_addcdiv_(bucket.parameters, gradients, torch._foreach_sqrt(accumulators), -lr)
+            foreach.addcmul_(accumulators, gradients, gradients)
+            foreach.addcdiv_(bucket.parameters, gradients, foreach.sqrt(accumulators), -lr)
 
 
 @dataclass(frozen=True)
@@ -236,15 +240,15 @@ class Adadelta(UpdateRule):
         lost, lr = numbers
         _decay(bucket, lost)
         squares, moves = bucket.slots["accumulated_grad"], bucket.slots["accumulated_delta"]
-        torch._foreach_mul_(squares, self.rho)
-        torch._foreach_addcmul_(squares, gradients, gradients, 1 - self.rho)
-        deltas = torch._foreach_add(moves, self.epsilon)
-        torch._foreach_div_(deltas, torch._foreach_add(squares, self.epsilon))
-        torch._foreach_sqrt_(deltas)
-        torch._foreach_mul_(deltas, gradients)
-        torch._foreach_mul_(moves, self.rho)
-        torch._foreach_addcmul_(moves, deltas, deltas, 1 - self.rho)
-        torch._foreach_add_(bucket.parameters, deltas, alpha=-lr)
+        foreach.mul_(squares, self.rho)
+        foreach.addcmul_(squares, gradients, gradients, 1 - self.rho)
+        deltas = foreach.add(moves, self.epsilon)
+        foreach.div_(deltas, foreach.add(squares, self.epsilon))
+        foreach.sqrt_(deltas)
+        foreach.mul_(deltas, gradients)
+        foreach.mul_(moves, self.rho)
+        foreach.addcmul_(moves, deltas, deltas, 1 - self.rho)
+        foreach.add_(bucket.parameters, deltas, alpha=-lr)
 
 
 @dataclass(frozen=True)
@@ -265,10 +269,10 @@ class Adamax(UpdateRule):
         lost, rate = numbers
         _decay(bucket, lost)
         momenta, norms = bucket.slots["momentum"], bucket.slots["norm"]
-        torch._foreach_lerp_(momenta, gradients, 1 - self.beta_1)
-        torch._foreach_mul_(norms, self.beta_2)
-        torch._foreach_maximum_(norms, torch._foreach_abs(gradients))
-        torch._foreach_addcdiv_(bucket.parameters, momenta, torch._foreach_add(norms, self.epsilon), -rate)
+        foreach.lerp_(momenta, gradients, 1 - self.beta_1)
+        foreach.mul_(norms, self.beta_2)
+        foreach.maximum_(norms, foreach.abs(gradients))
+        foreach.addcdiv_(bucket.parameters, momenta, foreach.add(norms, self.epsilon), -rate)
 
 
 @dataclass(frozen=True)
@@ -298,14 +302,14 @@ class Nadam(UpdateRule):
         lost, scale, of_momenta, of_gradients = numbers
         _decay(bucket, lost)
         momenta, velocities = bucket.slots["momentum"], bucket.slots["velocity"]
-        torch._foreach_lerp_(momenta, gradients, 1 - self.beta_1)
-        torch._foreach_mul_(velocities, self.beta_2)
-        torch._foreach_addcmul_(velocities, gradients, gradients, 1 - self.beta_2)
-        denominators = torch._foreach_sqrt(velocities)
-        torch._foreach_mul_(denominators, scale)
-        torch._foreach_add_(denominators, self.epsilon)
-        torch._foreach_addcdiv_(bucket.parameters, momenta, denominators, -of_momenta)
-        torch._foreach_addcdiv_(bucket.parameters, gradients, denominators, -of_gradients)
+        foreach.lerp_(momenta, gradients, 1 - self.beta_1)
+        foreach.mul_(velocities, self.beta_2)
+        foreach.addcmul_(velocities, gradients, gradients, 1 - self.beta_2)
+        denominators = foreach.sqrt(velocities)
+        foreach.mul_(denominators, scale)
+        foreach.add_(denominators, self.epsilon)
+        foreach.addcdiv_(bucket.parameters, momenta, denominators, -of_momenta)
+        foreach.addcdiv_(bucket.parameters, gradients, denominators, -of_gradients)
 
     def _momentum(self, step: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96**step)

@@ -12,9 +12,9 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from fitdash.data.batches.source import Batch, leaves_of, replace_leaves
+from fitdash.engine.recording.program.dispatch_mode import DispatchMode
 from fitdash.engine.recording.program.op_schema import why_not_repeatable
 from fitdash.engine.recording.program.tracer import NotRecordable
 from fitdash.engine.recording.safety.step_guard import ReadDetector
@@ -263,7 +263,7 @@ class GraphCapture:
         self.device.set_random_state(random)
 
 
-class _Looks(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Looks(DispatchMode):  # type: ignore[no-untyped-call]
     """Tells of calls that a graph cannot repeat."""
 
     def __init__(self, refuse: Callable[[str], Any], devices: list[torch.device]) -> None:

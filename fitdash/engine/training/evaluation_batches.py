@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.nn.parameter import is_lazy
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from fitdash.data.batches.arrays import ArraySource
 from fitdash.data.batches.epochs import EvaluationBatches
 from fitdash.data.batches.source import leaves_of
+from fitdash.engine.recording.program.dispatch_mode import DispatchMode
+from fitdash.engine.recording.program.torchscript import is_recording_supported
 from fitdash.engine.recording.safety.bytecode import UnwatchableState
 from fitdash.engine.recording.safety.step_guard import StepGuard, refuse_modes
 from fitdash.engine.step.step import Step
@@ -87,7 +88,7 @@ def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
         Unwatchable: the module could tell how often it is called.
     """
     module, size = step.module, source.batch_size
-    if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
+    if not is_recording_supported() or any(is_lazy(part) for part in (*module.parameters(), *module.buffers())):
         return None
     refuse_modes()
     watch = StepGuard(module, [], anywhere=True)
@@ -143,7 +144,7 @@ def _is_same(parts: list[Any], whole: Any, size: int, rows: int) -> bool:
     return True
 
 
-class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Largest(DispatchMode):  # type: ignore[no-untyped-call]
     """Notes how large the largest result of an operation is, in bytes."""
 
     def __init__(self) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
-from streamlit import runtime
-from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
+
+from fitdash.ui.session.streamlit_private import run_for, script_run_context, web_application
 
 PLACE = "_fitdash/live"
 KEPT_SECONDS = 180.0
@@ -49,7 +49,7 @@ class LiveEndpoint:
         self.offered = {key: one for key, one in list(self.offered.items()) if now - one[-1] < KEPT_SECONDS}
         where = _served(self)
         if where is not None:
-            self.offered[secret] = (give, get_script_run_ctx(), now)
+            self.offered[secret] = (give, script_run_context(), now)
         return None if where is None else f"{where}/{secret}"
 
     def told(self, secret: str) -> bytes | None:
@@ -59,7 +59,7 @@ class LiveEndpoint:
             return None
         give, session, _ = found
         self.offered[secret] = (give, session, time.monotonic())
-        add_script_run_ctx(threading.current_thread(), session)
+        run_for(threading.current_thread(), session)
         return json.dumps(give()).encode()
 
 
@@ -79,14 +79,10 @@ def _served(feeds: LiveEndpoint) -> str | None:
 
 
 def _application() -> Any:
-    """What serves this session; Streamlit has no word for it outside of `st.App`."""
+    """The application that serves this session, where requests can be routed to the endpoint."""
     from starlette.applications import Starlette
 
-    context = get_script_run_ctx()
-    if context is None or not runtime.exists():
-        return None
-    client = runtime.get_instance().get_client(context.session_id)
-    app = getattr(getattr(client, "_websocket", None), "app", None)
+    app = web_application()
     return app if isinstance(app, Starlette) else None
 
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from fitdash.errors import StoreError
 from fitdash.runs.record.store import Store
@@ -19,6 +18,7 @@ from fitdash.runs.scheduling.workers import WorkerPool, available_cores
 from fitdash.settings.server import ServerArgs
 from fitdash.ui.session.live_endpoint import LiveEndpoint
 from fitdash.ui.session.streamlit_patches import patch_streamlit
+from fitdash.ui.session.streamlit_private import script_run_context
 
 GONE_SECONDS = 15.0
 TICKS_PER_SECOND = 10
@@ -33,7 +33,7 @@ class Viewers:
 
     def here(self, now: float) -> None:
         """Note that this session looks, and forget those that stopped."""
-        context = get_script_run_ctx()
+        context = script_run_context()
         self.seen = {name: at for name, at in self.seen.items() if now - at < GONE_SECONDS}
         self.seen[context.session_id if context else ""] = now
 

@@ -15,30 +15,45 @@ run stands still on that page for good (Streamlit issue 9921; one of ten busy pa
 import asyncio
 from typing import Any
 
-from streamlit.runtime.app_session import AppSession, AppSessionState
-from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
+from fitdash.private_names import find_private, warn_missing
 
-_clear = ForwardMsgQueue.clear
-_begin = AppSession._create_scriptrunner
+INSTEAD = "a page of a busy server may lose what it was about to show until it is loaded again"
+_QUEUE = find_private("streamlit.runtime.forward_msg_queue", "ForwardMsgQueue", INSTEAD)
+_SESSION = find_private("streamlit.runtime.app_session", "AppSession", INSTEAD)
+_STATES = find_private("streamlit.runtime.app_session", "AppSessionState", INSTEAD)
+_clear: Any = getattr(_QUEUE, "clear", None)
+_begin: Any = getattr(_SESSION, "_create_scriptrunner", None)
 
 
 def patch_streamlit() -> None:
     """From now on, let no fragment and no new thread take anything from what was sent; more than once is fine."""
-    ForwardMsgQueue.clear = _clear_less  # type: ignore[method-assign, assignment]
-    AppSession._create_scriptrunner = _begin_behind  # type: ignore[method-assign, assignment]
+    if _clear is not None:
+        _QUEUE.clear = _clear_less
+    if _begin is not None and _STATES is not None:
+        _SESSION._create_scriptrunner = _begin_behind
+    elif _SESSION is not None:
+        warn_missing("streamlit.runtime.app_session.AppSession._create_scriptrunner", INSTEAD)
 
 
 def _clear_less(
-    queue: ForwardMsgQueue, retain_lifecycle_msgs: bool = False, fragment_ids_this_run: list[str] | None = None
+    queue: Any, retain_lifecycle_msgs: bool = False, fragment_ids_this_run: list[str] | None = None
 ) -> None:
+    if not hasattr(queue, "_delta_index_map"):
+        warn_missing("streamlit.runtime.forward_msg_queue.ForwardMsgQueue._delta_index_map", INSTEAD)
+        _clear(queue, retain_lifecycle_msgs, fragment_ids_this_run)
+        return
     if fragment_ids_this_run is None:
         _clear(queue, retain_lifecycle_msgs)
     # What comes now stays behind how the drawing before ended, rather than taking the place of what is in it.
     queue._delta_index_map = {}
 
 
-def _begin_behind(session: AppSession, asked: Any) -> None:
+def _begin_behind(session: Any, asked: Any) -> None:
     """Begin a thread behind what the one that ended by itself has sent: that was queued before it refused to go on."""
+    if not all(hasattr(session, name) for name in ("_scriptrunner", "_event_loop", "_state")):
+        warn_missing("streamlit.runtime.app_session.AppSession._scriptrunner", INSTEAD)
+        _begin(session, asked)
+        return
     ended = session._scriptrunner
     if ended is None or not _is_on(session._event_loop):
         _begin(session, asked)
@@ -46,7 +61,7 @@ def _begin_behind(session: AppSession, asked: Any) -> None:
 
     def begin() -> None:
         now = session._scriptrunner
-        if session._state == AppSessionState.SHUTDOWN_REQUESTED:
+        if session._state == _STATES.SHUTDOWN_REQUESTED:
             return
         if now is None or now is ended:
             _begin(session, asked)

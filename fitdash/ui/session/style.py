@@ -1,10 +1,10 @@
 """The few rules of look that the theme has no word for."""
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
 from fitdash.ui.components.live_components import BROWSER, CHART_HEIGHT
 from fitdash.ui.session import url_state
+from fitdash.ui.session.streamlit_private import leave_pages_directory
 
 # The theme's backgrounds: what stays in place while the page scrolls must cover what passes beneath it.
 LIGHT, DARK = "#FBFBFD", "#11151C"
@@ -103,7 +103,6 @@ def _through_navigation() -> None:
     visitor may come meanwhile.
     """
     stands_alone = not url_state.entry_has_run() and not st.session_state.get(AGAIN)
-    if PagesManager.uses_pages_directory or stands_alone:
-        PagesManager.uses_pages_directory = False
+    if leave_pages_directory() or stands_alone:
         st.session_state[AGAIN] = True
         st.rerun()

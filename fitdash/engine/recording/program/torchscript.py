@@ -15,6 +15,7 @@ import torch
 
 from fitdash.engine.recording.program.tracer import NotRecordable
 from fitdash.engine.recording.program.views import VIEWS
+from fitdash.private_names import find_private
 
 Tensor = torch.Tensor
 
@@ -28,22 +29,26 @@ _NAME = re.compile(r"\b[a-z]+\d+\b")
 _DECIDING = threading.Lock()
 """Held while torch is told which executor to take, which it is told for all threads at once."""
 
+PRIVATE = (
+    ("torch.jit", "CompilationUnit"),
+    ("torch._C", "_jit_set_profiling_mode"),
+    ("torch._C", "_len_torch_dispatch_stack"),
+    ("torch._C", "_len_torch_function_stack"),
+    ("torch._C._autograd", "_top_saved_tensors_default_hooks"),
+    ("torch._C", "_dispatch_has_kernel_for_dispatch_key"),
+    ("torch.utils._python_dispatch", "TorchDispatchMode"),
+    ("torch", "_foreach_copy_"),
+    ("torch", "Tensor._version"),
+)
+"""What recording is built on and torch does not promise; without one of them every step runs by itself."""
+
 KEPT = 8
 """Programs that a process keeps: that of a GRU over 50 steps takes 12 MB."""
 
 
 def is_recording_supported() -> bool:
     """Whether this torch has what programs are built on."""
-    return all(
-        hasattr(*where)
-        for where in (
-            (torch.jit, "CompilationUnit"),
-            (torch._C, "_jit_set_profiling_mode"),
-            (torch._C, "_len_torch_dispatch_stack"),
-            (torch._C, "_len_torch_function_stack"),
-            (torch._C._autograd, "_top_saved_tensors_default_hooks"),
-        )
-    )
+    return all(find_private(*name, "steps are trained one by one, not recorded") is not None for name in PRIVATE)
 
 
 @functools.lru_cache(maxsize=KEPT)

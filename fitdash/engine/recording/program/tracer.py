@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from fitdash.engine.recording.program.dispatch_mode import DispatchMode
 from fitdash.engine.recording.program.op_schema import VIEWS_IN_PLACE, OpSchema, op_schema_of, why_not_repeatable
 
 Tensor = torch.Tensor
@@ -24,7 +24,7 @@ class NotRecordable(Exception):
     """Something that a fixed list of operations cannot repeat; the text completes "the step …"."""
 
 
-class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
     """Notes every operation that runs inside; once one is refused, the rest run without being noted.
 
     Args:

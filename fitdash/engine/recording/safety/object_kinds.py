@@ -52,7 +52,16 @@ READABLE = (*KNOWN, *HOLDERS, types.SimpleNamespace, types.ModuleType, functools
 """Types written in C that foreign classes may be derived from: nothing of them is out of sight."""
 CYTHON = "cython_function_or_method"
 """The name of the type of functions that were compiled with Cython, of which there are many."""
-UNSEEN = (torch.UntypedStorage, torch.TypedStorage, torch.jit.ScriptFunction, torch._C.ScriptObject)
+UNSEEN: tuple[Any, ...] = tuple(
+    kind
+    for home, name in (
+        (torch, "UntypedStorage"),
+        (torch, "TypedStorage"),
+        (getattr(torch, "jit", None), "ScriptFunction"),
+        (torch._C, "ScriptObject"),
+    )
+    if (kind := getattr(home, name, None)) is not None
+)
 """Types of torch's own that change, or compute, where nobody sees it."""
 
 _bits = struct.Struct("d").pack

@@ -173,7 +173,7 @@ def refuse_hooks(modules: Iterator[nn.Module], tensors: list[torch.Tensor]) -> N
         raise UnwatchableState("runs a hook of all modules")
     for module in modules:
         kind = type(module)
-        if isinstance(module, torch.jit.ScriptModule) or kind.__module__.startswith(COMPILED):
+        if isinstance(module, _SCRIPTED) or kind.__module__.startswith(COMPILED):
             raise UnwatchableState(f"contains a {kind.__name__}")
         for name in _HOOKS:
             for hook in getattr(module, name).values():
@@ -184,6 +184,7 @@ def refuse_hooks(modules: Iterator[nn.Module], tensors: list[torch.Tensor]) -> N
             raise UnwatchableState("runs a hook on a parameter")
 
 
+_SCRIPTED: tuple[type, ...] = (torch.jit.ScriptModule,) if hasattr(torch, "jit") else ()
 _GLOBAL_HOOKS = (
     "_global_forward_hooks",
     "_global_forward_pre_hooks",
