@@ -4,8 +4,8 @@
 that end with it differ in last bits, and which one runs depends on shapes and strides, not on values; no library
 documents which. So both are run on random numbers, once for each kind of matrices and number of threads.
 
-Example: two lines of one GRU step (batches of 16, hidden size 32), before and after `peephole` has asked here. The
-first keeps its form, since a trial with (16, 32) @ (32, 96) gave other bits; (16, 32) @ (32, 3) gave the same:
+Example: two lines of one GRU step (batches of 16, hidden size 32), before and after `peephole`. The first
+keeps its form, since a trial with (16, 32) @ (32, 96) gave other bits; (16, 32) @ (32, 3) gave the same:
 
     v27 = aten.addmm(t3, v22, v11)     v27 = aten.addmm(t3, v24, v11)
     v93 = aten.addmm(t5, v91, v92)     v93 = aten.mm(v91, v92)
@@ -122,25 +122,25 @@ def _drawn(laid: Laid, dice: torch.Generator) -> Tensor:
     return drawn.normal_(generator=dice)  # type: ignore[no-any-return]
 
 
-def is_stacked_sum_bit_equal(moments: int, rows: int, columns: int, dtype: torch.dtype) -> bool:
+def is_stacked_sum_bit_equal(steps: int, rows: int, columns: int, dtype: torch.dtype) -> bool:
     """True if row sums added time step by time step have the bits of one sum over rows and a product with ones."""
     if columns < LEAST_NUMBERS or dtype not in (torch.float32, torch.float64):
         return False
-    return _summed(moments, rows, columns, dtype, torch.get_num_threads())
+    return _summed(steps, rows, columns, dtype, torch.get_num_threads())
 
 
 @functools.lru_cache(maxsize=64)
-def _summed(moments: int, rows: int, columns: int, dtype: torch.dtype, threads: int) -> bool:
+def _summed(steps: int, rows: int, columns: int, dtype: torch.dtype, threads: int) -> bool:
     """The trial itself, cached by sizes, dtype and number of threads."""
     dice = torch.Generator().manual_seed(threads)
     with torch.inference_mode():
         for size in DRAWS:
-            drawn = torch.empty(moments, rows, columns, dtype=dtype).normal_(generator=dice) * size
+            drawn = torch.empty(steps, rows, columns, dtype=dtype).normal_(generator=dice) * size
             drawn[:, :, 0] = -0.0  # whose sum is 0
-            added, *others = (moment.sum([0], True).view(columns) for moment in drawn)
+            added, *others = (step.sum([0], True).view(columns) for step in drawn)
             for other in others:
                 added = added + other
-            product = torch.mm(torch.ones(1, moments, dtype=dtype), drawn.sum([1])).view(columns)
+            product = torch.mm(torch.ones(1, steps, dtype=dtype), drawn.sum([1])).view(columns)
             if not torch.equal(added.view(torch.uint8), product.view(torch.uint8)):
                 return False
     return True

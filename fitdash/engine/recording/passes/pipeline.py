@@ -38,17 +38,17 @@ def candidate_programs(lines: Sequence[str], places: Mapping[str, Place], kept: 
         kept: Names that are used after the last line.
     """
     memories: dict[int, int] = {}
-    told = tuple((name, memories.setdefault(at, len(memories)), *rest) for name, (at, *rest) in places.items())
+    layouts = tuple((name, memories.setdefault(at, len(memories)), *rest) for name, (at, *rest) in places.items())
     try:
-        return [list(way) for way in _found(tuple(lines), told, tuple(kept), torch.get_num_threads())]
+        return [list(way) for way in _found(tuple(lines), layouts, tuple(kept), torch.get_num_threads())]
     except Exception:  # a pass met a line that it does not know; the recorded lines work without it
         return [list(lines)]
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _found(lines: tuple[str, ...], told: tuple[Place, ...], kept: tuple[str, ...], threads: int) -> list[list[str]]:
+def _found(lines: tuple[str, ...], layouts: tuple[Place, ...], kept: tuple[str, ...], threads: int) -> list[list[str]]:
     """The candidates, cached by lines and memory layout, and by threads: these decide the last bits of a product."""
-    places = {name: tuple(place) for name, *place in told}
+    places = {name: tuple(place) for name, *place in layouts}
     about_lists = [Instruction.of(line) for line in lines if "list" in line]
     if lists_of(about_lists).keys() & {name for line in about_lists for name in written_names(line)}:
         return [list(lines)]  # the passes do not follow writes into the members of a list

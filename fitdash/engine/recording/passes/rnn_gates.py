@@ -155,13 +155,13 @@ class _Gates:
 
     def _look_for_sums(self) -> None:
         """Find the lines that sum the inner ones over the batch and then over time steps."""
-        moment = {name: place for place, name in enumerate(self.inner)}
+        step_of = {name: place for place, name in enumerate(self.inner)}
         rows: dict[str, int] = {}
         sums: dict[str, list[int]] = {}
         for place, line in enumerate(self.lines):
             first, *others = line.operands
-            if line.operation == "sum" and first in moment and others == ["[0]", "True"]:
-                rows[line.name] = moment[first]
+            if line.operation == "sum" and first in step_of and others == ["[0]", "True"]:
+                rows[line.name] = step_of[first]
             elif line.operation == "view" and first in rows and others == [f"[{self.shape[1]}]"]:
                 sums[line.name] = [rows[first]]
             elif line.operation == "add" and len(others) == 1 and first in sums and others[0] in sums:
@@ -171,7 +171,7 @@ class _Gates:
                 sums[line.name] = one + other if len(other) == 1 else other + one
             else:
                 continue
-            if len(sums.get(line.name, ())) == len(moment):
+            if len(sums.get(line.name, ())) == len(step_of):
                 self._take_sum(line.name, sums, {*rows, *sums}, place)
                 return
             if self.uses[line.name] != 1:
@@ -189,7 +189,7 @@ class _Gates:
 
     def written(self, layer: int) -> list[Instruction]:
         """The program with all of them in one buffer, whose name ends with the number of the layer."""
-        moment = {name: place for place, name in enumerate(self.inner)}
+        step_of = {name: place for place, name in enumerate(self.inner)}
         stacked, room = self.lines[self.index], f"kroom{layer}"
         lists = {line.operands[0] for line in self.lines if line.name in self.outer}
         left_out = {*self.outer, *self.summed, stacked.given, *(name for name in lists if self.uses[name] == 1)}
@@ -200,8 +200,8 @@ class _Gates:
         for line in self.lines:
             if line.name in left_out:
                 continue
-            if line.name in moment:
-                place = f"rooms{layer}[{moment[line.name]}]"
+            if line.name in step_of:
+                place = f"rooms{layer}[{step_of[line.name]}]"
                 found += map(Instruction.of, [*made, f"{line.name} = {ATEN}cat({line.operands[0]}, 1, out={place})"])
                 made = []
             elif line is stacked:
