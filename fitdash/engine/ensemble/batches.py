@@ -1,4 +1,4 @@
-"""The batches of several members at once: each in its own order, gathered by one call for all."""
+"""Batches of all ensemble members at once: each member's rows in its own order, gathered by one call."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,17 +16,17 @@ Tensor = torch.Tensor
 
 @dataclass(eq=False)
 class MemberRandomState:
-    """The random numbers of one member, which nobody else draws from.
+    """The random state of one member, from which no other member draws.
 
     Attributes:
-        state: Of torch's global generator, when the member is next.
+        state: State of torch's global generator when this member draws next.
     """
 
     state: Tensor
 
     @contextmanager
     def rolling(self) -> Iterator[None]:
-        """torch's global generator is this member's for a while."""
+        """Within this context, torch's global generator has this member's state."""
         outside = torch.get_rng_state()
         torch.set_rng_state(self.state)
         try:
@@ -37,11 +37,11 @@ class MemberRandomState:
 
 
 class EnsembleBatches:
-    """Rows of each member: x of (members, n, …), y and weight likewise; equal arrays are kept once.
+    """Batches of all members: x of (members, n, …), y and weight likewise; an array that all share is kept once.
 
     Args:
-        sources: Of equal shapes.
-        class_weights: Of each member, None for none.
+        sources: The data of each member, of equal shapes.
+        class_weights: The class weights of each member, None for none.
     """
 
     def __init__(self, sources: Sequence[ArraySource], class_weights: Sequence[ClassWeights | None]) -> None:
@@ -49,14 +49,15 @@ class EnsembleBatches:
         self.size, self.order = sources[0].batch_size, sources[0].order
         columns = [_parts(source) for source in sources]
         weights = [_weight(part, given) for part, given in zip(columns, class_weights, strict=True)]
-        self._x = _Shelf([part[0] for part in columns])
-        self._y = _Shelf([part[1] for part in columns])
+        self._x = _MemberArrays([part[0] for part in columns])
+        self._y = _MemberArrays([part[1] for part in columns])
         has_weights = any(weight is not None for weight in weights)
         ones = torch.ones(self.rows)
-        self._weight = _Shelf([ones if weight is None else weight for weight in weights]) if has_weights else None
+        filled = [ones if weight is None else weight for weight in weights]
+        self._weight = _MemberArrays(filled) if has_weights else None
 
     def epoch(self, dice: Sequence[MemberRandomState], places: Sequence[int]) -> Iterator[Batch]:
-        """One pass of the members at these places, each in an order from its own dice."""
+        """One epoch of the members at these indices, each in an order from its own random state."""
         orders = []
         for place in places:
             with dice[place].rolling():
@@ -64,17 +65,17 @@ class EnsembleBatches:
         return self._batches(torch.stack(orders), places, self.size)
 
     def pass_of(self, places: Sequence[int], size: int, most: int) -> Iterator[Batch]:
-        """The first `most` rows of these members in the order given, in batches of `size`."""
+        """The first `most` rows of these members, in the order of the data, in batches of `size`."""
         return self._batches(torch.arange(min(most, self.rows)).expand(len(places), -1), places, size)
 
     def first(self, place: int) -> Batch:
-        """Some rows of one member."""
+        """The first batch of one member, in the order of its data and without weights."""
         index = torch.arange(min(self.size, self.rows))
         x, y = (shelf.take(index[None], [place])[0] for shelf in (self._x, self._y))
         return Batch(x, y, None, len(index))
 
     def _order(self) -> Tensor:
-        """The rows of one pass, drawn as `ArraySource` draws them."""
+        """The row order of one epoch, drawn as `ArraySource` draws it."""
         if self.order == "rows":
             return torch.randperm(self.rows)
         if self.order == "given":
@@ -96,15 +97,15 @@ class EnsembleBatches:
             yield from self._taken(orders[:, full * size :][None], places)
 
     def _taken(self, index: Tensor, places: Sequence[int]) -> Iterator[Batch]:
-        """(steps, members, rows) as batches."""
+        """Batches of the rows in an index of (steps, members, rows)."""
         x, y = self._x.take(index, places), self._y.take(index, places)
         weights = [None] * len(index) if self._weight is None else self._weight.take(index, places)
         for parts in zip(x, y, weights, strict=True):
             yield Batch(*parts, rows=index.shape[-1])
 
 
-class _Shelf:
-    """One array of each member, behind each other, or once where all have the same."""
+class _MemberArrays:
+    """One array per member, concatenated; or one array if all members share it."""
 
     def __init__(self, arrays: list[Tensor]) -> None:
         is_shared = all(array.data_ptr() == arrays[0].data_ptr() for array in arrays)
@@ -113,19 +114,19 @@ class _Shelf:
         self.row_bytes = max(1, self._all[0].numel() * self._all.element_size())
 
     def take(self, index: Tensor, places: Sequence[int]) -> Tensor:
-        """The rows of (…, members, n) indices."""
+        """The rows at (…, members, n) indices."""
         offsets = torch.tensor([self._offsets[place] for place in places])
         found = self._all.index_select(0, (index + offsets[:, None]).reshape(-1))
         return found.reshape(*index.shape, *self._all.shape[1:])
 
 
 def _parts(source: ArraySource) -> list[Tensor]:
-    """x, y and perhaps the weights of all rows."""
+    """x, y and, if given, the sample weights of all rows."""
     return [part.slice(0, source.rows) for part in source.parts]
 
 
 def _weight(parts: list[Tensor], class_weight: ClassWeights | None) -> Tensor | None:
-    """The weight of each row in training."""
+    """The weight of each row in training; None without sample and class weights."""
     own: Any = parts[2] if len(parts) > 2 else None
     if class_weight is None:
         return own  # type: ignore[no-any-return]

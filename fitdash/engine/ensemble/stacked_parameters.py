@@ -1,4 +1,4 @@
-"""The numbers of several networks in one tensor, a row each, and the modules that look into it."""
+"""The parameters of several networks in one tensor, a row each; the modules' own parameters become views of it."""
 
 from collections.abc import Sequence
 
@@ -12,19 +12,19 @@ Shapes = Sequence[tuple[int, ...]]
 
 
 class MemberRows:
-    """A row of numbers for each member, such as all its parameters behind each other.
+    """A row of numbers per member, such as all its parameters, flattened and concatenated.
 
-    Matrices lie transposed, as the gradients of a linear layer's weight come out of `backward`.
+    Matrices are stored transposed, as the gradients of a linear layer's weight come out of `backward`.
 
     Args:
-        shapes: Of the parts of a row.
-        count: How many rows.
-        dtype: Of the numbers.
+        shapes: Shapes of the parts of a row.
+        count: Number of members.
+        dtype: Dtype of the numbers.
 
     Attributes:
-        whole: All of them, (count, numbers).
+        whole: The tensor of all rows, (count, numbers).
         each: The rows, (numbers,).
-        columns: The parts, (count, *shape).
+        columns: One view per part, (count, *shape).
     """
 
     def __init__(self, shapes: Shapes, count: int, dtype: torch.dtype) -> None:
@@ -34,7 +34,7 @@ class MemberRows:
         self.columns = self._parts(self.whole)
 
     def like(self) -> "MemberRows":
-        """Others of this kind, all 0."""
+        """Rows of the same shapes, all 0."""
         return MemberRows(self._shapes, len(self.whole), self.whole.dtype)
 
     def row(self, place: int) -> list[Tensor]:
@@ -55,15 +55,15 @@ def _shaped(piece: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 class StackedParameters:
-    """Parameters of members and what their optimizers keep for them, moved into rows.
+    """The members' parameters and optimizer states, moved into rows.
 
     Args:
-        modules: Of equal shape.
-        optimizers: One for each, of equal rules, whose state exists.
+        modules: The members' networks, of equal shape.
+        optimizers: One per module, with equal rules; their state must exist.
 
     Attributes:
         parameters: The rows of parameters.
-        columns: The same as one leaf tensor for each parameter of a module, (members, *shape), to be trained.
+        columns: The same numbers as one leaf tensor per parameter of a module, (members, *shape), to be trained.
     """
 
     def __init__(self, modules: Sequence[nn.Module], optimizers: Sequence[KerasOptimizer]) -> None:
@@ -78,7 +78,7 @@ class StackedParameters:
 
     @torch.no_grad()
     def settle(self, place: int) -> None:
-        """Have a member's module and optimizer look into its rows; what lies elsewhere is moved there."""
+        """Make a member's parameters and optimizer state views of its rows; copies tensors that lie elsewhere there."""
         parameters, optimizer = self._members[place]
         views = self.parameters.row(place)
         if [p.data_ptr() for p in parameters] == [view.data_ptr() for view in views]:
@@ -93,13 +93,13 @@ class StackedParameters:
             optimizer.keep(p, slots)
 
     def slots(self, place: int) -> dict[str, Tensor]:
-        """What is kept for the whole row of a member."""
+        """The optimizer state of a member, as rows by name."""
         return {name: rows.each[place] for name, rows in self._kept.items()}
 
 
 @torch.no_grad()
 def unstack_parameters(module: nn.Module, optimizer: KerasOptimizer) -> None:
-    """Give a module and its optimizer memory of their own: those who go on in rows no longer change them."""
+    """Give a module and its optimizer memory of their own, which members that still train in rows do not change."""
     for p in module.parameters():
         p.data = p.detach().clone(memory_format=torch.contiguous_format)
         slots = {name: slot.clone(memory_format=torch.contiguous_format) for name, slot in optimizer.state[p].items()}

@@ -1,7 +1,7 @@
-"""The steps of several networks of one shape as one: forward and losses by vmap, updates row by row.
+"""One training step for several networks of one shape: forward and losses by vmap, updates row by row.
 
-Each member keeps its own module, optimizer and sums; their numbers lie behind each other in one tensor, a row for each
-member, so that forward and backward see one stack of matrices and an update one row, and nothing has to be copied.
+Each member keeps its own module, optimizer and totals; their numbers lie in one tensor, a row per member, so that
+forward and backward see one stack of matrices, the update one row per member, and nothing has to be copied.
 """
 
 import copy
@@ -25,11 +25,11 @@ Tensor = torch.Tensor
 
 
 class EnsembleTotals:
-    """The sums of all members, stacked, and the place in each member's book where they belong.
+    """The running totals of all members, stacked, and the attributes of a member's totals that they stand for.
 
     Args:
-        model: A book that has seen a batch; it is used up.
-        books: Of the members.
+        model: Running totals that have seen a batch; the step overwrites them.
+        books: The members' running totals.
     """
 
     def __init__(self, model: RunningTotals, books: Sequence[RunningTotals]) -> None:
@@ -41,7 +41,7 @@ class EnsembleTotals:
 
     @contextmanager
     def holding(self, states: Sequence[Tensor]) -> Iterator[None]:
-        """These tensors in place of the model's sums."""
+        """Put these tensors in place of the sums of `model`."""
         for (owner, key), state in zip(self._slots, states, strict=True):
             _put(owner, key, state)
         yield
@@ -56,7 +56,7 @@ class EnsembleTotals:
         self.batches += batches
 
     def logs(self, place: int) -> dict[str, float]:
-        """The values of one member."""
+        """The logs of one member."""
         book = self.books[place]
         book.rows, book.batches = self.rows, self.batches
         for mine, all_of_them in zip(book.states(), self.stacked, strict=True):
@@ -74,15 +74,17 @@ class EnsembleStep:
     """One batch of each member through its network.
 
     Args:
-        modules: Of equal shape; their parameters and what their optimizers keep move into rows, see `ensemble_rows`.
-        optimizers: Of equal rules, one for each, whose state exists; learning rates and weight decays may differ.
+        modules: The members' networks, of equal shape; their parameters and optimizer states move into rows, see
+            `stacked_parameters`.
+        optimizers: One per module, with equal rules; their state must exist. Learning rates and weight decays may
+            differ.
 
     Attributes:
-        rows: The parameters of each member behind each other, as the optimizer updates them.
-        shelf: Where they lie.
+        rows: The parameters of each member as one tensor, as the optimizer updates them.
+        shelf: The stacked parameters and optimizer states behind them.
     """
 
-    example = True  # shapes are known: the members' books have been prepared
+    example = True  # shapes are known: the members' totals have been prepared
 
     def __init__(self, modules: Sequence[nn.Module], optimizers: Sequence[KerasOptimizer]) -> None:
         self.template = copy.deepcopy(modules[0]).to("meta")
@@ -98,51 +100,51 @@ class EnsembleStep:
         self.update = self._optimizer.update
 
     def optimizer(self) -> KerasOptimizer:
-        """All of them as one, a group for each member."""
+        """One optimizer for all members, with a parameter group per member."""
         return self._optimizer
 
     def take(self, place: int) -> None:
-        """Go on from a member's own settings and weights, which its callbacks may have changed."""
+        """Take over a member's optimizer settings and parameters, which its callbacks may have changed."""
         self.shelf.settle(place)
         given = {name: value for name, value in self._theirs[place].items() if name != "params"}
         self._optimizer.param_groups[place].update(given)
 
     def give(self, place: int) -> None:
-        """Tell a member's own optimizer of the steps that were done."""
+        """Update the step counters of a member's own optimizer."""
         group = self._optimizer.param_groups[place]
         self._theirs[place].update({name: group[name] for name in ("step", *self._optimizer.rule.counters)})
 
     def train(self, batch: Batch, book: EnsembleTotals, class_weight: None = None) -> None:
-        """Train a batch of each: x of (members, n, …), y and weight likewise."""
+        """Train a batch per member: x of (members, n, …), y and weight likewise."""
         self.improve(self.loss(batch, book, class_weight))
 
     def loss(self, batch: Batch, book: EnsembleTotals, class_weight: None = None) -> Tensor:
-        """The sum of their losses, whose gradients are those of each alone."""
+        """The sum of the members' losses, whose gradients are those of each member's own loss."""
         total = self.measured(batch, book)
         book.advance(batch.rows)
         return total
 
     def slopes(self, loss: Tensor) -> list[Tensor]:
-        """The gradient of each row."""
+        """The gradient of each member's row."""
         found = torch.autograd.grad(loss, self.shelf.columns)
         for part, slope in zip(self.gradients.columns, found, strict=True):
             part.copy_(slope)
         return self.gradients.each
 
     def improve(self, loss: Tensor) -> None:
-        """Backward and update."""
+        """Backward pass and update."""
         for row, slope in zip(self.rows, self.slopes(loss), strict=True):
             row.grad = slope
         self.update()
 
     @torch.no_grad()
     def test(self, batch: Batch, book: EnsembleTotals) -> None:
-        """Forward and losses alone."""
+        """Forward pass and losses, without an update."""
         self.measured(batch, book)
         book.advance(batch.rows)
 
     def measured(self, batch: Batch, book: EnsembleTotals) -> Tensor:
-        """Forward of all members, counted in the book; gives the sum of their losses."""
+        """Forward pass of all members, added to the totals; the sum of their losses."""
 
         def one(parameters: list[Tensor], states: list[Tensor], x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
             named = dict(zip(self.names, parameters, strict=True))
@@ -156,7 +158,7 @@ class EnsembleStep:
 
 
 class EnsembleStepState(TrainingStepState):
-    """What a recording of joint steps stands on: the members' rows, which nobody else changes while they train."""
+    """The state around a recorded ensemble step: the members' rows, which no other code changes while they train."""
 
     is_ours = True
 
@@ -166,7 +168,7 @@ class EnsembleStepState(TrainingStepState):
         self.optimizer = step.optimizer()
         self.trained = list(step.cleared)
         self.watch = _Unwatched()  # type: ignore[assignment]
-        # The first one is looked at for numbers that are not finite: one member's are not the others' trouble.
+        # A replay checks the first one for numbers that are not finite; one member's must not stop the others.
         self.states = [torch.zeros(())]
         slopes = [*step.gradients.columns, *step.gradients.each]
         found = [*self.trained, *step.shelf.columns, *slopes, *self.states, *book.stacked]
@@ -184,7 +186,7 @@ class EnsembleStepState(TrainingStepState):
         return True  # the rows are the step's own
 
     def copies(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Rows and columns are the same numbers, in the copies as well."""
+        """Copies in which rows and columns share memory, as they do in the originals."""
         wholes = [self.joint.shelf.parameters.whole, self.joint.gradients.whole]
         copied = {storage_address(whole): whole.clone() for whole in wholes}
         return [
@@ -196,14 +198,14 @@ class EnsembleStepState(TrainingStepState):
 
 
 class _Unwatched:
-    """No Python state of a joint step is anybody else's."""
+    """Stands for a `StepGuard`: an ensemble step reads no Python state that could change."""
 
     def holds_entirely(self) -> bool:
         return True
 
 
 def _slot_of(model: RunningTotals, state: Tensor) -> tuple[Any, Any]:
-    """The object and the attribute or place that holds a sum."""
+    """The object, and the attribute or list index, that holds a sum."""
     owners: list[Any] = [model, *model.parts(), *(metric for part in model.parts() for metric in part.metrics())]
     for owner in owners:
         for name, value in vars(owner).items():

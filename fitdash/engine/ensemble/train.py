@@ -1,7 +1,6 @@
-"""Several fits of equal shape trained together, each as if it were alone: same order of rows, same hooks, own numbers.
+"""Trains several fits of equal shape together, each as if alone: same order of rows, same hooks, own random state.
 
-The numbers agree with those of a fit alone to about 1e-4 of them, not to the last bit: sums are added up in another
-order.
+The results agree with those of a fit alone to a relative 1e-4, not to the last bit: sums are added in another order.
 """
 
 import warnings
@@ -25,26 +24,28 @@ from fitdash.engine.training.strategies import EagerStrategy, RecordedStrategy, 
 Tensor = torch.Tensor
 
 VALIDATION_ROWS = 256
-"""Of a batch where the batches change no number."""
+"""Rows of a validation batch, if the logs do not depend on the batch size."""
 PLAIN = frozenset(
     {
         *(nn.Sequential, nn.Linear, nn.Dropout, nn.Identity, nn.Flatten),
         *(nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.ELU, nn.Softmax),
     }
 )
-"""Layers that gain from it."""
+"""Layers that train faster in an ensemble."""
 LEAST_STEPS = 40
-"""Joint steps below which recording them does not pay."""
+"""Ensemble steps below which recording them does not pay."""
 
 
 @dataclass(eq=False, kw_only=True)
 class EnsembleMember:
-    """One of the fits.
+    """One fit of an ensemble.
 
     Attributes:
-        fit: As `Model` prepared it.
-        dice: Its random numbers, as they are when a fit alone would begin.
-        ended: Called when it is over, with what went wrong or None.
+        fit: The fit as `Model` prepared it.
+        dice: Its random state, as it is when a fit alone would begin.
+        ended: Called at the end of the fit, with its exception or None.
+        is_over: True once `ended` was called.
+        logs: Its logs of the last epoch.
     """
 
     fit: Fit
@@ -55,7 +56,7 @@ class EnsembleMember:
 
 
 def why_not_in_ensemble(fit: Fit) -> str:
-    """Why this fit has to be trained alone; empty if it can be one of several."""
+    """Why this fit has to be trained alone; empty if it can be a member of an ensemble."""
     step, module = fit.step, fit.step.module
     if any(isinstance(part, nn.Dropout) and part.p for part in module.modules()):
         return "dropout would draw other numbers"
@@ -85,7 +86,7 @@ def why_not_in_ensemble(fit: Fit) -> str:
 
 
 def ensemble_key(fit: Fit) -> str:
-    """What fits have to have in common to be trained together, beside losses and metrics."""
+    """A text that is equal for fits that can be trained together, if their losses and metrics are equal too."""
     rule = replace(fit.step.optimizer().rule, learning_rate=0.0, weight_decay=0.0)
     kinds = [type(part).__name__ for part in fit.step.module.modules()]
     parameters = [(name, *parameter.shape) for name, parameter in fit.step.module.named_parameters()]
@@ -94,10 +95,10 @@ def ensemble_key(fit: Fit) -> str:
 
 
 def train_ensemble(members: Sequence[EnsembleMember]) -> None:
-    """Train them epoch by epoch; each ends when it would alone.
+    """Train the members epoch by epoch; each ends when it would alone.
 
     Raises:
-        Exception: they cannot be one; those that are not over may be trained anew, each alone.
+        Exception: the ensemble failed; members that are not over can be trained anew, each alone.
     """
     with flush_denormals():
         _train(members)
@@ -125,10 +126,11 @@ def _train(members: Sequence[EnsembleMember]) -> None:
 
 
 class _Joint:
-    """The members that train, as one.
+    """The members that train, as one ensemble step.
 
     Args:
-        members: None of them is over yet; those that end go on in here until there is another one.
+        members: Members that are not over. One that ends keeps its row, until half of them have ended and a smaller
+            ensemble replaces this one.
     """
 
     def __init__(self, members: list[EnsembleMember]) -> None:
@@ -155,7 +157,7 @@ class _Joint:
             self._test_size = self._test_rows.size if _depends(fits[0]) else max(VALIDATION_ROWS, self._test_rows.size)
 
     def epoch(self, epoch: int) -> None:
-        """Train one epoch of all, and tell each of them."""
+        """Train one epoch of all members, and run each member's callbacks."""
         for member in [self.members[place] for place in self._alive()]:
             with member.dice.rolling(), _guarded(member):
                 member.fit.flags.epoch = epoch
@@ -180,7 +182,7 @@ class _Joint:
                 self._epoch_ended(member, place, epoch, due=due)
 
     def _alive(self) -> list[int]:
-        """The places of those that still train."""
+        """The indices of the members that still train."""
         return [place for place, member in enumerate(self.members) if not member.is_over]
 
     def _epoch_ended(self, member: EnsembleMember, place: int, epoch: int, *, due: bool) -> None:
@@ -227,7 +229,7 @@ class _Joint:
 
 
 class _guarded:
-    """What a callback of one member raises ends that member and none of the others; Ctrl-C ends all."""
+    """Ends one member, and no other, with the exception of its callback; Ctrl-C ends all."""
 
     def __init__(self, member: EnsembleMember) -> None:
         self.member = member
@@ -242,7 +244,7 @@ class _guarded:
 
 
 def _begun(member: EnsembleMember) -> bool:
-    """Tell the callbacks that it begins; False where that went wrong or it has no epoch to train."""
+    """Run the callbacks for the beginning of training; False if one of them raised an exception."""
     fit = member.fit
     with member.dice.rolling(), _guarded(member):
         fit.flags.stop_training = False
@@ -252,7 +254,7 @@ def _begun(member: EnsembleMember) -> bool:
 
 
 def _end(member: EnsembleMember) -> None:
-    """It has trained its last epoch; its weights stay as they are now."""
+    """End a member after its last epoch; its parameters stay as they are now."""
     with member.dice.rolling(), _guarded(member):
         member.fit.callbacks.on_train_end(member.logs)
     if not member.is_over:
@@ -266,7 +268,7 @@ def _over(member: EnsembleMember, error: BaseException | None) -> None:
 
 
 def _shaped(fit: Fit, rows: EnsembleBatches, place: int) -> None:
-    """Learn from some rows what outputs there are, and make room for the sums."""
+    """Prepare the running totals of a fit by the outputs of its network for some rows."""
     batch = rows.first(place)
     with torch.no_grad(), warnings.catch_warnings():
         said = fit.step.forward(batch.x)
@@ -277,13 +279,13 @@ def _shaped(fit: Fit, rows: EnsembleBatches, place: int) -> None:
 
 
 def _with_state(fit: Fit) -> None:
-    """Have the optimizer make its tensors."""
+    """Have the optimizer make the tensors of its state."""
     optimizer = fit.step.optimizer()
     optimizer.buckets_for(optimizer.param_groups[0]["params"])
 
 
 def _is_plain(source: Any) -> bool:
-    """Whether batches are one array of inputs and one of targets."""
+    """True if batches are one array of inputs and one of targets."""
     containers = (list, tuple, dict, type(None))
     if type(source) is not ArraySource or any(isinstance(part, containers) for part in (source.x, source.y)):
         return False
@@ -291,13 +293,13 @@ def _is_plain(source: Any) -> bool:
 
 
 def _rows(source: Any) -> tuple[Any, ...]:
-    """Shapes, kinds and order of the rows."""
+    """Number, batch size, order, shapes and dtypes of the rows."""
     first = [part.slice(0, 1) for part in source.parts]
     return source.rows, source.batch_size, source.order, [(tuple(one.shape), one.dtype) for one in first[:2]]
 
 
 def _depends(fit: Fit) -> bool:
-    """Whether it matters how rows are cut into batches."""
+    """True if a loss or metric depends on how rows are cut into batches."""
     parts = fit.book.parts()
     losses = [part.loss for part in parts if part.loss is not None]
     recipes = [recipe for part in parts for _, _, recipe in part.plain + part.weighted]

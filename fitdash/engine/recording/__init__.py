@@ -1,1 +1,1 @@
-"""One training step noted as a program and replayed many batches a call, with the bits of the eager step."""
+"""One training step recorded as a program and replayed for many batches per call, with the bits of the eager step."""

@@ -1,9 +1,9 @@
-"""The forward and backward pass captured once as a graph of the device's, and launched by one call from then on.
+"""The forward and backward pass captured once as a CUDA graph, and launched by one call from then on.
 
-A graph repeats the same kernels on the same memory, so each batch is copied to where the captured one lay. The update
-runs as it always does, a kernel or two, and so takes every change of a learning rate at once. What Python decides in a
-step would be frozen: the same guards as on the CPU refuse it. Kernels of a GPU may differ in last bits from call to
-call, so a graph is checked by its gradients with a tolerance.
+A graph repeats the same kernels on the same memory, so each batch is copied over the captured one. The update runs
+eagerly, a kernel or two, so a new learning rate applies at once. A decision that Python makes in a step would be
+frozen: the same guards as on the CPU refuse it. Kernels of a GPU may differ in last bits from call to call, so the
+gradients of a graph are compared within a tolerance.
 """
 
 import math
@@ -23,28 +23,28 @@ from fitdash.engine.recording.step_state import StepSnapshot, TrainingStepState
 Tensor = torch.Tensor
 
 WARM = 3
-"""Steps before capturing: libraries of the device make their plans in them."""
+"""Steps before capturing, in which libraries such as cuDNN choose their kernels."""
 CHECKS = 3
 """Steps that are compared with a launch of the graph."""
 NEAR = 1e-3
-"""How far gradients may differ, as a share of the largest."""
+"""Largest difference of gradients, as a share of the largest gradient."""
 
 
 class Graph(Protocol):
-    """Work that was captured."""
+    """Captured work."""
 
     def launch(self) -> None:
-        """Do it again, on what lies in the same memory now."""
+        """Run it again on the present content of the same memory."""
 
 
 class Device(Protocol):
-    """What captures: a GPU, or in tests what stands for one."""
+    """A device that captures work: a GPU, or a stand-in for tests."""
 
     def warm(self) -> AbstractContextManager[Any]:
-        """Where steps run before one is captured."""
+        """The context in which steps run before one is captured."""
 
     def capture(self, work: Callable[[], None]) -> Graph:
-        """The graph of some work, which does not run now."""
+        """The graph of some work, which does not run while it is captured."""
 
     def random_state(self) -> Tensor: ...
 
@@ -52,10 +52,10 @@ class Device(Protocol):
 
 
 class Cuda:
-    """A GPU of CUDA's.
+    """A CUDA device.
 
     Args:
-        device: Which.
+        device: Its name and index.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -77,7 +77,7 @@ class Cuda:
 
 
 class _Aside:
-    """A stream beside the current one, each waiting for the other."""
+    """A side stream that waits for the current one, which waits for it at the end."""
 
     def __init__(self, stream: Any) -> None:
         self._stream, self._inside = stream, torch.cuda.stream(stream)
@@ -92,7 +92,7 @@ class _Aside:
 
 
 class _CudaGraph:
-    """A graph of CUDA's; other threads may go on using the device while it is captured."""
+    """A CUDA graph; other threads may use the device while it is captured."""
 
     def __init__(self, work: Callable[[], None], pool: Any, stream: Any) -> None:
         self._graph = torch.cuda.CUDAGraph()
@@ -104,25 +104,25 @@ class _CudaGraph:
 
 
 def capture_device_for(device: torch.device) -> Device | None:
-    """What captures there; None where nothing does."""
+    """The device that captures there; None if it cannot."""
     return Cuda(device) if device.type == "cuda" and hasattr(torch.cuda, "CUDAGraph") else None
 
 
 class CapturedStepState(TrainingStepState):
-    """Of a step that trains, wherever it does."""
+    """The state of a training step whose tensors may lie on any device."""
 
     anywhere = True
 
 
 class GraphCapture:
-    """The step for one kind of batch: `learn` from a few batches, then `replay`; as `recorded.Recording` has it.
+    """The captured step for one signature of batches, with the methods of `recording.Recording`.
 
     Args:
-        ground: What it stands on.
-        device: What captures.
+        ground: The tensors and Python state of the step.
+        device: The device that captures.
 
     Attributes:
-        is_ready: Whether batches can be replayed.
+        is_ready: True once batches can be replayed.
     """
 
     def __init__(self, ground: CapturedStepState, device: Device) -> None:
@@ -134,10 +134,10 @@ class GraphCapture:
         self._slopes: list[Tensor | None] = []
 
     def learn(self, batch: Batch) -> None:
-        """Run the step on this batch, and learn from it.
+        """Run the step on this batch, and warm up, capture it or compare it with the graph.
 
         Raises:
-            Refused: the step cannot be captured; the batch is done all the same.
+            NotRecordable: the step cannot be captured; the batch has been trained all the same.
         """
         self._steps += 1
         if self._steps <= WARM:
@@ -153,17 +153,17 @@ class GraphCapture:
             self.is_ready = self._steps == WARM + 1 + CHECKS
 
     def holds(self) -> bool:
-        """Always: what the optimizer keeps is no part of the graph."""
+        """Always True: the optimizer's state is no part of the graph."""
         return True
 
     def replay(self, batches: list[Batch]) -> bool:
-        """Do these batches, one launch after the other.
+        """Run the step on these batches, one launch after the other.
 
         Returns:
-            False if the loss stops being finite: everything is as before, for steps one by one to find out where.
+            False if the loss stops being finite: the state before is restored, so that eager steps can find the batch.
 
         Raises:
-            Refused: it failed; everything is as before.
+            NotRecordable: a launch failed; the state before is restored.
         """
         ground, total = self.ground, self.ground.states[0]
         before, random, was_finite = StepSnapshot(ground), self.device.random_state(), math.isfinite(total.item())
@@ -185,7 +185,7 @@ class GraphCapture:
         return True
 
     def _look(self, batch: Batch) -> None:
-        """Run the step while what it calls is looked at."""
+        """Run the step while its calls are checked."""
         ground, step, whys = self.ground, self.ground.step, list[str]()
         looks = _Looks(whys.append, [t.device for t in ground.trained][:1])
         with looks, ReadDetector(whys.append):
@@ -204,10 +204,10 @@ class GraphCapture:
             raise NotRecordable(whys[0])
 
     def _capture(self, batch: Batch) -> None:
-        """Capture the step on a copy of the batch, which later ones are copied over.
+        """Capture the step on a copy of the batch, over which later batches are copied.
 
         Raises:
-            Refused: the device does not take it.
+            NotRecordable: the device cannot capture it.
         """
         ground = self.ground
         parts = (part.clone() for part in leaves_of((batch.x, batch.y, batch.weight)))
@@ -228,7 +228,7 @@ class GraphCapture:
         """Launch the graph, undo that, run the step itself and compare.
 
         Raises:
-            Refused: they differ; the batch is done all the same.
+            NotRecordable: they differ; the batch has been trained all the same.
         """
         ground, before, random = self.ground, StepSnapshot(self.ground), self.device.random_state()
         why, ours = "differs in a replay", list[Tensor | None]()
@@ -252,7 +252,7 @@ class GraphCapture:
         self._graph.launch()
 
     def _give(self, slopes: list[Tensor | None]) -> None:
-        """Let the parameters have these gradients."""
+        """Set the parameters' gradients."""
         for parameter in self.ground.step.cleared:
             parameter.grad = None
         for trained, slope in zip(self.ground.trained, slopes, strict=True):
@@ -264,7 +264,7 @@ class GraphCapture:
 
 
 class _Looks(DispatchMode):  # type: ignore[no-untyped-call]
-    """Tells of calls that a graph cannot repeat."""
+    """Reports calls that a graph cannot repeat."""
 
     def __init__(self, refuse: Callable[[str], Any], devices: list[torch.device]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -272,7 +272,7 @@ class _Looks(DispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # as in `Notes`
+        return False  # as in `Tracer`
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if why := why_not_repeatable(func, args):

@@ -1,4 +1,4 @@
-"""The update of an optimizer: as lines of a program, and as the numbers that differ from step to step."""
+"""The update of an optimizer: its lines for a recorded program, and its numbers that differ from step to step."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,10 +14,10 @@ Tensor = torch.Tensor
 
 
 def refuse_optimizer(optimizer: Any) -> None:
-    """Refuse optimizers whose steps are not those of a rule by name.
+    """Refuse optimizers other than this engine's update rules, and hooks on them.
 
     Raises:
-        Refused: it is one.
+        NotRecordable: the optimizer is one of these.
     """
     if optimizer is None:
         raise NotRecordable("trains nothing")
@@ -29,14 +29,14 @@ def refuse_optimizer(optimizer: Any) -> None:
 
 
 class OptimizerTrace:
-    """One optimizer's work on the parameters that get a gradient.
+    """One optimizer's update of the parameters that get a gradient.
 
     Args:
-        optimizer: Of a rule by name; its state must exist.
-        trained: The parameters that get one.
+        optimizer: An optimizer with one of this engine's rules; its state must exist.
+        trained: The parameters that get a gradient.
 
     Attributes:
-        per_step: Numbers of one step.
+        per_step: How many numbers differ from step to step, such as the learning rate.
     """
 
     def __init__(self, optimizer: KerasOptimizer, trained: list[Tensor]) -> None:
@@ -49,12 +49,12 @@ class OptimizerTrace:
         self.per_step = sum(len(rule_numbers) for rule_numbers in self._each())
 
     def tensors(self) -> list[Tensor]:
-        """What the optimizer keeps."""
+        """The tensors of the optimizer's state."""
         buckets = [bucket for _, buckets in self._work for bucket in buckets]
         return [t for bucket in buckets for t in (*(s for slot in bucket.slots.values() for s in slot), bucket.count)]
 
     def holds(self) -> bool:
-        """Whether parameters and state are where they were, under the same rule."""
+        """True if parameters and state lie where they did, and the rule is the same."""
         groups = self.optimizer.param_groups
         same = self.optimizer.rule == self._rule and [[id(p) for p in g["params"]] for g in groups] == self._ids
         return same and all(
@@ -66,7 +66,7 @@ class OptimizerTrace:
         )
 
     def counters(self) -> list[Group]:
-        """What counts steps in the groups, to be put back."""
+        """The step counters of the parameter groups, for `put_back`."""
         kept = ("step", *self.optimizer.rule.counters)
         return [{name: group[name] for name in kept} for group, _ in self._work]
 
@@ -75,7 +75,7 @@ class OptimizerTrace:
             group.update(kept)
 
     def numbers(self, steps: int) -> list[float]:
-        """The numbers of the next steps, which are counted."""
+        """The numbers of the next steps; advances the step counters."""
         found: list[float] = []
         for _ in range(steps):
             for group, _ in self._work:
@@ -88,11 +88,11 @@ class OptimizerTrace:
         """The lines of an update, found by running one on copies.
 
         Args:
-            names: Of parameters and of what the optimizer keeps, by id.
+            names: Names of parameters and of the optimizer's state tensors, by id.
             gradients: Names of the gradients by the id of their parameter.
 
         Raises:
-            Refused: it does something that cannot be repeated.
+            NotRecordable: the update cannot be repeated.
         """
         buckets = [bucket for _, buckets in self._work for bucket in buckets]
         copies = [_copied(bucket) for bucket in buckets]
@@ -119,7 +119,7 @@ class OptimizerTrace:
         return [rule.numbers(group, bucket.fused) for group, buckets in self._work for bucket in buckets]
 
     def _marks(self) -> tuple[list[tuple[float, ...]], dict[float, str]]:
-        """Values that no setting has in place of the numbers, and the names they stand for; 0 stays 0."""
+        """Marker values in place of the numbers, which no setting has, and the names they stand for; 0 stays 0."""
         marks, names = [], {}
         place = 0
         for numbers in self._each():
@@ -138,7 +138,7 @@ class OptimizerTrace:
 
 
 def zero_settings(optimizer: KerasOptimizer | None) -> tuple[bool, ...]:
-    """Which settings of the groups are 0: these decide what operations an update has."""
+    """Which learning rates and weight decays are 0: these decide which operations an update has."""
     if optimizer is None:
         return ()
     return tuple(not group[name] for group in optimizer.param_groups for name in ("lr", "weight_decay"))
@@ -159,7 +159,7 @@ def _copied(bucket: Bucket) -> Bucket:
 
 
 def _named(real: Bucket, copy: Bucket, names: dict[int, str]) -> list[tuple[str, Tensor]]:
-    """The copies by the names of what they are copies of."""
+    """The copied tensors by the names of the originals."""
     pairs = list(zip(real.parameters, copy.parameters, strict=True))
     for name, slot in real.slots.items():
         pairs += zip(slot, copy.slots[name], strict=True)

@@ -1,12 +1,12 @@
-"""A step noted once and replayed many batches per call, bit for bit what the step itself does.
+"""A step recorded once and replayed for many batches per call, bit for bit equal to the eager step.
 
-The steps that are noted count: two of them are noted and must agree, the next ones check a replay on copies against
-themselves, and only then are batches replayed. What cannot be repeated is refused with its reason; `guards` asks what
-the notes cannot show.
+Every step trains its batch, also while recording: two steps are traced and must agree, the next ones are compared with
+a replay on copies, and only then are batches replayed. A step that cannot be repeated is refused with its reason;
+`safety.step_guard` checks what a trace cannot show.
 
-On the way: `step_state` holds what a step stands on, `program.tracer` writes down what it does, `passes.pipeline`
-finds shorter ways to write that, `optimizer_trace` adds what the optimizer does, and `program.torchscript` makes it one
-call.
+On the way: `step_state` holds the tensors and Python state of a step, `program.tracer` writes its operations down,
+`passes.pipeline` finds faster programs of them, `optimizer_trace` adds the update, and `program.torchscript` compiles
+the result to one call.
 """
 
 import math
@@ -25,7 +25,7 @@ Tensor = torch.Tensor
 
 
 def batch_signature(batch: Batch) -> Any:
-    """What must be equal for one recording to serve two batches."""
+    """Shapes, strides and dtypes of a batch; one recording serves all batches that are equal in them."""
     x, y = batch.x, batch.y
     if isinstance(x, Tensor) and isinstance(y, Tensor) and batch.weight is None:
         return x.shape, y.shape, x.stride(), y.stride(), x.dtype, y.dtype, batch.rows
@@ -34,17 +34,17 @@ def batch_signature(batch: Batch) -> Any:
 
 
 CHECKS = 3
-"""Steps that check: one may agree by chance, where another kernel differs in some last bits only."""
+"""Steps that are compared with a replay: one may agree by chance, where kernels differ in some last bits only."""
 
 
 class Recording:
-    """The step for one kind of batch: `learn` from a few batches, then `replay`.
+    """The recorded step for one signature of batches: `learn` from a few batches, then `replay`.
 
     Args:
-        ground: What it stands on.
+        ground: The tensors and Python state of the step.
 
     Attributes:
-        is_ready: Whether batches can be replayed.
+        is_ready: True once batches can be replayed.
     """
 
     def __init__(self, ground: StepState) -> None:
@@ -61,10 +61,10 @@ class Recording:
         self._saved: list[Tensor] = []
 
     def learn(self, batch: Batch) -> None:
-        """Run the step on this batch, and learn from it.
+        """Run the step on this batch, and trace it or compare it with a replay.
 
         Raises:
-            Refused: the step cannot be recorded; the batch is done all the same.
+            NotRecordable: the step cannot be recorded; the batch has been trained all the same.
         """
         if self._program is not None:
             self._checks += 1
@@ -84,17 +84,17 @@ class Recording:
             self._write_as_can_be("")
 
     def holds(self) -> bool:
-        """Whether the optimizer keeps its account where it did."""
+        """True if the optimizer's state lies where it did."""
         return self._update is None or self._update.holds()
 
     def replay(self, batches: list[Batch]) -> bool:
-        """Do these batches in one call.
+        """Run the step on these batches in one call.
 
         Returns:
-            False if the loss stops being finite: everything is as before, for steps one by one to find out where.
+            False if the loss stops being finite: the state before is restored, so that eager steps can find the batch.
 
         Raises:
-            Refused: it failed; everything is as before.
+            NotRecordable: the call failed; the state before is restored.
         """
         total, counters, random = self.ground.states[0], self._counters(), torch.get_rng_state()
         was_finite = math.isfinite(total.item())
@@ -127,7 +127,7 @@ class Recording:
         torch.set_rng_state(random)
 
     def _leave(self, slopes: list[Tensor]) -> None:
-        """Leave the gradients of the last step behind, as steps do."""
+        """Set the parameters' gradients to those of the last step, as an eager step does."""
         if self._update is None:
             return
         for parameter in self.ground.step.cleared:
@@ -136,13 +136,13 @@ class Recording:
             self.ground.trained[place].grad = slope
 
     def _write_as_can_be(self, why: str) -> None:
-        """Make the program in the best way that is left, and begin to check.
+        """Compile the fastest candidate that is left, and begin to compare it with the step.
 
         Args:
-            why: What speaks against the ways before.
+            why: Why the candidate before it was dropped.
 
         Raises:
-            Refused: there is none.
+            NotRecordable: no candidate is left.
         """
         self._checks = 0
         while self._ways and self._noted is not None:
@@ -153,7 +153,7 @@ class Recording:
         raise NotRecordable(why)
 
     def _write(self, noted: "_Noted", way: list[str]) -> None:
-        """Make the program, with the update at its end."""
+        """Compile a candidate, with the optimizer's update at its end."""
         ground, kept, lines, per_step = self.ground, list(self.ground.tensors), list(way), 0
         self._places = list(noted.slopes)
         gradients = list(noted.slopes.values())
@@ -170,7 +170,7 @@ class Recording:
         self._saved = [torch.empty_like(tensor) for tensor in self._tensors]
 
     def _checked(self, batch: Batch) -> str | None:
-        """Run the step itself on a batch, and compare it with a replay on copies; says how they differ."""
+        """Run the step itself on a batch and compare it with a replay on copies; how they differ, or None."""
         copies = self.ground.copies(self._tensors)
         copied = Batch(_copied(batch.x), _copied(batch.y), _copied(batch.weight), batch.rows)
         counters, random = self._counters(), torch.get_rng_state()
@@ -192,12 +192,12 @@ class Recording:
 
 
 class _Noted(NamedTuple):
-    """What one step did.
+    """The trace of one step.
 
     Attributes:
         lines: Its operations.
-        slopes: The names of gradients, by the place of their parameter among the trained ones.
-        places: Where every tensor that has a name lay, which is another place in every step.
+        slopes: Names of the gradients, by the index of their parameter among the trained ones.
+        places: Identity of every named tensor, whose address is another one in every step.
     """
 
     lines: list[str]
@@ -206,10 +206,10 @@ class _Noted(NamedTuple):
 
 
 def _note(ground: StepState, batch: Batch) -> _Noted:
-    """Run the step on a batch and note what is done.
+    """Run the step on a batch and trace it.
 
     Raises:
-        Refused: it cannot be repeated; the batch is done all the same.
+        NotRecordable: it cannot be repeated; the batch has been trained all the same.
     """
     parts = _parts_of(batch)
     known = [(f"t{place}", tensor.detach()) for place, tensor in enumerate(ground.tensors)]
@@ -220,7 +220,7 @@ def _note(ground: StepState, batch: Batch) -> _Noted:
     before, slopes, is_undone = ground.snapshot(), {}, False
     try:
         slopes = ground.note(batch, notes)
-    except Exception as error:  # of the step itself, which then comes again, or of the noting
+    except Exception as error:  # of the step itself, which the eager run raises again, or of the tracer
         notes.refuse(f"cannot be noted: {type(error).__name__}")
         is_undone = True
     notes.finish()
@@ -236,7 +236,7 @@ def _note(ground: StepState, batch: Batch) -> _Noted:
 
 
 def _parts_of(batch: Batch) -> list[Tensor]:
-    """The tensors of a batch in order; of most batches there are two, and this is asked for each of them."""
+    """The tensors of a batch in order; most batches have two, and this runs for every batch."""
     if batch.weight is None and isinstance(batch.x, Tensor) and isinstance(batch.y, Tensor):
         return [batch.x, batch.y]
     return leaves_of((batch.x, batch.y, batch.weight))
@@ -257,7 +257,7 @@ def _copied(part: Any) -> Any:
 
 
 def _shape_of(part: Any) -> Any:
-    """The containers around tensors."""
+    """The nesting of containers around tensors."""
     if isinstance(part, dict):
         return tuple((name, _shape_of(member)) for name, member in part.items())
     if isinstance(part, (list, tuple)):

@@ -1,4 +1,4 @@
-"""What recorded steps stand on: tensors that outlive a step, and what must stay as it is while they are replayed."""
+"""The state around a recorded step: tensors that outlive it, and Python state that must not change between replays."""
 
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,27 +23,28 @@ _ENGINE = ".".join(__name__.split(".")[:2]) + "."
 
 
 class StepState:
-    """The tensors and the Python state around a step, found once one has run.
+    """The tensors and the Python state around a step, collected after a first step has run.
 
     Args:
-        step, book: What runs and counts.
+        step: The step.
+        book: The running totals of losses and metrics that it adds to.
         given: Other tensors that a step reads.
 
     Attributes:
-        tensors: All that outlive a step, but for what the optimizer keeps.
-        states: Those of them that count.
+        tensors: All tensors that outlive a step, the optimizer's state aside.
+        states: The running totals among them.
         trained: The parameters that get gradients.
-        optimizer: What updates them, if anything does.
-        watch: Remembers how all of it was.
-        is_ours: Whether a step runs nobody's code but torch's and this engine's.
+        optimizer: The optimizer that updates them; None if the step only evaluates.
+        watch: The guard that detects changes of Python state and tensors.
+        is_ours: True if a step runs only code of torch and this engine.
 
     Raises:
-        Refused: the step cannot be recorded; the text says why.
+        NotRecordable: the step cannot be recorded; the text says why.
     """
 
     optimizer: Any = None
     anywhere = False
-    """Whether it may lie on another device than the CPU."""
+    """True if tensors may lie on another device than the CPU."""
 
     def __init__(self, step: Step, book: RunningTotals, given: Iterable[Tensor] = ()) -> None:
         self.step, self.book = step, book
@@ -53,7 +54,7 @@ class StepState:
             self.is_ours, leaves_no_trace = self.watch.judged()
         except (UnwatchableState, NotRecordable) as error:
             raise NotRecordable(str(error)) from error
-        except Exception as error:  # of somebody's object that was asked what it holds
+        except Exception as error:  # of a user's object whose attributes were read
             raise NotRecordable(f"holds what cannot be watched: {type(error).__name__}") from error
         if not leaves_no_trace and self.watch.names & OTHERWISE:
             raise NotRecordable("may keep an account of itself, and takes another way while it is noted")
@@ -64,26 +65,26 @@ class StepState:
         self.tensors = list({known_by(tensor): tensor for tensor in reversed(found)}.values())[::-1]
 
     def snapshot(self) -> "StepSnapshot":
-        """All that a step changes, to undo one."""
+        """A copy of all that a step changes, to undo one."""
         return StepSnapshot(self)
 
     def run(self, batch: Batch) -> None:
-        """The step itself."""
+        """Run the eager step."""
         raise NotImplementedError
 
     def note(self, batch: Batch, notes: Tracer) -> dict[int, str]:
-        """Run the step while it is noted; gives the names of the gradients by the place of their parameter."""
+        """Run the step while it is traced; names of the gradients, by the index of their parameter."""
         raise NotImplementedError
 
     def copies(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Copies to try a replay on."""
+        """Copies on which a replay can be tried."""
         return [torch.empty_like(tensor).copy_(tensor) for tensor in tensors]
 
     def holds(self, *, entirely: bool) -> bool:
-        """Whether a replay still does what a step would do.
+        """True if a replay still does what an eager step would do.
 
         Args:
-            entirely: Compare the Python state as well, since somebody else's code ran.
+            entirely: Compare the Python state as well, since code of the user may have run.
         """
         states = self.book.states()
         if len(states) != len(self.states) or any(a is not b for a, b in zip(states, self.states, strict=True)):
@@ -98,7 +99,7 @@ class StepState:
 
 
 class StepSnapshot:
-    """The numbers before a step; `put_back` undoes it."""
+    """Tensors, optimizer settings, totals and random state before a step; `put_back` restores them."""
 
     def __init__(self, ground: StepState) -> None:
         kept = [] if ground.optimizer is None else [s for s in ground.optimizer.state.values() if isinstance(s, dict)]
@@ -119,7 +120,7 @@ class StepSnapshot:
 
 
 class TrainingStepState(StepState):
-    """Of a step that trains."""
+    """The state around a training step."""
 
     def __init__(self, step: Step, book: RunningTotals, class_weight: ClassWeights | None) -> None:
         self.class_weight = class_weight
@@ -137,7 +138,7 @@ class TrainingStepState(StepState):
         self.step.train(batch, self.book, self.class_weight)
 
     def note(self, batch: Batch, notes: Tracer) -> dict[int, str]:
-        """Train a batch; the gradients are laid out as `backward` does."""
+        """Train a batch while it is traced; the gradients get the strides that `backward` gives them."""
         with notes, ReadDetector(notes.refuse):
             loss = self.step.loss(batch, self.book, self.class_weight)
         if notes.why is not None or not loss.requires_grad:
@@ -155,7 +156,7 @@ class TrainingStepState(StepState):
         return {place: notes.called(slope) for place, slope in enumerate(laid) if slope is not None}
 
     def slopes(self, loss: Tensor) -> list[Tensor | None]:
-        """The gradients of the trained parameters, laid out as `backward` does; None of those that are not used."""
+        """The gradients of the trained parameters, in the strides that `backward` gives; None for unused parameters."""
         slopes = torch.autograd.grad(loss, self.trained, allow_unused=True)
         return [None if g is None else _laid_out(g, p) for g, p in zip(slopes, self.trained, strict=True)]
 
@@ -170,7 +171,7 @@ class TrainingStepState(StepState):
 
 
 class EvaluationStepState(StepState):
-    """Of a step that measures."""
+    """The state around an evaluation step."""
 
     def __init__(self, step: Step, book: RunningTotals) -> None:
         super().__init__(step, book)
@@ -189,10 +190,11 @@ class EvaluationStepState(StepState):
 OTHERWISE = frozenset(
     ["svdvals", "eigvalsh", "eigvals", "matrix_norm", "matrix_rank", "nuclear_norm", "cond", "prod", "cumprod"]
 )
-"""Names of what `OTHERWISE_UNWATCHED` comes from; a step that has one is undone once, so nobody may keep an account."""
+"""Functions behind the operations in `OTHERWISE_UNWATCHED`. A step that uses one is undone and run again, so its code
+must not count its own calls."""
 
 FASTER_UNWATCHED = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder)
-"""In evaluation these have one kernel for all they do, with other last bits, unless somebody looks on."""
+"""Modules that evaluate by one fused kernel, with other last bits, unless a mode observes them."""
 
 
 def _laid_out(slope: Tensor, parameter: Tensor) -> Tensor:
@@ -205,10 +207,10 @@ def _laid_out(slope: Tensor, parameter: Tensor) -> Tensor:
 
 
 def _called(parts: list[Any]) -> Iterator[Any]:
-    """The modules and functions of other people inside losses and metrics.
+    """The users' modules and functions inside losses and metrics.
 
     Raises:
-        Refused: a metric keeps its own account.
+        NotRecordable: a metric keeps its own state.
     """
     seen: set[int] = set()
     stack: list[Any] = list(parts)

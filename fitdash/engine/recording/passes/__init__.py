@@ -1,1 +1,1 @@
-"""Rewrites of a recorded program that keep every bit: each pass says what it shortens, with an example."""
+"""Passes over a recorded program that keep every bit of its results; each module shows an example before and after."""

@@ -1,8 +1,40 @@
-"""The slopes of a recurrent layer's gates at all moments in one piece, and what is summed of them.
+"""A pass that puts the gradients of a recurrent layer's gates at all time steps into one buffer, and sums them at once.
 
-A layer joins them at each moment twice: for its state, and, the last part being another one, for its input. Written
-next to each other, the first are the second but for this part; and one sum over the batch and one product with ones,
-which adds row after row, stand for a sum and an addition at each moment.
+The backward pass concatenates the gates' gradients twice per time step: for the state, and with another last part for
+the input. Both need the same buffer but for this last part. The bias gradient, a sum over the batch and an addition per
+time step, becomes one sum over the batch and one product with ones, which adds row after row.
+
+Example: the last of five time steps of a GRU (batches of 16, hidden size 32) and the end of its backward pass, before,
+where the four other time steps repeat the first six lines:
+
+    vlist2 = [v120, v119, v118]
+    v122 = aten.cat(vlist2, 1)                      # for the state
+    v127 = aten.sum(v122, [0], True)
+    v128 = aten.view(v127, [96])                    # bias gradient; v150 = aten.add(v128, v149) and so on up to v217
+    vlist3 = [v120, v119, v116]
+    v131 = aten.cat(vlist3, 1)                      # for the input
+    ...
+    vlist12 = [v220, v200, v177, v154, v131]
+    v222 = aten.stack(vlist12)
+    v223 = aten.sum(v222, [0, 1], True)
+
+and after:
+
+    vlist2 = [v120, v119, v118]
+    kroom0 = aten.empty([5, 16, 96], dtype=torch.float32, device=torch.device("cpu"))
+    rooms0 = aten.unbind(kroom0)
+    v122 = aten.cat(vlist2, 1, out=rooms0[4])
+    ...
+    sums0 = aten.sum(kroom0, [1])
+    flipped0 = aten.flip(sums0, [0])                # the backward pass begins with the last time step
+    kones0 = aten.ones([1, 5], dtype=torch.float32, device=torch.device("cpu"))
+    added0 = aten.mm(kones0, flipped0)
+    v217 = aten.view(added0, [96])                  # bias gradient
+    lasts0 = [v205, v183, v160, v137, v116]
+    last0 = aten.stack(lasts0)
+    beside0 = aten.slice(kroom0, 2, 64, 96)
+    aten.copy_(beside0, last0)                      # for the input from here on
+    v223 = aten.sum(kroom0, [0, 1], True)
 """
 
 from collections import Counter, defaultdict
@@ -23,17 +55,17 @@ from fitdash.engine.recording.program.ir import (
 )
 
 FEWEST = 4
-"""Moments for which it pays."""
+"""Time steps from which the pass pays."""
 ALIGNED = 64
-"""Bytes: products of what begins elsewhere may have other last bits."""
+"""Bytes. Each time step begins at a multiple of it: products of memory at other offsets may have other last bits."""
 
 
 def gather_gates(lines: list[Instruction], places: Mapping[str, Place], kept: Collection[str]) -> list[Instruction]:
-    """The lines of a program that does the same.
+    """The lines of an equal program with fewer operations.
 
     Args:
-        lines: Of a step.
-        places: Of every tensor that has a name.
+        lines: The program of one step.
+        places: Where every named tensor lay while the step was traced.
         kept: Names that are used after the last line.
     """
     layers, lasting = 0, frozenset(kept)
@@ -47,21 +79,21 @@ def gather_gates(lines: list[Instruction], places: Mapping[str, Place], kept: Co
 
 @dataclass(kw_only=True)
 class _Gates:
-    """Slopes of gates, moment by moment.
+    """The gradients of one recurrent layer's gates, by time step.
 
     Attributes:
         lines: The program.
-        index: Of the line that stacks those for the input.
-        uses: How often each name is used.
-        inner: Names of those for the state.
-        outer: Of those for the input.
-        parts: By name, what each of them is made of.
-        shape: Of one.
-        width: Of a last part.
-        dtype: Of all.
-        total: The name of the sum of the inner ones over batch and moments, if there is one that can be had at once.
-        summed: Names of what is only needed for this sum.
-        is_backwards: Whether the sum begins with the last moment.
+        index: Index of the line that stacks the gradients for the input.
+        uses: How often each name is read.
+        inner: Names of the concatenated gradients for the state, by time step.
+        outer: The same for the input.
+        parts: By name of such a concatenation, the names of its parts.
+        shape: Shape of one concatenation, (batch, columns).
+        width: Columns of its last part.
+        dtype: Dtype of all.
+        total: Name of the sum of the inner ones over batch and time steps; "" if it cannot be computed at once.
+        summed: Names of the lines that only this sum needs.
+        is_backwards: Whether the sum begins with the last time step.
     """
 
     lines: list[Instruction]
@@ -78,7 +110,10 @@ class _Gates:
     is_backwards: bool = False
 
     def can_lie_together(self, places: Mapping[str, Place], kept: frozenset[str]) -> bool:
-        """Whether nobody can tell that they lie in one piece; learns what is to be known of them."""
+        """True if all gradients may share one buffer: alike in shape and memory, and neither changed nor read later.
+
+        Sets shape, width, dtype and the sum on the way.
+        """
         last = [self.parts[name][-1] for name in self.outer]
         if not {*self.inner, *self.outer, *last} <= places.keys() or kept & {*self.inner, *last}:
             return False
@@ -96,14 +131,14 @@ class _Gates:
         return True
 
     def _stay_as_they_are(self, roots: AliasRoots) -> bool:
-        """Whether nobody changes them or what they are made of, and nobody reads them once they are stacked."""
+        """True if no line changes them or their parts too early, and none reads the inner ones after the stacking."""
         at = {line.name: place for place, line in enumerate(self.lines)}
         lists = lists_of(self.lines)
         if any(at[name] > self.index for name in self.inner):
             return False
         inner = {roots[name] for name in self.inner}
         needed: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        """By memory, between which lines it has to stay as it is."""
+        """By memory, the ranges of lines in which no line may write it."""
         for ours, theirs in zip(self.inner, self.outer, strict=True):
             *shared, last = self.parts[theirs]
             for part in shared:
@@ -119,14 +154,14 @@ class _Gates:
         return True
 
     def _look_for_sums(self) -> None:
-        """Look for what adds the inner ones over the batch and then moment after moment."""
-        moment = {name: place for place, name in enumerate(self.inner)}
+        """Find the lines that sum the inner ones over the batch and then over time steps."""
+        step_of = {name: place for place, name in enumerate(self.inner)}
         rows: dict[str, int] = {}
         sums: dict[str, list[int]] = {}
         for place, line in enumerate(self.lines):
             first, *others = line.operands
-            if line.operation == "sum" and first in moment and others == ["[0]", "True"]:
-                rows[line.name] = moment[first]
+            if line.operation == "sum" and first in step_of and others == ["[0]", "True"]:
+                rows[line.name] = step_of[first]
             elif line.operation == "view" and first in rows and others == [f"[{self.shape[1]}]"]:
                 sums[line.name] = [rows[first]]
             elif line.operation == "add" and len(others) == 1 and first in sums and others[0] in sums:
@@ -136,7 +171,7 @@ class _Gates:
                 sums[line.name] = one + other if len(other) == 1 else other + one
             else:
                 continue
-            if len(sums.get(line.name, ())) == len(moment):
+            if len(sums.get(line.name, ())) == len(step_of):
                 self._take_sum(line.name, sums, {*rows, *sums}, place)
                 return
             if self.uses[line.name] != 1:
@@ -153,8 +188,8 @@ class _Gates:
             self.total, self.summed, self.is_backwards = total, names, order != upwards
 
     def written(self, layer: int) -> list[Instruction]:
-        """The program with all of them in one piece, whose name ends with the number of the layer."""
-        moment = {name: place for place, name in enumerate(self.inner)}
+        """The program with all of them in one buffer, whose name ends with the number of the layer."""
+        step_of = {name: place for place, name in enumerate(self.inner)}
         stacked, room = self.lines[self.index], f"kroom{layer}"
         lists = {line.operands[0] for line in self.lines if line.name in self.outer}
         left_out = {*self.outer, *self.summed, stacked.given, *(name for name in lists if self.uses[name] == 1)}
@@ -165,8 +200,8 @@ class _Gates:
         for line in self.lines:
             if line.name in left_out:
                 continue
-            if line.name in moment:
-                place = f"rooms{layer}[{moment[line.name]}]"
+            if line.name in step_of:
+                place = f"rooms{layer}[{step_of[line.name]}]"
                 found += map(Instruction.of, [*made, f"{line.name} = {ATEN}cat({line.operands[0]}, 1, out={place})"])
                 made = []
             elif line is stacked:
@@ -188,7 +223,7 @@ class _Gates:
         ]
 
     def _change(self, layer: int) -> list[str]:
-        """Those for the state as those for the input."""
+        """Lines that turn the gradients for the state into those for the input: another last part."""
         columns = self.shape[1]
         return [
             f"lasts{layer} = [{', '.join(self.parts[name][-1] for name in self.outer)}]",
@@ -199,7 +234,10 @@ class _Gates:
 
 
 def _found(lines: list[Instruction], stacked: str, kept: frozenset[str]) -> _Gates | None:
-    """The slopes that are stacked, where each of them is made for this alone and has its like but for the last part."""
+    """The gates behind a stacked list: each is read only there, and has a counterpart with another last part.
+
+    None if the lines are not of this form.
+    """
     lists = {line.name: line.operands for line in lines if not line.operation}
     joined = {
         line.name: lists[line.operands[0]]

@@ -1,7 +1,16 @@
-"""What is done to a part of a tensor and then to the part beside it, done to both in one go.
+"""A pass that joins the same in-place operations on two adjacent column slices into one operation on both.
 
-The gates of a recurrent layer are such parts: at each moment of a series, what comes from the input is added to each of
-them, and the sum is squashed.
+The gates of a recurrent layer are such slices: at each time step, the contribution of the input is added to each gate,
+and the sum goes through a sigmoid.
+
+Example: the reset and update gates of one time step of a GRU with hidden size 32, before and after:
+
+    v10 = aten.split(v9[0], 32, 1)         v10 = aten.split(v9[0], 32, 1)
+    v13 = aten.split(v12, 32, 1)           v13 = aten.split(v12, 32, 1)
+    v14 = aten.add_(v13[0], v10[0])        both0 = aten.slice(v9[0], 1, 0, 64)
+    v15 = aten.sigmoid_(v13[0])            both1 = aten.slice(v12, 1, 0, 64)
+    v16 = aten.add_(v13[1], v10[1])        aten.add_(both1, both0)
+    v17 = aten.sigmoid_(v13[1])            aten.sigmoid_(both1)
 """
 
 import itertools
@@ -12,20 +21,21 @@ import torch
 from fitdash.engine.recording.program.ir import ATEN, AliasRoots, Instruction, Place, base_name, count_uses, part_index
 
 WIDE = 32
-"""Numbers that kernels take at a time, at most: multiples of it leave no rest, which is computed in another way."""
+"""Elements that vectorized kernels process at a time, at most. Columns that are a multiple of it leave no remainder,
+which the kernels would compute by other code, with other last bits."""
 ALONE = 16 * 1024
-"""Numbers that one thread works on by itself, however many there are."""
+"""Elements up to which torch uses one thread, however many there are."""
 
 _EXACT = frozenset({"add_", "sub_", "mul_", "relu_"})
 _ROUNDED = frozenset({"sigmoid_", "tanh_"})
 
 
 def fuse_slices(lines: list[Instruction], places: Mapping[str, Place], kept: Collection[str]) -> list[Instruction]:
-    """The lines of a program that does the same.
+    """The lines of an equal program with fewer operations.
 
     Args:
-        lines: Of a step.
-        places: Of every tensor that has a name.
+        lines: The program of one step.
+        places: Where every named tensor lay while the step was traced.
         kept: Names that are used after the last line.
     """
     splits = {line.name: cut for line in lines if (cut := _columns(line)) is not None}
@@ -54,7 +64,7 @@ def fuse_slices(lines: list[Instruction], places: Mapping[str, Place], kept: Col
 
 
 def _repeated(lines: list[Instruction], start: int, split: str) -> int:
-    """How many lines from `start` on change a part of a split and are followed by the same ones of the part beside."""
+    """How many lines from `start` on change one part of a split and are repeated for the adjacent part; 0 for none."""
     part = lines[start].operands[0] if start < len(lines) else ""
     if base_name(part) != split or part == split:
         return 0
@@ -73,7 +83,7 @@ def _repeated(lines: list[Instruction], start: int, split: str) -> int:
 
 
 def _is_beside(one: str, other: str) -> bool:
-    """Whether two names are those of neighbouring parts."""
+    """True if two names are those of adjacent parts."""
     return (
         one.endswith("]") and base_name(one) == base_name(other) != other and part_index(one) + 1 == part_index(other)
     )
@@ -86,7 +96,7 @@ def _is_alike(
     places: Mapping[str, Place],
     roots: AliasRoots,
 ) -> bool:
-    """Whether operations on two parts in one go have the bits of those on one part after the other."""
+    """True if operations on two parts at once have the bits of those on one part after the other."""
     changed, (whole, width) = lines[0].operands[0], splits[split.name]
     others = {base_name(name) for line in lines for name in line.operands[1:]}
     if any(roots[base_name(splits[other][0])] == roots[base_name(whole)] for other in others):
@@ -96,13 +106,13 @@ def _is_alike(
     if all(line.operation in _EXACT for line in lines):
         return True
     rows, columns = places[changed][2][0], places[whole][2][1]
-    is_cut = rows > 1 and 2 * width < columns  # what lies in one piece is computed in another way
+    is_cut = rows > 1 and 2 * width < columns  # contiguous memory goes through other code of the kernels
     is_known = places[changed][4] in (torch.float32, torch.float64)
     return is_known and is_cut and width % WIDE == 0 and 2 * rows * width <= ALONE
 
 
 def _columns(line: Instruction) -> tuple[str, int] | None:
-    """What a line cuts into columns, and how wide each part is."""
+    """The tensor that a line splits into columns, and the width of each part; None for other lines."""
     if line.operation != "split" or len(line.operands) != 3 or line.operands[2] != "1":
         return None
     return line.operands[0], int(line.operands[1])

@@ -1,1 +1,1 @@
-"""The recorded step as text: tracer, operations, lines and the TorchScript program made of them."""
+"""The program of a recorded step: tracer, operation schemas, lines as text, and the TorchScript function of them."""

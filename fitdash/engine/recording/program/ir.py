@@ -1,4 +1,7 @@
-"""The lines of a noted program, read: what each makes, calls and is given, and whose memory it looks at."""
+"""The lines of a recorded program, parsed: the result, operation and operands of each, and which tensors share memory.
+
+For example `v3 = torch.ops.aten.mm(v0[1], t2)` has the name "v3", the operation "mm", the operands "v0[1]" and "t2".
+"""
 
 import functools
 import math
@@ -11,30 +14,30 @@ from typing import Any, NamedTuple
 import torch
 
 Place = tuple[Any, ...]
-"""Of a tensor, as `identity` in `program.tracer` has it: memory, offset, shape, strides, dtype."""
+"""Of a tensor, as `tensor_identity` in `program.tracer` gives it: storage address, offset, shape, strides, dtype."""
 
 ATEN = "torch.ops.aten."
 NAME = re.compile(r"(?<![\w.])([a-z]+\d+)\b(\[\d+\])?")
-"""A tensor, or one of several that an operation gives; not the end of torch.float32."""
+"""The name of a tensor, or of one of several results of an operation; not the end of torch.float32."""
 
 _CALL = re.compile(r"(?:(\w+) = )?torch\.ops\.aten\.(\w+)\((.*)\)")
 _LIST = re.compile(r"(\w+) = \[(.*)\]")
 _NAMED = re.compile(r"\b(\w+)=([a-z]+\d+(?:\[\d+\])?)")
 _SECRET_WRITES = frozenset({"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm", "batch_norm_update_stats"})
-"""Operations that change running statistics and do not say so."""
+"""Operations that change running statistics, which their schemas do not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """A line.
+    """One line of a program.
 
     Attributes:
-        text: All of it.
-        name: What it makes; "" where that has no name.
-        operation: What it calls; "" where it makes a list.
+        text: The whole line.
+        name: Name of its result; "" if it has none.
+        operation: Name of the operation that it calls; "" if it makes a list.
         given: The text between the brackets.
         operands: The same, cut at its commas.
-        read: Names in it, parts as such.
+        read: Names of tensors and lists in it; parts, such as "v0[1]", by their own names.
     """
 
     text: str
@@ -54,7 +57,7 @@ class Instruction:
         return cls(text, name, operation, given, tuple(given.split(", ")), tuple(f[0] for f in NAME.finditer(given)))
 
     def renamed(self, names: Mapping[str, str]) -> "Instruction":
-        """The line with other names for what it is given; the parts of what has another one keep their places."""
+        """The line with its operands renamed; a part of a renamed tensor keeps its index."""
         if not any(name in names or base_name(name) in names for name in self.read):
             return self
         given = NAME.sub(
@@ -65,22 +68,22 @@ class Instruction:
 
 
 def contiguous_strides(shape: Sequence[int]) -> tuple[int, ...]:
-    """The strides of a tensor that lies row by row."""
+    """The strides of a contiguous tensor."""
     return tuple(math.prod(shape[place + 1 :]) for place in range(len(shape)))
 
 
 def base_name(name: str) -> str:
-    """The name of what a name is a part of, or the name itself."""
+    """The name without the index of a part: "v0" of "v0[1]"."""
     return name.partition("[")[0]
 
 
 def part_index(part: str) -> int:
-    """Which part a name is the name of."""
+    """The index of a part: 1 of "v0[1]"."""
     return int(part.partition("[")[2][:-1])
 
 
 def count_uses(lines: list[Instruction], kept: Collection[str]) -> Counter[str]:
-    """How often each name is given to something; parts count for themselves, and not for what they are parts of."""
+    """How often each name is an operand; a part counts for itself, not for the tensor that it belongs to."""
     found: Counter[str] = Counter(kept)
     for line in lines:
         found.update(line.read)
@@ -88,7 +91,7 @@ def count_uses(lines: list[Instruction], kept: Collection[str]) -> Counter[str]:
 
 
 class AliasRoots:
-    """By name, the tensor that stands for all that look at the same memory: by what is called, and by where it lay."""
+    """By name, one tensor that stands for all that share its memory, found by schemas and by storage addresses."""
 
     def __init__(self, lines: list[Instruction], places: Mapping[str, Place]) -> None:
         self._roots: dict[str, str] = {}
@@ -99,7 +102,7 @@ class AliasRoots:
             for other in written_names(line) or (line.read[:1] if looks else ()):
                 self._join(line.name, base_name(other))
         first: dict[Any, str] = {}
-        for name, place in places.items():  # torch may give views that it does not call so
+        for name, place in places.items():  # some results are views although their schemas do not say so
             self._join(base_name(name), first.setdefault(place[0], base_name(name)))
 
     def __getitem__(self, name: str) -> str:
@@ -113,59 +116,59 @@ class AliasRoots:
 
 
 def lists_of(lines: list[Instruction]) -> dict[str, tuple[str, ...]]:
-    """The members of lists, by the names of these."""
+    """The members of lists, by the name of the list."""
     return {line.name: line.read for line in lines if not line.operation}
 
 
 def written_names(line: Instruction) -> list[str]:
-    """The names of what a line writes into, or may write into; those of tensors, not of their parts."""
+    """Names of the tensors that a line writes into, or may write into; of parts, that of the whole tensor."""
     if not line.operation or not may_write(line.operation, line.given):
         return []
-    told = _told(line.operation, line.given)
-    names = told or (line.operands[:1] if line.operation.endswith("_") else line.read)
+    outputs = _out_operands(line.operation, line.given)
+    names = outputs or (line.operands[:1] if line.operation.endswith("_") else line.read)
     return [base_name(name) for name in names if NAME.fullmatch(name)]
 
 
 def in_place_target(line: Instruction) -> str | None:
-    """The tensor that a line writes into and gives back, if it is one."""
+    """The tensor that a line writes into and returns; None if there is not exactly one."""
     if not line.operation or not may_write(line.operation, line.given):
         return None
-    told = _told(line.operation, line.given)
-    names = told or (line.operands[:1] if line.operation.endswith("_") else ())
+    outputs = _out_operands(line.operation, line.given)
+    names = outputs or (line.operands[:1] if line.operation.endswith("_") else ())
     return names[0] if len(names) == 1 and NAME.fullmatch(names[0]) else None
 
 
 def may_write(operation: str, given: str) -> bool:
-    """Whether an operation changes something that it is given."""
-    return op_effects_of(operation).changes or ("=" in given and bool(_told(operation, given)))
+    """True if a call may change one of its arguments."""
+    return op_effects_of(operation).changes or ("=" in given and bool(_out_operands(operation, given)))
 
 
-def _told(operation: str, given: str) -> Sequence[str]:
-    """The names of the tensors that an operation is told to write its results into."""
-    keys = op_effects_of(operation).told
+def _out_operands(operation: str, given: str) -> Sequence[str]:
+    """The tensors that a call gets as output arguments, such as `out=`."""
+    keys = op_effects_of(operation).out_names
     return [found[2] for found in _NAMED.finditer(given) if found[1] in keys] if "=" in given else ()
 
 
 class OpEffects(NamedTuple):
-    """What torch says of an operation.
+    """What the schemas of an operation declare.
 
     Attributes:
-        views: Whether it gives views.
-        changes: Whether it changes what it is given.
-        told: What it calls places for its results.
+        views: True if a result is a view.
+        changes: True if it changes an argument, output arguments aside.
+        out_names: Names of its output arguments.
     """
 
     views: bool
     changes: bool
-    told: frozenset[str]
+    out_names: frozenset[str]
 
 
 @functools.lru_cache(maxsize=1024)
 def op_effects_of(operation: str) -> OpEffects:
-    """What is known of all forms of an operation; of one that torch does not know, the worst."""
+    """The effects of all overloads of an operation; if torch does not know it, all effects."""
     packet = getattr(torch.ops.aten, operation, None)
     if packet is None:
-        return OpEffects(views=True, changes=True, told=frozenset())
+        return OpEffects(views=True, changes=True, out_names=frozenset())
     schemas = [getattr(packet, overload)._schema for overload in packet.overloads()]
     given = [(one, one.alias_info) for schema in schemas for one in schema.arguments]
     looks = [one.alias_info for schema in schemas for one in schema.returns]
@@ -173,5 +176,5 @@ def op_effects_of(operation: str) -> OpEffects:
         views=any(alias is not None and not alias.is_write for alias in looks),
         changes=operation in _SECRET_WRITES
         or any(alias is not None and alias.is_write and not one.kwarg_only for one, alias in given),
-        told=frozenset(one.name for one, alias in given if alias is not None and alias.is_write and one.kwarg_only),
+        out_names=frozenset(o.name for o, alias in given if alias is not None and alias.is_write and o.kwarg_only),
     )

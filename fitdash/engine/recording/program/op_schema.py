@@ -1,4 +1,4 @@
-"""What is known of a kind of tensor operation, whatever it is called with; asked once, since asking takes its time."""
+"""The schema of a tensor operation, and whether its calls can be repeated; cached, since reading it takes its time."""
 
 import functools
 from collections.abc import Sequence
@@ -10,26 +10,26 @@ import torch
 VIEWS_IN_PLACE = frozenset({"t_", "transpose_", "squeeze_", "unsqueeze_", "as_strided_"})
 SHAPED_BY_DATA = frozenset({"_pack_padded_sequence", "bincount", "histc_"})
 OTHERWISE_UNWATCHED = frozenset({"_linalg_svd", "_linalg_eigh", "linalg_eig", "prod", "cumprod"})
-"""Operations that torch carries out in another way, with other last bits, while somebody looks on.
+"""Operations that torch computes by other kernels, with other last bits, under a mode that observes every operation.
 
-The first three stand for `svdvals`, `eigvalsh` and `eigvals`; gradients of the others take a way without branches, and
-so does that of `masked_fill` with a tensor.
+The first three stand for `svdvals`, `eigvalsh` and `eigvals`; the gradients of the others use code without branches
+then, and so does that of `masked_fill` with a tensor.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpSchema:
-    """One of torch's operations.
+    """One overload of one of torch's operations.
 
     Attributes:
-        name: Without its namespace.
+        name: Its name without the namespace.
         kinds: Types of its arguments, in their order; by_name: by name.
-        written: Places and names of the arguments that it writes into.
-        changes: Whether there are any.
-        is_otherwise: Whether it takes another way while somebody looks on.
-        shaped_by_data: Whether the shape of its result depends on values.
-        draws: Whether it may draw random numbers.
-        why_not: What speaks against repeating it, whatever it is given; None: nothing.
+        written: Indices and names of the arguments that it writes into.
+        changes: True if there are any.
+        is_otherwise: True if torch computes it by another kernel under a mode.
+        shaped_by_data: True if the shape of its result depends on values.
+        draws: True if it may draw random numbers.
+        why_not: Why no call of it can be repeated; None if some can.
     """
 
     name: str
@@ -44,7 +44,7 @@ class OpSchema:
 
 
 def why_not_repeatable(func: Any, args: Sequence[Any]) -> str | None:
-    """What speaks against repeating a call, whatever comes of it: it reads a value, or its shape depends on one."""
+    """Why a call cannot be repeated: it reads a value, or its shape depends on one. None if it can."""
     operation = op_schema_of(func)
     if operation.why_not is not None:
         return operation.why_not
@@ -60,7 +60,7 @@ _MASKS = (torch.bool, torch.uint8)
 
 @functools.lru_cache(maxsize=4096)
 def op_schema_of(func: Any) -> OpSchema:
-    """The operation behind one of torch's overloads."""
+    """The schema of one of torch's overloads."""
     schema, tags = func._schema, func.tags
     arguments, name = list(schema.arguments), schema.name.partition("::")[2]
     writes = [argument.alias_info is not None and argument.alias_info.is_write for argument in arguments]

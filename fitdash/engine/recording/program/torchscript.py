@@ -1,6 +1,6 @@
-"""Noted operations as a program that runs many steps in one call, without Python and without its lock.
+"""A recorded step as a TorchScript function that runs many steps in one call, without Python and without its lock.
 
-The program is text for `torch.jit.CompilationUnit`: tracing would drop in-place calls on lists. Its first call happens
+The function is text for `torch.jit.CompilationUnit`: tracing would drop in-place calls on lists. Its first call happens
 under the simple executor, since the default one rewrites addmm and gives other last bits.
 """
 
@@ -27,7 +27,7 @@ _MEMORY = re.compile(r"(k\w+) = torch\.ops\.aten\.(?:empty|ones|zeros)\((.*)\)")
 _CALLED = re.compile(r"\btorch\.ops\.aten\.(\w+)")
 _NAME = re.compile(r"\b[a-z]+\d+\b")
 _DECIDING = threading.Lock()
-"""Held while torch is told which executor to take, which it is told for all threads at once."""
+"""Held while the executor of TorchScript is another one, a setting that all threads share."""
 
 PRIVATE = (
     ("torch.jit", "CompilationUnit"),
@@ -43,11 +43,11 @@ PRIVATE = (
 """What recording is built on and torch does not promise; without one of them every step runs by itself."""
 
 KEPT = 8
-"""Programs that a process keeps: that of a GRU over 50 steps takes 12 MB."""
+"""Programs that a process caches: that of a GRU over 50 time steps takes 12 MB."""
 
 
 def is_recording_supported() -> bool:
-    """Whether this torch has what programs are built on."""
+    """True if this release of torch has the private names that recording is built on."""
     return all(find_private(*name, "steps are trained one by one, not recorded") is not None for name in PRIVATE)
 
 
@@ -55,26 +55,26 @@ def is_recording_supported() -> bool:
 def compile_program(
     lines: tuple[str, ...], gradients: tuple[str, ...], parts: int, numbers: int
 ) -> "TorchScriptProgram":
-    """Such a program; fits of equal networks share one, since it knows nothing but its text.
+    """The program of these lines, cached: fits of equal networks share one, since it holds nothing but its text.
 
     Raises:
-        Refused: TorchScript does not take it.
+        NotRecordable: TorchScript does not compile it.
     """
     return TorchScriptProgram(lines, gradients, parts, numbers)
 
 
 class TorchScriptProgram:
-    """Steps as one call.
+    """Many training or validation steps as one call.
 
     Args:
-        lines: Of one step; its names: t0 … are persistent tensors, x0 … the parts of the batch, n0 … the numbers that
-            differ from step to step.
-        gradients: The names of the gradients, which the last step leaves behind.
-        parts: Tensors of a batch.
-        numbers: Numbers of a step.
+        lines: The lines of one step. Names: t0 … are persistent tensors, x0 … the tensors of the batch, n0 … numbers
+            that differ from step to step.
+        gradients: Names of the gradients, which the call returns for the last step.
+        parts: Number of tensors in a batch.
+        numbers: Number of numbers of a step.
 
     Raises:
-        Refused: TorchScript does not take it.
+        NotRecordable: TorchScript does not compile them.
     """
 
     def __init__(self, lines: Sequence[str], gradients: Sequence[str], parts: int, numbers: int) -> None:
@@ -82,7 +82,7 @@ class TorchScriptProgram:
         self._lists = [[int(place) for place in _PERSISTENT.findall(found[2])] for found in shared]
         self.text = _text(lines, [found[1] for found in shared], gradients, parts, numbers)
         self._has_run = False
-        self._needs_grad_mode = "mkldnn_rnn_layer_backward" in self.text  # its workspace exists only then
+        self._needs_grad_mode = "mkldnn_rnn_layer_backward" in self.text  # its workspace exists only in grad mode
         try:
             self._steps = torch.jit.CompilationUnit(self.text).steps
         except Exception as error:
@@ -92,10 +92,10 @@ class TorchScriptProgram:
         """Train `count` steps.
 
         Args:
-            persistent: t0 …
-            batches: The parts of all batches, batch after batch.
-            numbers: Those of all steps, step after step.
-            count: How many.
+            persistent: The tensors t0 …
+            batches: The tensors of all batches, batch after batch.
+            numbers: The numbers of all steps, step after step.
+            count: Number of steps.
 
         Returns:
             The gradients of the last step.
@@ -103,13 +103,13 @@ class TorchScriptProgram:
         lists = [[persistent[place] for place in places] for places in self._lists]
         if self._needs_grad_mode:
             left = self._called(persistent, batches, numbers, count, *lists)
-            return [gradient.clone() for gradient in left]  # each by itself, whatever it is a view of
-        with torch.inference_mode():  # an eighth of a small step is what autograd asks of each operation
+            return [gradient.clone() for gradient in left]  # each in its own memory, even if it was a view
+        with torch.inference_mode():  # autograd's share of each operation is an eighth of a small step
             left = self._called(persistent, batches, numbers, count, *lists)
         return [gradient.clone() for gradient in left]
 
     def _called(self, *arguments: Any) -> list[Tensor]:
-        """The steps; the first call decides how all of them are carried out."""
+        """Run the steps; the executor of the first call is that of all later ones."""
         if self._has_run:
             return self._steps(*arguments)  # type: ignore[no-any-return]
         with _simple_executor():
@@ -119,11 +119,11 @@ class TorchScriptProgram:
 
 
 def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], parts: int, numbers: int) -> str:
-    """The program.
+    """The TorchScript source.
 
-    Lists of persistent tensors are arguments: TorchScript takes a list made inside for its own, and leaves out what is
-    done in place to the tensors in it. The loop is a `while`, which is never unrolled, so one step that was checked
-    stands for all.
+    Lists of persistent tensors are arguments: TorchScript assumes that only the function uses a list made inside, and
+    drops in-place operations on the tensors in it. The loop is a `while`, which is never unrolled, so one step that was
+    checked stands for all.
     """
     left = f"[{', '.join(gradients)}]"
     each = [line for line in lines if not _LIST.fullmatch(line)]
@@ -151,12 +151,12 @@ def _text(lines: Sequence[str], lists: Sequence[str], gradients: Sequence[str], 
 
 
 def _shortened(line: str) -> str:
-    """A line that calls operations by their short names."""
+    """A line that calls operations by the local names that the function gives them."""
     return _CALLED.sub(r"aten_\1", line)
 
 
 def _steady(lines: Sequence[str]) -> tuple[list[str], list[str]]:
-    """What one call makes once, which is memory, and views of it and of persistent tensors, and the other lines."""
+    """The lines that run once per call (buffers, views of them and of persistent tensors), and those of every step."""
     steady: list[str] = []
     each: list[str] = []
     names: set[str] = set()

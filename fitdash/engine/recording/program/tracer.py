@@ -1,7 +1,7 @@
-"""Tensor operations, noted as lines of TorchScript while they run.
+"""A tracer that writes tensor operations down as lines of TorchScript while they run.
 
-A tensor is known by its place in memory, shape, strides and dtype. Every tensor that was noted is kept alive until the
-notes are complete, so that no place is used twice.
+A tensor is identified by its place in memory, shape, strides and dtype. Every traced tensor is kept alive until the
+trace is complete, so that no place is used twice.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,29 +16,29 @@ Tensor = torch.Tensor
 
 ONLY_A_NAME = frozenset({"detach", "alias"})
 SAYING_SO = {"_unsafe_view": "view", "unsafe_split": "split", "unsafe_split_with_sizes": "split_with_sizes"}
-"""Views, for those that do not call themselves so: TorchScript would leave out what is written into them."""
+"""The view operations that stand for those whose schemas declare no view: TorchScript would drop writes into them."""
 UNSAID = frozenset({"pin_memory"})
 
 
 class NotRecordable(Exception):
-    """Something that a fixed list of operations cannot repeat; the text completes "the step …"."""
+    """A step that a fixed list of operations cannot repeat; the text completes "the step …"."""
 
 
 class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
-    """Notes every operation that runs inside; once one is refused, the rest run without being noted.
+    """Writes down every operation that runs inside; after the first that is refused, the rest run untraced.
 
     Args:
         known: Tensors by the name they have in the program.
-        batch: Parts of the batch, also in `known`; nobody may write into them.
+        batch: Tensors of the batch, also in `known`; a step that writes into them is refused.
         numbers: Values that stand for a number which differs from step to step, with its name; with them, lists of
             tensors may be changed.
-        prefix: Of the names of results.
+        prefix: Beginning of the names of results.
 
     Attributes:
         lines: The program so far.
-        why: What was refused first, None while all is well.
-        places: Where every tensor that has a name lies.
-        is_otherwise: Whether it was refused because the step has other last bits while it is noted.
+        why: Why the step was refused first; None if it was not.
+        places: Identity of every tensor that has a name.
+        is_otherwise: True if an operation has other last bits while it is traced.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # the wrapper that it means imports torch._dynamo, which takes 2 s
+        return False  # the wrapper behind it imports torch._dynamo, which takes 2 s
 
     def know(self, name: str, tensor: Tensor) -> None:
-        """Give a tensor a name, unless its place has one."""
+        """Give a tensor a name, unless its place in memory has one."""
         try:
             self._names.setdefault(tensor_identity(tensor), name)
             self.places[name] = tensor_identity(tensor)
@@ -77,14 +77,14 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
             self.refuse(str(error))
 
     def refuse(self, why: str) -> None:
-        """Note what cannot be repeated."""
+        """Keep the first reason why the step cannot be repeated."""
         self.why = self.why or why
 
     def name_of(self, tensor: Tensor) -> str:
         """The name of a tensor.
 
         Raises:
-            Refused: it comes from outside.
+            NotRecordable: it was made before the trace, or in a way that the tracer did not see.
         """
         name = self._names.get(tensor_identity(tensor))
         if name is None:
@@ -92,7 +92,7 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
         return name
 
     def called(self, tensor: Tensor) -> str:
-        """The name of a tensor; a refusal is noted, and nothing has a name then."""
+        """The name of a tensor; if it has none, the step is refused and the name is ""."""
         try:
             return self.name_of(tensor)
         except NotRecordable as error:
@@ -108,7 +108,7 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
         return self._lists[text]
 
     def finish(self) -> None:
-        """See that nobody set the random state after the last operation, and let the tensors go."""
+        """Refuse the step if the random state was set after the last operation."""
         if self.why is None:
             self._check_random()
 
@@ -134,11 +134,11 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
         return out
 
     def _refuse_for(self, error: Exception, func: Any) -> None:
-        """Stop noting, and let the step itself go on, whatever went wrong here."""
+        """Stop tracing; the step itself goes on, whatever went wrong here."""
         self.refuse(str(error) if isinstance(error, NotRecordable) else f"calls {func}, which cannot be noted: {error}")
 
     def _call(self, func: Any, operation: OpSchema, args: Any, kwargs: Any) -> str:
-        """The text of a call that is about to run."""
+        """The text of a call that is about to run; what cannot be repeated is refused."""
         name = operation.name
         self._check(func, operation, args)
         if operation.written:
@@ -155,9 +155,9 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
         return f"torch.ops.aten.{SAYING_SO.get(name, name)}({', '.join(given)})"
 
     def _changes_results(self, func: Any, operation: OpSchema, args: Any) -> bool:
-        """Whether an in-place operation is written as the one that gives new tensors: views, and lists of results.
+        """True if an in-place operation is written as its out-of-place form: on views, and on lists of results.
 
-        TorchScript sees what is done in place to a tensor, but not to the tensors of a list, unless it was given both.
+        TorchScript tracks in-place changes of a tensor, but not of the tensors of a list, unless it was given both.
         """
         name, first = operation.name, args[0] if args else None
         if not operation.changes or not isinstance(first, (list, tuple)):
@@ -172,7 +172,7 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
         return True
 
     def _note(self, func: Any, operation: OpSchema, args: Any, out: Any, call: str) -> None:
-        """Note a call that has run, and the names of its results."""
+        """Add the line of a call that has run, and name its results."""
         renews = operation.changes and self._changes_results(func, operation, args)
         if operation.name in ONLY_A_NAME:
             self._rename(out, tensor_identity(out), self.name_of(args[0]))
@@ -189,7 +189,7 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
             tensor_identity(tensor) if isinstance(tensor, Tensor) else None for tensor in (out if many else [out])
         ]
         if not many and not operation.changes and places[0] in self._names:
-            return  # a view that gives what it was given, such as what is transposed twice
+            return  # a view with the identity of a known tensor, such as one transposed twice
         name = f"{self._prefix}{len(self.lines)}"
         self.lines.append(f"{name} = {call}")
         in_place = operation.changes and not renews
@@ -204,22 +204,21 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
         self._kept.append(tensor)
 
     def _check(self, func: Any, operation: OpSchema, args: Any) -> None:
-        """Refuse what depends on values, changes places, or writes into the batch."""
+        """Refuse calls that depend on values or move a tensor's memory."""
         self.is_otherwise = self.is_otherwise or operation.is_otherwise
         if why := why_not_repeatable(func, args):
             raise NotRecordable(why)
 
     def _check_writes(self, func: Any, operation: OpSchema, args: Any, kwargs: Any) -> None:
-        """Refuse what writes into the batch: the next chunk's rows, or the caller's own."""
+        """Refuse calls that write into the batch: rows of later batches, or the user's own array."""
         for place, name in operation.written:
             given = args[place] if place < len(args) else kwargs.get(name)
             for tensor in given if isinstance(given, (list, tuple)) else (given,):
                 if isinstance(tensor, Tensor) and storage_address(tensor) in self._batch:
                     raise NotRecordable(f"writes into the batch by {func}")
                 if isinstance(tensor, Tensor) and not tensor.numel():
-                    raise NotRecordable(
-                        f"writes into a tensor without elements by {func}"
-                    )  # which all lie in one place
+                    # all empty tensors have one address
+                    raise NotRecordable(f"writes into a tensor without elements by {func}")
 
     def _check_random(self) -> None:
         if self._random != _random_state():
@@ -259,10 +258,10 @@ class Tracer(DispatchMode):  # type: ignore[no-untyped-call]
 
 
 def tensor_identity(tensor: Tensor) -> tuple[Any, ...]:
-    """What makes two tensors the same numbers in the same place.
+    """Storage address, offset, shape, strides and dtype; equal for tensors with the same numbers in the same memory.
 
     Raises:
-        Refused: it has no plain place.
+        NotRecordable: it has no plain memory on the CPU.
     """
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested:
         raise NotRecordable(f"uses a tensor of the layout {tensor.layout}")
@@ -280,5 +279,5 @@ def _random_state() -> bytes:
 
 
 def storage_address(tensor: Tensor) -> int:
-    """The address of the memory that a tensor is a view of."""
+    """The address of the storage that a tensor is a view of."""
     return tensor.untyped_storage().data_ptr()

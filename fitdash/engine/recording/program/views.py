@@ -1,4 +1,4 @@
-"""Which operations give views: tensors that share the memory of their argument."""
+"""The operations that return views: tensors that share the memory of their argument."""
 
 VIEWS = frozenset(
     ["t", "transpose", "permute", "view", "unsqueeze", "squeeze", "select", "slice"]

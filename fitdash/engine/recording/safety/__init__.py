@@ -1,1 +1,1 @@
-"""Whether a step may be recorded, and whether what it read has changed since."""
+"""Checks that decide whether a step may be recorded, and whether the state that it read has changed since."""

@@ -1,4 +1,16 @@
-"""What a Python function can reach, and whether it does what no recording repeats."""
+"""The names and objects that a Python function uses, read from its bytecode; refuses those that a replay cannot repeat.
+
+Example: a method whose global is watched, and one that is refused:
+
+    scale = 1.0
+
+    def forward(self, x):
+        return self.head(x) * scale       # `find_reachable` yields ("scale", 1.0): recorded anew if it changes
+
+    def forward(self, x):
+        print(x.shape)                    # "eager: the step calls print()"
+        return self.head(x)
+"""
 
 import builtins
 import dis
@@ -10,7 +22,7 @@ from collections.abc import Iterator
 from typing import Any
 
 TRUSTED = ("torch", "fitdash.engine", "fitdash.data", "fitdash.nn", "numpy", "builtins")
-"""Packages whose functions are taken to have no state of their own; what they do to tensors is noted anyway."""
+"""Packages whose functions are assumed to have no state of their own; their tensor operations are traced anyway."""
 
 HARMLESS = frozenset(
     [
@@ -36,37 +48,37 @@ HARMLESS = frozenset(
         "typing",
     ]
 )
-"""Modules of the standard library that neither look at the world nor change it, once their state is watched."""
+"""Modules of the standard library that do no input or output and read no clock; their state is watched."""
 
 WORLDLY = frozenset(
     ["print", "open", "input", "exec", "eval", "compile", "globals", "__import__", "breakpoint", "id", "hash"]
 )
-"""Built-in functions that do, or that hide what is reached."""
+"""Built-in functions that do input or output, or that hide which objects the code reaches."""
 
 HIDDEN = frozenset(
     ["__globals__", "__builtins__", "__subclasses__", "__closure__", "__code__", "f_globals", "f_locals", "f_back"]
     + ["_C", "to_dlpack", "SystemRandom", "grad_fn"]
 )
-"""Attributes through which code reaches, or reads, what nothing here sees."""
+"""Attributes through which code reaches or reads objects that no check here can see."""
 
 UNREPEATED = frozenset(
     ["torch.cond", "torch.while_loop", "torch.compile", "torch.load", "torch.initial_seed", "torch.seed"]
     + ["numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "numpy.memmap"]
 )
-"""Functions of trusted modules that look at the world, or that nobody may look at."""
+"""Functions of trusted modules that read files or seeds, or that fail or change while a mode of torch observes them."""
 
 COMPUTES = frozenset(
     ["getattr", "hasattr", "setattr", "delattr", "vars", "dir", "attrgetter", "methodcaller", "getmembers"]
     + ["getattr_static", "__dict__", "__getattribute__", "__mro__", "mro", "format", "format_map", "MATCH_CLASS"]
 )
-"""Names of what looks up attributes by names that it computes."""
+"""Functions and attributes that look up attributes by computed names."""
 
 CHANGES = frozenset(
     ["append", "appendleft", "extend", "insert", "pop", "popleft", "popitem", "remove", "discard", "clear", "update"]
     + ["setdefault", "sort", "reverse", "write", "writelines", "put", "put_nowait", "send", "setattr", "delattr"]
     + ["register_buffer", "register_parameter", "add_module", "register_module", "next", "vars", "data", "grad"]
 )
-"""Names that hint at something which is changed by calling it, beside those that end in one underscore."""
+"""Names of methods that usually change their object, beside names that end in one underscore."""
 
 
 class UnwatchableState(Exception):
@@ -74,16 +86,16 @@ class UnwatchableState(Exception):
 
 
 class Used:
-    """What one code object names, nested functions included.
+    """The names that one code object uses, nested functions included.
 
     Attributes:
-        globals, attributes: Names that it loads, or sets.
-        members: Pairs of a global name and what is taken from that.
+        globals, attributes: Names that it loads or assigns.
+        members: Pairs of a global name and an attribute loaded from it, such as ("torch", "load").
         imports: Modules that it imports itself, as `importlib.util.resolve_name` takes them.
-        writes_globals: Whether it assigns to globals.
-        writes: Whether it assigns to attributes, or to parts of something.
-        prefixes: How names begin that it computes, to look up attributes of `self`.
-        computes_anywhere: Whether it does so of something else, which could be a module.
+        writes_globals: True if it assigns to globals.
+        writes: True if it assigns to attributes, items or variables of an enclosing function.
+        prefixes: Beginnings of the names that it computes to look up attributes of `self`.
+        computes_anywhere: True if it looks up computed names in another object, which could be a module.
     """
 
     def __init__(self, code: types.CodeType) -> None:
@@ -127,7 +139,7 @@ class Used:
             self.computes_anywhere = True
 
     def _note_lookup(self, lines: list[dis.Instruction]) -> None:
-        """Note what `getattr(something, "name")` looks up, or that the name is not a constant."""
+        """Note the name that `getattr(x, "name")` looks up, or that it is not a constant."""
         rest = lines[1:]
         while rest and rest[0].opname == "LOAD_ATTR":
             rest = rest[1:]
@@ -144,7 +156,7 @@ class Used:
 
 
 def _prefix(lines: list[dis.Instruction]) -> str:
-    """How a name begins, such as `f"layer{place}"`; empty where that is not sure."""
+    """The constant beginning of a computed name, "layer" of `f"layer{place}"`; empty if it cannot be told."""
     if lines[0].opname != "LOAD_CONST" or not isinstance(lines[0].argval, str):
         return ""
     joined = ("BUILD_STRING", "BINARY_OP")
@@ -161,15 +173,15 @@ analyze_code = functools.lru_cache(maxsize=4096)(Used)
 
 
 SIMPLE = ("LOAD_FAST", "LOAD_CONST", "LOAD_SMALL", "LOAD_GLOBAL", "LOAD_DEREF")
-"""Instructions that load one thing, and do nothing else."""
+"""Instructions that only load one value."""
 
 STOCK = dict(vars(builtins))
-"""What Python itself calls by these names."""
+"""The built-in names as they were when this module was imported."""
 
 
 def is_trusted(thing: Any) -> bool:
-    """Whether a function, class or module belongs to torch, NumPy or this engine."""
-    if isinstance(thing, types.FunctionType):  # where it was written, which no decorator hides
+    """True if a function, class or module belongs to one of the `TRUSTED` packages."""
+    if isinstance(thing, types.FunctionType):  # the module of its source, which no decorator hides
         name = thing.__globals__.get("__name__")
     elif isinstance(thing, types.ModuleType):
         name = vars(thing).get("__name__")
@@ -184,10 +196,10 @@ def _is_known(name: str) -> bool:
 
 
 def find_reachable(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    """Everything outside its arguments that a function can get at, with names; modules as a whole.
+    """The objects outside its arguments that a function can reach, with names; modules as a whole.
 
     Raises:
-        Unwatchable: it writes globals, or uses what looks at the world: clocks, files, printing.
+        UnwatchableState: it writes globals, or uses clocks, files or printing.
     """
     used = analyze_code(function.__code__)
     if used.writes_globals:
@@ -215,7 +227,7 @@ def find_reachable(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def closure_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    """What a function has from the function around it, with names."""
+    """The variables of enclosing functions that a function uses, by name."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield name, cell.cell_contents
@@ -236,10 +248,10 @@ def _imported(name: str, function: types.FunctionType) -> list[str]:
 
 
 def refuse_module(name: str) -> None:
-    """Refuse the modules of the standard library that look at the world.
+    """Refuse modules of the standard library that read clocks or files, or do other input and output.
 
     Raises:
-        Unwatchable: it is one.
+        UnwatchableState: it is one.
     """
     root = name.partition(".")[0]
     if is_standard(name) and root not in HARMLESS and root not in TRUSTED and root != "__main__":
@@ -247,5 +259,5 @@ def refuse_module(name: str) -> None:
 
 
 def is_standard(name: str) -> bool:
-    """Whether a module is of the standard library."""
+    """True if a module belongs to the standard library."""
     return name.partition(".")[0] in sys.stdlib_module_names

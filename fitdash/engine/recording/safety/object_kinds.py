@@ -1,4 +1,10 @@
-"""Kinds of Python objects: which can be noted as they are, which hold others, and which hide what they hold."""
+"""Kinds of Python objects: those compared by value, those that hold other objects, and those that hide what they hold.
+
+Example: objects that a module keeps in an attribute:
+
+    self.held = {"scale": 1.0}.values()              # a holder: the 1.0 in it is watched
+    self.held = threading.Lock()                     # "eager: the step holds a lock, which cannot be watched"
+"""
 
 import collections
 import functools
@@ -17,14 +23,14 @@ from torch import nn
 from fitdash.engine.recording.safety.bytecode import HARMLESS, UnwatchableState, analyze_code, is_standard, is_trusted
 
 MOST_BYTES = 1 << 24
-"""Of an array that is compared."""
+"""Size of the largest array that is compared."""
 PLAIN = frozenset([int, str, bytes, type(None), type(...), type(NotImplemented), torch.dtype, torch.device, torch.Size])
-"""Types whose values are noted as they are: those that are equal are the same."""
+"""Types whose values go into the fingerprint as they are: equal values of them cannot be told apart."""
 NUMBERS = (int, float, complex, str, bytes)
-"""Types that foreign classes may be derived from, with attributes of their own."""
+"""Types of numbers and texts from which a user's class may be derived, with attributes of its own."""
 LISTS = (list, tuple, set, frozenset, collections.deque)
 KNOWN = frozenset([dict, collections.OrderedDict, collections.defaultdict, *LISTS, *NUMBERS])
-"""Types of Python's own that hold nothing but what is looked at."""
+"""Python's own containers, numbers and texts: the walk visits all that they hold."""
 HOLDERS: tuple[type, ...] = (
     types.MappingProxyType,
     type({}.keys()),
@@ -43,15 +49,15 @@ HOLDERS: tuple[type, ...] = (
     classmethod,
     property,
 )
-"""Types whose values hide what they hold from Python, but not from the garbage collector."""
+"""Types whose contents Python code cannot read, but the garbage collector can."""
 NAMED = (types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType)
 """Methods of Python's own classes."""
 INERT = (object, re.Pattern, types.GetSetDescriptorType, types.MemberDescriptorType, collections._tuplegetter)  # type: ignore[attr-defined]
-"""Types whose values hold nothing that changes."""
+"""Types whose values hold nothing that could change."""
 READABLE = (*KNOWN, *HOLDERS, types.SimpleNamespace, types.ModuleType, functools.partial, type, object)
-"""Types written in C that foreign classes may be derived from: nothing of them is out of sight."""
+"""Types written in C from which a user's class may be derived, since the walk sees all their contents."""
 CYTHON = "cython_function_or_method"
-"""The name of the type of functions that were compiled with Cython, of which there are many."""
+"""Name of the type of functions compiled with Cython: each library has a type of its own by this name."""
 UNSEEN: tuple[Any, ...] = tuple(
     kind
     for home, name in (
@@ -62,7 +68,7 @@ UNSEEN: tuple[Any, ...] = tuple(
     )
     if (kind := getattr(home, name, None)) is not None
 )
-"""Types of torch's own that change, or compute, where nobody sees it."""
+"""Types of torch's own that change or compute without any operation that could be traced."""
 
 _bits = struct.Struct("d").pack
 _WORD = struct.calcsize("P")
@@ -85,18 +91,19 @@ NOTES: dict[type, Callable[[Any], tuple[Any, ...]]] = {
     **dict.fromkeys({type(np.dtype(kind)) for kind in np.sctypeDict.values()}, _as_text),
     **dict.fromkeys({kind for kind in np.sctypeDict.values() if not np.dtype(kind).hasobject}, _as_bytes),
 }
-"""What is noted of values that only differ from others if they are of another type, or have other bits."""
+"""What goes into the fingerprint for values that are compared by type and bits."""
 
 
 def read_slot(slot: Any, value: Any) -> Any:
+    """The content of an object's slot; None if nothing was assigned to it."""
     try:
         return slot.__get__(value)
-    except AttributeError:  # nothing
+    except AttributeError:
         return None
 
 
 def module_name_of(value: Any) -> str:
-    """The name of the module that something comes from: a function by itself, an object by its class."""
+    """The name of the module that defines a function or class, or the class of another object."""
     if isinstance(value, types.FunctionType):
         name = value.__globals__.get("__name__")
     elif isinstance(value, types.ModuleType):
@@ -112,7 +119,7 @@ def module_name_of(value: Any) -> str:
 
 
 def is_cache_internal(part: Any) -> bool:
-    """Whether this is a part of a cache's own making, beside the arguments and results that it keeps."""
+    """True for the internal objects of an `lru_cache`, beside the arguments and results that it keeps."""
     if type(part) is dict:
         return any(type(value).__name__ == "_lru_list_elem" for value in part.values())
     return isinstance(part, type)
@@ -120,10 +127,10 @@ def is_cache_internal(part: Any) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def fingerprint_array(value: Any) -> tuple[Any, ...]:
-    """What changes where an array does.
+    """Values that change if an array's content or layout does.
 
     Raises:
-        Unwatchable: it is too large for that, or holds objects.
+        UnwatchableState: it is too large for that, or holds objects.
     """
     if value.nbytes > MOST_BYTES or value.dtype.hasobject:
         raise UnwatchableState("holds an array that is too large to be watched")
@@ -131,7 +138,7 @@ def fingerprint_array(value: Any) -> tuple[Any, ...]:
 
 
 def slots_of(bases: tuple[type, ...]) -> tuple[Any, ...]:
-    """The descriptors of an object's slots and of its dictionary, whatever its classes call by those names."""
+    """The descriptors of an object's slots and of its dictionary, even where a class overrides their names."""
     found = []
     for base in bases:
         for name, slot in vars(base).items():
@@ -143,10 +150,10 @@ def slots_of(bases: tuple[type, ...]) -> tuple[Any, ...]:
 
 @functools.lru_cache(maxsize=1024)
 def refuse_hidden(kind: type) -> None:
-    """Refuse objects that hold something out of sight.
+    """Refuse classes whose objects may hold data that Python code cannot read.
 
     Raises:
-        Unwatchable: objects of this class could.
+        UnwatchableState: objects of this class could.
     """
     is_exempt = is_trusted(kind) and kind.__module__ != "builtins"
     if issubclass(kind, UNSEEN) or (not is_exempt and _hides(kind)):
@@ -154,7 +161,7 @@ def refuse_hidden(kind: type) -> None:
 
 
 def _hides(kind: type) -> bool:
-    """Whether objects have room for more than their slots, their dictionary, and what can be read anyway."""
+    """True if objects have memory for more than their slots, their dictionary and the readable base type."""
     if issubclass(kind, BaseException):
         return False
     known = next(base for base in kind.__mro__ if base in READABLE)
@@ -164,7 +171,7 @@ def _hides(kind: type) -> bool:
 
 
 def foreign_bases(cls: type) -> Iterator[type]:
-    """Those of a class's bases, and the class itself, whose code is looked at."""
+    """The classes, of a class and its bases, whose code is examined: those that are not trusted."""
     for base in cls.__mro__:
         if not is_trusted(base) and (base.__module__ or "").partition(".")[0] not in HARMLESS:
             yield base
@@ -172,22 +179,22 @@ def foreign_bases(cls: type) -> Iterator[type]:
 
 @functools.lru_cache(maxsize=4096)
 def is_original(name: str) -> bool:
-    """Whether what a module holds is taken to be as it came, but for what others put into it."""
+    """True if a module's content is assumed to be as its library defines it, but for objects that users put there."""
     return is_standard(name) or is_trusted(types.ModuleType(name))
 
 
 @functools.lru_cache(maxsize=1024)
 def names_in(kind: type) -> frozenset[str]:
-    """The names that the methods of a class of somebody else's use: a class derived from it may define them anew."""
+    """The names that the methods of a library's class use: a class derived from it may override them."""
     if kind is nn.Module:
-        return frozenset(["_call_impl", "_wrapped_call_impl", "_slow_forward"])  # the rest is for other times
+        return frozenset(["_call_impl", "_wrapped_call_impl", "_slow_forward"])  # a step calls no other method of it
     codes = [part.__code__ for part in map(_unwrapped, vars(kind).values()) if isinstance(part, types.FunctionType)]
     return frozenset[str]().union(*(analyze_code(code).attributes for code in codes))
 
 
 @functools.lru_cache(maxsize=1024)
 def functions_of(kind: type) -> tuple[str, ...]:
-    """The names in `torch.nn.functional` that the methods of a module of torch's use."""
+    """The names in `torch.nn.functional` that the methods of one of torch's module classes use."""
     used = frozenset[str]().union(*(names_in(base) for base in kind.__mro__))
     return tuple(sorted(used & vars(nn.functional).keys()))
 

@@ -1,4 +1,10 @@
-"""A walk over everything that a step's code can reach, which notes all that could change."""
+"""A walk over all objects that a step's code can reach, which lists every value that could change.
+
+Example: two attributes of a module, the first watched, the second refused:
+
+    self.parts = [1.0, 2.0]             # adds "parts", the list's id and length, and type and bits of both numbers
+    self.numbers = itertools.count()    # "eager: the step holds an iterator, whose position cannot be seen"
+"""
 
 import collections
 import functools
@@ -48,21 +54,21 @@ from fitdash.engine.recording.safety.special_names import ASIDE, DESCRIBING, GRA
 from fitdash.engine.recording.safety.torch_flags import generator_state, tensor_layout
 
 MOST_VALUES = 20_000
-"""A state larger than this is not watched: comparing it would cost more than recording saves."""
+"""Entries of the largest state that is watched: comparing a larger one would cost more than recording saves."""
 _DEFAULT = vars(collections.defaultdict)["default_factory"]
 
 
 class ObjectWalk:
-    """Visits everything that can be reached, each object once.
+    """Visits every object that can be reached, each once.
 
     Args:
-        known: The identities of tensors whose values may change.
+        known: The ids of tensors whose values may change: parameters and buffers.
 
     Attributes:
-        found: What was noted.
-        names: All that the code uses.
-        writes: Whether it assigns to attributes, or to parts of something.
-        is_foreign: Whether it is anybody's but torch's and this engine's.
+        found: The values that could change, in the order of the walk.
+        names: The names that the code uses.
+        writes: True if the code assigns to attributes or items.
+        is_foreign: True if there is code outside of the trusted packages.
     """
 
     def __init__(self, known: set[int]) -> None:
@@ -82,7 +88,11 @@ class ObjectWalk:
         self._asked: dict[int, set[str]] = {}
 
     def see(self, value: Any) -> None:
-        """Note a value, and what it holds."""
+        """Add a value and the objects that it holds.
+
+        Raises:
+            UnwatchableState: one of them cannot be watched.
+        """
         if len(self.found) > MOST_VALUES:
             raise UnwatchableState("holds too much Python state to be watched")
         kind = type(value)
@@ -98,7 +108,7 @@ class ObjectWalk:
                 self._look_into(value, kind)
 
     def finish(self) -> None:
-        """Look into what is called, or taken from modules, by some name; that may use others."""
+        """Visit the methods, and the members of modules, whose names the code uses, until they add no further names."""
         before = None
         while before != (before := (len(self.found), len(self.names), len(self._prefixes))):
             while ready := [key for key in self._methods if self._is_called(key[1])]:
@@ -160,12 +170,12 @@ class ObjectWalk:
         self._see_more(value, kind)
 
     def _see_more(self, value: Any, kind: type) -> None:
-        """What an object of a class derived from one of Python's own holds beside."""
+        """Attributes of an object whose class is derived from one of Python's own types."""
         if kind not in KNOWN:
             self._see_attributes(value, kind)
 
     def _see_number(self, value: Any, kind: type) -> None:
-        """A number or a text of a derived class."""
+        """A number or text of a derived class."""
         base: Any = next(base for base in NUMBERS if issubclass(kind, base))
         self._see_all(base.__getnewargs__(value))
         self._see_more(value, kind)
@@ -202,7 +212,7 @@ class ObjectWalk:
                     self.see(value.__self__)
 
     def _see_method(self, name: str, value: Any) -> None:
-        """Look into what a class holds under a name, be it wrapped as a property or a static method."""
+        """Visit a method of a class; of a property, its getter, setter and deleter."""
         if isinstance(value, property):
             for part in (value.fget, value.fset, value.fdel):
                 self._see_method(name, part)
@@ -217,7 +227,7 @@ class ObjectWalk:
             self.see(function)
 
     def _see_function(self, function: types.FunctionType, name: str = "") -> None:
-        """Look at what a function reaches."""
+        """Visit the objects that a function reaches, and add the names that its code uses."""
         if is_trusted(function) or module_name_of(function) in ("abc", "dataclasses", "enum", "typing"):
             for _, part in closure_values(function):
                 if not is_original(module_name_of(part)):
@@ -240,10 +250,10 @@ class ObjectWalk:
                 self.see(part)
 
     def _see_class(self, cls: type, *, is_made: bool = False) -> None:
-        """Class attributes at once, methods when somebody calls them by name.
+        """Visit a class: its attributes at once, its methods once code uses their names.
 
         Args:
-            is_made: Whether objects of this class may be made.
+            is_made: True if the step may make objects of this class.
         """
         if is_trusted(cls):
             return
@@ -283,7 +293,7 @@ class ObjectWalk:
                     self.see(value)
 
     def _see_library(self, module: types.ModuleType, kind: type) -> None:
-        """Remember a module, to look at what the code takes from it."""
+        """Remember a Python module; `finish` visits those of its members whose names the code uses."""
         name = vars(module).get("__name__")
         if not isinstance(name, str):
             raise UnwatchableState("holds a module without a name")
@@ -295,7 +305,7 @@ class ObjectWalk:
             self.see(vars(module).get("__getattr__"))
 
     def _see_members(self, owner: Any, *, is_quiet: bool) -> None:
-        """What the code may take from a module, or from a class of torch's, by the names that it uses."""
+        """Visit the members of a Python module, or of one of torch's classes, whose names the code uses."""
         asked = self._asked.setdefault(id(owner), set())
         if len(asked) < len(self.names):
             held, names = vars(owner), self.names - asked
@@ -305,7 +315,7 @@ class ObjectWalk:
 
     def _see_member(self, value: Any, *, is_quiet: bool) -> None:
         is_foreign = not is_original(module_name_of(value))
-        if is_quiet and is_foreign and callable(value):  # torch calls such a function twice while somebody looks on
+        if is_quiet and is_foreign and callable(value):  # torch calls such a function twice under a mode
             raise UnwatchableState("calls a function that was put into somebody else's module")
         is_plain = type(value) in PLAIN or type(value) in NOTES or type(value) in KNOWN
         is_package = isinstance(value, types.ModuleType) and is_trusted(value)
@@ -376,7 +386,7 @@ class ObjectWalk:
             self.see(child)
 
     def _see_functions_of(self, kind: type) -> None:
-        """The functions that a module of torch's calls: others could have been put in their places."""
+        """Visit the functions that one of torch's modules calls: user code could have replaced them."""
         if id(kind) not in self._classes:
             self._classes.add(id(kind))
             self._called |= names_in(kind)
@@ -385,7 +395,7 @@ class ObjectWalk:
                 self._see_member(vars(nn.functional).get(name), is_quiet=True)
 
     def _see_attributes(self, value: Any, kind: type) -> None:
-        """What an object holds in its dictionary and its slots, and its class."""
+        """Visit an object's dictionary, its slots and its class."""
         refuse_hidden(kind)
         self._see_class(kind)
         for slot in slots_of(kind.__mro__):

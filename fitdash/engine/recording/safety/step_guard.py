@@ -1,7 +1,19 @@
-"""When a step may be recorded and replayed: a wrong number is worse than a slow one, so in doubt it may not.
+"""Guards that decide when a step may be recorded and replayed: a wrong number is worse than a slow one.
 
-A replay repeats the tensor operations that were noted, and nothing else. So nothing else may matter: no hook, no value
-read by Python, no Python state that changes from step to step. What the notes themselves cannot show is asked here.
+A replay repeats the recorded tensor operations and nothing else. So nothing else may matter: no hook, no value read by
+Python, no Python state that changes from step to step. These guards check what the recorded operations do not show, and
+refuse in doubt.
+
+Example: steps that are refused, and the reason that `history.params["stepper"]` shows:
+
+    def forward(self, x):
+        return self.head(x) * x.mean(0).tolist()[0]  # "eager: the step uses Tensor.tolist"
+
+    self.head.register_forward_hook(hook)            # "eager: the step runs a hook on a Linear"
+
+    def forward(self, x):
+        self.calls += 1                              # "eager: the step changes its own Python state"
+        return self.head(x)
 """
 
 from collections.abc import Iterator
@@ -44,21 +56,21 @@ READS = frozenset(
         "map2_",
     ]
 )
-"""Ways for a value to leave a tensor, or for a tensor to change, that no operation shows."""
+"""Functions that take a value out of a tensor, or change a tensor, without an operation that could be traced."""
 
 SPLITS = ("tensor_split", "hsplit", "vsplit", "dsplit")
 RECURRENT = ("_pad_packed_sequence", "lstm", "gru", "rnn_tanh", "rnn_relu")
-"""Functions that read whole numbers out of a tensor themselves, which no operation shows."""
+"""Functions that read integers out of a tensor themselves, without an operation that could be traced."""
 
 COMPILED = ("torch.jit", "torch._dynamo", "torch.nn.parallel", "torch.distributed", "torch.ao", "torch.export")
-"""Where modules come from whose Python state is hidden, or that work in several places."""
+"""Packages of modules whose Python state is hidden, or that run in several processes."""
 
 
 class ReadDetector(TorchFunctionMode):
-    """Tells of values that leave a tensor without an operation.
+    """Reports functions that take a value out of a tensor without an operation.
 
     Args:
-        refuse: Called with what the step does.
+        refuse: Called with what the step does, a text that completes "the step …".
     """
 
     def __init__(self, refuse: Any) -> None:
@@ -85,23 +97,23 @@ def _is_whole(value: Any) -> bool:
 
 
 class StepGuard:
-    """The Python state and the tensors of a step, remembered to be compared.
+    """The Python state and the tensors of a step, kept to be compared later.
 
     Args:
-        module: What is trained.
-        others: Losses, metrics and whatever else a step calls.
-        anywhere: Whether it may compute on another device than the CPU.
+        module: The network that is trained.
+        others: Losses, metrics and other objects that a step calls.
+        anywhere: True if tensors may lie on another device than the CPU.
 
     Raises:
-        Unwatchable: the step cannot be recorded; the text says why.
+        UnwatchableState: the step cannot be recorded; the text says why.
     """
 
     def __init__(self, module: nn.Module, others: list[Any], *, anywhere: bool = False) -> None:
         self.module, self.others = module, others
         self.names: set[str] = set()
-        """Of what the code uses, once it was judged."""
+        """Names that the code uses; empty before `judged`."""
         self._attributes: State | None = None
-        """Those of all modules, once it was judged that only torch's own code runs, and where they can be compared."""
+        """Attributes of all modules; None before `judged`, if code of users runs, or if they cannot be compared."""
         self.tensors = list(_tensors([module, *others]))
         refuse_hooks(self._modules(), self.tensors)
         for tensor in self.tensors:
@@ -117,7 +129,7 @@ class StepGuard:
         self._places = [tensor_layout(tensor) for tensor in self.tensors]
 
     def holds(self) -> bool:
-        """Whether tensors and modes are as they were: a few microseconds, asked before each chunk."""
+        """True if tensors and training modes are unchanged; takes a few microseconds, and runs before each chunk."""
         return (
             all(slot.get(name) is tensor for slot, name, tensor in self._slots)
             and all(part.training is mode for part, mode in self._training)
@@ -125,15 +137,15 @@ class StepGuard:
         )
 
     def holds_entirely(self) -> bool:
-        """Whether all of it is as it was, asked after somebody else's code ran."""
+        """True if tensors, hooks and Python state are unchanged; needed once code of the user may have run."""
         try:
             refuse_hooks(self._modules(), self.tensors)
             return self.holds() and bool(self._state() == self.state)
-        except Exception:  # Unwatchable, or of somebody's object that was asked what it holds
+        except Exception:  # UnwatchableState, or an error of a user's object that the walk read
             return False
 
     def looks_untouched(self) -> bool:
-        """`holds_entirely` for what draws from torch alone, at a fifth of its price if all code is torch's."""
+        """`holds_entirely` without Python's and NumPy's random states; a fifth of its time if all code is torch's."""
         if self._attributes is not None:
             return (
                 not any(getattr(torch_module, name) for name in _GLOBAL_HOOKS)
@@ -145,11 +157,11 @@ class StepGuard:
             if not self.holds():
                 return False
             return bool(self._state()[RANDOM_STATES:] == self.state[RANDOM_STATES:])
-        except Exception:  # as above: what cannot be asked may have changed
+        except Exception:  # as above: state that cannot be read may have changed
             return False
 
     def judged(self) -> tuple[bool, bool]:
-        """Whether the step runs trusted code alone, and whether its code leaves no trace of how often it ran."""
+        """Whether only trusted code runs, and whether the code seems to change no Python state from step to step."""
         is_ours, leaves_no_trace, self.names = judge_code([self.module, *self.others], self.tensors)
         self._attributes = attributes_of(self._modules()) if is_ours and not self.others else None
         return is_ours, leaves_no_trace
@@ -164,10 +176,10 @@ class StepGuard:
 
 
 def refuse_hooks(modules: Iterator[nn.Module], tensors: list[torch.Tensor]) -> None:
-    """Refuse hooks that are not torch's own, and modules of a kind that hides its state.
+    """Refuse hooks that are not torch's own, and modules of classes that hide their state.
 
     Raises:
-        Unwatchable: there is one.
+        UnwatchableState: there is one.
     """
     if any(getattr(torch_module, name) for name in _GLOBAL_HOOKS):
         raise UnwatchableState("runs a hook of all modules")
@@ -195,10 +207,10 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 
 def refuse_modes() -> None:
-    """Refuse to note anything while somebody else listens to every operation.
+    """Refuse to record while a mode, anomaly detection, autocast or a hook on saved tensors is active.
 
     Raises:
-        Unwatchable: somebody does.
+        UnwatchableState: one of them is.
     """
     if torch._C._len_torch_dispatch_stack() or torch._C._len_torch_function_stack():
         raise UnwatchableState("runs inside a mode of torch")
@@ -222,7 +234,7 @@ def _refuse_kind(tensor: torch.Tensor, *, anywhere: bool) -> None:
 
 
 def _tensors(roots: list[Any]) -> Iterator[torch.Tensor]:
-    """Parameters and buffers, each once."""
+    """Parameters and buffers of all modules, each once."""
     seen: set[int] = set()
     for root in roots:
         if isinstance(root, nn.Module):

@@ -1,4 +1,11 @@
-"""What torch, Python and NumPy are set to, and where tensors lie, as values that can be compared."""
+"""Flags of torch, random states of Python and NumPy, and the layout of tensors, as values that can be compared.
+
+Example: a callback calls `torch.use_deterministic_algorithms(True)` at the end of an epoch. The entry of that flag,
+`read_torch_flags()[7]`, goes from False to True, and the step is recorded anew. A generator that draws from the
+operating system has no state to compare:
+
+    self.dice = random.SystemRandom()                # "eager: the step draws from the system"
+"""
 
 import random
 import zlib
@@ -12,7 +19,7 @@ from torch.backends import mha, opt_einsum
 from fitdash.engine.recording.safety.bytecode import UnwatchableState
 
 RANDOM_STATES = 2
-"""How many random states, Python's and NumPy's, the modes begin with."""
+"""Number of random states, Python's and NumPy's, at the beginning of the flags."""
 
 _SETTINGS = (
     "num_threads",
@@ -54,7 +61,7 @@ _LEAST, _ONE = 5e-324, 1.0
 
 
 def read_torch_flags() -> list[Any]:
-    """Random states of Python and NumPy, and what torch is set to."""
+    """Random states of Python and NumPy, and the flags of torch that decide about bits."""
     return [
         hash(random.getstate()),
         generator_state(np.random.mtrand._rand),
@@ -67,21 +74,29 @@ def read_torch_flags() -> list[Any]:
         opt_einsum.enabled,
         opt_einsum.strategy,
         mha._is_fastpath_enabled,
-        _LEAST * _ONE == 0.0,  # numbers below the normal ones are flushed
+        _LEAST * _ONE == 0.0,  # True if subnormal numbers are flushed to 0
         id(nn.Module.__call__),
         id(nn.Module._call_impl),
     ]
 
 
 def tensor_layout(tensor: torch.Tensor) -> tuple[Any, ...]:
-    """Where a parameter or buffer lies, how, and whether it is trained; never its values."""
+    """Address, shape, strides and dtype of a parameter or buffer, and whether it is trained; never its values.
+
+    Raises:
+        UnwatchableState: it is not dense.
+    """
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
         raise UnwatchableState("has a tensor that is not dense")
     return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.requires_grad
 
 
 def generator_state(value: Any) -> Any:
-    """The state of a random generator; None if it is none."""
+    """The state of a random generator; None for other objects.
+
+    Raises:
+        UnwatchableState: it draws from the operating system.
+    """
     kind = type(value)
     if issubclass(kind, random.SystemRandom):
         raise UnwatchableState("draws from the system")

@@ -6,7 +6,7 @@ from torch import nn
 
 from fitdash.engine.recording import recording
 from fitdash.engine.recording.passes import pipeline
-from fitdash.engine.recording.passes.memory_plan import MOST_BYTES, TOLD, _keys_of, plan_memory
+from fitdash.engine.recording.passes.memory_plan import MOST_BYTES, OUT_OPERATIONS, _keys_of, plan_memory
 from fitdash.engine.recording.program.ir import ATEN, Instruction
 from tests.engine.recording.fits import assert_same, both
 
@@ -187,7 +187,7 @@ CALLS = [
 
 
 def test_every_operation_that_is_told_where_to_write_is_called_here():
-    assert {call.partition("(")[0] for call in CALLS} == TOLD
+    assert {call.partition("(")[0] for call in CALLS} == OUT_OPERATIONS
 
 
 @pytest.mark.parametrize("call", CALLS)
