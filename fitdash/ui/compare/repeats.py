@@ -25,21 +25,21 @@ BEGUN = "compare.begun"
 """Repeats were started, and the page has not been drawn since."""
 
 
-def draw_repeat_button(desk: ServerResources, record: RunRecord | None) -> None:
+def draw_repeat_button(server: ServerResources, record: RunRecord | None) -> None:
     """A way to train the chosen run again with other seeds."""
     with st.popover("Repeat over seeds", icon=":material/replay:", disabled=record is None):
         if record is None:
             return
         st.caption("The same settings with other seeds tell how much of a difference is chance.")
         count = int(st.number_input("runs", 2, 100, 5, key="compare.repeats"))
-        args = [f"repeats-{record.uid}", "The repeats could not begin", _start, desk, record, count]
+        args = [f"repeats-{record.uid}", "The repeats could not begin", _start, server, record, count]
         st.button("Start", key="start_repeats", type="primary", on_click=run_action, args=args)
         show_action_errors(f"repeats-{record.uid}")  # here: what opens over the page would hide it there
 
 
-def _start(desk: ServerResources, record: RunRecord, count: int) -> None:
+def _start(server: ServerResources, record: RunRecord, count: int) -> None:
     recipe = make_repeats_config(Experiment.from_dict(record.experiment), count)
-    sweeper().begin(recipe, Budget(), name=f"{record.name} × {count} seeds", owner=visitor_id(desk))
+    sweeper().begin(recipe, Budget(), name=f"{record.name} × {count} seeds", owner=visitor_id(server))
     st.session_state[BEGUN] = True
 
 

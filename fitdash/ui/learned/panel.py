@@ -29,15 +29,15 @@ Draw = Callable[[PanelData], None]
 WIDE = "clamp(300px, 44vh, 700px)"
 
 
-def is_available(desk: ServerResources, run: RunView) -> bool:
+def is_available(server: ServerResources, run: RunView) -> bool:
     """Whether there is something to see of a run, or will be: a script's run tells numbers only."""
-    return run.experiment is not None and (run.is_active or bool(epochs_with_predictions(desk, run)))
+    return run.experiment is not None and (run.is_active or bool(epochs_with_predictions(server, run)))
 
 
-def draw(desk: ServerResources, run: RunView) -> None:
+def draw(server: ServerResources, run: RunView) -> None:
     """The panel of a run, with an empty place before the first look."""
     try:
-        subject = panel_data_of(desk, run)
+        subject = panel_data_of(server, run)
     except FitdashError as error:
         st.caption(f"What it has learned cannot be shown: {escape_markdown(str(error).splitlines()[0])}")
         return
@@ -70,12 +70,12 @@ def draw(desk: ServerResources, run: RunView) -> None:
         draw_live_text(_how_good(subject), key="panel-words")
 
 
-def redraw_key(desk: ServerResources, run: RunView) -> Any:
+def redraw_key(server: ServerResources, run: RunView) -> Any:
     """What is drawn of it beside what has news: another one is another drawing."""
-    if not is_available(desk, run):
+    if not is_available(server, run):
         return None
     try:
-        subject = panel_data_of(desk, run)
+        subject = panel_data_of(server, run)
     except FitdashError as error:
         return str(error)
     if subject is None:
@@ -87,9 +87,9 @@ def redraw_key(desk: ServerResources, run: RunView) -> Any:
     return shown if shown in KEYS else (shown, subject.look.epoch)
 
 
-def panel_updates(desk: ServerResources, run: RunView) -> dict[str, Any]:
+def panel_updates(server: ServerResources, run: RunView) -> dict[str, Any]:
     """The same for a page that has it: "charts" and "words" by key; nothing where it shows what has no news."""
-    subject = panel_data_of(desk, run)
+    subject = panel_data_of(server, run)
     if subject is None:
         return {}
     views = views_of(subject)

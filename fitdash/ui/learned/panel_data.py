@@ -114,12 +114,12 @@ class PanelData:
         return axes_of(self.data.columns) if self.look.weights and not _belong_together(self.data) else ()
 
 
-def epochs_with_predictions(desk: ServerResources, run: RunView) -> list[int]:
+def epochs_with_predictions(server: ServerResources, run: RunView) -> list[int]:
     """Index of each epoch after which the model was asked, as far as that is kept."""
-    return prediction_files.saved_epochs(_folder(desk, run))
+    return prediction_files.saved_epochs(_folder(server, run))
 
 
-def panel_data_of(desk: ServerResources, run: RunView) -> PanelData | None:
+def panel_data_of(server: ServerResources, run: RunView) -> PanelData | None:
     """The run at its cursor; None where there was no look, such as at a script's run.
 
     Raises:
@@ -127,7 +127,7 @@ def panel_data_of(desk: ServerResources, run: RunView) -> PanelData | None:
     """
     if run.experiment is None:
         return None
-    folder = _folder(desk, run)
+    folder = _folder(server, run)
     epoch = prediction_files.epoch_at_or_before(prediction_files.saved_epochs(folder), cursor_epoch(run))
     if epoch is None:
         return None
@@ -158,9 +158,9 @@ def load_data(experiment: Experiment) -> PreparedData | None:
         return None
 
 
-def recent_class_counts(desk: ServerResources, run: RunView) -> tuple[list[ClassCounts], PreparedData | None]:
+def recent_class_counts(server: ServerResources, run: RunView) -> tuple[list[ClassCounts], PreparedData | None]:
     """The last looks in numbers, in their order, and the data they are about; none where it has no classes."""
-    folder = _folder(desk, run)
+    folder = _folder(server, run)
     epochs = [] if run.experiment is None else prediction_files.saved_epochs(folder)[-LATELY:]
     if not epochs or run.experiment is None:
         return [], None
@@ -233,9 +233,11 @@ def _plane(key: str, across: str, up: str, _data: PreparedData) -> DecisionPlane
     return make_decision_plane(_data, across, up, CELLS)
 
 
-def _folder(desk: ServerResources, run: RunView) -> Path:
+def _folder(server: ServerResources, run: RunView) -> Path:
     return (
-        EXAMPLE_PREDICTIONS if run.is_example else prediction_files.predictions_folder(desk.store.path.parent, run.uid)
+        EXAMPLE_PREDICTIONS
+        if run.is_example
+        else prediction_files.predictions_folder(server.store.path.parent, run.uid)
     )
 
 

@@ -24,19 +24,19 @@ ICONS = {"wrong": ":material/report:", "hint": ":material/lightbulb:", "note": "
 MOST = 4
 
 
-def diagnose_run(desk: ServerResources, run: RunView) -> list[Finding]:
+def diagnose_run(server: ServerResources, run: RunView) -> list[Finding]:
     """The findings of a run that are said, the gravest first; none where there is nothing to say."""
     seen = diagnose_curves(curves_of(run))
     if not any(one.kind == "diverged" for one in seen):
-        seen = [*_neglected(desk, run), *seen]
+        seen = [*_neglected(server, run), *seen]
     return seen[:MOST]
 
 
-def draw(desk: ServerResources, run: RunView, said: Sequence[Finding]) -> None:
+def draw(server: ServerResources, run: RunView, said: Sequence[Finding]) -> None:
     """These findings of it."""
     with st.container(key="chips", gap="xsmall"):
         for one in said:
-            _chip(desk, run, one)
+            _chip(server, run, one)
 
 
 def diagnosis_texts(run: RunView, said: Sequence[Finding]) -> dict[str, LiveText]:
@@ -59,12 +59,12 @@ def _named(finding: Finding) -> str:
     return finding.name if finding.is_sure else f"{finding.name} · not sure"
 
 
-def _chip(desk: ServerResources, run: RunView, finding: Finding) -> None:
+def _chip(server: ServerResources, run: RunView, finding: Finding) -> None:
     with st.container(border=True, gap="xxsmall", key=f"chip-{finding.kind}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(escape_markdown(_named(finding)), color=COLOURS[finding.weight], icon=ICONS[finding.weight])
             if finding.change is not None:
-                _change(desk, run, finding.kind, finding.change)
+                _change(server, run, finding.kind, finding.change)
         draw_live_text(_words(run, finding), key=f"found-{finding.kind}")
 
 
@@ -72,7 +72,7 @@ def _words(run: RunView, finding: Finding) -> LiveText:
     return LiveText(text=finding.text, of=run.uid, seq=run.seq)
 
 
-def _change(desk: ServerResources, run: RunView, kind: str, change: SuggestedChange) -> None:
+def _change(server: ServerResources, run: RunView, kind: str, change: SuggestedChange) -> None:
     """A button that sets what is proposed; the proposal alone where no control does that, or has done it."""
     is_set = _is_set(run, change)
     if is_set is None:
@@ -84,7 +84,7 @@ def _change(desk: ServerResources, run: RunView, kind: str, change: SuggestedCha
             escape_markdown(change.text.rstrip(".")),
             key=f"set-{kind}",
             on_click=_set,
-            args=[desk, run, change.settings],
+            args=[server, run, change.settings],
             help="Sets it in the form. A run that is on takes it at once where the control says *applies now*.",
         )
 
@@ -96,9 +96,9 @@ def _is_set(run: RunView, change: SuggestedChange | None) -> bool | None:
     return all(st.session_state.get(address) == value for address, value in change.settings.items())
 
 
-def _set(desk: ServerResources, run: RunView, settings: Mapping[str, Any]) -> None:
+def _set(server: ServerResources, run: RunView, settings: Mapping[str, Any]) -> None:
     """Put the values into the controls, and hand those over that the run can take now; draw the form again."""
-    live = live_changes_of(desk, run)
+    live = live_changes_of(server, run)
     for address, value in settings.items():
         st.session_state[address] = value
         if live.change is not None and address in live.now:
@@ -106,9 +106,9 @@ def _set(desk: ServerResources, run: RunView, settings: Mapping[str, Any]) -> No
     st.rerun()
 
 
-def _neglected(desk: ServerResources, run: RunView) -> list[Finding]:
+def _neglected(server: ServerResources, run: RunView) -> list[Finding]:
     """Classes that are never predicted."""
-    asked, data = recent_class_counts(desk, run)
+    asked, data = recent_class_counts(server, run)
     if not asked or data is None or data.dataset.classes is None:
         return []
     classes = data.dataset.classes

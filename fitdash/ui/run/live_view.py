@@ -24,67 +24,67 @@ DRAWN_SECONDS = 12.0
 """Between two drawings of a page that is told what is new: each costs as much as many news, and may change nothing."""
 
 
-def live_view(desk: ServerResources) -> None:
+def live_view(server: ServerResources) -> None:
     """The run, followed as long as something may happen to it; else a look now and then whether another began."""
-    run = shown_run(desk)
-    follow, every = run.is_active, live_updates.update_seconds(desk, run)
-    looks = not follow and not desk.feeds.is_served  # else the page asks, which costs it next to nothing
-    st.fragment(_view, run_every=_drawn_every(desk, run, every) if follow else None, key="live")(desk)
-    st.fragment(_look_out, run_every=every if looks else None, key="lookout")(desk)
+    run = shown_run(server)
+    follow, every = run.is_active, live_updates.update_seconds(server, run)
+    looks = not follow and not server.feeds.is_served  # else the page asks, which costs it next to nothing
+    st.fragment(_view, run_every=_drawn_every(server, run, every) if follow else None, key="live")(server)
+    st.fragment(_look_out, run_every=every if looks else None, key="lookout")(server)
 
 
-def _drawn_every(desk: ServerResources, run: RunView, every: float) -> float:
+def _drawn_every(server: ServerResources, run: RunView, every: float) -> float:
     """Seconds between two drawings of a run that is on: few where the page is told what is new between them."""
-    is_told = desk.feeds.is_served and not _hidden_because(run)
+    is_told = server.feeds.is_served and not _hidden_because(run)
     return DRAWN_SECONDS if is_told else max(live_updates.LEAST_SECONDS, every)
 
 
-def _view(desk: ServerResources) -> None:
-    desk.viewers.here(time.monotonic())
-    run = shown_run(desk)
-    if live_updates.reap_dead_runs(desk, run):
-        run = shown_run(desk)
-    draw_run(desk, run)
-    live_updates.rerun_if_stale(desk, run)
+def _view(server: ServerResources) -> None:
+    server.viewers.here(time.monotonic())
+    run = shown_run(server)
+    if live_updates.reap_dead_runs(server, run):
+        run = shown_run(server)
+    draw_run(server, run)
+    live_updates.rerun_if_stale(server, run)
 
 
-def _look_out(desk: ServerResources) -> None:
+def _look_out(server: ServerResources) -> None:
     """Draw the page again where a run began in another tab or process: the store tells in microseconds."""
-    desk.viewers.here(time.monotonic())
-    if live_updates.check_other_runs(desk).get("due"):
+    server.viewers.here(time.monotonic())
+    if live_updates.check_other_runs(server).get("due"):
         rerun_page()
 
 
-def draw_run(desk: ServerResources, run: RunView) -> None:
+def draw_run(server: ServerResources, run: RunView) -> None:
     """One run from top to bottom; what comes and goes has a place of its own, so that nothing else is made anew."""
     with st.container(key="trouble"):
-        warn_of_writer_trouble(desk)
+        warn_of_writer_trouble(server)
         if page_state().unknown:
             st.warning(f"There is no run {escape_markdown(page_state().unknown or '')} here.")
     _heading(run)
     with st.container(key="about"):
-        sharing.draw(desk, run)
-        ensemble_notice.draw(desk, run)
+        sharing.draw(server, run)
+        ensemble_notice.draw(server, run)
         if run.error:
             _failure(run)
     if hidden := _hidden_because(run):
         _hidden(run, hidden)
     else:
-        now, has_panel = collect_messages(desk, run), panel.is_available(desk, run)
+        now, has_panel = collect_messages(server, run), panel.is_available(server, run)
         live_updates.remember_messages(now)
-        charts.draw(desk, run, partial(_beside, desk, run, now) if has_panel else None)
+        charts.draw(server, run, partial(_beside, server, run, now) if has_panel else None)
         if not has_panel:
-            diagnosis_chips.draw(desk, run, now.found)
+            diagnosis_chips.draw(server, run, now.found)
     if not run.is_example:
-        downloads.draw(desk.store, run)
+        downloads.draw(server.store, run)
     if run.lines:
         _log(run)
 
 
-def _beside(desk: ServerResources, run: RunView, now: RunMessages) -> None:
+def _beside(server: ServerResources, run: RunView, now: RunMessages) -> None:
     """What the network has learned, and what the curves say: where they can come and go without moving the charts."""
-    panel.draw(desk, run)
-    diagnosis_chips.draw(desk, run, now.found)
+    panel.draw(server, run)
+    diagnosis_chips.draw(server, run, now.found)
 
 
 def _heading(run: RunView) -> None:

@@ -39,9 +39,9 @@ class RunMessages:
         return not any(self.shape[:1])
 
 
-def collect_messages(desk: ServerResources, run: RunView) -> RunMessages:
+def collect_messages(server: ServerResources, run: RunView) -> RunMessages:
     """What is to be said now; takes longer than all curves of a long run."""
-    found = diagnosis_chips.diagnose_run(desk, run)
+    found = diagnosis_chips.diagnose_run(server, run)
     words = {
         "happened": events_text(run),
         "fair-cost": fair_loss_text(run),
@@ -49,10 +49,17 @@ def collect_messages(desk: ServerResources, run: RunView) -> RunMessages:
     }
     if not run.is_active:  # nothing is told of it, and the look at its network is read for its drawing alone
         return RunMessages(found=found, words=words, shape=())
-    before = read_chart_options().previous and previous_run(desk, run) is not None
-    there = bool(run.rows), bool(run.lines), tuple(run.columns), run.params.get("stepper"), before, desk.writer.trouble
+    before = read_chart_options().previous and previous_run(server, run) is not None
+    there = (
+        bool(run.rows),
+        bool(run.lines),
+        tuple(run.columns),
+        run.params.get("stepper"),
+        before,
+        server.writer.trouble,
+    )
     return RunMessages(
-        found=found, words=words, shape=(*there, panel.redraw_key(desk, run), diagnosis_chips.redraw_key(run, found))
+        found=found, words=words, shape=(*there, panel.redraw_key(server, run), diagnosis_chips.redraw_key(run, found))
     )
 
 

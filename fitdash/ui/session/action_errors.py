@@ -37,10 +37,10 @@ def try_action(place: str, undone: str, do: Callable[..., Any], *args: Any) -> b
     return place not in complaints
 
 
-def warn_of_writer_trouble(desk: ServerResources) -> None:
+def warn_of_writer_trouble(server: ServerResources) -> None:
     """Why what happens waits in memory rather than in the record; nothing while all is well."""
-    if desk.writer.trouble:
-        st.warning(f"Runs cannot be written now, they wait in memory: {escape_markdown(desk.writer.trouble)}")
+    if server.writer.trouble:
+        st.warning(f"Runs cannot be written now, they wait in memory: {escape_markdown(server.writer.trouble)}")
 
 
 def show_action_errors(place: str) -> None:

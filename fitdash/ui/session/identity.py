@@ -32,46 +32,46 @@ export default function ({data, setStateValue}) {
 _mount = st.components.v2.component("fitdash_visitor", js=SCRIPT, isolate_styles=False)
 
 
-def visitor_id(desk: ServerResources) -> str | None:
+def visitor_id(server: ServerResources) -> str | None:
     """Whose runs this session sees, steers and starts; None where everybody's are the same.
 
     It is a hash of the key: whoever reads the store cannot pass for somebody.
     """
-    return hashlib.sha256(_key().encode()).hexdigest()[:32] if desk.is_shared else None
+    return hashlib.sha256(_key().encode()).hexdigest()[:32] if server.is_shared else None
 
 
-def remember_visitor(desk: ServerResources) -> None:
+def remember_visitor(server: ServerResources) -> None:
     """Let the browser keep the key, or tell the one that it has; belongs on every page, once."""
-    if not desk.is_shared:
+    if not server.is_shared:
         return
     path = "/" + (st.get_option("server.baseUrlPath") or "").strip("/")
     _mount(key="visitor", data={"key": _key(), "name": NAME, "path": path}, on_key_change=_take)
 
 
-def may_see(desk: ServerResources, run: RunRecord | RunView) -> bool:
+def may_see(server: ServerResources, run: RunRecord | RunView) -> bool:
     """This session may look at the run, by its link; at one of a script too, which has no owner."""
-    return is_own(desk, run.owner) or bool(run.shared) or run.owner is None
+    return is_own(server, run.owner) or bool(run.shared) or run.owner is None
 
 
-def is_own(desk: ServerResources, owner: str | None) -> bool:
+def is_own(server: ServerResources, owner: str | None) -> bool:
     """This session may steer what belongs to `owner`."""
-    return not desk.is_shared or owner == visitor_id(desk)
+    return not server.is_shared or owner == visitor_id(server)
 
 
-def own_run(desk: ServerResources, uid: str) -> Run | None:
+def own_run(server: ServerResources, uid: str) -> Run | None:
     """The run of this process that this session may steer; a browser can press what is greyed."""
-    run = desk.runner.find(uid)
-    return run if run is not None and is_own(desk, run.owner) else None
+    run = server.runner.find(uid)
+    return run if run is not None and is_own(server, run.owner) else None
 
 
-def check_own(desk: ServerResources, uid: str) -> None:
+def check_own(server: ServerResources, uid: str) -> None:
     """Refuse what only the owner of a run may do.
 
     Raises:
         StoreError: it is somebody else's.
     """
-    run = desk.store.run(uid)
-    if run is None or not is_own(desk, run.owner):
+    run = server.store.run(uid)
+    if run is None or not is_own(server, run.owner):
         raise StoreError("A run must be your own for that, got another visitor's.")
 
 

@@ -47,15 +47,15 @@ class LiveChanges:
         return f":green[applies now{'' if same else f', is {escape_markdown(format_value(self.now[address]))}'}]"
 
 
-def live_changes_of(desk: ServerResources, run: RunView) -> LiveChanges:
+def live_changes_of(server: ServerResources, run: RunView) -> LiveChanges:
     """What can change of this run now: something where it trains in this process."""
     experiment = current_experiment(run)
-    if not run.is_active or experiment is None or own_run(desk, run.uid) is None:
+    if not run.is_active or experiment is None or own_run(server, run.uid) is None:
         return LiveChanges(is_on=run.is_active)
     refused = _told_refusals(run)
     refused |= {address: text for (uid, address), text in page_state().refused.items() if uid == run.uid}
     return LiveChanges(
-        is_on=True, now=_now(run, experiment), refused=refused, change=lambda key: _change(desk, run.uid, key)
+        is_on=True, now=_now(run, experiment), refused=refused, change=lambda key: _change(server, run.uid, key)
     )
 
 
@@ -84,9 +84,9 @@ def _told_refusals(run: RunView) -> dict[str, str]:
     }
 
 
-def _change(desk: ServerResources, uid: str, address: str) -> None:
+def _change(server: ServerResources, uid: str, address: str) -> None:
     """Hand the value of a control that was moved to the run that is on."""
-    run = own_run(desk, uid)
+    run = own_run(server, uid)
     page_state().refused.pop((uid, address), None)
     if run is None:
         return

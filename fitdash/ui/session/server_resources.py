@@ -76,7 +76,7 @@ class ServerResources:
 # Tiny and stable: editing it while a run is on would leave that run unseen.
 @st.cache_resource(show_spinner=False)
 def server_resources() -> ServerResources:
-    """The desk; what dead processes left running is marked interrupted."""
+    """The store, writer and runner of this server; runs that dead processes left running are marked interrupted."""
     patch_streamlit()
     settings = settings_in_force()
     store = Store()

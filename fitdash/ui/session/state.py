@@ -94,21 +94,21 @@ def _look_at(uid: str) -> None:
     page.watch = RunReader(uid)
 
 
-def shown_run(desk: ServerResources) -> RunView:
+def shown_run(server: ServerResources) -> RunView:
     """The run of the link, of the session, the one that trains, the last one, or the example."""
     page = page_state()
     asked = st.query_params.get("run")
     if asked and (page.watch is None or page.watch.uid != asked):
-        record = desk.store.run(asked)
-        page.unknown = None if record and may_see(desk, record) else asked
+        record = server.store.run(asked)
+        page.unknown = None if record and may_see(server, record) else asked
         if not page.unknown:
             _look_at(asked)
     if page.watch is None:
-        whose = visitor_id(desk)
-        newest = desk.store.lines(owner=whose, states=ACTIVE, limit=1) or desk.store.lines(owner=whose, limit=1)
+        whose = visitor_id(server)
+        newest = server.store.lines(owner=whose, states=ACTIVE, limit=1) or server.store.lines(owner=whose, limit=1)
         page.watch = RunReader(newest[0].uid) if newest else None
-    found = page.watch.read(desk.store) if page.watch else None
-    return found if found and may_see(desk, found) else example_run()
+    found = page.watch.read(server.store) if page.watch else None
+    return found if found and may_see(server, found) else example_run()
 
 
 def cursor_epoch(run: RunView) -> int | None:
@@ -128,9 +128,9 @@ def pinned_epoch(run: RunView) -> int | None:
     return None if page_state().epoch_at is None else cursor_epoch(run)
 
 
-def find_other_active_run(desk: ServerResources, shown: RunView) -> str | None:
+def find_other_active_run(server: ServerResources, shown: RunView) -> str | None:
     """Uid of the newest run that is on while another one is shown, which is over."""
-    others = [] if shown.is_active else desk.store.lines(owner=visitor_id(desk), states=ACTIVE)
+    others = [] if shown.is_active else server.store.lines(owner=visitor_id(server), states=ACTIVE)
     # What trains, rather than what waits.
     others.sort(key=lambda line: line.state == "queued")
     return next((line.uid for line in others if line.uid != shown.uid), None)

@@ -9,5 +9,5 @@ from fitdash.ui.session.server_resources import server_resources
 @st.cache_resource(show_spinner=False)
 def sweeper() -> Sweeper:
     """One for this server."""
-    made = server_resources()
-    return Sweeper(made.writer, made.settings.runs_at_once, made.settings)
+    server = server_resources()
+    return Sweeper(server.writer, server.settings.runs_at_once, server.settings)

@@ -36,28 +36,28 @@ NOT_OVER = ("running", "queued", "interrupted")
 """States of trials that train, or will again."""
 
 
-def sweep_view(desk: ServerResources) -> None:
+def sweep_view(server: ServerResources) -> None:
     """The sweep that is shown, drawn again while it goes on."""
-    resume.resume_cut_off_sweeps(desk)
-    record = _chosen(desk)
+    resume.resume_cut_off_sweeps(server)
+    record = _chosen(server)
     follows = record is not None and record.is_active
-    every = desk.viewers.every(EVERY_SECONDS)
-    st.fragment(_watch, run_every=every if follows else None, key="watch")(desk)
+    every = server.viewers.every(EVERY_SECONDS)
+    st.fragment(_watch, run_every=every if follows else None, key="watch")(server)
 
 
-def _chosen(desk: ServerResources) -> SweepRecord | None:
+def _chosen(server: ServerResources) -> SweepRecord | None:
     """The one that was chosen, else the newest."""
-    known = sweeps.all_sweeps(desk.store, owner=visitor_id(desk))
+    known = sweeps.all_sweeps(server.store, owner=visitor_id(server))
     return next((one for one in known if one.uid == st.session_state.get(SHOWN)), known[0] if known else None)
 
 
-def _watch(desk: ServerResources) -> None:
-    desk.viewers.here(time.monotonic())
-    warn_of_writer_trouble(desk)
-    known = sweeps.all_sweeps(desk.store, owner=visitor_id(desk))
+def _watch(server: ServerResources) -> None:
+    server.viewers.here(time.monotonic())
+    warn_of_writer_trouble(server)
+    known = sweeps.all_sweeps(server.store, owner=visitor_id(server))
     if not known:
         st.info("No sweep yet. Let a setting vary on the left, and start one: all its trials are kept as runs.")
-        deletion.offer_undo(desk)
+        deletion.offer_undo(server)
         show_action_errors(PLACE)
         return
     names = _names(known)
@@ -69,7 +69,7 @@ def _watch(desk: ServerResources) -> None:
     st.session_state["sweep.was_active"] = record.is_active
     if was_active is not None and was_active != record.is_active:
         st.rerun()  # the interval of a fragment is read where the whole page is drawn
-    _show(desk, record)
+    _show(server, record)
 
 
 def _names(known: Sequence[SweepRecord]) -> dict[str, str]:
@@ -79,27 +79,27 @@ def _names(known: Sequence[SweepRecord]) -> dict[str, str]:
     return {uid: name if count[name] == 1 else f"{name} · {uid[:6]}" for uid, name in names.items()}
 
 
-def _show(desk: ServerResources, record: SweepRecord) -> None:
+def _show(server: ServerResources, record: SweepRecord) -> None:
     try:
-        sweep = Sweep(desk.store, record.uid)
+        sweep = Sweep(server.store, record.uid)
     except FitdashError as error:
         st.error(f"This sweep cannot be read: {escape_markdown(str(error))}")
-        deletion.draw_delete_button(desk, record)
+        deletion.draw_delete_button(server, record)
         show_action_errors(PLACE)
         return
     found = sweep.trials()
-    _heading(desk, sweep, record, found)
+    _heading(server, sweep, record, found)
     if record.error:
         (st.warning if record.is_active else st.error)(escape_markdown(record.error))
     best = best_trial(found, sweep.recipe)
     if best is not None:
         _best(sweep, best)
     if found:
-        charts.draw(desk.store, sweep, found)
-        trials.draw(desk, sweep, found)
+        charts.draw(server.store, sweep, found)
+        trials.draw(server, sweep, found)
 
 
-def _heading(desk: ServerResources, sweep: Sweep, record: SweepRecord, found: list[Trial]) -> None:
+def _heading(server: ServerResources, sweep: Sweep, record: SweepRecord, found: list[Trial]) -> None:
     """State, how far, and what can be done with the whole."""
     over = sum(trial.state not in NOT_OVER for trial in found if trial.number is not None)
     trials, seconds = most_trials(sweep.recipe, record.budget.get("trials")), record.budget.get("seconds")
@@ -119,10 +119,10 @@ def _heading(desk: ServerResources, sweep: Sweep, record: SweepRecord, found: li
             )
         else:
             _offer_more(sweep, record, over)
-        deletion.draw_delete_button(desk, record)
-        deletion.offer_undo(desk)
+        deletion.draw_delete_button(server, record)
+        deletion.offer_undo(server)
     show_action_errors(PLACE)
-    resume.show_resume_note(desk, record)
+    resume.show_resume_note(server, record)
     shares = [done / most for done, most in ((over, trials), (record.seconds, seconds)) if most]
     if shares:
         st.progress(min(1.0, max(shares)))

@@ -39,7 +39,7 @@ PRUNER_HELP = (
 
 
 @st.fragment(key="search")
-def search_view(desk: ServerResources) -> None:
+def search_view(server: ServerResources) -> None:
     """The form in the sidebar, with a switch beneath everything that may vary; above the results how to search."""
     apply_pending_values()
     with st.sidebar:
@@ -56,7 +56,7 @@ def search_view(desk: ServerResources) -> None:
         icon=":material/play_arrow:",
         disabled=recipe is None,
         on_click=run_action,
-        args=["search", "The sweep could not begin", _begin, desk, recipe, settings],
+        args=["search", "The sweep could not begin", _begin, server, recipe, settings],
     )
     show_action_errors("search")
     if st.session_state.pop("sweep.begun", False):
@@ -161,12 +161,12 @@ def _most(recipe: SweepConfig, settings: dict[str, Any]) -> str:
     return " ".join([*parts, *([f"in {format_seconds(seconds)}"] if seconds else [])])
 
 
-def _begin(desk: ServerResources, recipe: SweepConfig | None, settings: dict[str, Any]) -> None:
+def _begin(server: ServerResources, recipe: SweepConfig | None, settings: dict[str, Any]) -> None:
     if recipe is None:
         return
     data = recipe.experiment.data
     names = ", ".join(labels_of(recipe.space.dimensions).values())
     budget = budget_of(settings["trials"], settings["seconds"], sampler=recipe.sampler)
-    record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor_id(desk))
+    record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor_id(server))
     st.session_state["sweep.shown"] = record.uid
     st.session_state["sweep.begun"] = True

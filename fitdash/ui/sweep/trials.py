@@ -25,7 +25,7 @@ from fitdash.ui.sweep.deletion import PLACE
 TRAIN = "pages/train.py"
 
 
-def draw(desk: ServerResources, sweep: Sweep, trials: Sequence[Trial]) -> None:
+def draw(server: ServerResources, sweep: Sweep, trials: Sequence[Trial]) -> None:
     """The newest first; one can be chosen, and stays so while others come."""
     frame = trials_frame(trials, sweep.recipe)
     newest_first = trials[::-1]
@@ -49,7 +49,7 @@ def draw(desk: ServerResources, sweep: Sweep, trials: Sequence[Trial]) -> None:
     rows = [row for row in picked.selection.rows if row < len(frame)]
     one = newest_first[rows[0]] if rows else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="trial-actions"):
-        _actions(desk, sweep, one)
+        _actions(server, sweep, one)
         with st.popover("Download", icon=":material/download:"):
             _downloads(sweep, frame)
 
@@ -76,7 +76,7 @@ def _columns(sweep: Sweep, frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _actions(desk: ServerResources, sweep: Sweep, one: Trial | None) -> None:
+def _actions(server: ServerResources, sweep: Sweep, one: Trial | None) -> None:
     on = one is not None and one.state in ("running", "queued")
     why = None if one is not None else "Choose a trial in the table."
     if st.button("Use in Train", key="use_trial", icon=":material/tune:", disabled=one is None, help=why) and one:
