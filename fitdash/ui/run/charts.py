@@ -1,4 +1,4 @@
-"""The curves of a run: one chart for the loss and each metric, one cursor for all of them."""
+"""Draws the curves of a run: one chart for the loss and each metric, with one epoch cursor for all."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -28,10 +28,10 @@ CURSOR = "cursor"
 
 
 def draw(server: ServerResources, run: RunView, beside: Callable[[], None] | None = None) -> None:
-    """Options, charts and cursor of one run.
+    """Draws options, charts and cursor of one run.
 
     Args:
-        beside: Draws what belongs to the epoch at the cursor, at the right of the charts, which then stand in a column.
+        beside: Draws what belongs to the epoch at the cursor, to the right of the charts, which then form one column.
     """
     with st.container(key="charts"):
         view = draw_chart_options(lambda: _wish_fair(server, run.uid))
@@ -41,7 +41,7 @@ def draw(server: ServerResources, run: RunView, beside: Callable[[], None] | Non
 
 
 def _wish_fair(server: ServerResources, uid: str) -> None:
-    """Hand the switch to the run, if it is on and this visitor's."""
+    """Passes the option to the run, if it is active and this visitor's."""
     page_state().fair_of = uid
     if run := own_run(server, uid):
         run.control.fair = read_chart_options().fair
@@ -52,7 +52,7 @@ def _draw(server: ServerResources, run: RunView, view: ChartOptions, beside: Cal
         style.apply_projector()
     previous = previous_run(server, run) if view.previous else None
     scene = chart_state_of(run, view, previous, pinned_epoch(run))
-    with st.container(key="said", gap="xxsmall"):  # always there, so that nothing below is made anew when it speaks
+    with st.container(key="said", gap="xxsmall"):  # always there, so that a message remounts nothing below it
         if previous is not None:
             st.caption(describe_comparison(previous, run))
         if view.fair:
@@ -74,8 +74,8 @@ def _draw(server: ServerResources, run: RunView, view: ChartOptions, beside: Cal
 
 
 def _grid(scene: ChartState, found: Sequence[MetricPanel], across: int) -> None:
-    """The charts, so many in a row."""
-    if across == 1:  # no columns: each thing that is drawn costs the run that is on
+    """Draws the charts, `across` in a row."""
+    if across == 1:  # no columns: each element drawn takes time from the run that trains
         for panel in found:
             with st.container(border=True):
                 _chart(scene, panel)

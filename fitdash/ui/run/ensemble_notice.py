@@ -1,4 +1,4 @@
-"""A run that was trained together with others: said on its page, with the way to its exact numbers."""
+"""Notice that a run was trained together with others in one program, with a button that repeats it alone."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from fitdash.ui.view_models.run_view import RunView
 
 
 def draw(server: ServerResources, run: RunView) -> None:
-    """A sentence and a button; nothing for a run that was alone."""
+    """Draws the notice; nothing for a run that was trained alone."""
     count = run.params.get("together")
     if not count:
         return

@@ -1,4 +1,4 @@
-"""What a page is told of its run between two drawings: how far it is, its charts and their cursor, its words."""
+"""Live updates of a run's page between two reruns: progress, charts, cursor and messages; and how often they come."""
 
 import time
 import zlib
@@ -22,27 +22,27 @@ from fitdash.ui.view_models.run_progress import planned_seconds, progress_to_bro
 from fitdash.ui.view_models.run_view import RunView
 
 WATCHED_SECONDS = 0.2
-"""Where epochs wait to be watched: of five a second each is shown by itself, and training is not held up by it."""
+"""At a watchable pace: at five epochs a second each one is shown, and training is not slowed down."""
 LEAST_SECONDS = 0.4
 IDLE_SECONDS = 2.0
 WAITING_SECONDS = 1.0
-"""Of a run in the queue: nothing is to be seen before its turn has come."""
+"""For a run in the queue, which has nothing to show yet."""
 FULL_SECONDS = 0.5
-"""At full speed it shows many epochs at once, and each time costs training that of some."""
+"""At full speed: one update shows many epochs, and takes training the time of several."""
 LONG_SECONDS, LONG_RUN_SECONDS = 1.0, 60.0
-"""The same of a run that takes so long, and how long: its curves go on by a sixtieth of their width, or less."""
+"""The same for a run of at least this many seconds: an update moves its curves by a sixtieth of their width or less."""
 LEARNED_AFTER = 1.8
-"""Times as long between two looks at what the network has learned, which take longer to draw than all curves."""
+"""Factor for the learned panel, which takes longer to draw than all curves."""
 SAID_SECONDS, SAID_FAST_SECONDS = 0.9, 5.0
-"""Between two looks at what else is to be said, at a watchable pace and at full speed."""
+"""Between two collections of the messages, at a watchable pace and at full speed."""
 REAP_SECONDS = 5.0
 WATCHED_EPOCHS = 75
-"""Of longer runs the watchable pace lets more than five a second pass."""
+"""For runs of more epochs, the watchable pace trains more than five epochs a second."""
 News = dict[str, Any]
 
 
 def update_seconds(server: ServerResources, run: RunView) -> float:
-    """Between two moments that a page shows."""
+    """Seconds between two live updates of this run."""
     if not run.is_active:
         return server.viewers.every(IDLE_SECONDS)
     if run.state == "queued":
@@ -53,14 +53,14 @@ def update_seconds(server: ServerResources, run: RunView) -> float:
 
 
 def is_fast(server: ServerResources, run: RunView) -> bool:
-    """Whether more epochs pass than can be watched one by one."""
+    """True if epochs end too fast to be shown one by one."""
     trains, (first, last) = server.runner.find(run.uid), run.planned
     pace = "full" if trains is None else trains.control.pace
     return pace == "full" or (pace == "watchable" and last - first >= WATCHED_EPOCHS)
 
 
 def _waits(run: RunView) -> bool:
-    """Whether its epochs mostly wait, and follow so soon on one another that some would be shown together otherwise."""
+    """True if the epochs mostly wait for the pace, and so close together that slower updates would skip some."""
     every = seconds_per_epoch(run)
     if run.state != "running" or every is None or every > LEAST_SECONDS:
         return False
@@ -68,14 +68,14 @@ def _waits(run: RunView) -> bool:
 
 
 def offer_updates(server: ServerResources, scene: ChartState) -> str | None:
-    """Where the page asks for the news of what it shows; None where it has to be drawn for that."""
+    """URL that the page polls for updates of these charts; None if the page must rerun instead."""
     give = partial(news, server, scene) if scene.run.is_active else partial(check_other_runs, server)
     return server.feeds.offer(page_state().secret, give)
 
 
 def check_other_runs(server: ServerResources) -> News:
-    """For a page whose run is over: "due" where something began in another tab or process, and nothing else."""
-    revision = server.store.revision()  # told in microseconds
+    """Update of a page whose run has ended: only "due", set if a run began in another tab or process."""
+    revision = server.store.revision()  # takes microseconds
     if revision == page_state().revision:
         return {}
     due = _due(server, shown_run(server))
@@ -85,7 +85,7 @@ def check_other_runs(server: ServerResources) -> News:
 
 
 def news(server: ServerResources, scene: ChartState) -> News:
-    """The scene as it is by now, and "due" where more has changed than this can tell: then the page is to be drawn."""
+    """Update of an active run's page: charts, messages and cursor; "due" is set if the page must rerun instead."""
     watch = page_state().watch
     run = watch.read(server.store) if watch is not None and watch.uid == scene.run.uid else None
     if run is None or not may_see(server, run):
@@ -108,25 +108,29 @@ def news(server: ServerResources, scene: ChartState) -> News:
 
 
 def reap_dead_runs(server: ServerResources, run: RunView) -> bool:
-    """Look now and then whether the process that trains a run is gone; whether that was done."""
+    """Marks runs of dead processes as interrupted, every few seconds while another process trains this run.
+
+    Returns:
+        True if it was done now.
+    """
     if not run.is_active or server.runner.find(run.uid) is not None or not server.due("reap", REAP_SECONDS):
         return False
-    # Later is soon enough where the store is locked.
+    # If the store is locked, the next attempt does it.
     with suppress(StoreError):
         server.store.reap()
     return True
 
 
 def remember_messages(now: RunMessages) -> None:
-    """What the page says from now on."""
+    """Notes the messages that the page has just drawn."""
     page = page_state()
     page.said, page.said_at, page.lacks = now, time.monotonic(), None
 
 
 def rerun_what_changed(server: ServerResources) -> None:
-    """What the page does when it was told that something is due, as a callback: only what has changed is drawn.
+    """Callback of an update that was "due": reruns only the parts of the page that have changed.
 
-    Where nothing of this is, the fragment that asked is.
+    If none of them has, Streamlit reruns the fragment of the callback by itself.
     """
     now, shown = _now(server, shown_run(server)), _shown()
     if now[:2] != shown[:2]:
@@ -136,13 +140,13 @@ def rerun_what_changed(server: ServerResources) -> None:
 
 
 def rerun_if_stale(server: ServerResources, run: RunView) -> None:
-    """Draw the whole page again where it says of something what is no longer so."""
+    """Reruns the whole page if its buttons, its other run or its queue are out of date."""
     if _now(server, run) != _shown():
         rerun_page()
 
 
 def _ghost(server: ServerResources, scene: ChartState) -> RunView | None:
-    """The run before, which may be on as well."""
+    """The previous run, read again if it is active as well."""
     if scene.ghost is None:
         return None
     shown, watch = scene.ghost[0], page_state().ghost
@@ -152,20 +156,20 @@ def _ghost(server: ServerResources, scene: ChartState) -> RunView | None:
 
 
 def _learned(server: ServerResources, run: RunView) -> News:
-    """What the network has learned, less often."""
+    """Update of the learned panel; empty if it is too soon for one."""
     page, now = page_state(), time.monotonic()
     rests = LEARNED_AFTER * max(LEAST_SECONDS, update_seconds(server, run))
     if now < page.learned_at + rests or not learned.is_available(server, run):
         return {}
     page.learned_at = now
-    # What keeps it from being shown is said by the drawing.
+    # The next rerun of the panel shows the error.
     with suppress(FitdashError):
         return learned.panel_updates(server, run)
     return {}
 
 
 def _said(server: ServerResources, run: RunView) -> dict[str, LiveText]:
-    """What else is to be said, less often too; where there is no place for it, the page is due to be drawn."""
+    """The messages; empty if it is too soon. Without a line for one of them the page is marked as due for a rerun."""
     page, at = page_state(), time.monotonic()
     if (shown := page.said) is None:
         return {}
@@ -173,15 +177,13 @@ def _said(server: ServerResources, run: RunView) -> dict[str, LiveText]:
     if at < page.said_at + (SAID_FAST_SECONDS if is_calm else SAID_SECONDS):
         return {}
     now = collect_messages(server, run)
-    if page.said is shown:  # else it was drawn meanwhile
+    if page.said is shown:  # else the page was drawn meanwhile
         page.said_at, page.lacks = at, None if now.shape == shown.shape else _mark(now.shape)
     return dict(now.words)
 
 
 def _due(server: ServerResources, run: RunView) -> str | None:
-    """A mark of how things stand, where the page says otherwise: its buttons, which other run is on, the queue, what
-    the curves show.
-    """
+    """Digest of the current state if the page is out of date: buttons, other active run, queue, kinds of messages."""
     page, now = page_state(), _now(server, run)
     if page.drawn is None or (_shown() == now and page.lacks is None):
         return None
@@ -193,11 +195,11 @@ def _mark(of: Any) -> str:
 
 
 def _now(server: ServerResources, run: RunView) -> tuple[Any, ...]:
-    """How things stand."""
+    """Buttons, other active run and queue as they are now."""
     return button_state_of(server, run), find_other_active_run(server, run), waiting_uids(list_waiting_runs(server))
 
 
 def _shown() -> tuple[Any, ...]:
-    """How they stand on the page."""
+    """The same as the page has drawn them."""
     page = page_state()
     return page.drawn, page.other, page.queue

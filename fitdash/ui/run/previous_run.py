@@ -1,4 +1,4 @@
-"""The run before the one that is shown: what it is compared with by eye."""
+"""The previous run, drawn behind the curves of the run that is shown."""
 
 from fitdash.runs.protocol.events import ENDED
 from fitdash.ui.session.identity import may_see, visitor_id
@@ -12,7 +12,7 @@ MOST_LOOKED_THROUGH = 50
 
 
 def previous_run(server: ServerResources, run: RunView) -> RunView | None:
-    """The run on the same data that this session showed before, else that came before it; None without one."""
+    """The run on the same data that this session showed before, else the one that trained before; None without one."""
     page = page_state()
     if run.is_example:
         return None
@@ -27,7 +27,7 @@ def previous_run(server: ServerResources, run: RunView) -> RunView | None:
 
 
 def _before(server: ServerResources, run: RunView) -> RunReader | None:
-    """The newest one that is older: also for those who open the page later, or by a link."""
+    """Reader of the newest older run on the same data: found even if the page was opened later, or by a link."""
     lines = server.store.lines(owner=visitor_id(server), limit=MOST_LOOKED_THROUGH)
     places = [place for place, line in enumerate(lines) if line.uid == run.uid]
     older = lines[places[0] + 1 :] if places else []

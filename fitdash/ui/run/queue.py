@@ -1,4 +1,4 @@
-"""The runs that wait, beneath the action bar: the place of each, and what can be done with it."""
+"""The queue of waiting runs beneath the action bar: the place of each, with Show, First and Cancel."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ SHOWN = 4
 
 
 def queue_view(server: ServerResources) -> None:
-    """Those of this visitor's, drawn by themselves when one moves up; nothing where none wait."""
+    """Draws this visitor's waiting runs in a fragment, which reruns alone when one moves up; nothing if none wait."""
     st.fragment(_view, key=KEY)(server)
 
 
@@ -25,9 +25,8 @@ def _view(server: ServerResources) -> None:
     page_state().queue = waiting_uids(waiting)
     if waiting:
         _draw(server, waiting)
-    if (
-        button_state_of(server, shown_run(server)) != page_state().drawn
-    ):  # what was pressed here has changed more than the queue
+    # A click in the queue has changed more than the queue.
+    if button_state_of(server, shown_run(server)) != page_state().drawn:
         rerun_page()
 
 
@@ -55,7 +54,7 @@ def _line(server: ServerResources, place: int, run: Run, *, is_first: bool) -> N
 
 
 def _rest(server: ServerResources, waiting: list[tuple[int, Run]]) -> None:
-    """How many more there are, and a way to be rid of all."""
+    """Draws how many more runs wait, and a button that cancels all."""
     if len(waiting) < 2:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -70,7 +69,7 @@ def _cancel(waiting: list[tuple[int, Run]]) -> None:
 
 
 def _told(server: ServerResources, run: Run) -> str:
-    """What will train: its name, and what differs from the defaults."""
+    """Name of the run and its settings that differ from the defaults, as markdown."""
     record = server.store.run(run.uid)
     if record is None:
         return "waits"

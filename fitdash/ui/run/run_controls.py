@@ -1,4 +1,4 @@
-"""Pause, Resume, Step, Stop run and Reset: what people want of the run that is shown."""
+"""The buttons that control the run that is shown: Pause, Resume, Step, Stop run, Reset weights."""
 
 import time
 from dataclasses import dataclass
@@ -19,25 +19,25 @@ from fitdash.ui.view_models.run_view import RunView
 WIDTH = 100
 STEPS = {"one batch": {"batches": 1}, "one epoch": {"epochs": 1}, "ten epochs": {"epochs": 10}}
 SOON_SECONDS = 0.3
-"""Until the record says what a press has done: longer where a batch takes longer, and then the next look tells it."""
+"""Longest wait after a click for the store to show its effect; if a batch takes longer, a live update shows it."""
 NOT_AGAIN = "The run could not be trained again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ButtonState:
-    """What the buttons depend on: where it changes, they are drawn again.
+    """What the buttons depend on: if it changes, they are drawn again.
 
     Attributes:
-        uid: The run that is shown.
-        state: As the store has it.
-        is_on: It goes on.
-        is_here: This process trains it, or has it in its queue, and this visitor may steer it.
-        is_own: It belongs to this visitor.
-        is_busy: Something of this visitor's trains or waits.
-        is_paused: It stands still, or will after a step.
-        is_stopping: It was asked to end.
-        can_again: It can be trained again from the beginning.
-        changes: How many settings were changed, or refused to, while it was on.
+        uid: Of the run that is shown.
+        state: Of the run in the store.
+        is_on: True if the run is active.
+        is_here: True if this process trains the run or has it in its queue, and this visitor may steer it.
+        is_own: True if the run belongs to this visitor.
+        is_busy: True if a run of this visitor's trains or waits on this server.
+        is_paused: True if the run is paused, or will be after a step.
+        is_stopping: True if the run ends after the batch at hand.
+        can_again: True if the run can be trained again from the beginning.
+        changes: Number of live changes of settings, refused ones included.
     """
 
     uid: str
@@ -53,12 +53,12 @@ class ButtonState:
 
     @property
     def can_go_on(self) -> bool:
-        """It ended before its time and can go on from its last checkpoint."""
+        """True if the run ended early and can be resumed from its last checkpoint."""
         return self.state in RESUMABLE and self.can_again
 
     @property
     def why_not(self) -> str | None:
-        """Why it cannot be steered, None where it can."""
+        """Why the run cannot be steered, as the help of greyed buttons; None if it can."""
         if not self.is_own:
             return "Another visitor's run: it can be looked at."
         if self.is_here:
@@ -69,7 +69,7 @@ class ButtonState:
 
 
 def button_state_of(server: ServerResources, run: RunView) -> ButtonState:
-    """How the run that is shown stands now."""
+    """State of the buttons for this run now."""
     own = run.is_example or is_own(server, run.owner)
     mine = server.runner.find(run.uid) if own else None
     return ButtonState(
@@ -87,17 +87,17 @@ def button_state_of(server: ServerResources, run: RunView) -> ButtonState:
 
 
 def list_waiting_runs(server: ServerResources) -> list[tuple[int, Run]]:
-    """The runs of this visitor's that wait, each with its place among all that wait, from 1."""
+    """This visitor's waiting runs, each with its place in the whole queue, from 1."""
     return [(n, run) for n, run in enumerate(server.runner.waiting(), 1) if is_own(server, run.owner)]
 
 
 def waiting_uids(waiting: list[tuple[int, Run]]) -> tuple[tuple[int, str], ...]:
-    """The same, to be compared with what it was."""
+    """Place and uid of each waiting run, to compare with an earlier queue."""
     return tuple((place, run.uid) for place, run in waiting)
 
 
 def draw_buttons(server: ServerResources, now: ButtonState) -> None:
-    """The buttons, always the same ones at the same places."""
+    """Draws the buttons, always the same ones at the same places."""
     off = now.why_not
     _first_button(server, now)
     st.menu_button(
@@ -135,7 +135,7 @@ def draw_buttons(server: ServerResources, now: ButtonState) -> None:
 
 
 def _first_button(server: ServerResources, now: ButtonState) -> None:
-    """Pause; Resume where the run stands still, or ended before its time."""
+    """Draws Pause, or Resume if the run is paused or ended early."""
     goes_on = now.is_paused or now.can_go_on
     off = None if now.can_go_on else now.why_not
     do = _go_on if now.can_go_on else _resume if now.is_paused else _pause
@@ -161,7 +161,7 @@ def _go_on(server: ServerResources, uid: str) -> None:
 
 
 def train_again(server: ServerResources, uid: str) -> None:
-    """Train a run's settings from the same initial weights as a new run, and show that one."""
+    """Trains a run's settings from the same initial weights as a new run, and shows that run."""
     check_own(server, uid)
     again = start_over(server.runner, uid, pace=_pace(), owner=visitor_id(server), settings=server.settings)
     server.writer.flush(2.0)
@@ -197,13 +197,13 @@ def _stop(server: ServerResources, uid: str) -> None:
 
 
 def _draw(server: ServerResources, uid: str, wanted: str) -> NoReturn:
-    """Draw the parts of the page that tell how a run stands, and no others."""
+    """Reruns only the fragments that show the state of the run."""
     _await(server, uid, wanted)
     st.rerun(["draft", "live"])
 
 
 def _await(server: ServerResources, uid: str, wanted: str) -> None:
-    """Wait a moment for the record to say so."""
+    """Waits up to `SOON_SECONDS` for the store to have this state."""
     end = time.monotonic() + SOON_SECONDS
     while (run := server.store.run(uid)) is not None and run.state != wanted and time.monotonic() < end:
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""On a server of many: a run is shown to others only where its owner shares it by its link."""
+"""Sharing on a shared server: other visitors see a run only if its owner shares it by its link."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from fitdash.ui.view_models.run_view import RunView
 
 
 def draw(server: ServerResources, run: RunView) -> None:
-    """The switch for the owner, a word for others; nothing where runs have no owners."""
+    """Draws the switch for the owner, a notice for other visitors; nothing on a server where runs have no owners."""
     if not server.is_shared or run.is_example:
         return
     if not is_own(server, run.owner):
@@ -28,7 +28,7 @@ def draw(server: ServerResources, run: RunView) -> None:
 
 
 def _switched(server: ServerResources, uid: str, key: str) -> None:
-    """Do what the switch says; where that cannot be, it goes back."""
+    """Shares or hides the run as the switch says; sets the switch back if that fails."""
     wanted = bool(st.session_state[key])
     undone = f"The run could not be {'shared' if wanted else 'hidden from others'}"
     if not try_action(key, undone, _share, server, uid, wanted):
