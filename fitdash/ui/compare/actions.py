@@ -1,4 +1,4 @@
-"""What can be done with chosen runs: load, rename, tag, note, delete and bring back, take away."""
+"""Actions on the chosen runs: load, show, repeat, rename, tag, annotate, download, delete and undo."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ from fitdash.ui.view_models.plan_line import difference_line
 
 TRAIN = "pages/train.py"
 PLACE = "compare"
-"""Where the page says what was not done."""
+"""Where the page shows errors of these actions."""
 
 
 def draw_differences(records: Sequence[RunRecord]) -> None:
-    """Of two runs, the sentence of what differs."""
+    """Draws the settings in which two runs differ; nothing unless two are chosen."""
     if len(records) != 2:
         return
-    # The later one is told from the earlier one.
+    # What the later run changed since the earlier one.
     after, before = sorted(records, key=lambda record: record.created, reverse=True)
     try:
         line = difference_line(Experiment.from_dict(before.experiment), Experiment.from_dict(after.experiment))
@@ -34,7 +34,7 @@ def draw_differences(records: Sequence[RunRecord]) -> None:
 
 
 def draw(server: ServerResources, records: Sequence[RunRecord], metric: str | None) -> None:
-    """A row of buttons for the chosen runs."""
+    """Draws a row of buttons for the chosen runs."""
     one = records[0] if len(records) == 1 else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compare-actions"):
         why = "Choose one run." if one is None else None
@@ -66,7 +66,7 @@ LOAD_HELP = "Its settings become the draft."
 
 
 def offer_undo(server: ServerResources) -> None:
-    """A button that brings back what was deleted last, where anything was; on a server of many, nobody's."""
+    """Draws a button that restores the runs deleted last, if there are any; never on a shared server."""
     if not server.is_shared and server.store.lines(deleted=True, limit=1):
         st.button(
             "Undo delete",
@@ -77,7 +77,7 @@ def offer_undo(server: ServerResources) -> None:
 
 
 def _load(record: RunRecord) -> None:
-    """Make the form say what this run was."""
+    """Fills the form with the settings of this run and opens Train."""
     if not try_action(PLACE, "The run could not be loaded", _fill, record):
         st.rerun()
     st.switch_page(TRAIN)
@@ -91,7 +91,7 @@ def _fill(record: RunRecord) -> None:
 
 
 def _words(server: ServerResources, record: RunRecord) -> None:
-    """What somebody calls it, and writes to it."""
+    """Draws the fields for the run's name, tags and notes."""
     place = f"words-{record.uid}"
     with st.form(place, border=False):
         name = st.text_input("name", record.name)
@@ -100,7 +100,7 @@ def _words(server: ServerResources, record: RunRecord) -> None:
         if st.form_submit_button("Keep", type="primary"):
             run_action(place, "What you wrote could not be kept", _keep, server, record.uid, name, tags, notes)
             st.rerun()
-    show_action_errors(place)  # here: what opens over the page would hide it there
+    show_action_errors(place)  # here: the open popover would hide it on the page
 
 
 def _keep(server: ServerResources, uid: str, name: str, tags: str, notes: str) -> None:

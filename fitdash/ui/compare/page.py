@@ -1,4 +1,4 @@
-"""The Compare page from top to bottom; drawn again while runs train."""
+"""The Compare page from top to bottom, refreshed while runs train."""
 
 import time
 
@@ -15,10 +15,10 @@ EVERY_SECONDS = 1.0
 
 
 def compare_view(server: ServerResources) -> None:
-    """The table and what is made of the chosen runs."""
+    """Draws the table of runs, and actions and charts of the chosen ones."""
     whose = visitor_id(server)
     is_live = bool(server.store.lines(owner=whose, states=ACTIVE, limit=1))
-    # Of repeats that have just begun no run is there yet.
+    # Repeats that have just been started have no run yet.
     is_live = is_live or any(one.is_active for one in sweeps.all_sweeps(server.store, owner=whose))
     every = server.viewers.every(EVERY_SECONDS)
     st.fragment(_compare, run_every=every if is_live else None, key="compare")(server)
@@ -26,7 +26,7 @@ def compare_view(server: ServerResources) -> None:
 
 def _compare(server: ServerResources) -> None:
     if st.session_state.pop(repeats.BEGUN, False):
-        st.rerun()  # how often this is drawn is decided with the whole page
+        st.rerun()  # the refresh interval is set where the whole page runs
     server.viewers.here(time.monotonic())
     records = server.store.runs(owner=visitor_id(server))
     if not records:

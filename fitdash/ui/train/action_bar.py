@@ -1,4 +1,4 @@
-"""The action bar: Fit and what steers a run, seed, what to start from, the pace; beneath it the plan line."""
+"""The action bar: Fit, the run's buttons, seed, initial weights and pace; beneath it the plan line."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,18 +33,18 @@ PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in PACE_RA
 
 @st.fragment(key="draft")
 def draw_action_bar(server: ServerResources, code_place: Any) -> None:
-    """What goes in, in the sidebar, and what starts it, above the results; the same as code in a place of its own."""
+    """Draws the action bar, the form in the sidebar, and the form as code in `code_place`; starts runs."""
     apply_pending_values()
     with st.container(key="bar"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
             buttons_place = st.container(horizontal=True, gap="xsmall", width="content", key="steer")
-            # Before the form: the seed is part of what it says.
+            # Before the form is read: the seed is part of the draft.
             _choices(server)
         run = shown_run(server)
         continues = start_from.origin(server)[0] is not None
         with st.sidebar:
             form, around = read_form(live_changes_of(server, run), continues=continues)
-            # At first, since a link may say more than was read; later after what answers, since it takes longest.
+            # At first here, because widgets may take more from the URL than was read; later last, as it takes longest.
             if not (is_known := has_been_drawn()):
                 draw_form(form, around)
         before, now = page_state().drawn, button_state_of(server, run)
@@ -61,7 +61,7 @@ def draw_action_bar(server: ServerResources, code_place: Any) -> None:
     _start_if_wanted(server, form)
     show_action_errors("run")
     code.draw(form, code_place, continues=continues)
-    # Resume and Reset run only this part of the page: what is below has to follow the run that they began.
+    # Resume and Reset rerun only this fragment: the live view below must follow the run that they started.
     if before is not None and (before.uid, before.is_on) != (now.uid, now.is_on):
         rerun_page()
 
@@ -80,7 +80,7 @@ def _fit(form: Draft, now: ButtonState) -> None:
 
 
 def _ask() -> None:
-    """Noted at once and heeded when the form is drawn: a drawing that something else interrupts loses no click."""
+    """Notes the click; the run starts once the form is read, so that an interrupted rerun loses no click."""
     page_state().fit_is_wanted = True
 
 
@@ -92,7 +92,7 @@ def _start_if_wanted(server: ServerResources, form: Draft) -> None:
 
 
 def _choices(server: ServerResources) -> None:
-    """What is said beside the form: seed, start, pace."""
+    """Draws the settings beside the form: seed, start from, pace."""
     st.number_input(
         "seed",
         min_value=0,
@@ -128,7 +128,7 @@ def _choices(server: ServerResources) -> None:
 
 
 def _plan(form: Draft, run: RunView) -> None:
-    """What pressing Fit would do; where nothing is held out, one click that changes it."""
+    """Draws what Fit would do, or why it waits; a button that sets a hold-out if there is none."""
     if form.problems:
         first, *others = form.problems
         more = f" And {len(others)} more, marked in the form." if others else ""
@@ -158,7 +158,7 @@ def _plan(form: Draft, run: RunView) -> None:
 
 
 def _beside(server: ServerResources, form: Draft, run: RunView) -> None:
-    """A run that began elsewhere; else what the form, which is the draft, has changed since the run below."""
+    """Draws a link to another active run; else what the draft has changed since the run below."""
     other = page_state().other = find_other_active_run(server, run)
     if other is not None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -181,7 +181,7 @@ def _what_it_does(form: Draft, now: ButtonState) -> str:
 
 
 def _start(server: ServerResources, experiments: Sequence[Experiment]) -> None:
-    """Hand the draft to the runner and show the run, the first one where there are several, unless one is on."""
+    """Submits the experiments to the runner; shows the first run, unless this visitor watches an active one."""
     shown = shown_run(server)
     try:
         runs = [_submit(server, experiment) for experiment in experiments]
@@ -210,7 +210,7 @@ def _submit(server: ServerResources, experiment: Experiment) -> Run:
 
 
 def _set_pace(server: ServerResources) -> None:
-    """The runs that are on take the new pace at once."""
+    """Sets the pace of this visitor's active runs, which takes effect at once."""
     for run in server.runner.active():
         if is_own(server, run.owner):
             run.control.pace = st.session_state["pace"]

@@ -1,4 +1,4 @@
-"""The control "start from": new weights, how the run that is shown ended, or an epoch of it that is kept."""
+"""The widget "start from": new weights, or those of the run that is shown, at its end or at a checkpoint."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ HELP = """New weights drawn from the seed, so that two runs differ only in what 
 that is shown: as it ended, or as they were after an epoch that is kept, which makes a branch of it."""
 
 Choice = str | int
-"""NEW, CONTINUE, or after so many epochs."""
+"""NEW, CONTINUE, or a number of epochs, after which a checkpoint was saved."""
 
 
 def draw(server: ServerResources) -> None:
-    """The control."""
+    """Draws the select box."""
     choices = _choices(server)
     if st.session_state.get("start_from", NEW) not in choices:
         st.session_state["start_from"] = NEW
@@ -37,7 +37,7 @@ def draw(server: ServerResources) -> None:
 
 
 def origin(server: ServerResources) -> tuple[str | None, int | None]:
-    """The run that the next fit goes on from, and the epoch: None, how it ended."""
+    """Uid of the run whose weights the next run starts from, None for new ones; and the epoch, None for its end."""
     choice = st.session_state.get("start_from", NEW)
     if choice == NEW or choice not in _choices(server):
         return None, None
@@ -45,7 +45,7 @@ def origin(server: ServerResources) -> tuple[str | None, int | None]:
 
 
 def _choices(server: ServerResources) -> list[Choice]:
-    """What there is to start from: weights that are kept; while the run goes on they are not offered."""
+    """The choices: the checkpoints of the run that is shown, none while it is active."""
     run = shown_run(server)
     if run.is_example or run.is_active or run.experiment is None or not is_own(server, run.owner):
         return [NEW]
@@ -63,7 +63,7 @@ def _label(choice: Choice) -> str:
 
 
 def _number_epochs(server: ServerResources) -> None:
-    """Going on counts its epochs from where it starts and trains as many; new weights start at 0."""
+    """Sets `initial_epoch` to where the next run starts, 0 for new weights; it trains as many epochs as before."""
     values: Any = st.session_state
     planned = values["fit.epochs"] - values["fit.initial_epoch"]
     choice, run = values["start_from"], shown_run(server)
