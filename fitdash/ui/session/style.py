@@ -74,7 +74,7 @@ PROJECTOR = """
 <style>
 html { font-size: 21px !important; }
 .st-key-log, .st-key-downloads, .st-key-arguments { display: none; }
-@media (max-width: 1799px) { .st-key-bar, .st-key-options { zoom: 0.74; } }  /* what is pressed stays in one row */
+@media (max-width: 1799px) { .st-key-bar, .st-key-options { zoom: 0.74; } }  /* the buttons stay in one row */
 .st-key-plan { min-height: 0; }
 .fitdash-values { font-size: 1.05rem; }
 </style>

@@ -49,7 +49,7 @@ const isOlder = (data, shown) => data.of && data.of === shown?.of && data.seq < 
 const told = ({spec, alt, rev, of, seq}) => ({spec, alt, rev, of, seq});
 
 // State of a box: `wanted` is the newest data, `going` what is being drawn, `shown` what has been drawn; `spec` and
-// `frame` belong to `going`; `whole` makes the next drawing a full one, also if newer data replace those it was set for.
+// `frame` belong to `going`; `whole` makes the next drawing a full one, even if newer data replace those that set it.
 function want(box, data, whole = true) {
   box.setAttribute('aria-label', data.alt);
   box.wanted = data;
