@@ -1,10 +1,10 @@
-"""The dashboard's entry: `streamlit run app.py`, or just `fitdash`."""
+"""Entry script of the dashboard: `streamlit run app.py`, or just `fitdash`."""
 
 import streamlit as st
 
 from fitdash.ui.session import url_state
 
-url_state.keep_query_params()  # before what takes a while to import on a server that has just started
+url_state.keep_query_params()  # before the slow imports of a server that has just started
 
 from fitdash.ui.session.identity import remember_visitor  # noqa: E402
 from fitdash.ui.session.server_resources import server_resources  # noqa: E402

@@ -1,4 +1,4 @@
-"""Compare: runs side by side."""
+"""The page Compare: runs side by side."""
 
 from fitdash.ui.compare.page import compare_view
 from fitdash.ui.session import style

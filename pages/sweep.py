@@ -1,4 +1,4 @@
-"""Sweep: a search over settings."""
+"""The page Sweep: a search over settings."""
 
 from fitdash.ui.session import style
 from fitdash.ui.session.server_resources import announce_server, server_resources, warm_up

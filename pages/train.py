@@ -1,4 +1,4 @@
-"""Train: what goes in on the left, what happens on the right."""
+"""The page Train: the form in the sidebar, the action bar, and the live view of the run."""
 
 import streamlit as st
 

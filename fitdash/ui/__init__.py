@@ -1,1 +1,1 @@
-"""The dashboard: everything that draws with Streamlit, and what it shows as plain data in view_models."""
+"""The dashboard: everything that draws with Streamlit; `view_models` holds what it shows, as plain data."""

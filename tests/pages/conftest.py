@@ -1,4 +1,4 @@
-"""The page in a test: `AppTest` with a desk of its own."""
+"""The page in a test: `AppTest` with server resources of its own."""
 
 import json
 import sqlite3
@@ -23,8 +23,8 @@ SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
-def own_desk(home):
-    """The desk of this test alone; its runs end with it."""
+def own_server(home):
+    """The server resources of this test alone; its runs end with it."""
     st.cache_resource.clear()
     yield server_resources
     made = server_resources()

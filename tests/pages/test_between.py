@@ -328,6 +328,6 @@ def test_a_run_that_waits_is_told_when_its_turn_has_come(open_page, served):
 def test_what_is_no_longer_shared_is_no_longer_told(open_page, held_run, served, monkeypatch):
     held_run(Experiment(fit=FitArgs(epochs=10)))
     page = open_page()
-    monkeypatch.setattr("fitdash.ui.run.live_updates.may_see", lambda desk, run: False)
+    monkeypatch.setattr("fitdash.ui.run.live_updates.may_see", lambda server, run: False)
 
     assert asked(page) == {"due": "gone"}

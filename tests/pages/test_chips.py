@@ -34,16 +34,16 @@ def told_run(losses, vals=None, gate=None, facts=None):
 
 
 @pytest.fixture
-def shown(own_desk, open_page):
+def shown(own_server, open_page):
     """A page that shows a run with these losses."""
 
     def opened(losses, vals=None, experiment=None, facts=None):
-        desk = own_desk()
-        run = desk.runner.submit(
+        server = own_server()
+        run = server.runner.submit(
             told_run(losses, vals, facts=facts), experiment=(experiment or Experiment()).to_dict(), name="told"
         )
         assert run.join(60)
-        desk.writer.flush(10)
+        server.writer.flush(10)
         return open_page(run=run.uid)
 
     return opened
@@ -69,11 +69,11 @@ def test_where_nothing_is_held_out_one_click_holds_out_a_stratified_fifth(shown)
     assert page.number_input(key="fit.validation_data.share").value == 0.2
 
 
-def test_a_change_that_a_run_can_take_now_is_handed_to_it(own_desk, open_page):
-    gate, desk = threading.Event(), own_desk()
+def test_a_change_that_a_run_can_take_now_is_handed_to_it(own_server, open_page):
+    gate, server = threading.Event(), own_server()
     experiment = Experiment(compile=CompileArgs(learning_rate=50.0)).to_dict()
-    run = desk.runner.submit(told_run([2.0, float("nan")], gate=gate), experiment=experiment, name="held")
-    wait_for(lambda: len(desk.store.epochs(run.uid)) == 2)
+    run = server.runner.submit(told_run([2.0, float("nan")], gate=gate), experiment=experiment, name="held")
+    wait_for(lambda: len(server.store.epochs(run.uid)) == 2)
     page = open_page(run=run.uid)
 
     page.button(key="set-diverged").click().run()

@@ -131,15 +131,17 @@ def test_a_run_without_looks_and_a_network_without_weights_have_no_map(open_page
     assert panels(page) == {}
 
 
-def test_data_that_is_gone_is_said(open_page, own_desk):
+def test_data_that_is_gone_is_said(open_page, own_server):
     page = finished(open_page, data__name="moons")
-    desk, uid = own_desk(), uid_of(page)
+    server, uid = own_server(), uid_of(page)
     upload = {"name": "upload", "content": "0" * 64, "filename": "gone.csv"}
-    other = desk.runner.submit(
-        lambda recorder, control: None, experiment=dict(desk.store.run(uid).experiment) | {"data": upload}, name="gone"
+    other = server.runner.submit(
+        lambda recorder, control: None,
+        experiment=dict(server.store.run(uid).experiment) | {"data": upload},
+        name="gone",
     )
     assert other.join(60)
-    desk.writer.flush(10)
+    server.writer.flush(10)
     (home() / "runs" / uid).rename(home() / "runs" / other.uid)
 
     page = open_page(run=other.uid)

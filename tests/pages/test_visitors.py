@@ -14,7 +14,7 @@ KEY = "k" * 43
 
 
 @pytest.fixture(autouse=True)
-def _shared(monkeypatch, own_desk):
+def _shared(monkeypatch, own_server):
     monkeypatch.setenv("FITDASH_SHARED", "true")
     st.cache_resource.clear()
 

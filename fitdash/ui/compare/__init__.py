@@ -1,1 +1,1 @@
-"""The Compare page."""
+"""The Compare page: table of runs, actions, charts, repeats, downloads."""

@@ -1,4 +1,4 @@
-"""What can be done with chosen runs: load, rename, tag, note, delete and bring back, take away."""
+"""Actions on the chosen runs: load, show, repeat, rename, tag, annotate, download, delete and undo."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ from fitdash.ui.view_models.plan_line import difference_line
 
 TRAIN = "pages/train.py"
 PLACE = "compare"
-"""Where the page says what was not done."""
+"""Where the page shows errors of these actions."""
 
 
 def draw_differences(records: Sequence[RunRecord]) -> None:
-    """Of two runs, the sentence of what differs."""
+    """Draws the settings in which two runs differ; nothing unless two are chosen."""
     if len(records) != 2:
         return
-    # The later one is told from the earlier one.
+    # What the later run changed since the earlier one.
     after, before = sorted(records, key=lambda record: record.created, reverse=True)
     try:
         line = difference_line(Experiment.from_dict(before.experiment), Experiment.from_dict(after.experiment))
@@ -33,8 +33,8 @@ def draw_differences(records: Sequence[RunRecord]) -> None:
     st.markdown(f"Only {line} changed." if line else "The two have the same settings.")
 
 
-def draw(desk: ServerResources, records: Sequence[RunRecord], metric: str | None) -> None:
-    """A row of buttons for the chosen runs."""
+def draw(server: ServerResources, records: Sequence[RunRecord], metric: str | None) -> None:
+    """Draws a row of buttons for the chosen runs."""
     one = records[0] if len(records) == 1 else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compare-actions"):
         why = "Choose one run." if one is None else None
@@ -43,41 +43,41 @@ def draw(desk: ServerResources, records: Sequence[RunRecord], metric: str | None
         if st.button("Show run", icon=":material/monitoring:", disabled=one is None, help=why) and one:
             show_run(one.uid)
             st.switch_page(TRAIN)
-        repeats.draw_repeat_button(desk, one)
+        repeats.draw_repeat_button(server, one)
         with st.popover("Name, tags, notes", icon=":material/edit:", disabled=one is None):
             if one is not None:
-                _words(desk, one)
+                _words(server, one)
         with st.popover("Download", icon=":material/download:", disabled=not records):
-            downloads.draw(desk.store, records, metric)
+            downloads.draw(server.store, records, metric)
         st.button(
             f"Delete {len(records)}" if records else "Delete",
             icon=":material/delete:",
             disabled=not records or any(record.is_active for record in records),
             help="Runs that are on are stopped on the Train page first."
-            + ("" if desk.is_shared else " Undo brings back what was deleted."),
+            + ("" if server.is_shared else " Undo brings back what was deleted."),
             on_click=run_action,
-            args=[PLACE, "The runs could not be deleted", _delete, desk, [record.uid for record in records]],
+            args=[PLACE, "The runs could not be deleted", _delete, server, [record.uid for record in records]],
         )
-        offer_undo(desk)
+        offer_undo(server)
     show_action_errors(PLACE)
 
 
 LOAD_HELP = "Its settings become the draft."
 
 
-def offer_undo(desk: ServerResources) -> None:
-    """A button that brings back what was deleted last, where anything was; on a server of many, nobody's."""
-    if not desk.is_shared and desk.store.lines(deleted=True, limit=1):
+def offer_undo(server: ServerResources) -> None:
+    """Draws a button that restores the runs deleted last, if there are any; never on a shared server."""
+    if not server.is_shared and server.store.lines(deleted=True, limit=1):
         st.button(
             "Undo delete",
             icon=":material/undo:",
             on_click=run_action,
-            args=[PLACE, "The runs could not be brought back", _undo, desk],
+            args=[PLACE, "The runs could not be brought back", _undo, server],
         )
 
 
 def _load(record: RunRecord) -> None:
-    """Make the form say what this run was."""
+    """Fills the form with the settings of this run and opens Train."""
     if not try_action(PLACE, "The run could not be loaded", _fill, record):
         st.rerun()
     st.switch_page(TRAIN)
@@ -90,30 +90,30 @@ def _fill(record: RunRecord) -> None:
         raise SettingError(f"This run cannot be loaded: {error}") from error
 
 
-def _words(desk: ServerResources, record: RunRecord) -> None:
-    """What somebody calls it, and writes to it."""
+def _words(server: ServerResources, record: RunRecord) -> None:
+    """Draws the fields for the run's name, tags and notes."""
     place = f"words-{record.uid}"
     with st.form(place, border=False):
         name = st.text_input("name", record.name)
         tags = st.text_input("tags", ", ".join(record.tags), help="Words between commas.")
         notes = st.text_area("notes", record.notes)
         if st.form_submit_button("Keep", type="primary"):
-            run_action(place, "What you wrote could not be kept", _keep, desk, record.uid, name, tags, notes)
+            run_action(place, "What you wrote could not be kept", _keep, server, record.uid, name, tags, notes)
             st.rerun()
-    show_action_errors(place)  # here: what opens over the page would hide it there
+    show_action_errors(place)  # here: the open popover would hide it on the page
 
 
-def _keep(desk: ServerResources, uid: str, name: str, tags: str, notes: str) -> None:
-    check_own(desk, uid)
-    desk.store.annotate(uid, name=name, tags=tags.split(","), notes=notes)
+def _keep(server: ServerResources, uid: str, name: str, tags: str, notes: str) -> None:
+    check_own(server, uid)
+    server.store.annotate(uid, name=name, tags=tags.split(","), notes=notes)
 
 
-def _delete(desk: ServerResources, uids: Sequence[str]) -> None:
+def _delete(server: ServerResources, uids: Sequence[str]) -> None:
     for uid in uids:
-        check_own(desk, uid)
-    desk.store.delete(uids)
+        check_own(server, uid)
+    server.store.delete(uids)
     st.session_state["compare.chosen"] = []
 
 
-def _undo(desk: ServerResources) -> None:
-    st.session_state["compare.chosen"] = desk.store.undelete().runs
+def _undo(server: ServerResources) -> None:
+    st.session_state["compare.chosen"] = server.store.undelete().runs

@@ -1,4 +1,4 @@
-"""Curves of the chosen runs over each other; settings against results."""
+"""Charts of the chosen runs: their curves in one chart, and settings against results."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,11 +29,11 @@ COLOUR, LOG = "compare.colour", "compare.log"
 MOST_LINES = 100
 MOST_AXES = 8
 MOST_TOLD = 3
-"""Settings by which a line is told from the others."""
+"""Settings in the label of a run."""
 
 
 def draw_curves(store: Store, records: Sequence[RunRecord], metric: str) -> None:
-    """The curves of one metric, and beside it its twin of training or validation."""
+    """Draws the curves of one metric, and beside them those of the same metric on the other split."""
     comparison = comparison_of(records)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         colours = [OWN, *settings_of_interest(comparison)]
@@ -54,14 +54,14 @@ def draw_curves(store: Store, records: Sequence[RunRecord], metric: str) -> None
 
 
 def draw_overlay(store: Store, records: Sequence[RunRecord], metric: str, *, key: str) -> None:
-    """The curves of one metric over each other."""
+    """Draws the curves of one metric in one chart."""
     lines = _lines(store, records, metric, None)
     spec = overlay_chart(lines, title=metric, key=key)
     draw_chart(spec, key=key, alt=describe_overlay(lines, metric), rev=sum(len(line.epochs) for line in lines))
 
 
 def overlay_figure(store: Store, records: Sequence[RunRecord], metric: str) -> "go.Figure":
-    """The curves of one metric as they are seen, with a legend of all of them."""
+    """The curves of one metric as a Plotly figure, as on the page, with a legend of all runs."""
     import plotly.graph_objects as go
 
     by = st.session_state.get(COLOUR, OWN)
@@ -91,12 +91,12 @@ def _line(store: Store, record: RunRecord, metric: str, name: str, by: Any) -> R
 
 
 def settings_of_interest(comparison: Comparison) -> list[str]:
-    """What differs, the seed last, because it tells least."""
+    """Addresses of the settings in which the runs differ; the seed last, because it tells least."""
     return sorted(comparison.settings, key=lambda address: address == "seed")
 
 
 def run_labels(comparison: Comparison) -> list[str]:
-    """Each run by what tells it from the others."""
+    """Label of each run: the settings in which it differs, else its name and uid."""
     addresses = settings_of_interest(comparison)[:MOST_TOLD]
     rows = comparison.frame.to_dict("records")
     if not addresses:
@@ -106,7 +106,7 @@ def run_labels(comparison: Comparison) -> list[str]:
 
 
 def _colours(comparison: Comparison, by: str) -> str:
-    """Which colour means what."""
+    """Meaning of the colours, as markdown."""
     values = list(dict.fromkeys(comparison.frame[by].dropna()))
     numbers = [one for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
     if values and len(numbers) == len(values):
@@ -115,7 +115,7 @@ def _colours(comparison: Comparison, by: str) -> str:
 
 
 def draw_settings_charts(records: Sequence[RunRecord], metric: str) -> None:
-    """How the settings and the results go together, where the runs differ."""
+    """Draws settings against results of the runs; nothing if the runs have the same settings."""
     comparison = comparison_of(records)
     outcome = f"{metric} best" if f"{metric} best" in comparison.results else metric
     addresses = settings_of_interest(comparison)

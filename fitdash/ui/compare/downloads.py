@@ -1,4 +1,4 @@
-"""Files of chosen runs: their table, their curves, everything."""
+"""Downloads of the chosen runs: table, curves, figures, and settings with curves."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from fitdash.ui.compare.table import comparison_of, shown_columns
 
 
 def draw(store: Store, records: Sequence[RunRecord], metric: str | None) -> None:
-    """One button per form; nothing is made before it is pressed."""
+    """Draws one button for each file; a file is made when its button is clicked."""
     forms: dict[str, tuple[str, str, Callable[[], str | bytes]]] = {
         "Table (CSV)": ("runs.csv", "text/csv", partial(table_file, records, "csv")),
         "Table (Parquet)": ("runs.parquet", "application/octet-stream", partial(table_file, records, "parquet")),
@@ -39,7 +39,7 @@ FIGURES = {"html": "text/html", "svg": "image/svg+xml", "png": "image/png"}
 
 
 def figure_file(store: Store, records: Sequence[RunRecord], metric: str, kind: str) -> str | bytes:
-    """The curves as they are seen, with a legend of all of them; images where they can be drawn here."""
+    """The curves as on the page, with a legend of all runs; `kind` is a key of `FIGURES`."""
     made = overlay_figure(store, records, metric)
     if kind == "html":
         return str(made.to_html(include_plotlyjs=True))
@@ -47,20 +47,20 @@ def figure_file(store: Store, records: Sequence[RunRecord], metric: str, kind: s
 
 
 def table_file(records: Sequence[RunRecord], kind: str, metric: str | None = None) -> bytes:
-    """One row per run: everything, or what is seen with this metric."""
+    """One row for each run: all columns, or with a metric those that the page shows."""
     comparison = comparison_of(records)
     return export_table(comparison.frame, kind, columns=shown_columns(comparison, metric)[:-1] if metric else None)
 
 
 def curves_csv(store: Store, records: Sequence[RunRecord]) -> str:
-    """Tidy: run, epoch from 1, name, value."""
+    """The curves in tidy form: run, epoch from 1, name, value."""
     parts = [history_of(store, record.uid).to_frame().assign(run=record.uid) for record in records]
     tidy = pd.concat(parts).melt(id_vars=["run", "epoch"], var_name="name").dropna(subset="value")
     return str(tidy.to_csv(index=False))
 
 
 def runs_json(store: Store, records: Sequence[RunRecord]) -> str:
-    """Everything that is known of each, as `History.to_json` tells it, and its settings."""
+    """For each run its settings, tags, notes, and history as `History.to_json` writes it."""
     told = [
         {
             "uid": record.uid,

@@ -1,4 +1,4 @@
-"""The Compare page from top to bottom; drawn again while runs train."""
+"""The Compare page from top to bottom, refreshed while runs train."""
 
 import time
 
@@ -14,33 +14,33 @@ from fitdash.ui.session.server_resources import ServerResources
 EVERY_SECONDS = 1.0
 
 
-def compare_view(desk: ServerResources) -> None:
-    """The table and what is made of the chosen runs."""
-    whose = visitor_id(desk)
-    is_live = bool(desk.store.lines(owner=whose, states=ACTIVE, limit=1))
-    # Of repeats that have just begun no run is there yet.
-    is_live = is_live or any(one.is_active for one in sweeps.all_sweeps(desk.store, owner=whose))
-    every = desk.viewers.every(EVERY_SECONDS)
-    st.fragment(_compare, run_every=every if is_live else None, key="compare")(desk)
+def compare_view(server: ServerResources) -> None:
+    """Draws the table of runs, and actions and charts of the chosen ones."""
+    whose = visitor_id(server)
+    is_live = bool(server.store.lines(owner=whose, states=ACTIVE, limit=1))
+    # Repeats that have just been started have no run yet.
+    is_live = is_live or any(one.is_active for one in sweeps.all_sweeps(server.store, owner=whose))
+    every = server.viewers.every(EVERY_SECONDS)
+    st.fragment(_compare, run_every=every if is_live else None, key="compare")(server)
 
 
-def _compare(desk: ServerResources) -> None:
+def _compare(server: ServerResources) -> None:
     if st.session_state.pop(repeats.BEGUN, False):
-        st.rerun()  # how often this is drawn is decided with the whole page
-    desk.viewers.here(time.monotonic())
-    records = desk.store.runs(owner=visitor_id(desk))
+        st.rerun()  # the refresh interval is set where the whole page runs
+    server.viewers.here(time.monotonic())
+    records = server.store.runs(owner=visitor_id(server))
     if not records:
         st.info("There is no run yet. Train one: it is kept, and can be compared with the next.")
-        actions.offer_undo(desk)
+        actions.offer_undo(server)
         show_action_errors(actions.PLACE)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filter"):
         shown = table.filter_runs(records)
         metric = table.choose_metric(shown)
     chosen = table.draw_table(shown, metric)
-    actions.draw(desk, chosen, metric)
+    actions.draw(server, chosen, metric)
     actions.draw_differences(chosen)
     if chosen and metric is not None:
-        charts.draw_curves(desk.store, chosen, metric)
-        repeats.draw(desk.store, shown, chosen, metric)
+        charts.draw_curves(server.store, chosen, metric)
+        repeats.draw(server.store, shown, chosen, metric)
         charts.draw_settings_charts(chosen, metric)

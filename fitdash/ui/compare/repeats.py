@@ -1,4 +1,4 @@
-"""The same experiment with several seeds: start it, draw mean and band, say what is beyond the noise."""
+"""Repeats of an experiment over seeds: start them, draw mean and band, say which differences exceed the noise."""
 
 from collections.abc import Sequence
 
@@ -22,30 +22,30 @@ from fitdash.ui.view_models.formatting import escape_markdown
 
 MOST_GROUPS = 4
 BEGUN = "compare.begun"
-"""Repeats were started, and the page has not been drawn since."""
+"""Session key: repeats were started since the page was last drawn."""
 
 
-def draw_repeat_button(desk: ServerResources, record: RunRecord | None) -> None:
-    """A way to train the chosen run again with other seeds."""
+def draw_repeat_button(server: ServerResources, record: RunRecord | None) -> None:
+    """Draws the popover that trains the chosen run again with other seeds."""
     with st.popover("Repeat over seeds", icon=":material/replay:", disabled=record is None):
         if record is None:
             return
         st.caption("The same settings with other seeds tell how much of a difference is chance.")
         count = int(st.number_input("runs", 2, 100, 5, key="compare.repeats"))
-        args = [f"repeats-{record.uid}", "The repeats could not begin", _start, desk, record, count]
+        args = [f"repeats-{record.uid}", "The repeats could not begin", _start, server, record, count]
         st.button("Start", key="start_repeats", type="primary", on_click=run_action, args=args)
-        show_action_errors(f"repeats-{record.uid}")  # here: what opens over the page would hide it there
+        show_action_errors(f"repeats-{record.uid}")  # here: the open popover would hide it on the page
 
 
-def _start(desk: ServerResources, record: RunRecord, count: int) -> None:
+def _start(server: ServerResources, record: RunRecord, count: int) -> None:
     recipe = make_repeats_config(Experiment.from_dict(record.experiment), count)
-    sweeper().begin(recipe, Budget(), name=f"{record.name} × {count} seeds", owner=visitor_id(desk))
+    sweeper().begin(recipe, Budget(), name=f"{record.name} × {count} seeds", owner=visitor_id(server))
     st.session_state[BEGUN] = True
 
 
 def draw(store: Store, shown: Sequence[RunRecord], chosen: Sequence[RunRecord], metric: str) -> None:
-    """Mean and band of the chosen runs that were repeated; with two groups of them, which one is better."""
-    # Of runs with one seed the chosen one counts.
+    """Draws mean and band of the chosen runs that have repeats; for two groups, says which one is better."""
+    # Of several runs with the same seed, the chosen one counts.
     uids = {record.uid for record in chosen}
     found = group_repeats([*chosen, *(record for record in shown if record.uid not in uids)])
     groups = [group for group in found.values() if uids & {record.uid for record in group}][:MOST_GROUPS]

@@ -1,4 +1,4 @@
-"""The table of runs: filtered, sorted by its heads, chosen by its boxes."""
+"""The table of runs: filters above it, sorting by its column headers, selection by its check boxes."""
 
 import time
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from fitdash.runs.record.records import RunRecord
 from fitdash.ui.components.settings_columns import settings_column_config
 
 FIRST = 5
-"""So many of the newest runs are chosen where nobody chose yet."""
+"""Number of the newest runs that are selected until the user selects some."""
 
 SELDOM = ("sweep", "trial")
 
 
 def filter_runs(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """The runs that the fields above the table ask for."""
+    """Draws the filters; gives the runs that match them."""
     words = st.text_input("find", key="compare.find", placeholder="name, tag, note or uid", width=240)
     known = [data_name(record) for record in records]
     data = st.multiselect("data", list(dict.fromkeys(known)), key="compare.data", placeholder="all", width=220)
@@ -38,7 +38,7 @@ def _searched(record: RunRecord) -> str:
 
 
 def choose_metric(records: Sequence[RunRecord], *, key: str = "compare.metric") -> str | None:
-    """What is compared: the choice of the reader, at first what validation says of the first metric."""
+    """Draws the choice of a metric; initially the first one on validation rows. None if the runs have no logs."""
     names = list(dict.fromkeys(name for record in records for name in record.summary.get("logs", {})))
     if not names:
         return None
@@ -49,24 +49,24 @@ def choose_metric(records: Sequence[RunRecord], *, key: str = "compare.metric") 
 
 
 def comparison_of(records: Sequence[RunRecord]) -> Comparison:
-    """The runs side by side."""
+    """Settings and results of the runs as one table."""
     return _compared(tuple((record.uid, record.seq) for record in records), records)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _compared(key: Any, _records: Sequence[RunRecord]) -> Comparison:
-    """Made anew only where something happened to one of the runs: 0.1 s for two thousand."""
+    """Computed again only if one of the runs has a new event: 0.1 s for two thousand runs."""
     return compare_runs(_records, now=time.time())
 
 
 def draw_table(records: Sequence[RunRecord], metric: str | None) -> list[RunRecord]:
-    """Draw it; gives the chosen runs in the order of the table."""
+    """Draws the table; gives the selected runs in the order of the table."""
     comparison = comparison_of(records)
     uids = [record.uid for record in records]
     chosen = set(st.session_state.get("compare.chosen", uids[:FIRST]))
     picked: Any = st.dataframe(
         comparison.frame,
-        # Places are what a choice is told by: another list of runs is another table that starts from the same choice.
+        # Streamlit keeps a selection by row number: another list of runs is a new table with the same runs selected.
         key=f"compare.table.{hash(tuple(uids))}",
         hide_index=True,
         height=min(38 + 35 * max(1, len(uids)), 38 + 35 * 9),
@@ -85,7 +85,7 @@ def draw_table(records: Sequence[RunRecord], metric: str | None) -> list[RunReco
 
 
 def shown_columns(comparison: Comparison, metric: str | None) -> list[str]:
-    """What is shown of it: what differs, the results of one metric, when and how long."""
+    """Columns that the table shows: settings that differ, results of one metric, times, uid."""
     of_metric = [name for name in comparison.results if metric is not None and name in (metric, *_of(metric))]
     best_first = sorted(of_metric, key=lambda name: not name.endswith(" best"))
     told = [name for name in visible_columns(comparison) if name not in ("run", "name", "state", *comparison.results)]
@@ -100,7 +100,7 @@ def _of(metric: str) -> tuple[str, str]:
 
 
 def _columns(comparison: Comparison) -> dict[str, Any]:
-    """Numbers in few digits, settings by their argument's name."""
+    """Column formats: numbers in few digits, settings by their argument's name."""
     config: dict[str, Any] = {
         "run": st.column_config.TextColumn("uid"),
         "name": st.column_config.TextColumn("run", pinned=True),

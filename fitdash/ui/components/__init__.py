@@ -1,1 +1,1 @@
-"""Pieces of the page that need JavaScript, and the scripts and styles they bring."""
+"""Streamlit components that need JavaScript, with their scripts and styles; column formats of tables."""

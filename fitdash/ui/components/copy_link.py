@@ -1,4 +1,4 @@
-"""A button that copies the address of the page: the form is its link."""
+"""A button that copies the URL of the page, which holds every setting of the form."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ export default function ({data, parentElement: root}) {
     root.append(button);
   }
   const say = words => { button.textContent = words; };
-  const old = text => {                                   // without https the clipboard is out of reach
+  const old = text => {                                   // without https the browser has no clipboard API
     const field = Object.assign(document.createElement('textarea'), {value: text});
     document.body.append(field);
     field.select();
@@ -40,6 +40,6 @@ _mount = st.components.v2.component("fitdash_copy_link", js=SCRIPT, css=CSS, iso
 
 
 def copy_link() -> None:
-    """Copies the link of this form, without the run that is shown."""
+    """Draws the button; the URL that it copies leaves out the run that is shown."""
     title = "The link holds every setting that is not at its default; another browser that opens it has the same plan."
     _mount(key="copy_link", data={"label": "Copy link", "title": title})

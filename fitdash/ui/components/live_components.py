@@ -1,8 +1,8 @@
-"""Plotly charts that are updated in place: zoom, legend choices and hover survive every update; one cursor for all.
+"""Components that are updated in place: Plotly charts that keep zoom, legend and hover; text, progress, epoch cursor.
 
-`st.plotly_chart` replaces its DOM node whenever its data change (streamlit pull request 16052); once that is over,
-this is the one file to drop. Plotly's own script is served from the installed package: nothing is copied or fetched
-from outside. Streamlit sends a component's script again with every change of its data, so it only calls the module.
+`st.plotly_chart` replaces its DOM node whenever its data change (Streamlit pull request 16052); once that is fixed,
+this file can go. Plotly's own script is served from the installed package: nothing is copied or fetched from outside.
+Streamlit sends a component's script again with every change of its data, so the script here only imports a module.
 """
 
 import hashlib
@@ -42,13 +42,13 @@ class LiveChart:
     """What a chart shows at one moment.
 
     Attributes:
-        spec: In plotly's schema; a number at a trace's `meta.color` is a place in the theme's list of colours. Its
-            `meta.scale` (of a map) and `meta.markers` are scales of [place, colour or "ink", share of it on paper];
+        spec: In Plotly's schema. A number at a trace's `meta.color` is an index into the theme's list of colours.
+            `meta.scale` (of a map) and `meta.markers` are scales of [position, colour or "ink", share of it on paper];
             `meta.edge` is "ink" or "paper" around markers.
-        alt: The chart in words.
-        rev: Count of points drawn; a browser test waits for it.
-        of: What it is of, where it grows: of two pictures of the same the later one is shown.
-        seq: The later one has the larger number.
+        alt: Text alternative of the chart.
+        rev: Number of points drawn; a browser test waits for it.
+        of: Identifies what grows, such as a run's uid; of two charts with the same one, the later is shown.
+        seq: Larger for the later chart.
     """
 
     spec: Chart
@@ -60,11 +60,11 @@ class LiveChart:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveText:
-    """A line that goes on with what is shown.
+    """A line of text that live updates change.
 
     Attributes:
-        bold: What it begins with.
-        of, seq: As a picture has them.
+        bold: Start of the line, in bold.
+        of, seq: As in `LiveChart`.
     """
 
     text: str
@@ -74,7 +74,7 @@ class LiveText:
 
 
 def to_browser(shown: LiveChart | LiveText) -> dict[str, Any]:
-    """The same for the browser."""
+    """The component's data, as plain values that JSON can hold."""
     of = {"of": shown.of, "seq": shown.seq}
     if isinstance(shown, LiveText):
         return {"bold": shown.bold, "words": shown.text, **of}
@@ -82,12 +82,12 @@ def to_browser(shown: LiveChart | LiveText) -> dict[str, Any]:
 
 
 def bind_keys() -> None:
-    """Lets keys press the buttons that steer a run: F, P, E, S, W."""
+    """Binds the keys F, P, E, S and W to the buttons that control a run; draws nothing."""
     _keys(key="key-presses", data={"module": _module("keys.js")})
 
 
 def draw_chart(spec: Chart, *, key: str, alt: str, rev: int = 0, **more: Any) -> None:
-    """Draw a chart that nothing is told of between two drawings; see `Picture` and `live_picture`."""
+    """Draws a chart that gets no live updates; arguments as in `LiveChart` and `draw_live_chart`."""
     draw_live_chart(LiveChart(spec=spec, alt=alt, rev=rev), key=key, **more)
 
 
@@ -101,16 +101,16 @@ def draw_live_chart(
     bold: float = 1.0,
     on_pick: Callable[[], None] | None = None,
 ) -> None:
-    """Draw a picture, whole each time: Streamlit may drop what was sent in between.
+    """Draws a chart, sent whole each time: Streamlit may drop what was sent in between.
 
     Args:
-        key: Which chart of the page: the same key is the same DOM node.
-        height: As CSS says it.
-        metric: Its name in the values at the cursor; without one it has none there.
-        shares: Zoom and hover are those of all such charts of the page; with a metric they always are.
-        bold: Factor of the signs.
-        on_pick: Called when something was clicked; `st.session_state[key]["picked"]` is its place in its trace: an
-            index, or row and column of a map.
+        key: Of the chart on the page: the same key is the same DOM node.
+        height: In CSS.
+        metric: Name beside the chart's values at the cursor; without one, it shows no values there.
+        shares: True if the chart shares zoom and hover with all such charts of the page; with a metric it always does.
+        bold: Factor of the size of annotations.
+        on_pick: Called when the user clicks a point; `st.session_state[key]["picked"]` is its position in its trace:
+            an index, or row and column of a map.
     """
     data = to_browser(picture) | {"src": _plotly_js(), "name": key, "bold": bold, "height": height, "metric": metric}
     data |= {"shares": shares, "module": _module()}
@@ -121,15 +121,15 @@ def draw_live_chart(
 
 
 def draw_live_text(words: LiveText, *, key: str) -> None:
-    """Draw a line of words."""
+    """Draws a line of text."""
     _words(key=key, data=to_browser(words) | {"name": key, "module": _module()})
 
 
 def draw_live_progress(data: Mapping[str, Any], *, key: str) -> None:
-    """How far a run is.
+    """Draws the progress bar of a run.
 
     Args:
-        data: "share" (0 to 1), "text" (the same in words), "of" and "seq" as a picture has them.
+        data: "share" (0 to 1), "text" (the same in words), "of" and "seq" as in `LiveChart`.
     """
     _progress(key=key, data={**data, "module": _module()})
 
@@ -137,27 +137,27 @@ def draw_live_progress(data: Mapping[str, Any], *, key: str) -> None:
 def draw_epoch_cursor(
     data: Mapping[str, Any], *, key: str, on_change: Callable[[], None], on_due: Callable[[], None]
 ) -> None:
-    """The slider of the epoch cursor, with play and pause.
+    """Draws the slider of the epoch cursor, with play and pause.
 
     Args:
-        data: "run", "seq", "start" and "done" and "planned" (numbers of epochs that are over), "places" (where they are
-            on the axis, None where that is the number itself), "exact" (values at the cursor where charts are thinned);
-            "feed" is where to ask for news of all charts, every so many "seconds", None where there are none.
-        key: Of the component; `st.session_state[key]["epoch"]` is the number of epochs that are over at the cursor.
-        on_change: Called when it was moved.
-        on_due: Called when news told that more has changed than they can tell.
+        data: "run", "seq", "start", "done" and "planned" (numbers of finished epochs), "places" (their positions on the
+            axis, None if that is the number itself), "exact" (values at the cursor, as charts may be thinned); "feed"
+            is the URL to poll for updates of all charts every so many "seconds", None if there is none.
+        key: Of the component; `st.session_state[key]["epoch"]` is the number of epochs finished at the cursor.
+        on_change: Called when the user moved the cursor.
+        on_due: Called when an update says that the page must rerun.
     """
     data = {**data, "module": _module()}
     _cursor(key=key, data=data, default={"epoch": None}, on_epoch_change=on_change, on_due_change=on_due)
 
 
 def _plotly_js() -> str:
-    """URL of plotly's own script, served from where the package is installed."""
+    """URL of Plotly's own script, served from the installed package."""
     return f"{_served('plotly', Path(plotly.__file__).parent / 'package_data')}/plotly.min.js?v={plotly.__version__}"
 
 
 def _module(name: str = "live.js") -> str:
-    """URL of a script; another one for other content, so that no browser keeps an old one."""
+    """URL of a script; it changes with the content, so that no browser uses an old copy."""
     return f"{_served('fitdash', BROWSER)}/{name}?v={_mark()}"
 
 
@@ -167,12 +167,12 @@ def _mark() -> str:
 
 
 def _served(name: str, folder: Path) -> str:
-    """Where a folder is served."""
+    """URL path under which a folder is served."""
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     return f"{'/' + base if base else ''}/component/{_declared(name, folder)}"
 
 
 @cache
 def _declared(name: str, folder: Path) -> str:
-    """Name under which this process serves a folder."""
+    """Name under which Streamlit serves a folder; declared once in this process."""
     return declare_component(name, path=folder).name

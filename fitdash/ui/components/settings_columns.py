@@ -1,4 +1,4 @@
-"""Columns of settings in a table of runs or trials."""
+"""Column formats for settings in a table of runs or trials."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def settings_column_config(frame: "pd.DataFrame", addresses: Iterable[str]) -> dict[str, Any]:
-    """Columns of settings; of numbers with as many digits as tell a small one from 0."""
+    """Column format for each setting; numbers get six digits, so that a small one is not shown as 0."""
     config: dict[str, Any] = {}
     labels = labels_of(addresses)
     for name in labels:

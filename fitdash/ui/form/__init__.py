@@ -1,1 +1,1 @@
-"""The form: every argument of fit, compile, network and data as a control."""
+"""The form: every argument of fit, compile, network and data as a widget."""

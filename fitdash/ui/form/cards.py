@@ -1,4 +1,4 @@
-"""Cards in an order of their own: add, set, put in order, remove. Callbacks are called in it, layers passed through."""
+"""Cards of callbacks and layers: add, set, reorder, remove. The order is that of calls, or of the network."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +18,13 @@ from fitdash.ui.view_models.formatting import escape_markdown
 
 @dataclass(frozen=True, kw_only=True)
 class CardList:
-    """Cards of one sort.
+    """Callbacks or layers as an ordered list of cards.
 
     Attributes:
-        key: Where their order stands, in the session and in the link; first part of the keys of their controls.
-        address: Of what they set, in the experiment.
-        adder: First part of the key of the list to add one from.
-        kinds: Settings by the name of each kind.
+        key: Of the order, in the session state and the URL; first part of the keys of the cards' widgets.
+        address: First part of the settings' addresses in the experiment.
+        adder: First part of the key of the select box that adds a card.
+        kinds: Settings class by the name of each kind.
     """
 
     key: str
@@ -34,15 +34,15 @@ class CardList:
 
     @property
     def slots(self) -> list[str]:
-        """Name of each card, in their order."""
+        """Name of each card, in order."""
         return read_slots(st.session_state.get, self.key)
 
     @property
     def adding(self) -> str:
-        """Key of the list now: another one after each card, so that no card is added twice.
+        """Key of the select box: a new one after each card, so that no card is added twice.
 
-        A list that were emptied would still be full in a browser that has not drawn it again, and what is moved there
-        meanwhile would choose from it once more.
+        If the same select box were emptied instead, a browser that has not redrawn it would still send the old choice
+        with the next change of any widget.
         """
         return f"{self.adder}.{st.session_state.get(self.adder, 0)}"
 
@@ -51,7 +51,7 @@ CALLED = CardList(key="callbacks", address="callbacks", adder="add_callback", ki
 
 
 def restore(deck: CardList = CALLED) -> None:
-    """Take up the cards that the link names, and name them in the link again where a change of pages cleared it."""
+    """Reads the cards from the URL, and writes them to it again if a change of pages cleared it."""
     values: Any = st.session_state
     if deck.key not in values:
         values[deck.key] = [slot for slot in st.query_params.get_all(deck.key) if kind_of(slot) in deck.kinds]
@@ -59,12 +59,12 @@ def restore(deck: CardList = CALLED) -> None:
 
 
 def draw(experiment: Experiment, around: FormContext, text: str) -> None:
-    """A list to add a callback from, and the cards.
+    """Draws the select box that adds a callback, and the cards.
 
     Args:
         experiment: The draft.
-        around: What the controls need to know.
-        text: Help for the argument.
+        around: Context of the widgets.
+        text: Help of the argument `callbacks`.
     """
     with st.container(gap="xxsmall", key="at-callbacks"):
         placeholder = "none, add one" if not experiment.callbacks else "add another one"
@@ -82,7 +82,7 @@ def draw(experiment: Experiment, around: FormContext, text: str) -> None:
 
 
 def draw_adder(deck: CardList, label: str, kinds: Sequence[str], placeholder: str, text: str) -> None:
-    """A list to add a card from."""
+    """Draws the select box that adds a card."""
     st.selectbox(
         label,
         kinds,
@@ -97,7 +97,7 @@ def draw_adder(deck: CardList, label: str, kinds: Sequence[str], placeholder: st
 
 
 def draw_card(deck: CardList, place: int, around: FormContext, beneath: Callable[[int, str], None]) -> None:
-    """One card: its name and buttons, what is wrong with it as a whole, its settings, and something beneath."""
+    """Draws one card: name, buttons, problems of the card as a whole, settings, and what `beneath` draws."""
     slots = deck.slots
     slot, address = slots[place], f"{deck.address}.{place}"
     cls = deck.kinds[kind_of(slot)]
@@ -152,7 +152,7 @@ def _set(deck: CardList, slots: Sequence[str]) -> None:
 
 
 def write_cards_to_url(key: str, slots: Sequence[str]) -> None:
-    """Name these cards in the link, or none."""
+    """Writes the names of these cards to the URL; removes the parameter if there are none."""
     if st.query_params.get_all(key) != list(slots):
         if slots:
             st.query_params[key] = list(slots)

@@ -1,4 +1,4 @@
-"""The weight of each class, and how much of the training loss each class then makes up."""
+"""Widgets for the weight of each class, with the share of the training loss that each class then has."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ FEW_CLASSES = 12
 
 
 def draw(key: str, facts: DataFacts | None) -> None:
-    """The weight of each class where they are custom, and how much of the loss each class then makes up."""
+    """Draws the weight of each class, as a number input if they are custom, and its share of the loss."""
     names = facts.classes if facts is not None and facts.classes else ()
     counts = facts.labels if facts is not None else ()
     what = "steps" if facts is not None and facts.steps else "rows"
@@ -56,5 +56,5 @@ def _class_number(index: int, name: str, key: str) -> None:
 
 
 def _even(key: str, counts: tuple[int, ...]) -> None:
-    """What "balanced" would come to, as numbers to go on from."""
+    """Sets the weights that "balanced" would give, as numbers to edit."""
     set_widget_values({f"{key}.{index}": round(weight, 4) for index, weight in balanced_class_weight(counts).items()})

@@ -1,4 +1,4 @@
-"""One control per declared setting: the widget its type asks for, and beneath it one line that says what matters."""
+"""One widget for each declared setting, chosen by its type, with a line of problems or remarks beneath."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,27 +27,27 @@ from fitdash.ui.view_models.formatting import (
 FEW = 4
 SHORT = len("not set → 123")
 LATE_SECONDS = 3.0
-"""Until a browser that is busy has heard where a slider stands."""
+"""Longest time that a busy browser takes to learn the new position of a slider."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FormContext:
-    """What a control shows beside its value.
+    """What the widgets of the form show beside their values.
 
     Attributes:
-        problems: Sentences by address; they stop a run.
-        inert: By address, why a control is without effect.
-        open: Addresses that can be changed also while they are without effect.
-        remarks: Sentences by address; they stop nothing.
-        columns: Names that a setting may be chosen from, by address.
-        unset: By address, what None comes to with these data, where the declaration is less exact.
-        facts: The data, None while there is none.
-        live: The run that is on, whose settings some controls change.
-        uploader: Draws the field that takes a file, for the setting of this key.
-        basic: The form is short.
-        several: Addresses of the settings that several values can be listed of.
-        searches: They are what a search varies.
-        weights: What sample_weight comes to.
+        problems: Sentences that stop a run, by address.
+        inert: Why a setting has no effect, by address.
+        open: Addresses that stay editable even without effect.
+        remarks: Sentences that stop nothing, by address.
+        columns: Names to choose from, by address.
+        unset: What None means with these data, by address, if the declaration can only name a rule.
+        facts: Of the data; None while there is none.
+        live: The active run, whose settings some widgets change.
+        uploader: Draws the file uploader of the setting with this key.
+        basic: True if the form leaves out rare settings.
+        several: Addresses of the settings that can have a list of values.
+        searches: True if those lists are the search space of a sweep.
+        weights: Histogram of the weights that sample_weight gives.
     """
 
     problems: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class FormContext:
     weights: WeightHistogram | None = None
 
     def leaves_out(self, setting: Setting, where: str, told_as: str) -> bool:
-        """Whether a short form does without this control: it is rare, at its default, and nothing is wrong with it."""
+        """True if the basic form omits this setting: it is rare, at its default, and has no problem."""
         key = f"{where}.{setting.name}"
         if not (self.basic and setting.arg.rare) or f"{told_as}.{setting.name}" in self.problems:
             return False
@@ -74,22 +74,22 @@ class FormContext:
         return not in_link and value in (setting.default, str(setting.default), None, UNSET)
 
     def is_off(self, address: str) -> bool:
-        """Whether a control cannot be moved, because that would have no effect."""
+        """True if the widget is greyed because the setting has no effect."""
         return address in self.inert and address not in self.open
 
     def unset_word(self, setting: Setting, key: str) -> str:
-        """What None means, in sight."""
+        """What None means, as a placeholder."""
         return f"not set → {self.unset[key]}" if key in self.unset else describe_unset(setting)
 
 
 def draw_controls(
     cls: type[Settings], where: str, names: Sequence[str], around: FormContext, *, told_as: str = ""
 ) -> None:
-    """The named settings, two in a row where both are short; a short form leaves out what is rare.
+    """Draws the named settings, two in a row if both are short; a basic form omits rare ones.
 
     Args:
         where: First part of the widgets' keys.
-        told_as: First part of the addresses of problems, where it is another one.
+        told_as: First part of the addresses of problems, if not `where`.
     """
     declared = settings_of(cls)
     drawn = [declared[name] for name in names if not around.leaves_out(declared[name], where, told_as or where)]
@@ -101,7 +101,7 @@ def draw_controls(
 
 
 def rows_of(settings: Sequence[Setting], where: str, around: FormContext) -> list[list[Setting]]:
-    """The settings in their order, neighbours that are short together."""
+    """The settings in order, by row: two short neighbours share one."""
     rows: list[list[Setting]] = []
     for setting in settings:
         beside = rows and len(rows[-1]) == 1 and _is_short(rows[-1][0], where, around)
@@ -113,13 +113,13 @@ def rows_of(settings: Sequence[Setting], where: str, around: FormContext) -> lis
 
 
 def _is_short(setting: Setting, where: str, around: FormContext) -> bool:
-    """Whether half a row shows it whole."""
+    """True if half a row is wide enough for the widget."""
     unset = around.unset_word(setting, f"{where}.{setting.name}") if setting.optional else ""
     return setting.base in ("int", "float") and len(unset) <= SHORT and not setting.arg.slides
 
 
 def draw_control(setting: Setting, key: str, around: FormContext, *, address: str = "") -> None:
-    """One widget, named by the argument, with its line beneath."""
+    """Draws one widget, labelled with the argument's name, and the line beneath it."""
     address = address or key
     draw = DRAWERS[setting.base]
     with st.container(gap="xxsmall", key=f"at-{key}"):
@@ -135,7 +135,7 @@ def draw_control(setting: Setting, key: str, around: FormContext, *, address: st
 
 
 def note(setting: Setting, address: str, around: FormContext) -> None:
-    """Beneath: what is wrong, else why it is without effect, else remarks, what it is in plain words, when it acts."""
+    """Draws beneath a widget: its problems, else why it has no effect, else remarks, plain name and when it applies."""
     problems = around.problems.get(address, ())
     for text in problems:
         st.caption(f":red[**{escape_markdown(text)}**]")
@@ -155,13 +155,13 @@ def note(setting: Setting, address: str, around: FormContext) -> None:
 
 
 def draw_remarks(address: str, around: FormContext) -> None:
-    """What is worth knowing of it and stops nothing."""
+    """Draws the remarks on a setting, which stop nothing."""
     for text in around.remarks.get(address, ()):
         st.caption(f":orange[{escape_markdown(text)}]")
 
 
 def _number(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
-    """A field that takes any number: what cannot be is told beneath it, in our words."""
+    """A number input without limits: the line beneath it says what is wrong with a value."""
     if setting.listed:
         st.text_input(label_of(key), value=str(setting.default), bind="query-params", **common)
     elif setting.arg.slides:
@@ -190,7 +190,7 @@ def _field(setting: Setting, key: str, around: FormContext, common: dict[str, An
 
 
 def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
-    """The same value to be dragged; one that is out of its range stands at its end."""
+    """A slider for the same value; a value out of its range is shown at the nearer end."""
     low, high = setting.arg.soft or (0.0, 1.0)
     beside = f"{key}.slider"
     value = st.session_state.get(key, setting.default)
@@ -214,10 +214,11 @@ def _slider(setting: Setting, key: str, common: dict[str, Any]) -> None:
 
 
 def _drag(key: str, beside: str, common: dict[str, Any]) -> None:
-    """Give the field what the slider says.
+    """Sets the number input to the position of the slider.
 
-    Not so where that is what the field gave to it, or where it stood just before: the browser tells of the old place
-    with whatever else is moved until it has heard of the new one, and then of that, which is news to nobody.
+    Positions that the page itself gave to the slider, or where it stood in the last seconds, are ignored: with any
+    change of another widget the browser sends the old position until it has received the new one, and then that one.
+    Neither is a change by the user.
     """
     place = st.session_state[beside]
     stood = st.session_state.get(f"{beside}.stood", {}).get(place, -LATE_SECONDS)
@@ -228,7 +229,7 @@ def _drag(key: str, beside: str, common: dict[str, Any]) -> None:
 
 
 def _handy(setting: Setting, key: str, common: dict[str, Any]) -> None:
-    """Values that are set with one click: buttons, which have no state that could come too late."""
+    """Buttons that set common values with one click; a button has no state that could arrive too late."""
     if not setting.arg.handy:
         return
     with st.container(horizontal=True, gap="xxsmall", key=f"{key}.handy"):
@@ -245,14 +246,14 @@ def _handy(setting: Setting, key: str, common: dict[str, Any]) -> None:
 
 
 def _take(key: str, value: Any, common: dict[str, Any]) -> None:
-    """Give the field this value, and tell those who wait for it."""
+    """Sets the number input to this value, and calls its `on_change`."""
     st.session_state[key] = value
     if "on_change" in common:
         common["on_change"](*common["args"])
 
 
 def _choice(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
-    """Buttons side by side for a few, a list for many."""
+    """A segmented control for few choices, a select box for many."""
     start = initial_value(setting, key)
     choices = list(setting.choices)
     if key in OPTIONS:
@@ -267,7 +268,7 @@ def _choice(setting: Setting, key: str, around: FormContext, common: dict[str, A
 
 
 def _names(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
-    """Several of many, in any order."""
+    """A multiselect of names, in any order."""
     words = [setting.default] if isinstance(setting.default, str) else []
     known = around.columns.get(key, setting.arg.choices)
     unset = around.unset_word(setting, key) if setting.optional else "none"
@@ -276,7 +277,7 @@ def _names(setting: Setting, key: str, around: FormContext, common: dict[str, An
 
 
 def _column(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
-    """One of the columns, or free text where there are none to choose from."""
+    """A select box of the columns; a text input if there are none to choose from."""
     known = around.columns.get(key)
     if known is None:
         st.text_input(label_of(key), value=setting.default or "", bind="query-params", **common)
@@ -288,14 +289,14 @@ def _column(setting: Setting, key: str, around: FormContext, common: dict[str, A
 
 
 def _weights(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
-    """No weights, weights that even the classes out, or one number for each class."""
+    """A choice between no weights, balanced weights, and one number for each class."""
     choices = [UNSET, *setting.words, "custom"]
     bound: dict[str, Any] = {"bind": "query-params", **common}
     st.segmented_control(label_of(key), choices, default=UNSET, required=True, width="stretch", **bound)
 
 
 def _output_numbers(key: str, around: FormContext) -> None:
-    """The weight of each output, where they are custom."""
+    """A number input for the weight of each output, if they are custom."""
     names = around.facts.outputs if around.facts is not None else ()
     st.session_state[f"{key}.names"] = list(names)
     if st.session_state.get(key) != "custom":
@@ -306,13 +307,13 @@ def _output_numbers(key: str, around: FormContext) -> None:
 
 
 def _hold_out(setting: Setting, key: str, around: FormContext, common: dict[str, Any]) -> None:
-    """Which rows are held out."""
+    """A select box of the ways to hold out rows."""
     choices = [UNSET, *settings_of(HoldOut)["kind"].choices]
     st.selectbox(label_of(key), choices, bind="query-params", **common)
 
 
 def _rows_held(key: str, around: FormContext) -> None:
-    """What belongs to the kind of rows that is chosen."""
+    """The settings of the hold-out that is chosen."""
     kind = st.session_state.get(key, UNSET)
     declared = settings_of(HoldOut)
     if kind == "upload":
@@ -324,7 +325,7 @@ def _rows_held(key: str, around: FormContext) -> None:
 
 
 def _weighing(key: str, around: FormContext) -> None:
-    """What belongs to the way in which rows are weighed, and the weights that it comes to."""
+    """The settings of the sample_weight that is chosen, and the histogram of its weights."""
     chosen, declared = st.session_state.get(key), settings_of(WeightExpression)
     if chosen in FILES.values():
         around.uploader(key)

@@ -1,4 +1,4 @@
-"""The data section: which data, a file of one's own, what to predict from what."""
+"""The form's data section: data set or uploaded file, features and target; also reads the data's facts for the form."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,15 +24,15 @@ from fitdash.ui.view_models.formatting import escape_markdown, format_number
 ASKED_HERE = ("name", "features", "target", "task")
 HELD, WEIGHTS = "fit.validation_data", "fit.sample_weight"
 IN_LINK = tuple(f"{part}.{name}" for part in ("data", HELD, WEIGHTS) for name in ("content", "filename"))
-"""No widgets, but part of the link: which file, by the hash of its content, and what it was called."""
+"""Query parameters without a widget: hash of a file's content, and its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSummary:
-    """What the form needs to know of the data; nothing but problems where it cannot be read.
+    """What the form needs to know of the data; only problems (and columns) if the data cannot be read.
 
     Attributes:
-        target_only: The `Dataset` without any column but the target: to see what a split takes.
+        target_only: The `Dataset` with the target as its only column, enough for the preview of a split.
     """
 
     facts: DataFacts | None = None
@@ -45,7 +45,7 @@ class DatasetSummary:
 
 
 def summarize_dataset(args: DatasetArgs) -> DatasetSummary:
-    """The data that these settings name, as numbers; read once per choice."""
+    """Summary of the data that these settings name; read once for each choice."""
     if problems_in(args):
         return DatasetSummary()
     return _look(repr(args), args)
@@ -74,7 +74,7 @@ def _look(key: str, _args: DatasetArgs) -> DatasetSummary:
 
 
 def _columns_of(args: DatasetArgs) -> tuple[str, ...]:
-    """The columns of a kept file whose chosen target cannot be learned: another one may."""
+    """Columns of an uploaded file whose chosen target cannot be learned, so that another one can be chosen."""
     from fitdash.data.tables.upload import read_upload
 
     try:
@@ -85,14 +85,14 @@ def _columns_of(args: DatasetArgs) -> tuple[str, ...]:
 
 
 def restore() -> None:
-    """Take up the file that the link names: after a reload the session knows nothing of it."""
+    """Reads the uploaded file's hash and name from the URL: after a reload the session state lacks them."""
     for key in IN_LINK:
         if key in st.query_params:
             st.session_state.setdefault(key, st.query_params[key])
 
 
 def dataset_line(args: DatasetArgs, facts: DataFacts | None) -> str:
-    """The section in one line."""
+    """The data in one line, for the title of the section."""
     name = args.filename or "your file" if args.name == "upload" else args.name
     if facts is None:
         return escape_markdown(str(name))
@@ -104,7 +104,7 @@ def dataset_line(args: DatasetArgs, facts: DataFacts | None) -> str:
 
 
 def draw(args: DatasetArgs, around: FormContext) -> None:
-    """The controls of the data; those that this kind of data does not have are left out."""
+    """Draws the widgets of the data; settings that this kind of data does not have are left out."""
     declared = settings_of(DatasetArgs)
     draw_control(declared["name"], "data.name", around)
     st.file_uploader(
@@ -128,11 +128,11 @@ UPLOADS = {
     HELD: ("CSV file to validate on", "A table with the same columns as the data.", "validates on", 2),
     WEIGHTS: ("CSV file of weights", "One row for each row of the data, in its order.", "weighs by", 1),
 }
-"""Of each file beside the data: its title, what it has to hold, what is done with it, and its fewest columns."""
+"""For each file beside the data: title, what it must hold, what fitdash does with it, minimum number of columns."""
 
 
 def draw_uploader(key: str, problems: Sequence[str] = ()) -> None:
-    """The field for a second file, to validate on or to weigh rows by."""
+    """Draws the uploader of a second file: validation data or row weights."""
     title, rule, does, _ = UPLOADS[key]
     st.file_uploader(
         title,
@@ -151,7 +151,7 @@ def draw_uploader(key: str, problems: Sequence[str] = ()) -> None:
 
 
 def add_validation_file(loaded: DatasetSummary, experiment: Experiment) -> tuple[DataFacts | None, tuple[str, ...]]:
-    """The facts with those of the file that is validated on, and what is wrong with it."""
+    """The facts of the data with those of the validation file, and the problems of that file."""
     held = experiment.fit.validation_data
     if loaded.facts is None or not isinstance(held, HoldOut) or held.kind != "upload" or problems_in(held):
         return loaded.facts, ()
@@ -172,7 +172,7 @@ def _with_file(key: str, _data: DatasetArgs, _fit: FitArgs, _facts: DataFacts) -
 
 
 def _keep(part: str) -> None:
-    """Keep the file that was dropped; one that cannot be read changes nothing."""
+    """Saves the file that the user dropped; a file that cannot be read changes nothing but the error shown."""
     from fitdash.data.tables.upload import save_upload
 
     state: Any = st.session_state
@@ -181,7 +181,7 @@ def _keep(part: str) -> None:
     if file is None:
         return
     try:
-        # The field refuses it in the browser alone.
+        # The uploader's own limit is checked in the browser only.
         most = server_resources().settings.upload_megabytes * 1_000_000
         check_disk_quota(
             server_resources().store, server_resources().settings, visitor_id(server_resources()), more_bytes=file.size
@@ -198,7 +198,7 @@ def _keep(part: str) -> None:
 
 
 def _keep_upload() -> None:
-    """Keep the file that was dropped and choose it."""
+    """Saves the file that the user dropped, and selects it as the data."""
     _keep("data")
     state: Any = st.session_state
     if state["data.file"] is None or state["data.refused"]:

@@ -1,4 +1,4 @@
-"""Filling the form from somewhere else: a pasted call, a run of the past, a hint."""
+"""Sets the form's widgets from elsewhere: a pasted call, an earlier run, a suggested change."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,31 +17,31 @@ from fitdash.ui.view_models.formatting import format_choice
 
 
 def fill_form(experiment: Experiment) -> None:
-    """Make the form say this experiment from its next drawing on; call `st.rerun` after it, unless in a callback."""
+    """Sets the form to this experiment at the next rerun; call `st.rerun` after it, except in a callback."""
     page_state().filling = to_widget_values(experiment)
 
 
 def set_widget_values(values: Mapping[str, Any]) -> None:
-    """Give single widgets these values, by their keys, at the next drawing."""
+    """Sets single widgets to these values, by key, at the next rerun."""
     page_state().filling = {**page_state().filling, **values}
 
 
 def apply_pending_values() -> None:
-    """Before the form is drawn: give the widgets what waits for them, and the link what it will say of them."""
+    """Sets the widgets and the URL to the values that wait, before the form is drawn."""
     page = page_state()
     values, page.filling = page.filling, {}
     if "layers" in values:
-        page.preset = None  # they were asked for by their names
+        page.preset = None  # these layers replace the preset's
     for key, value in values.items():
         st.session_state[key] = value
-    # A widget that was drawn before tells the link itself, and refuses to be told for.
+    # A widget that has been drawn before writes the URL itself, and Streamlit refuses a second writer.
     for key, words in to_query_params(values).items():
         with suppress(StreamlitAPIException):
             st.query_params[key] = words
 
 
 def to_query_params(values: Mapping[str, Any]) -> dict[str, str | list[str]]:
-    """What a link says so that the widgets have these values: what differs from the defaults, by key."""
+    """Query parameters that give the widgets these values: those that differ from the defaults, by key."""
     called = tuple(CALLBACKS[kind_of(slot)]() for slot in read_slots(values.get))
     passed = tuple(LAYERS[kind_of(slot)]() for slot in read_slots(values.get, "layers"))
     bare = to_widget_values(Experiment(callbacks=called, network=NetworkArgs(kind="layers", layers=passed)))

@@ -1,4 +1,4 @@
-"""The form in the sidebar: what goes in. Each section folds to one line that says what is set."""
+"""The form in the sidebar, from widgets to draft and back. Each section folds to a line that names what is set."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,14 +32,14 @@ ORDER = [argument.name for argument in FIT_ARGUMENTS]
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What the form says.
+    """What the form holds.
 
     Attributes:
         experiment: The draft.
-        facts: The data it names.
-        problems: Everything that stops a run.
-        remarks: What is worth knowing.
-        variants: What Fit starts: the draft, or one experiment for each of the listed values.
+        facts: Of its data.
+        problems: Sentences that stop a run.
+        remarks: Sentences that stop nothing.
+        variants: The experiments that Fit starts: the draft, or one for each combination of listed values.
     """
 
     experiment: Experiment
@@ -50,14 +50,15 @@ class Draft:
 
 
 def read_form(live: LiveChanges, *, continues: bool = False, searches: bool = False) -> tuple[Draft, FormContext]:
-    """What the form says, and what its controls show beside their values; draws what stands above them.
+    """The draft, and the context of the widgets; draws the row above the form.
 
-    Known before they are drawn, which takes ten times as long and more: whatever answers a change can come first.
+    Reads the widgets' values before the widgets are drawn, which takes over ten times as long: the action bar can show
+    the effect of a change first.
 
     Args:
-        live: The run that is on, whose settings some controls change.
-        continues: The weights of an earlier run would be the first ones.
-        searches: What varies is for a search, rather than one run for each value.
+        live: The active run, whose settings some widgets change.
+        continues: True if the next run starts from the weights of an earlier one.
+        searches: True if lists of values are a sweep's search space, rather than one run for each value.
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="above-form"):
         st.toggle("Basic", key="basic", bind="query-params", help="Leaves out the rarer settings that are not set.")
@@ -74,12 +75,12 @@ def read_form(live: LiveChanges, *, continues: bool = False, searches: bool = Fa
 
 
 def has_been_drawn() -> bool:
-    """Whether the controls say by now what a link says of them: it takes them several drawings."""
+    """True if the widgets have taken all values from the URL, which needs several reruns."""
     return st.session_state.get("drawn") == 0 and "fit.epochs" in st.session_state
 
 
 def draw_form(draft: Draft, around: FormContext) -> None:
-    """The controls; a link that says more than was read at first makes the page draw again."""
+    """Draws the widgets; reruns the page if they took more from the URL than the draft had read."""
     _draw(draft, around)
     if read_experiment(st.session_state.get) != draft.experiment and st.session_state.get("drawn", 0) < 4:
         st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
@@ -88,14 +89,14 @@ def draw_form(draft: Draft, around: FormContext) -> None:
 
 
 def _value(key: str, default: Any) -> Any:
-    """A widget's value; before it was ever drawn, the link's, where other controls take their choices from it."""
+    """A widget's value; from the URL before it is first drawn, if other widgets' choices depend on it."""
     if key in LEADING and key not in st.session_state:
         return st.query_params.get(key, default)
     return st.session_state.get(key, default)
 
 
 def _judged(experiment: Experiment, live: LiveChanges, continues: bool, searches: bool) -> tuple[Draft, FormContext]:
-    """The draft with everything that is wrong with it, at its place."""
+    """The draft with its problems and remarks, each at its address."""
     loaded = dataset_section.summarize_dataset(experiment.data)
     facts, refused = dataset_section.add_validation_file(loaded, experiment)
     found = [(problem.where, problem.text) for problem in problems_in(experiment, facts)]
@@ -110,7 +111,7 @@ def _judged(experiment: Experiment, live: LiveChanges, continues: bool, searches
     notes = advice_in(experiment, facts, continues=continues) if facts else []
     noted = [(note.where, note.text) for note in notes]
     problems = _by_place(found)
-    # What was wrong stays open: streamlit drops a value that comes from a control which it greys at once.
+    # A setting that had a problem stays editable: Streamlit drops the value of a widget that it greys in that rerun.
     page_state().wrong.update(problems)
     columns = {
         "data.features": loaded.features,
@@ -140,7 +141,7 @@ def _judged(experiment: Experiment, live: LiveChanges, continues: bool, searches
 
 
 def _by_place(sentences: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Sentences by the address at which they stand."""
+    """Sentences by address."""
     places: dict[str, list[str]] = {}
     for where, text in sentences:
         places.setdefault(where, []).append(text)
@@ -163,7 +164,7 @@ def _draw(draft: Draft, around: FormContext) -> None:
 
 
 def _group(group: str, experiment: Experiment, around: FormContext) -> None:
-    """One group of the arguments of fit, in the order of the reference page."""
+    """Draws one group of the arguments of fit, in the order of the reference page."""
     declared = settings_of(FitArgs)
     names = [name for name in ORDER if name in declared and declared[name].arg.group == group]
     if group != WATCHING:
@@ -180,14 +181,14 @@ def _group(group: str, experiment: Experiment, around: FormContext) -> None:
 
 
 def _section(title: str, line: str, where: str, around: FormContext, *, expanded: bool = False) -> Any:
-    """A part of the form that folds to its title and what is set in it."""
+    """An expander for one part of the form; its title names what is set, and marks problems."""
     wrong = any(_stands_in(address, where) for address in around.problems)
     mark = ":red[:material/error:] " if wrong else ""
     return st.expander(f"{mark}**{title}** {line}", expanded=expanded, key=f"section.{where}")
 
 
 def _stands_in(address: str, section: str) -> bool:
-    """Whether a problem stands in a section: a part of the experiment, or one group of the arguments of fit."""
+    """True if an address lies in a section: a part of the experiment, or one group of the arguments of fit."""
     part, name, *_ = *address.split("."), ""
     if part == "callbacks":
         return section == f"fit.{WATCHING}"

@@ -1,4 +1,4 @@
-"""The layers of the network: as cards where they are listed, and as a table with their shapes."""
+"""The layers of the network: as cards if the network is a list of layers, and as a table with their shapes."""
 
 import sys
 from collections.abc import Callable
@@ -29,8 +29,8 @@ the loss want."""
 
 
 def restore() -> None:
-    """Take up the layers that the link names; where they have just been asked for, those that were there, or the
-    preset's.
+    """Reads the layers from the URL. If the user has just switched to a list of layers, restores the earlier list, else
+    that of the preset.
     """
     page = page_state()
     kind = st.session_state.get("network.kind", st.query_params.get("network.kind"))
@@ -46,7 +46,7 @@ def restore() -> None:
 
 
 def remember(network: NetworkArgs, facts: DataFacts | None) -> None:
-    """Keep the listed layers while a preset is looked at, and what the preset is as layers."""
+    """Keeps the list of layers while a preset is chosen, and the layers that the preset consists of."""
     page = page_state()
     if network.kind == LAYER_LIST:
         page.listed, page.preset = network, None
@@ -55,7 +55,7 @@ def remember(network: NetworkArgs, facts: DataFacts | None) -> None:
 
 
 def draw(experiment: Experiment, around: FormContext) -> None:
-    """The cards, or a button that makes cards of the preset; and a table with a row per layer."""
+    """Draws the cards, or a button that turns the preset into cards; and a table with one row for each layer."""
     network, facts = experiment.network, around.facts
     if network.kind == LAYER_LIST:
         _draw_cards(experiment, around)
@@ -74,7 +74,7 @@ def draw(experiment: Experiment, around: FormContext) -> None:
 
 
 def _draw_cards(experiment: Experiment, around: FormContext) -> None:
-    """Each listed layer, with what it gives, and the output after them."""
+    """Draws a card for each layer, with its output shape, and a line for the output layer."""
     network, facts = experiment.network, around.facts
     shape = shape_of(facts)
     places = layers_in(network, shape)
@@ -100,13 +100,13 @@ def _size(size: tuple[int, ...]) -> str:
 
 
 def _cards_of(network: NetworkArgs) -> dict[str, Any]:
-    """What the widgets have to hold for these layers."""
+    """Widget values for these layers, by key."""
     values = to_widget_values(replace(Experiment(), network=network))
     return {key: one for key, one in values.items() if key.partition(".")[0] == PASSED.key or key == "network.kind"}
 
 
 def _table(experiment: Experiment, facts: DataFacts | None) -> None:
-    """A popover with a row per layer; nothing while torch is still being imported, for which a page does not wait."""
+    """Draws a popover with one row for each layer; nothing while torch is being imported: no page waits for it."""
     layers_of: Callable[..., Any] | None = getattr(sys.modules.get("fitdash.nn.registry"), "layers_of", None)
     if layers_of is None or facts is None or facts.inputs is None or problems_in(experiment.network, facts):
         return

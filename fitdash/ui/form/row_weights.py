@@ -1,4 +1,4 @@
-"""How rows are weighed: the expressions there are, and the weights that the choice comes to."""
+"""Widgets for sample_weight: the choice of an expression, and a histogram of the weights that it gives."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,14 +28,14 @@ BARS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class WeightHistogram:
-    """The weights of all rows, as a picture and in words."""
+    """The weights of all rows: count in each bin, and a line of text."""
 
     counts: tuple[int, ...]
     line: str
 
 
 def weight_choices(facts: DataFacts | None) -> tuple[str, ...]:
-    """What can be chosen: names of weights of steps, columns, an expression, files."""
+    """Choices for sample_weight: names of step weights, columns, an expression, files."""
     if facts is None:
         return ()
     files = [FILES[form] for form in FILE_EXPRESSIONS if facts.steps or form not in STEP_EXPRESSIONS]
@@ -43,7 +43,7 @@ def weight_choices(facts: DataFacts | None) -> tuple[str, ...]:
 
 
 def draw_expression(key: str, *, has_steps: bool) -> str:
-    """Which expression, and what it means; gives its name."""
+    """Draws the choice of an expression and its meaning; gives its name."""
     forms = [
         form for form in EXPRESSIONS if form not in FILE_EXPRESSIONS and (has_steps or form not in STEP_EXPRESSIONS)
     ]
@@ -54,14 +54,14 @@ def draw_expression(key: str, *, has_steps: bool) -> str:
 
 
 def draw_weights(weights: WeightHistogram) -> None:
-    """How many rows have which weight."""
+    """Draws the histogram of the weights."""
     with st.container(gap="xxsmall", key="weights"):
         st.html(bars_svg(weights.counts, weights.line))
         st.caption(escape_markdown(weights.line))
 
 
 def weight_histogram(experiment: Experiment, facts: DataFacts | None) -> tuple[WeightHistogram | None, tuple[str, ...]]:
-    """The weights that the draft comes to, and what is wrong with them where nothing else is."""
+    """Histogram of the draft's sample weights, and their problems; neither if the data or the setting is invalid."""
     said = experiment.fit.sample_weight
     if facts is None or facts.has_feed or not isinstance(said, str) or problems_in(experiment.data):
         return None, ()
@@ -97,7 +97,7 @@ def _weights(
 
 
 def _training_rows(dataset: Any, fit: FitArgs, seed: int) -> Any:
-    """The rows that weights are learned from; None where the split cannot be, which is told at its own control."""
+    """The rows that weights are computed from; None if the split is invalid, which is shown at its own widget."""
     from fitdash.data.tables.holdout import split_rows
 
     try:

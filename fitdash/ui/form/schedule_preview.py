@@ -1,4 +1,4 @@
-"""What a schedule of the learning rate will do, as a line."""
+"""Preview of a learning rate schedule as a sparkline."""
 
 import numpy as np
 import streamlit as st
@@ -15,7 +15,7 @@ MOST_POINTS = 120
 
 
 def schedule_line(args: LearningRateSchedulerArgs, experiment: Experiment, *, key: str) -> None:
-    """The learning rate over the epochs that would run."""
+    """Draws the learning rate over the epochs that would run."""
     args, fit, compiled = (
         replace_invalid_values(args),
         replace_invalid_values(experiment.fit),

@@ -1,4 +1,4 @@
-"""The split strip: one column of pixels per row in the order of the data, and which of them validation takes."""
+"""Preview of the validation split: the rows in the order of the data, with those that validation takes below."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -15,7 +15,7 @@ PLACES = ("fit.validation_split", "fit.validation_data")
 
 
 def draw(experiment: Experiment, remarks: Mapping[str, Sequence[str]]) -> None:
-    """The strip beneath the arguments that split, and a way out where the split is a trap."""
+    """Draws the split beneath its arguments, and a button for a stratified one if there is a remark on the split."""
     if not experiment.fit.validates:
         return
     fit = experiment.fit
@@ -36,7 +36,7 @@ def draw(experiment: Experiment, remarks: Mapping[str, Sequence[str]]) -> None:
 
 
 def _stratify() -> None:
-    """The same share of every class, as large as the part that is held out now."""
+    """Sets a stratified hold-out of the same share as now."""
     values = st.session_state
     share = values.get("fit.validation_split") or values.get("fit.validation_data.share") or 0.2
     set_widget_values({"fit.validation_data": "stratified", "fit.validation_data.share": float(share)})
@@ -44,7 +44,7 @@ def _stratify() -> None:
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _strip(key: str, _experiment: Experiment) -> tuple[str, str] | None:
-    """The picture and what it shows in words; None where nothing can be split."""
+    """The image as a URL and its description; None if the data cannot be split."""
     from fitdash.data.tables.split_preview import make_split_preview
     from fitdash.errors import FitdashError
 

@@ -1,4 +1,4 @@
-"""Several values of a setting, such as 0.1, 0.01, 3e-4: one run for each, and for each combination of two settings."""
+"""Lists of values for a setting, such as 0.1, 0.01, 3e-4: one run for each combination, or a sweep's search space."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ EXAMPLES = {"float": "0.1, 0.01, 3e-4", "int": "8, 32, 128", "bool": "True, Fals
 
 
 def draw_switch() -> None:
-    """Whether the form asks for several values."""
+    """Draws the switch that gives settings a second field, for several values."""
     st.toggle(
         "Several values",
         key=SWITCH,
@@ -30,7 +30,7 @@ def draw_switch() -> None:
 
 
 def draw_values_field(setting: Setting, key: str) -> None:
-    """Beneath a control: the values in place of its own."""
+    """Draws beneath a widget the field for a list of values, which replaces the widget's own."""
     st.text_input(
         f"{label_of(key)} values",
         key=f"{SWITCH}.{key}",
@@ -41,7 +41,7 @@ def draw_values_field(setting: Setting, key: str) -> None:
 
 
 def draw_vary_field(setting: Setting, key: str) -> None:
-    """Beneath a control that a search may vary: a switch, and while it is on what the setting may be."""
+    """Draws beneath a widget that a sweep may vary a switch and, while it is on, the field of its range."""
     listed = f"{SWITCH}.{key}"
     text = _text(listed)
     st.session_state[f"vary.{key}"] = bool(text)
@@ -61,7 +61,7 @@ def _switch(key: str, text: str) -> None:
 
 
 def suggestion(setting: Setting) -> str:
-    """What a setting may be at first, when somebody lets it vary."""
+    """Range or values to start with when the user lets a setting vary."""
     if setting.base == "weights":
         return ", ".join(["not set", *setting.words])
     if setting.choices:
@@ -79,7 +79,7 @@ def suggestion(setting: Setting) -> str:
 def expand_variants(
     experiment: Experiment, facts: DataFacts | None
 ) -> tuple[tuple[Experiment, ...], list[tuple[str, str]]]:
-    """The experiments that Fit starts, and what is wrong with the listed values, by address; one where none are."""
+    """The experiments that Fit starts, just the draft if no values are listed; and problems of the lists by address."""
     given = read_value_lists(experiment) if st.session_state.get(SWITCH) else {}
     if not given:
         return (experiment,), []
@@ -103,12 +103,12 @@ def expand_variants(
 
 
 def describe_variants(given: tuple[Experiment, ...]) -> str:
-    """The runs in words; nothing where it is one."""
+    """How many runs Fit starts, as markdown; empty for one."""
     return f"**{len(given)} runs**, one after the other" if len(given) > 1 else ""
 
 
 def read_value_lists(experiment: Experiment) -> Mapping[str, str]:
-    """What the fields say, by the address of the setting."""
+    """The text of each list of values, by the address of its setting."""
     values: Any = st.session_state
     slots = {key: read_slots(values.get, key) for key in ("callbacks", "layers")}
     found = {}
@@ -123,6 +123,6 @@ def read_value_lists(experiment: Experiment) -> Mapping[str, str]:
 
 
 def _text(key: str) -> str:
-    """What a field says, or the link before it was ever drawn."""
+    """The text of a field; from the URL before the field is first drawn."""
     state: Any = st.session_state
     return str(state[key] if key in state else st.query_params.get(key, ""))

@@ -1,7 +1,6 @@
-"""From the values of widgets to settings, and back: read before anything is drawn, so that controls can depend on each
-other.
+"""Converts widget values to settings and back; read before anything is drawn, so that widgets can depend on each other.
 
-A widget that was never drawn has no value yet and stands for its default.
+A widget that has never been drawn has no value yet and stands for its default.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,16 +23,16 @@ from fitdash.settings.weight_expressions import (
 
 S = TypeVar("S", bound=Settings)
 Get = Callable[[str, Any], Any]
-"""The value of a widget by its key, or what is given where it has none: `st.session_state.get`."""
+"""The value of a widget by its key, else the default passed: `st.session_state.get`."""
 
 UNSET = "not set"
 EXPRESSION = "an expression …"
 FILES = dict(zip(FILE_EXPRESSIONS, ("a file of rows …", "a file of steps …"), strict=True))
-"""Ways to weigh rows beside a column: what the control says, and what is asked beneath it."""
+"""Choices of sample_weight beside a column; the file choices by expression."""
 
 
 def read_experiment(get: Get) -> Experiment:
-    """The draft: what the form says now."""
+    """The draft that the widgets hold now."""
     parts: dict[str, Any] = {name: read_settings(cls, name, get) for name, cls in SECTIONS.items()}
     if parts["network"].kind == LAYER_LIST:
         slots = read_slots(get, "layers")
@@ -48,12 +47,12 @@ def read_settings(cls: type[S], where: str, get: Get) -> S:
 
 
 def read_callbacks(get: Get) -> tuple[CallbackArgs, ...]:
-    """Settings of the callbacks, card after card."""
+    """Settings of the callbacks, in the order of the cards."""
     return tuple(read_settings(CALLBACKS[kind_of(slot)], f"callbacks.{slot}", get) for slot in read_slots(get))
 
 
 def read_slots(get: Get, key: str = "callbacks") -> list[str]:
-    """Name of each card, in their order: its kind, and a number where there is another one of that kind.
+    """Name of each card, in order: its kind, with a number if there is another card of that kind.
 
     Args:
         get: Gives the value of a widget.
@@ -64,7 +63,7 @@ def read_slots(get: Get, key: str = "callbacks") -> list[str]:
 
 
 def kind_of(slot: str) -> str:
-    """The kind of callback, or layer, that a card is for."""
+    """The kind of callback or layer of a card."""
     return str(slot).partition("~")[0]
 
 
@@ -75,12 +74,12 @@ def free_slot(kind: str, taken: Collection[str]) -> str:
 
 
 def initial_value(setting: Setting, key: str) -> Any:
-    """What a control shows first: the library's option where the reference has one, else the default."""
+    """What a widget shows first: the option of `fitdash.options` if the setting has one, else the default."""
     return OPTIONS[key]() if key in OPTIONS else setting.default
 
 
 def _read(setting: Setting, key: str, get: Get) -> Any:
-    """One value; what stands at the library's option is not set, as in a call without the argument."""
+    """One value; None if it equals its option in `fitdash.options`, as in a call without the argument."""
     if key in OPTIONS:
         value = get(key, OPTIONS[key]())
         return None if value == OPTIONS[key]() else value
@@ -91,7 +90,7 @@ def _read(setting: Setting, key: str, get: Get) -> Any:
 
 
 def _read_numbers(text: Any) -> Any:
-    """One whole number, or several between commas; what is neither is kept, to be told."""
+    """One whole number, or several between commas; any other text is kept, so that a problem can quote it."""
     words = [word for word in str(text).replace(" ", ",").split(",") if word]
     if not words or not all(word.lstrip("-").isdecimal() for word in words):
         return text
@@ -100,7 +99,7 @@ def _read_numbers(text: Any) -> Any:
 
 
 def _read_names(setting: Setting, key: str, get: Get) -> Any:
-    """Names in the order they were chosen; nothing chosen is None where None is a value, "auto" only alone."""
+    """Names in the order they were chosen; None if none is chosen and the setting is optional; "auto" only if alone."""
     words = [setting.default] if isinstance(setting.default, str) else []
     chosen = get(key, words)
     if not chosen:
@@ -128,7 +127,7 @@ def _read_shares(setting: Setting, key: str, get: Get) -> Any:
 
 
 def _read_hold_out(setting: Setting, key: str, get: Get) -> HoldOut | None:
-    """None, or which rows and how many."""
+    """The hold-out that the widgets set; None if not set."""
     kind = get(key, UNSET)
     if kind == UNSET:
         return None
@@ -140,7 +139,7 @@ CARDS: dict[str, Mapping[str, type[Settings]]] = {"callbacks": CALLBACKS, "layer
 
 
 def _read_weighing(setting: Setting, key: str, get: Get) -> Any:
-    """A column by its name, or the expression that the controls beneath say."""
+    """A column by its name, or the expression of the widgets beneath."""
     chosen = get(key, setting.default)
     forms = {word: form for form, word in FILES.items()} | {EXPRESSION: get(f"{key}.form", WeightExpression().form)}
     if chosen not in forms:
@@ -164,7 +163,7 @@ OPTIONS: dict[str, Callable[[], Any]] = {
 
 
 def to_widget_values(experiment: Experiment) -> dict[str, Any]:
-    """What the widgets have to hold so that the form says this: value by key; `read_experiment` is its inverse."""
+    """Widget values for this experiment, by key; the inverse of `read_experiment`."""
     values: dict[str, Any] = {"seed": experiment.seed}
     for name in SECTIONS:
         values |= _written(getattr(experiment, name), name)
@@ -177,7 +176,7 @@ def to_widget_values(experiment: Experiment) -> dict[str, Any]:
 
 
 def _cards_of(key: str, parts: Sequence[Any]) -> dict[str, Any]:
-    """The order of the cards, and what is set in each."""
+    """Widget values of the cards: their order, and the settings of each."""
     values: dict[str, Any] = {}
     slots: list[str] = []
     for args in parts:

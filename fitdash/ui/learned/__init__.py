@@ -1,1 +1,1 @@
-"""What a network has learned so far: boundary, confusion, residuals, samples."""
+"""The learned panel, drawn from saved predictions: decision boundary, confusion matrix, residuals, samples."""

@@ -1,4 +1,4 @@
-"""The confusion matrix, and the samples behind one of its cells."""
+"""The confusion matrix in the learned panel, and the samples of one of its cells."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -20,7 +20,7 @@ MOST_SAMPLES = 8
 
 
 def draw_confusion(subject: PanelData) -> None:
-    """The matrix, and under it the samples of the cell that was clicked, else of the most common mistake."""
+    """Draws the matrix, and under it the samples of the cell that the user chose, else of the most common mistake."""
     counts = count_predictions(subject.truth, subject.answers, len(subject.classes))
     height = PROJECTOR_HEIGHT if read_chart_options().projector else CHART_HEIGHT
     draw_live_chart(
@@ -37,8 +37,8 @@ def draw_confusion(subject: PanelData) -> None:
 
 
 def cell_redraw_key(subject: PanelData) -> tuple[object, ...]:
-    """What is drawn under the matrix: the cell, how often it came, and its first samples; of a table all that it tells
-    of them, which is new after each look.
+    """What is drawn under the matrix, for comparison: the cell, its count and its first samples; if the samples are
+    drawn as a table, the epoch, because its values change with each prediction.
     """
     if subject.data.dataset.image_shape is None:
         return (subject.look.epoch,)
@@ -51,14 +51,14 @@ def cell_redraw_key(subject: PanelData) -> tuple[object, ...]:
 
 
 def _places(subject: PanelData, cell: tuple[int, int]) -> Array:
-    """The answers of a cell, the surest first."""
+    """Positions of a cell's predictions, the surest first."""
     places = np.flatnonzero((subject.truth == cell[0]) & (subject.answers == cell[1]))
     found: Array = places[np.argsort(-subject.sureness[places], kind="stable")]
     return found
 
 
 def _choice(classes: Sequence[str], counts: Array) -> tuple[int, int] | None:
-    """The cell that was clicked, or chosen from a list, which needs no mouse."""
+    """The cell that the user clicked, or chose from a list, which needs no mouse."""
     cells = [divmod(place, len(classes)) for place in range(len(classes) ** 2)]
     if len(classes) > MOST_LISTED:
         return st.session_state.get(_key(len(classes)))
@@ -74,7 +74,7 @@ def _choice(classes: Sequence[str], counts: Array) -> tuple[int, int] | None:
 
 
 def _key(classes: int) -> str:
-    """Of the choice of a cell: a matrix of another size has its own."""
+    """Widget key of the chosen cell, one for each size of the matrix."""
     return f"panel.cell.{classes}"
 
 

@@ -1,4 +1,4 @@
-"""What the network has learned, by task, at the epoch of the cursor: maps, matrices, mistakes."""
+"""The learned panel: views of the predictions at the epoch of the cursor, by task; drawn, and updated live."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,15 +29,15 @@ Draw = Callable[[PanelData], None]
 WIDE = "clamp(300px, 44vh, 700px)"
 
 
-def is_available(desk: ServerResources, run: RunView) -> bool:
-    """Whether there is something to see of a run, or will be: a script's run tells numbers only."""
-    return run.experiment is not None and (run.is_active or bool(epochs_with_predictions(desk, run)))
+def is_available(server: ServerResources, run: RunView) -> bool:
+    """True if the run has saved predictions or may still save some; a script's run has none."""
+    return run.experiment is not None and (run.is_active or bool(epochs_with_predictions(server, run)))
 
 
-def draw(desk: ServerResources, run: RunView) -> None:
-    """The panel of a run, with an empty place before the first look."""
+def draw(server: ServerResources, run: RunView) -> None:
+    """Draws the panel of a run; a placeholder before the first predictions."""
     try:
-        subject = panel_data_of(desk, run)
+        subject = panel_data_of(server, run)
     except FitdashError as error:
         st.caption(f"What it has learned cannot be shown: {escape_markdown(str(error).splitlines()[0])}")
         return
@@ -70,12 +70,12 @@ def draw(desk: ServerResources, run: RunView) -> None:
         draw_live_text(_how_good(subject), key="panel-words")
 
 
-def redraw_key(desk: ServerResources, run: RunView) -> Any:
-    """What is drawn of it beside what has news: another one is another drawing."""
-    if not is_available(desk, run):
+def redraw_key(server: ServerResources, run: RunView) -> Any:
+    """What the panel draws beside what live updates can change: if it changes, the page must rerun."""
+    if not is_available(server, run):
         return None
     try:
-        subject = panel_data_of(desk, run)
+        subject = panel_data_of(server, run)
     except FitdashError as error:
         return str(error)
     if subject is None:
@@ -87,9 +87,9 @@ def redraw_key(desk: ServerResources, run: RunView) -> Any:
     return shown if shown in KEYS else (shown, subject.look.epoch)
 
 
-def panel_updates(desk: ServerResources, run: RunView) -> dict[str, Any]:
-    """The same for a page that has it: "charts" and "words" by key; nothing where it shows what has no news."""
-    subject = panel_data_of(desk, run)
+def panel_updates(server: ServerResources, run: RunView) -> dict[str, Any]:
+    """Live update of the panel: "charts" and "words" by key; empty if its view has no chart that can be updated."""
+    subject = panel_data_of(server, run)
     if subject is None:
         return {}
     views = views_of(subject)
@@ -102,7 +102,7 @@ def panel_updates(desk: ServerResources, run: RunView) -> dict[str, Any]:
 
 
 def views_of(subject: PanelData) -> dict[str, Draw]:
-    """What there is to see, by name."""
+    """The views for this task: the function that draws each, by name."""
     views: dict[str, Draw] = {"Boundary": _boundary, "Confusion": draw_confusion, "Mistakes": _mistakes}
     if subject.steps > 1:
         views = {"Sequences": _sequences, "Confusion": draw_confusion, "Mistakes": _mistakes}
@@ -112,7 +112,7 @@ def views_of(subject: PanelData) -> dict[str, Draw]:
 
 
 def _key_of(views: dict[str, Draw]) -> str:
-    """Of the choice between them."""
+    """Widget key of the chosen view."""
     return f"panel.view.{'-'.join(views)}"
 
 
@@ -121,7 +121,7 @@ def _shown(views: dict[str, Draw], subject: PanelData) -> str:
 
 
 def _first(subject: PanelData, views: dict[str, Draw]) -> str:
-    """The boundary where the inputs are the plane itself, else what shows all inputs at once."""
+    """Name of the view shown first: the boundary if there are just two inputs, else one that shows all inputs."""
     names = [name for name in views if name != "Boundary" or len(subject.data.columns.names) == 2]
     return names[0]
 
@@ -135,7 +135,7 @@ def _how_good(subject: PanelData) -> LiveText:
 
 
 def _told(subject: PanelData) -> str:
-    """How many rows it is about, and how good the answers are."""
+    """How many rows were predicted, and how good the predictions are."""
     count, all_rows = len(subject.look.rows), len(subject.data.validation if subject.is_held else subject.data.train)
     kind = "held-out rows" if subject.is_held else "rows that it was trained on"
     rows = (
@@ -170,7 +170,7 @@ def _surface(subject: PanelData) -> None:
 
 
 def _choose_axes(subject: PanelData) -> None:
-    """The two columns, a choice where there are more; the others stay at their middle."""
+    """Draws the choice of the two columns; the others stay at their median. Nothing if there are only two."""
     names = best_axes(subject)
     if len(names) == 2 and len(subject.data.columns.inputs) == 2:
         return
@@ -197,7 +197,7 @@ def _residuals(subject: PanelData) -> None:
 
 
 def _mistakes(subject: PanelData) -> None:
-    """The samples that were answered wrongly and surely."""
+    """Draws the wrongly predicted samples, the surest first."""
     places = confident_mistakes(subject.truth, subject.answers, subject.sureness)
     if not len(places):
         st.markdown("No mistake.")
@@ -207,5 +207,5 @@ def _mistakes(subject: PanelData) -> None:
 
 
 def _worst(subject: PanelData) -> None:
-    """The rows whose prediction is furthest off."""
+    """Draws the rows with the largest errors."""
     samples.draw(subject, largest_errors(subject.truth, subject.answers), key="panel-worst")

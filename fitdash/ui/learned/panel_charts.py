@@ -1,4 +1,4 @@
-"""The charts of what a network has learned, as plain data: by the name of the view that shows them."""
+"""The charts of the learned panel as plain data, by the name of the view that shows them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ MOST_STRIPS = 8
 
 
 def boundary(subject: PanelData) -> LiveChart:
-    """Which class is answered where on the plane of two columns, and how surely."""
+    """Predicted class and its probability over the plane of two columns."""
     axes = chosen_axes(subject)
     made, answers, sureness = predict_plane(subject.mark, *axes, subject.target, subject)
     spec = boundary_chart(
@@ -34,7 +34,7 @@ def boundary(subject: PanelData) -> LiveChart:
 
 
 def surface(subject: PanelData) -> LiveChart:
-    """Which number is answered where on the plane of two columns."""
+    """Predicted number over the plane of two columns."""
     axes = chosen_axes(subject)
     made, values, _ = predict_plane(subject.mark, *axes, subject.target, subject)
     name = subject.target
@@ -45,14 +45,14 @@ def surface(subject: PanelData) -> LiveChart:
 
 
 def build_confusion_chart(subject: PanelData) -> LiveChart:
-    """How often each class is taken for each."""
+    """Confusion matrix of the predictions."""
     counts = count_predictions(subject.truth, subject.answers, len(subject.classes))
     spec = confusion_chart(counts, subject.classes, run=subject.run)
     return _picture(subject, spec, describe_confusion(counts, subject.classes))
 
 
 def sequences(subject: PanelData) -> LiveChart:
-    """The rows with most wrong steps, true classes above predicted ones."""
+    """The rows with most wrong steps: true classes above predicted ones."""
     truth, answers = (one.reshape(-1, subject.steps) for one in (subject.truth, subject.answers))
     most = np.argsort(-(truth != answers).sum(axis=1), kind="stable")[:MOST_STRIPS]
     names = [f"row {row + 1}" for row in subject.look.rows[most]]
@@ -66,7 +66,7 @@ def predicted(subject: PanelData) -> LiveChart:
 
 
 def residuals(subject: PanelData) -> LiveChart:
-    """How far off the predicted numbers are."""
+    """Residuals of the predicted numbers."""
     return _numbers(subject, residual_chart)
 
 
@@ -78,11 +78,11 @@ KEYS: dict[str, tuple[str, Callable[[PanelData], LiveChart]]] = {
     "Predictions": ("panel-predicted", predicted),
     "Residuals": ("panel-residuals", residuals),
 }
-"""By view: the key of its chart on the page, and what draws it; views without a chart that moves are not here."""
+"""Key of the chart, and the function that builds it, by view; only views whose chart live updates can change."""
 
 
 def chosen_axes(subject: PanelData) -> tuple[str, str]:
-    """The two columns that span the plane: those that were chosen, else those that tell most."""
+    """The two columns that span the plane: those the user chose, else those that tell most of the target."""
     names = best_axes(subject)
     across, up = (st.session_state.get(key) for key in axis_widget_keys(names))
     across = across if across in names else names[0]
@@ -91,12 +91,12 @@ def chosen_axes(subject: PanelData) -> tuple[str, str]:
 
 
 def axis_widget_keys(names: list[str]) -> tuple[str, str]:
-    """Of the choices of the two columns."""
+    """Widget keys of the two chosen columns."""
     return f"panel.across.{names[:2]}", f"panel.up.{names[:2]}"
 
 
 def _points(subject: PanelData, across: str, up: str) -> list[SamplePoints]:
-    """The samples, those that are held out last, so that they lie on top."""
+    """The samples of both splits, the held-out ones last, so that they lie on top."""
     dataset, found = subject.data.dataset, []
     for split, rows in (("train", subject.data.train), ("val", subject.data.validation)):
         if len(rows):

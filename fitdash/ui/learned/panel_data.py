@@ -1,4 +1,4 @@
-"""What the model of a run was asked about, and what it answered at one moment; read from files, never from training."""
+"""Saved predictions of a run at one epoch, with their data; read from files, never from the training thread."""
 
 import os
 from dataclasses import dataclass
@@ -23,24 +23,24 @@ from fitdash.ui.view_models.run_view import EXAMPLE_PREDICTIONS, RunView
 
 CELLS = 64
 TARGET = "panel.target"
-"""Key of the choice of a target."""
+"""Widget key of the chosen target."""
 
 LATELY = 8
-"""Looks by which it is told since when a class is never predicted."""
+"""Saved predictions that are searched for a class that is never predicted."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PanelData:
-    """A look and the data it is about.
+    """The predictions of one epoch, with the data that they are of.
 
     Attributes:
-        run: Its uid.
-        seq: How far the run was.
-        experiment: What it trains.
-        look: What was answered.
+        run: Uid of the run.
+        seq: Of the run's newest event when this was read.
+        experiment: That the run trains.
+        look: The saved predictions.
         data: The arrays, and how they were made.
-        mark: Tells this look from all others.
-        target: The column that is shown, where there are several to predict.
+        mark: Identifies these predictions, as a key of caches.
+        target: The target column that is shown, of several.
     """
 
     run: str
@@ -53,81 +53,81 @@ class PanelData:
 
     @property
     def is_held(self) -> bool:
-        """Whether the rows were held out."""
+        """True if the predicted rows were held out."""
         return len(self.data.validation) > 0
 
     @property
     def split(self) -> str:
-        """Of the rows that were asked about."""
+        """Split of the predicted rows."""
         return "val" if self.is_held else "train"
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Their names; none for numbers."""
+        """Names of the classes; none for numbers."""
         return self.data.dataset.classes or ()
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The columns that are predicted: one, but where the network has several outputs."""
+        """The target columns: one, unless the network has several outputs."""
         return self.data.dataset.targets or (self.data.dataset.target_name,)
 
     @property
     def steps(self) -> int:
-        """Answers that a row has: one, but where each step of it has a class."""
+        """Predictions for each row: one, unless each step of a sequence has a class."""
         return self.data.dataset.steps or 1 if self.data.dataset.step_targets else 1
 
-    # One value for each answer, row after row, and within a row step after step.
+    # One value for each prediction, row after row, and within a row step after step.
 
     @cached_property
     def truth(self) -> Array:
-        """Class index or number that would be right, (n * steps,)."""
+        """True class indices, or true numbers, (n * steps,)."""
         if self.classes:
             return self.data.dataset.labels[self.look.rows].ravel()
         return np.asarray(self.data.dataset.table[self.target].to_numpy(dtype=np.float64)[self.look.rows])
 
     @cached_property
     def answers(self) -> Array:
-        """Class indices, or numbers in the unit of the column, (n * steps,)."""
+        """Predicted class indices, or numbers in the unit of the column, (n * steps,)."""
         return self.look.answers.ravel() if self.classes else self.decoded(self.look.answers)
 
     def decoded(self, numbers: Array) -> Array:
-        """What a network gives, (n, targets), as numbers of the column that is shown, (n,)."""
+        """Network outputs, (n, targets), as numbers in the unit of the target column that is shown, (n,)."""
         columns, place = self.data.columns, self.targets.index(self.target)
         known = (columns.target, *columns.more_targets)[place]
         return np.asarray(known.decode(numbers.reshape(len(numbers), -1)[:, place].astype(np.float64)))
 
     @cached_property
     def sureness(self) -> Array:
-        """Probability of each class that was answered, (n * steps,)."""
+        """Probability of each predicted class, (n * steps,)."""
         given = self.look.sureness
         return np.ones(len(self.truth)) if given is None else np.asarray(given, dtype=float).ravel()
 
     def rows_of(self, places: Array) -> Array:
-        """Index of the row of each of these answers."""
+        """Index of the row of each of these predictions."""
         return np.asarray(self.look.rows[places // self.steps])
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """The columns that can be an axis of a plane: none where they belong together, as the pixels of an image do, or
-        where the weights were not kept.
+        """The columns that can be an axis of a plane: none if they belong together, as the pixels of an image do, or if
+        no weights were saved with the predictions.
         """
         return axes_of(self.data.columns) if self.look.weights and not _belong_together(self.data) else ()
 
 
-def epochs_with_predictions(desk: ServerResources, run: RunView) -> list[int]:
-    """Index of each epoch after which the model was asked, as far as that is kept."""
-    return prediction_files.saved_epochs(_folder(desk, run))
+def epochs_with_predictions(server: ServerResources, run: RunView) -> list[int]:
+    """Index of each epoch whose predictions are still saved."""
+    return prediction_files.saved_epochs(_folder(server, run))
 
 
-def panel_data_of(desk: ServerResources, run: RunView) -> PanelData | None:
-    """The run at its cursor; None where there was no look, such as at a script's run.
+def panel_data_of(server: ServerResources, run: RunView) -> PanelData | None:
+    """The saved predictions at the run's cursor; None if there are none, as for a script's run.
 
     Raises:
-        FitdashError: its data is no longer here.
+        FitdashError: the run's data is no longer on this machine.
     """
     if run.experiment is None:
         return None
-    folder = _folder(desk, run)
+    folder = _folder(server, run)
     epoch = prediction_files.epoch_at_or_before(prediction_files.saved_epochs(folder), cursor_epoch(run))
     if epoch is None:
         return None
@@ -151,16 +151,16 @@ def panel_data_of(desk: ServerResources, run: RunView) -> PanelData | None:
 
 
 def load_data(experiment: Experiment) -> PreparedData | None:
-    """The data of an experiment as arrays; None where it is gone."""
+    """The data of an experiment as arrays; None if it is gone."""
     try:
         return _data(experiment.to_json(), experiment)
     except FitdashError:
         return None
 
 
-def recent_class_counts(desk: ServerResources, run: RunView) -> tuple[list[ClassCounts], PreparedData | None]:
-    """The last looks in numbers, in their order, and the data they are about; none where it has no classes."""
-    folder = _folder(desk, run)
+def recent_class_counts(server: ServerResources, run: RunView) -> tuple[list[ClassCounts], PreparedData | None]:
+    """Class counts of the last saved predictions, oldest first, and their data; no counts if there are no classes."""
+    folder = _folder(server, run)
     epochs = [] if run.experiment is None else prediction_files.saved_epochs(folder)[-LATELY:]
     if not epochs or run.experiment is None:
         return [], None
@@ -185,10 +185,10 @@ def _asked(mark: str, _folder: Path, _epoch: int, _data: PreparedData) -> ClassC
 def predict_plane(
     mark: str, across: str, up: str, target: str, _subject: PanelData
 ) -> tuple[DecisionPlane, Array, Array]:
-    """The plane of two columns, and what is answered at each of its points: answers and sureness, (up, across).
+    """The plane of two columns, with predictions and their probabilities at its points, both (up, across).
 
     Raises:
-        FitdashError: the weights are those of another version's network.
+        FitdashError: the saved weights do not fit the network that this version builds.
     """
     from fitdash.nn.rebuild import compute_outputs, rebuild_network
     from fitdash.runs.callbacks.prediction_snapshots import decode_outputs
@@ -207,14 +207,14 @@ def predict_plane(
 
 
 def best_axes(subject: PanelData) -> list[str]:
-    """The columns that can be an axis, those first that tell most of the target; two inputs stay as they are."""
+    """The columns that can be an axis, those that tell most of the target first; two inputs stay in order."""
     if len(subject.axes) <= 2:
         return list(subject.axes)
     return _telling(subject.experiment.to_json(), subject.data)
 
 
 def _belong_together(data: PreparedData) -> bool:
-    """Whether no two columns make a plane: they are the pixels of an image, a sequence or parts of a whole."""
+    """True if no two columns make a plane: they are the pixels of an image, a sequence or parts of a whole."""
     return bool(data.dataset.image_shape or data.dataset.parts or data.dataset.steps)
 
 
@@ -233,9 +233,11 @@ def _plane(key: str, across: str, up: str, _data: PreparedData) -> DecisionPlane
     return make_decision_plane(_data, across, up, CELLS)
 
 
-def _folder(desk: ServerResources, run: RunView) -> Path:
+def _folder(server: ServerResources, run: RunView) -> Path:
     return (
-        EXAMPLE_PREDICTIONS if run.is_example else prediction_files.predictions_folder(desk.store.path.parent, run.uid)
+        EXAMPLE_PREDICTIONS
+        if run.is_example
+        else prediction_files.predictions_folder(server.store.path.parent, run.uid)
     )
 
 

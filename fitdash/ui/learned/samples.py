@@ -1,4 +1,4 @@
-"""Samples with what they are and what was answered: images where they are some, else rows of the table."""
+"""Samples with their true and predicted values: as images if they are images, else as rows of a table."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ ROW_REM = 4.6
 
 
 def draw(subject: PanelData, places: Array, *, key: str, most: int = 4 * COLUMNS) -> None:
-    """The first of the samples at these places of the look."""
+    """Draws the first `most` of the samples at these positions of the predictions."""
     shape = subject.data.dataset.image_shape
     if shape is None:
         st.dataframe(_table(subject, places[:most]), hide_index=True, height=min(36 * len(places[:most]) + 40, 420))
@@ -40,7 +40,7 @@ def _images(subject: PanelData, places: Array, shape: tuple[int, int], key: str)
 
 
 def _table(subject: PanelData, places: Array) -> pd.DataFrame:
-    """What is true, what was answered, how surely or how far off, and the row itself."""
+    """True and predicted value, probability or error, and the features of each row."""
     rows, names, data = subject.rows_of(places), subject.classes, subject.data.dataset
     told: dict[str, Any] = {"row": rows + 1}
     if subject.steps > 1:

@@ -1,1 +1,1 @@
-"""One run on the page: curves, cursor, messages, controls, downloads."""
+"""One run on the page: curves, epoch cursor, messages, controls, queue, downloads."""

@@ -1,4 +1,4 @@
-"""Signs on the curves: what people changed while a run was on, and what callbacks did."""
+"""Annotations on the curves: changes that the user made while the run trained, and actions of callbacks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +9,11 @@ from fitdash.ui.view_models.formatting import format_number
 from fitdash.ui.view_models.run_view import RunView
 
 MOST_RATES = 8
-"""More changes of the learning rate than this are a schedule: one sign tells of all, and it has a chart of its own."""
+"""More changes of the learning rate than this are a schedule: one annotation for all, beside the rate's own chart."""
 
 
 def list_annotations(run: RunView) -> list[Annotation]:
-    """Everything that happened on the way, each at its place; changes of one setting at one place are one."""
+    """Everything that happened during training, in order; several changes of one setting at one step count as one."""
     return sorted([*_changes(run), *_rates(run), *_others(run)], key=lambda mark: mark.at)
 
 
@@ -29,7 +29,7 @@ def _changes(run: RunView) -> list[Annotation]:
 
 
 def _part(run: RunView, steps_done: int) -> float:
-    """Share of an epoch."""
+    """Share of an epoch (0 to 1) that these steps are."""
     steps = run.params.get("steps") or 0
     return min(1.0, steps_done / steps) if steps else 0.0
 
@@ -51,7 +51,7 @@ def _rates(run: RunView) -> list[Annotation]:
 
 
 def _since(run: RunView, facts: EventFacts) -> int:
-    """Epochs that were over when a new rate began to count: its own epoch still had the rate that was logged."""
+    """Epochs that had ended when a new rate took effect: the epoch that logged the old rate still trained with it."""
     if "since" in facts:
         return int(facts["since"])
     epoch = int(facts["epoch"])
@@ -68,7 +68,7 @@ def _others(run: RunView) -> list[Annotation]:
 
 
 def _end(run: RunView, facts: EventFacts) -> float:
-    """The end of its epoch, or the batch that it names."""
+    """Where on the axis the event stands: at the batch that it names, else at the end of its epoch."""
     step = facts.get("step", facts.get("batch"))
     return int(facts["epoch"]) + (1.0 if step is None else _part(run, int(step) + 1) or 1.0)
 

@@ -1,4 +1,4 @@
-"""Where the epochs of a run stand, whatever the x axis counts."""
+"""The x axis of a run: position of each epoch in epochs, updates, samples or seconds."""
 
 from math import ceil
 from statistics import fmean
@@ -9,7 +9,7 @@ from fitdash.ui.view_models.run_view import RunView
 
 
 def run_axis(run: RunView, kind: str) -> Axis:
-    """The axis of this run; what is still to come counts as it does now."""
+    """The axis of this run; epochs still to come are as wide as the next one will be."""
     start = run.planned[0] - 1
     if kind == "seconds":
         sizes = [row.seconds for row in run.rows]
@@ -19,7 +19,7 @@ def run_axis(run: RunView, kind: str) -> Axis:
 
 
 def _counts(run: RunView, kind: str) -> list[float]:
-    """Updates, or samples, of each finished epoch and of the next one: the batch size may have changed on the way."""
+    """Updates or samples of each finished epoch and of the next one; the batch size may have changed in between."""
     samples, steps = run.params.get("samples"), run.params.get("steps") or 1
     asked = run.experiment.fit.steps_per_epoch if run.experiment else None
     size = int(run.params.get("batch_size") or 1)

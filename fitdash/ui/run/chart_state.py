@@ -1,4 +1,4 @@
-"""What the charts of a run show at one moment, as plain data: drawn by Streamlit, and told between two drawings."""
+"""What the charts of a run show at one moment, as plain data: for a rerun and for a live update alike."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,16 +18,16 @@ from fitdash.ui.view_models.effective_defaults import monitor_names
 from fitdash.ui.view_models.run_view import RunView
 
 FEW_RUNNING = 3
-"""Running values that an epoch has to have before any are drawn: a short one told one or two because it had to wait."""
+"""Running values that an epoch must have for any to be drawn: a short epoch has one or two if it had to wait."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChartState:
-    """What all charts of one drawing have in common.
+    """What all charts of a run share at one moment.
 
     Attributes:
-        ghost: The run before, with its own axis.
-        held: Index of the epoch at which the reader put the cursor; None where it follows the newest.
+        ghost: The previous run, with its own axis.
+        held: Index of the epoch where the user put the cursor; None if the cursor follows the newest.
     """
 
     run: RunView
@@ -41,7 +41,7 @@ class ChartState:
 def chart_state_of(
     run: RunView, view: ChartOptions, previous: RunView | None = None, held: int | None = None
 ) -> ChartState:
-    """A run as the reader wants it, before the one before it."""
+    """The chart state of a run with these options, in front of the previous run."""
     ghost = None if previous is None else (previous, run_axis(previous, view.x))
     return ChartState(
         run=run, view=view, axis=run_axis(run, view.x), marks=list_annotations(run), ghost=ghost, held=held
@@ -49,7 +49,7 @@ def chart_state_of(
 
 
 def build_panels(scene: ChartState) -> list[MetricPanel]:
-    """The panels of a run with everything that is drawn beside its curves."""
+    """One panel for each metric, with everything drawn beside its curves: fair loss, running values, previous run."""
     run = scene.run
     history: Mapping[str, Any] = run.columns or run.history or {name: [] for name in _expected(run)}
     ghosts = {panel.metric: panel.curves for panel in _ghost_panels(scene)}
@@ -66,12 +66,12 @@ def build_panels(scene: ChartState) -> list[MetricPanel]:
 
 
 def chart_key(panel: MetricPanel) -> str:
-    """Of the chart on the page."""
+    """Key of the panel's chart component."""
     return f"chart-{panel.metric}"
 
 
 def build_chart(scene: ChartState, panel: MetricPanel) -> LiveChart:
-    """One chart."""
+    """The chart of one panel, ready for the browser."""
     view, run = scene.view, scene.run
     look = CurveStyle(smoothing=view.smoothing, log=view.log, bold=view.bold)
     spec = curve_chart(panel, run=run.uid, planned=run.planned, axis=scene.axis, marks=scene.marks, look=look)
@@ -79,7 +79,7 @@ def build_chart(scene: ChartState, panel: MetricPanel) -> LiveChart:
 
 
 def cursor_data(scene: ChartState) -> dict[str, Any]:
-    """Where the cursor of all charts can be, and what is told there."""
+    """What the cursor component is sent: its range, its places on the axis, and the values at a pinned epoch."""
     run, (first, last) = scene.run, scene.run.planned
     over, x = scene.axis.knots()
     ahead = scene.axis.place(last)
@@ -96,7 +96,7 @@ def cursor_data(scene: ChartState) -> dict[str, Any]:
 
 
 def _fair(scene: ChartState, panel: MetricPanel) -> list[Curve]:
-    """Training rows measured as validation rows are; a place for them from the start, where they are wished."""
+    """Curve of the training rows measured as validation rows are; from the first epoch on, if the option is on."""
     run = scene.run
     if not scene.view.fair or not (run.measured or run.is_active):
         return []
@@ -113,7 +113,7 @@ def _ghost_panels(scene: ChartState) -> list[MetricPanel]:
 
 
 def _answer(run: RunView, metric: str) -> Baseline | None:
-    """The trivial answer, as the run told it when it began."""
+    """The constant prediction to compare with, as the run recorded it when it began."""
     told_answers: Mapping[str, Any] = next(
         (facts["answers"] for facts in run.told if facts.get("kind") == "trivial"), {}
     )
@@ -122,21 +122,21 @@ def _answer(run: RunView, metric: str) -> Baseline | None:
 
 
 def _within(scene: ChartState, metric: str) -> Curve | None:
-    """Running values, each epoch's by itself."""
+    """Running values within epochs, with a gap between two epochs; None if there are too few."""
     found = [(one.over, one.logs[metric]) for one in scene.run.running if metric in one.logs]
     if not found:
         return None
     over, values = np.asarray(found, dtype=float).T
     if np.unique(np.ceil(over), return_counts=True)[1].max() < FEW_RUNNING:
         return None
-    # What is over at the end of an epoch belongs to it, not to the next one.
+    # A value at the very end of an epoch belongs to that epoch, not to the next one.
     news = np.flatnonzero(np.diff(np.ceil(over))) + 1
     over, values = np.insert(over, news, over[news]), np.insert(values, news, np.nan)
     return Curve(split="train", epochs=over, x=scene.axis.places(over), values=values)
 
 
 def _exact(scene: ChartState) -> dict[str, Any] | None:
-    """The values at the cursor, where it was put: charts of long runs do not hold all of them."""
+    """The values at the epoch where the user put the cursor: charts of long runs are thinned and may lack them."""
     run, at = scene.run, scene.held
     if at is None:
         return None
@@ -147,5 +147,5 @@ def _exact(scene: ChartState) -> dict[str, Any] | None:
 
 
 def _expected(run: RunView) -> list[str]:
-    """Names that the history will have."""
+    """Names of the logs that the history will have."""
     return ["loss"] if run.experiment is None else monitor_names(run.experiment, None)

@@ -1,4 +1,4 @@
-"""The curves of a run: one chart for the loss and each metric, one cursor for all of them."""
+"""Draws the curves of a run: one chart for the loss and each metric, with one epoch cursor for all."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,32 +27,32 @@ from fitdash.ui.view_models.run_view import RunView
 CURSOR = "cursor"
 
 
-def draw(desk: ServerResources, run: RunView, beside: Callable[[], None] | None = None) -> None:
-    """Options, charts and cursor of one run.
+def draw(server: ServerResources, run: RunView, beside: Callable[[], None] | None = None) -> None:
+    """Draws options, charts and cursor of one run.
 
     Args:
-        beside: Draws what belongs to the epoch at the cursor, at the right of the charts, which then stand in a column.
+        beside: Draws what belongs to the epoch at the cursor, to the right of the charts, which then form one column.
     """
     with st.container(key="charts"):
-        view = draw_chart_options(lambda: _wish_fair(desk, run.uid))
+        view = draw_chart_options(lambda: _wish_fair(server, run.uid))
         if view.fair and page_state().fair_of != run.uid:
-            _wish_fair(desk, run.uid)
-        _draw(desk, run, view, beside)
+            _wish_fair(server, run.uid)
+        _draw(server, run, view, beside)
 
 
-def _wish_fair(desk: ServerResources, uid: str) -> None:
-    """Hand the switch to the run, if it is on and this visitor's."""
+def _wish_fair(server: ServerResources, uid: str) -> None:
+    """Passes the option to the run, if it is active and this visitor's."""
     page_state().fair_of = uid
-    if run := own_run(desk, uid):
+    if run := own_run(server, uid):
         run.control.fair = read_chart_options().fair
 
 
-def _draw(desk: ServerResources, run: RunView, view: ChartOptions, beside: Callable[[], None] | None) -> None:
+def _draw(server: ServerResources, run: RunView, view: ChartOptions, beside: Callable[[], None] | None) -> None:
     if view.projector:
         style.apply_projector()
-    previous = previous_run(desk, run) if view.previous else None
+    previous = previous_run(server, run) if view.previous else None
     scene = chart_state_of(run, view, previous, pinned_epoch(run))
-    with st.container(key="said", gap="xxsmall"):  # always there, so that nothing below is made anew when it speaks
+    with st.container(key="said", gap="xxsmall"):  # always there, so that a message remounts nothing below it
         if previous is not None:
             st.caption(describe_comparison(previous, run))
         if view.fair:
@@ -64,18 +64,18 @@ def _draw(desk: ServerResources, run: RunView, view: ChartOptions, beside: Calla
     if beside and right:
         with right:
             beside()
-    feed = {"feed": live_updates.offer_updates(desk, scene), "seconds": live_updates.update_seconds(desk, run)}
+    feed = {"feed": live_updates.offer_updates(server, scene), "seconds": live_updates.update_seconds(server, run)}
     draw_epoch_cursor(
         {**cursor_data(scene), **feed},
         key=CURSOR,
         on_change=partial(_moved, run.uid),
-        on_due=partial(live_updates.rerun_what_changed, desk),
+        on_due=partial(live_updates.rerun_what_changed, server),
     )
 
 
 def _grid(scene: ChartState, found: Sequence[MetricPanel], across: int) -> None:
-    """The charts, so many in a row."""
-    if across == 1:  # no columns: each thing that is drawn costs the run that is on
+    """Draws the charts, `across` in a row."""
+    if across == 1:  # no columns: each element drawn takes time from the run that trains
         for panel in found:
             with st.container(border=True):
                 _chart(scene, panel)

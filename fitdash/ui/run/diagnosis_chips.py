@@ -1,4 +1,4 @@
-"""What a run shows, in words under its curves: each with the numbers behind it and one change to try."""
+"""Diagnosis of a run in words under its curves: each finding with its numbers and one change to try."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,33 +24,33 @@ ICONS = {"wrong": ":material/report:", "hint": ":material/lightbulb:", "note": "
 MOST = 4
 
 
-def diagnose_run(desk: ServerResources, run: RunView) -> list[Finding]:
-    """The findings of a run that are said, the gravest first; none where there is nothing to say."""
+def diagnose_run(server: ServerResources, run: RunView) -> list[Finding]:
+    """The findings of a run that are shown, the gravest first; at most four."""
     seen = diagnose_curves(curves_of(run))
     if not any(one.kind == "diverged" for one in seen):
-        seen = [*_neglected(desk, run), *seen]
+        seen = [*_neglected(server, run), *seen]
     return seen[:MOST]
 
 
-def draw(desk: ServerResources, run: RunView, said: Sequence[Finding]) -> None:
-    """These findings of it."""
+def draw(server: ServerResources, run: RunView, said: Sequence[Finding]) -> None:
+    """Draws one chip for each finding."""
     with st.container(key="chips", gap="xsmall"):
         for one in said:
-            _chip(desk, run, one)
+            _chip(server, run, one)
 
 
 def diagnosis_texts(run: RunView, said: Sequence[Finding]) -> dict[str, LiveText]:
-    """The numbers behind them, by the key of their line."""
+    """The text of each finding with its numbers, by the key of its line."""
     return {f"found-{one.kind}": _words(run, one) for one in said}
 
 
 def redraw_key(run: RunView, said: Sequence[Finding]) -> tuple[Any, ...]:
-    """What is drawn of them beside these numbers."""
+    """What the chips draw beside the texts: if it changes, the page must rerun."""
     return tuple((one.kind, _named(one), one.change, _is_set(run, one.change)) for one in said)
 
 
 def describe_diagnosis(run: RunView) -> list[str]:
-    """What the curves of a run say, one finding in a sentence or two."""
+    """The findings from the curves of a run, each in a sentence or two."""
     seen = diagnose_curves(curves_of(run))
     return [f"{_named(one)}: {one.text}" + (f" {one.change.text}" if one.change else "") for one in seen]
 
@@ -59,12 +59,12 @@ def _named(finding: Finding) -> str:
     return finding.name if finding.is_sure else f"{finding.name} · not sure"
 
 
-def _chip(desk: ServerResources, run: RunView, finding: Finding) -> None:
+def _chip(server: ServerResources, run: RunView, finding: Finding) -> None:
     with st.container(border=True, gap="xxsmall", key=f"chip-{finding.kind}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(escape_markdown(_named(finding)), color=COLOURS[finding.weight], icon=ICONS[finding.weight])
             if finding.change is not None:
-                _change(desk, run, finding.kind, finding.change)
+                _change(server, run, finding.kind, finding.change)
         draw_live_text(_words(run, finding), key=f"found-{finding.kind}")
 
 
@@ -72,8 +72,8 @@ def _words(run: RunView, finding: Finding) -> LiveText:
     return LiveText(text=finding.text, of=run.uid, seq=run.seq)
 
 
-def _change(desk: ServerResources, run: RunView, kind: str, change: SuggestedChange) -> None:
-    """A button that sets what is proposed; the proposal alone where no control does that, or has done it."""
+def _change(server: ServerResources, run: RunView, kind: str, change: SuggestedChange) -> None:
+    """Draws a button that sets the proposed change; plain text if no widget does that, or the form has it already."""
     is_set = _is_set(run, change)
     if is_set is None:
         st.markdown(f"*{escape_markdown(change.text)}*", width="content")
@@ -84,21 +84,21 @@ def _change(desk: ServerResources, run: RunView, kind: str, change: SuggestedCha
             escape_markdown(change.text.rstrip(".")),
             key=f"set-{kind}",
             on_click=_set,
-            args=[desk, run, change.settings],
+            args=[server, run, change.settings],
             help="Sets it in the form. A run that is on takes it at once where the control says *applies now*.",
         )
 
 
 def _is_set(run: RunView, change: SuggestedChange | None) -> bool | None:
-    """Whether the form has it; None where it has no part in it, as in a script's run."""
+    """True if the form has the proposed values; None if the form cannot set them, as for a script's run."""
     if change is None or not change.settings or run.experiment is None:
         return None
     return all(st.session_state.get(address) == value for address, value in change.settings.items())
 
 
-def _set(desk: ServerResources, run: RunView, settings: Mapping[str, Any]) -> None:
-    """Put the values into the controls, and hand those over that the run can take now; draw the form again."""
-    live = live_changes_of(desk, run)
+def _set(server: ServerResources, run: RunView, settings: Mapping[str, Any]) -> None:
+    """Sets the values in the form, passes those that can change now to the active run, and reruns the page."""
+    live = live_changes_of(server, run)
     for address, value in settings.items():
         st.session_state[address] = value
         if live.change is not None and address in live.now:
@@ -106,9 +106,9 @@ def _set(desk: ServerResources, run: RunView, settings: Mapping[str, Any]) -> No
     st.rerun()
 
 
-def _neglected(desk: ServerResources, run: RunView) -> list[Finding]:
-    """Classes that are never predicted."""
-    asked, data = recent_class_counts(desk, run)
+def _neglected(server: ServerResources, run: RunView) -> list[Finding]:
+    """The finding that some classes are never predicted."""
+    asked, data = recent_class_counts(server, run)
     if not asked or data is None or data.dataset.classes is None:
         return []
     classes = data.dataset.classes
@@ -122,7 +122,7 @@ def _neglected(desk: ServerResources, run: RunView) -> list[Finding]:
 
 
 def curves_of(run: RunView) -> LossCurves:
-    """The curves of a run, with what is known of it."""
+    """The curves of a run, with the settings that the diagnosis needs."""
     history = run.columns or run.history
     loss = np.asarray(history.get("loss", []), dtype=float)
     val = history.get("val_loss")
@@ -147,9 +147,9 @@ def curves_of(run: RunView) -> LossCurves:
 
 
 def _trivial(run: RunView, experiment: Experiment) -> float | None:
-    """The loss of the answer that is always the same, as the run told it; None where that is no measure.
+    """Loss of the constant prediction, as the run recorded it; None if the training loss cannot be compared with it.
 
-    It is told of the rows that are held out: where they are unlike the others, it says nothing of the training loss.
+    It is measured on the rows that are held out: if they are unlike the others, it says nothing of the training loss.
     """
     told: Any = next((facts["answers"] for facts in run.told if facts.get("kind") == "trivial"), {})
     if "loss" not in told or experiment.fit.class_weight is not None or experiment.fit.sample_weight is not None:

@@ -1,4 +1,4 @@
-"""What can be taken away from a run, from the first epoch on, while it trains too and after it failed."""
+"""Downloads of a run: from the first epoch on, while it trains and after it failed too."""
 
 from functools import partial
 from typing import Any
@@ -14,12 +14,12 @@ DOWNLOAD = ":material/download:"
 
 
 def draw(store: Store, run: RunView) -> None:
-    """The history by itself, and a menu of everything else; what a button gives is made when it is pressed."""
+    """Draws buttons for the history and a menu of all other files; a file is made when its button is clicked."""
     with st.container(horizontal=True, gap="small", key="downloads"):
         for part in history_parts(store, run.uid):
             _button(part, disabled=not run.rows)
         menu = st.popover("Download", key="download_menu", icon=DOWNLOAD, on_change="rerun")
-        # Looked up where it is open alone, not with every drawing.
+        # The files are listed only while the menu is open, not at every rerun.
         if menu.open:
             with menu, st.container(gap="xsmall"):
                 _menu(store, run)

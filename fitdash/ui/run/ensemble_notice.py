@@ -1,4 +1,4 @@
-"""A run that was trained together with others: said on its page, with the way to its exact numbers."""
+"""Notice that a run was trained together with others in one program, with a button that repeats it alone."""
 
 import streamlit as st
 
@@ -8,8 +8,8 @@ from fitdash.ui.session.server_resources import ServerResources
 from fitdash.ui.view_models.run_view import RunView
 
 
-def draw(desk: ServerResources, run: RunView) -> None:
-    """A sentence and a button; nothing for a run that was alone."""
+def draw(server: ServerResources, run: RunView) -> None:
+    """Draws the notice; nothing for a run that was trained alone."""
     count = run.params.get("together")
     if not count:
         return
@@ -26,5 +26,5 @@ def draw(desk: ServerResources, run: RunView) -> None:
             disabled=run.is_active or run.experiment is None,
             help="Trains the same settings from the same initial weights as a new run, by itself: its exact numbers.",
             on_click=run_action,
-            args=["run", NOT_AGAIN, train_again, desk, run.uid],
+            args=["run", NOT_AGAIN, train_again, server, run.uid],
         )

@@ -1,4 +1,4 @@
-"""What happens: state, progress, charts, log and downloads of one run; drawn again while it goes on."""
+"""Live view of one run: state, progress, charts, log and downloads, updated while the run is active."""
 
 import re
 import time
@@ -21,70 +21,70 @@ from fitdash.ui.view_models.run_progress import progress_to_browser
 from fitdash.ui.view_models.run_view import RunView
 
 DRAWN_SECONDS = 12.0
-"""Between two drawings of a page that is told what is new: each costs as much as many news, and may change nothing."""
+"""Between two reruns of a page that polls for live updates: a rerun costs as much as many updates."""
 
 
-def live_view(desk: ServerResources) -> None:
-    """The run, followed as long as something may happen to it; else a look now and then whether another began."""
-    run = shown_run(desk)
-    follow, every = run.is_active, live_updates.update_seconds(desk, run)
-    looks = not follow and not desk.feeds.is_served  # else the page asks, which costs it next to nothing
-    st.fragment(_view, run_every=_drawn_every(desk, run, every) if follow else None, key="live")(desk)
-    st.fragment(_look_out, run_every=every if looks else None, key="lookout")(desk)
+def live_view(server: ServerResources) -> None:
+    """Draws the run and follows it while it is active; else checks now and then whether another run began."""
+    run = shown_run(server)
+    follow, every = run.is_active, live_updates.update_seconds(server, run)
+    looks = not follow and not server.feeds.is_served  # else the page polls, which costs next to nothing
+    st.fragment(_view, run_every=_drawn_every(server, run, every) if follow else None, key="live")(server)
+    st.fragment(_look_out, run_every=every if looks else None, key="lookout")(server)
 
 
-def _drawn_every(desk: ServerResources, run: RunView, every: float) -> float:
-    """Seconds between two drawings of a run that is on: few where the page is told what is new between them."""
-    is_told = desk.feeds.is_served and not _hidden_because(run)
+def _drawn_every(server: ServerResources, run: RunView, every: float) -> float:
+    """Seconds between two reruns of an active run's view: many if the page polls for live updates in between."""
+    is_told = server.feeds.is_served and not _hidden_because(run)
     return DRAWN_SECONDS if is_told else max(live_updates.LEAST_SECONDS, every)
 
 
-def _view(desk: ServerResources) -> None:
-    desk.viewers.here(time.monotonic())
-    run = shown_run(desk)
-    if live_updates.reap_dead_runs(desk, run):
-        run = shown_run(desk)
-    draw_run(desk, run)
-    live_updates.rerun_if_stale(desk, run)
+def _view(server: ServerResources) -> None:
+    server.viewers.here(time.monotonic())
+    run = shown_run(server)
+    if live_updates.reap_dead_runs(server, run):
+        run = shown_run(server)
+    draw_run(server, run)
+    live_updates.rerun_if_stale(server, run)
 
 
-def _look_out(desk: ServerResources) -> None:
-    """Draw the page again where a run began in another tab or process: the store tells in microseconds."""
-    desk.viewers.here(time.monotonic())
-    if live_updates.check_other_runs(desk).get("due"):
+def _look_out(server: ServerResources) -> None:
+    """Reruns the page if a run began in another tab or process; the store answers that in microseconds."""
+    server.viewers.here(time.monotonic())
+    if live_updates.check_other_runs(server).get("due"):
         rerun_page()
 
 
-def draw_run(desk: ServerResources, run: RunView) -> None:
-    """One run from top to bottom; what comes and goes has a place of its own, so that nothing else is made anew."""
+def draw_run(server: ServerResources, run: RunView) -> None:
+    """Draws one run from top to bottom; parts that come and go have a container each, so that they remount no other."""
     with st.container(key="trouble"):
-        warn_of_writer_trouble(desk)
+        warn_of_writer_trouble(server)
         if page_state().unknown:
             st.warning(f"There is no run {escape_markdown(page_state().unknown or '')} here.")
     _heading(run)
     with st.container(key="about"):
-        sharing.draw(desk, run)
-        ensemble_notice.draw(desk, run)
+        sharing.draw(server, run)
+        ensemble_notice.draw(server, run)
         if run.error:
             _failure(run)
     if hidden := _hidden_because(run):
         _hidden(run, hidden)
     else:
-        now, has_panel = collect_messages(desk, run), panel.is_available(desk, run)
+        now, has_panel = collect_messages(server, run), panel.is_available(server, run)
         live_updates.remember_messages(now)
-        charts.draw(desk, run, partial(_beside, desk, run, now) if has_panel else None)
+        charts.draw(server, run, partial(_beside, server, run, now) if has_panel else None)
         if not has_panel:
-            diagnosis_chips.draw(desk, run, now.found)
+            diagnosis_chips.draw(server, run, now.found)
     if not run.is_example:
-        downloads.draw(desk.store, run)
+        downloads.draw(server.store, run)
     if run.lines:
         _log(run)
 
 
-def _beside(desk: ServerResources, run: RunView, now: RunMessages) -> None:
-    """What the network has learned, and what the curves say: where they can come and go without moving the charts."""
-    panel.draw(desk, run)
-    diagnosis_chips.draw(desk, run, now.found)
+def _beside(server: ServerResources, run: RunView, now: RunMessages) -> None:
+    """Draws the learned panel and the diagnosis beside the charts, where they come and go without moving them."""
+    panel.draw(server, run)
+    diagnosis_chips.draw(server, run, now.found)
 
 
 def _heading(run: RunView) -> None:
@@ -103,7 +103,7 @@ def _heading(run: RunView) -> None:
 
 
 def _failure(run: RunView) -> None:
-    """The first line, and the rest for those who want it."""
+    """Draws the first line of the error, and the traceback folded."""
     st.error(escape_markdown(first_line(run.error or "")), icon=":material/error:")
     if run.traceback:
         with st.expander("Traceback", key="traceback"):
@@ -111,12 +111,12 @@ def _failure(run: RunView) -> None:
 
 
 def first_line(error: str) -> str:
-    """Without the path of the error's class; the sentences of our own errors stand for themselves."""
+    """The error without the module path of its class; without the class too for errors of fitdash."""
     return re.sub(r"^(?:fitdash\.errors\.\w+: |(?:\w+\.)+(?=\w+(?::|$)))", "", error)
 
 
 def reasons_to_hide(run: RunView) -> list[str]:
-    """Why the charts of this run are not drawn, by the rule that the engine uses; over runs are always drawn."""
+    """Why the charts of this run are hidden, by the engine's rule for `view_metrics`; empty once it has ended."""
     if run.experiment is None or not run.is_active:
         return []
     fit, compiled = run.experiment.fit, run.experiment.compile
@@ -130,12 +130,12 @@ def reasons_to_hide(run: RunView) -> list[str]:
 
 
 def _hidden_because(run: RunView) -> list[str]:
-    """The same for this session, whose reader may have asked for them."""
+    """The same for this session; empty if its user has asked for the charts."""
     return [] if run.uid in page_state().anyway else reasons_to_hide(run)
 
 
 def _hidden(run: RunView, reasons: list[str]) -> None:
-    """In the charts' place: why there are none, and a way to see them."""
+    """Draws in place of the charts why they are hidden, and a button that shows them."""
     with st.container(
         border=True, height=200, vertical_alignment="center", horizontal_alignment="center", key="hidden"
     ):
@@ -144,9 +144,9 @@ def _hidden(run: RunView, reasons: list[str]) -> None:
 
 
 def _log(run: RunView) -> None:
-    """What a console would show, the newest line in sight; the earlier ones once it is over.
+    """Draws the printed lines, scrolled to the newest; all of them once the run has ended.
 
-    The page's style keeps it there: Streamlit's own scrolling measures the page every 17 ms.
+    CSS keeps the scroll position: Streamlit's own scrolling measures the page every 17 ms.
     """
     with st.container(border=True, height=220, key="log"):
         if run.is_active:

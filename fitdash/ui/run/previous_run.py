@@ -1,4 +1,4 @@
-"""The run before the one that is shown: what it is compared with by eye."""
+"""The previous run, drawn behind the curves of the run that is shown."""
 
 from fitdash.runs.protocol.events import ENDED
 from fitdash.ui.session.identity import may_see, visitor_id
@@ -11,24 +11,24 @@ from fitdash.ui.view_models.run_view import RunReader, RunView
 MOST_LOOKED_THROUGH = 50
 
 
-def previous_run(desk: ServerResources, run: RunView) -> RunView | None:
-    """The run on the same data that this session showed before, else that came before it; None without one."""
+def previous_run(server: ServerResources, run: RunView) -> RunView | None:
+    """The run on the same data that this session showed before, else the one that trained before; None without one."""
     page = page_state()
     if run.is_example:
         return None
     if page.ghost_of != run.uid:
         page.ghost_of = run.uid
-        shown = page.ghost.read(desk.store) if page.ghost else None
+        shown = page.ghost.read(server.store) if page.ghost else None
         # Curves of other data cannot be compared.
         if shown is None or shown.uid == run.uid or shown.name != run.name:
-            page.ghost = _before(desk, run)
-    found = page.ghost.read(desk.store) if page.ghost else None
-    return found if found and found.rows and may_see(desk, found) else None
+            page.ghost = _before(server, run)
+    found = page.ghost.read(server.store) if page.ghost else None
+    return found if found and found.rows and may_see(server, found) else None
 
 
-def _before(desk: ServerResources, run: RunView) -> RunReader | None:
-    """The newest one that is older: also for those who open the page later, or by a link."""
-    lines = desk.store.lines(owner=visitor_id(desk), limit=MOST_LOOKED_THROUGH)
+def _before(server: ServerResources, run: RunView) -> RunReader | None:
+    """Reader of the newest older run on the same data: found even if the page was opened later, or by a link."""
+    lines = server.store.lines(owner=visitor_id(server), limit=MOST_LOOKED_THROUGH)
     places = [place for place, line in enumerate(lines) if line.uid == run.uid]
     older = lines[places[0] + 1 :] if places else []
     return next((RunReader(line.uid) for line in older if line.name == run.name and line.state in ENDED), None)

@@ -1,4 +1,4 @@
-"""The runs that wait, beneath the action bar: the place of each, and what can be done with it."""
+"""The queue of waiting runs beneath the action bar: the place of each, with Show, First and Cancel."""
 
 import streamlit as st
 
@@ -15,32 +15,31 @@ KEY = "queue"
 SHOWN = 4
 
 
-def queue_view(desk: ServerResources) -> None:
-    """Those of this visitor's, drawn by themselves when one moves up; nothing where none wait."""
-    st.fragment(_view, key=KEY)(desk)
+def queue_view(server: ServerResources) -> None:
+    """Draws this visitor's waiting runs in a fragment, which reruns alone when one moves up; nothing if none wait."""
+    st.fragment(_view, key=KEY)(server)
 
 
-def _view(desk: ServerResources) -> None:
-    waiting = list_waiting_runs(desk)
+def _view(server: ServerResources) -> None:
+    waiting = list_waiting_runs(server)
     page_state().queue = waiting_uids(waiting)
     if waiting:
-        _draw(desk, waiting)
-    if (
-        button_state_of(desk, shown_run(desk)) != page_state().drawn
-    ):  # what was pressed here has changed more than the queue
+        _draw(server, waiting)
+    # A click in the queue has changed more than the queue.
+    if button_state_of(server, shown_run(server)) != page_state().drawn:
         rerun_page()
 
 
-def _draw(desk: ServerResources, waiting: list[tuple[int, Run]]) -> None:
+def _draw(server: ServerResources, waiting: list[tuple[int, Run]]) -> None:
     with st.container(key="queue", border=True, gap="xxsmall"):
         for place, run in waiting[:SHOWN]:
-            _line(desk, place, run, is_first=run is waiting[0][1])
-        _rest(desk, waiting)
+            _line(server, place, run, is_first=run is waiting[0][1])
+        _rest(server, waiting)
 
 
-def _line(desk: ServerResources, place: int, run: Run, *, is_first: bool) -> None:
+def _line(server: ServerResources, place: int, run: Run, *, is_first: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{place}.** {_told(desk, run)}", width="stretch")
+        st.markdown(f"**{place}.** {_told(server, run)}", width="stretch")
         st.button("Show", key=f"show-{run.uid}", type="tertiary", on_click=show_run, args=[run.uid])
         st.button(
             "First",
@@ -48,14 +47,14 @@ def _line(desk: ServerResources, place: int, run: Run, *, is_first: bool) -> Non
             type="tertiary",
             disabled=is_first,
             help="Let it train before the others here.",
-            on_click=desk.runner.put_first,
+            on_click=server.runner.put_first,
             args=[run],
         )
         st.button("Cancel", key=f"cancel-{run.uid}", type="tertiary", on_click=run.stop)
 
 
-def _rest(desk: ServerResources, waiting: list[tuple[int, Run]]) -> None:
-    """How many more there are, and a way to be rid of all."""
+def _rest(server: ServerResources, waiting: list[tuple[int, Run]]) -> None:
+    """Draws how many more runs wait, and a button that cancels all."""
     if len(waiting) < 2:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -69,9 +68,9 @@ def _cancel(waiting: list[tuple[int, Run]]) -> None:
         run.stop()
 
 
-def _told(desk: ServerResources, run: Run) -> str:
-    """What will train: its name, and what differs from the defaults."""
-    record = desk.store.run(run.uid)
+def _told(server: ServerResources, run: Run) -> str:
+    """Name of the run and its settings that differ from the defaults, as markdown."""
+    record = server.store.run(run.uid)
     if record is None:
         return "waits"
     try:

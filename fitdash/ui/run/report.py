@@ -1,4 +1,4 @@
-"""A run as a page to read and keep: what was set, what happened, last and best values, the curves."""
+"""HTML report of a run: settings, events, diagnosis, last and best values, curves."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,10 +28,10 @@ h1 { margin-bottom: 0; } h2 { margin-top: 2rem; font-size: 1.15rem; }
 
 
 def report(store: Store, uid: str) -> str:
-    """The page: nothing in it is loaded from elsewhere.
+    """The report as one HTML page that loads nothing from elsewhere.
 
     Raises:
-        StoreError: there is no such run.
+        StoreError: the store has no such run.
     """
     record, run = record_of(store, uid), RunReader(uid).read(store)
     if run is None:
@@ -52,7 +52,7 @@ def report(store: Store, uid: str) -> str:
 
 
 def _state(record: RunRecord, run: RunView) -> str:
-    """State, epochs, when and how long."""
+    """State, number of epochs, start, duration and uid in one line."""
     said = [run.state, f"{len(run.rows)} epoch{'s' * (len(run.rows) != 1)}"]
     if record.started is not None:
         said.append(datetime.fromtimestamp(record.started, UTC).strftime("began %Y-%m-%d %H:%M UTC"))
@@ -89,7 +89,7 @@ def _list(sentences: Sequence[str]) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: int | None = None) -> str:
-    """Rows of texts; those from the column `numbers` on are numbers."""
+    """An HTML table of texts; columns from index `numbers` on hold numbers."""
     first = numbers if numbers is not None else len(head)
     titles = "".join(f"<th>{escape(one)}</th>" for one in head)
 

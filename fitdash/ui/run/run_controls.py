@@ -1,4 +1,4 @@
-"""Pause, Resume, Step, Stop run and Reset: what people want of the run that is shown."""
+"""The buttons that control the run that is shown: Pause, Resume, Step, Stop run, Reset weights."""
 
 import time
 from dataclasses import dataclass
@@ -19,25 +19,25 @@ from fitdash.ui.view_models.run_view import RunView
 WIDTH = 100
 STEPS = {"one batch": {"batches": 1}, "one epoch": {"epochs": 1}, "ten epochs": {"epochs": 10}}
 SOON_SECONDS = 0.3
-"""Until the record says what a press has done: longer where a batch takes longer, and then the next look tells it."""
+"""Longest wait after a click for the store to show its effect; if a batch takes longer, a live update shows it."""
 NOT_AGAIN = "The run could not be trained again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ButtonState:
-    """What the buttons depend on: where it changes, they are drawn again.
+    """What the buttons depend on: if it changes, they are drawn again.
 
     Attributes:
-        uid: The run that is shown.
-        state: As the store has it.
-        is_on: It goes on.
-        is_here: This process trains it, or has it in its queue, and this visitor may steer it.
-        is_own: It belongs to this visitor.
-        is_busy: Something of this visitor's trains or waits.
-        is_paused: It stands still, or will after a step.
-        is_stopping: It was asked to end.
-        can_again: It can be trained again from the beginning.
-        changes: How many settings were changed, or refused to, while it was on.
+        uid: Of the run that is shown.
+        state: Of the run in the store.
+        is_on: True if the run is active.
+        is_here: True if this process trains the run or has it in its queue, and this visitor may steer it.
+        is_own: True if the run belongs to this visitor.
+        is_busy: True if a run of this visitor's trains or waits on this server.
+        is_paused: True if the run is paused, or will be after a step.
+        is_stopping: True if the run ends after the batch at hand.
+        can_again: True if the run can be trained again from the beginning.
+        changes: Number of live changes of settings, refused ones included.
     """
 
     uid: str
@@ -53,12 +53,12 @@ class ButtonState:
 
     @property
     def can_go_on(self) -> bool:
-        """It ended before its time and can go on from its last checkpoint."""
+        """True if the run ended early and can be resumed from its last checkpoint."""
         return self.state in RESUMABLE and self.can_again
 
     @property
     def why_not(self) -> str | None:
-        """Why it cannot be steered, None where it can."""
+        """Why the run cannot be steered, as the help of greyed buttons; None if it can."""
         if not self.is_own:
             return "Another visitor's run: it can be looked at."
         if self.is_here:
@@ -68,17 +68,17 @@ class ButtonState:
         return "Another run is on: show it first." if self.is_busy else "Nothing trains."
 
 
-def button_state_of(desk: ServerResources, run: RunView) -> ButtonState:
-    """How the run that is shown stands now."""
-    own = run.is_example or is_own(desk, run.owner)
-    mine = desk.runner.find(run.uid) if own else None
+def button_state_of(server: ServerResources, run: RunView) -> ButtonState:
+    """State of the buttons for this run now."""
+    own = run.is_example or is_own(server, run.owner)
+    mine = server.runner.find(run.uid) if own else None
     return ButtonState(
         uid=run.uid,
         state=run.state,
         is_on=run.is_active,
         is_here=mine is not None,
         is_own=own,
-        is_busy=any(is_own(desk, other.owner) for other in desk.runner.active()),
+        is_busy=any(is_own(server, other.owner) for other in server.runner.active()),
         is_paused=mine is not None and mine.control.is_paused,
         is_stopping=mine is not None and mine.control.stop_is_wanted,
         can_again=own and not run.is_example and run.experiment is not None,
@@ -86,20 +86,20 @@ def button_state_of(desk: ServerResources, run: RunView) -> ButtonState:
     )
 
 
-def list_waiting_runs(desk: ServerResources) -> list[tuple[int, Run]]:
-    """The runs of this visitor's that wait, each with its place among all that wait, from 1."""
-    return [(n, run) for n, run in enumerate(desk.runner.waiting(), 1) if is_own(desk, run.owner)]
+def list_waiting_runs(server: ServerResources) -> list[tuple[int, Run]]:
+    """This visitor's waiting runs, each with its place in the whole queue, from 1."""
+    return [(n, run) for n, run in enumerate(server.runner.waiting(), 1) if is_own(server, run.owner)]
 
 
 def waiting_uids(waiting: list[tuple[int, Run]]) -> tuple[tuple[int, str], ...]:
-    """The same, to be compared with what it was."""
+    """Place and uid of each waiting run, to compare with an earlier queue."""
     return tuple((place, run.uid) for place, run in waiting)
 
 
-def draw_buttons(desk: ServerResources, now: ButtonState) -> None:
-    """The buttons, always the same ones at the same places."""
+def draw_buttons(server: ServerResources, now: ButtonState) -> None:
+    """Draws the buttons, always the same ones at the same places."""
     off = now.why_not
-    _first_button(desk, now)
+    _first_button(server, now)
     st.menu_button(
         "Step",
         list(STEPS),
@@ -108,7 +108,7 @@ def draw_buttons(desk: ServerResources, now: ButtonState) -> None:
         disabled=off is not None,
         help=off or "Goes on for so long, then pauses. Key: E, then arrows.",
         on_click=_step,
-        args=[desk, now.uid],
+        args=[server, now.uid],
         width=WIDTH,
     )
     st.button(
@@ -118,7 +118,7 @@ def draw_buttons(desk: ServerResources, now: ButtonState) -> None:
         disabled=off is not None,
         help=off or "Ends after the batch at hand; history and weights stay. Key: S.",
         on_click=_stop,
-        args=[desk, now.uid],
+        args=[server, now.uid],
         width=WIDTH,
     )
     st.button(
@@ -129,13 +129,13 @@ def draw_buttons(desk: ServerResources, now: ButtonState) -> None:
         help="Trains with the settings of this run again, from the same initial weights, as a new run; what is left of "
         "this one is stopped. Key: W.",
         on_click=run_action,
-        args=["run", NOT_AGAIN, train_again, desk, now.uid],
+        args=["run", NOT_AGAIN, train_again, server, now.uid],
         width=WIDTH,
     )
 
 
-def _first_button(desk: ServerResources, now: ButtonState) -> None:
-    """Pause; Resume where the run stands still, or ended before its time."""
+def _first_button(server: ServerResources, now: ButtonState) -> None:
+    """Draws Pause, or Resume if the run is paused or ended early."""
     goes_on = now.is_paused or now.can_go_on
     off = None if now.can_go_on else now.why_not
     do = _go_on if now.can_go_on else _resume if now.is_paused else _pause
@@ -149,22 +149,22 @@ def _first_button(desk: ServerResources, now: ButtonState) -> None:
         disabled=off is not None,
         help=off or f"{help} Key: P.",
         on_click=run_action,
-        args=["run", "The run could not go on", do, desk, now.uid],
+        args=["run", "The run could not go on", do, server, now.uid],
         width=WIDTH,
     )
 
 
-def _go_on(desk: ServerResources, uid: str) -> None:
-    check_own(desk, uid)
-    resume_run(desk.runner, uid, pace=_pace(), settings=desk.settings)
-    desk.writer.flush(2.0)
+def _go_on(server: ServerResources, uid: str) -> None:
+    check_own(server, uid)
+    resume_run(server.runner, uid, pace=_pace(), settings=server.settings)
+    server.writer.flush(2.0)
 
 
-def train_again(desk: ServerResources, uid: str) -> None:
-    """Train a run's settings from the same initial weights as a new run, and show that one."""
-    check_own(desk, uid)
-    again = start_over(desk.runner, uid, pace=_pace(), owner=visitor_id(desk), settings=desk.settings)
-    desk.writer.flush(2.0)
+def train_again(server: ServerResources, uid: str) -> None:
+    """Trains a run's settings from the same initial weights as a new run, and shows that run."""
+    check_own(server, uid)
+    again = start_over(server.runner, uid, pace=_pace(), owner=visitor_id(server), settings=server.settings)
+    server.writer.flush(2.0)
     show_run(again.uid)
 
 
@@ -172,38 +172,38 @@ def _pace() -> Any:
     return st.session_state.get("pace", "full")
 
 
-def _pause(desk: ServerResources, uid: str) -> None:
-    if run := own_run(desk, uid):
+def _pause(server: ServerResources, uid: str) -> None:
+    if run := own_run(server, uid):
         run.pause()
-        _draw(desk, uid, "paused")
+        _draw(server, uid, "paused")
 
 
-def _resume(desk: ServerResources, uid: str) -> None:
-    if run := own_run(desk, uid):
+def _resume(server: ServerResources, uid: str) -> None:
+    if run := own_run(server, uid):
         run.resume()
-        _draw(desk, uid, "running")
+        _draw(server, uid, "running")
 
 
-def _step(desk: ServerResources, uid: str) -> None:
-    if (run := own_run(desk, uid)) and (length := st.session_state["step"]):
+def _step(server: ServerResources, uid: str) -> None:
+    if (run := own_run(server, uid)) and (length := st.session_state["step"]):
         run.step(**STEPS[length])
-        _draw(desk, uid, "paused")
+        _draw(server, uid, "paused")
 
 
-def _stop(desk: ServerResources, uid: str) -> None:
-    if run := own_run(desk, uid):
+def _stop(server: ServerResources, uid: str) -> None:
+    if run := own_run(server, uid):
         run.stop()
-        _await(desk, uid, "stopped")
+        _await(server, uid, "stopped")
 
 
-def _draw(desk: ServerResources, uid: str, wanted: str) -> NoReturn:
-    """Draw the parts of the page that tell how a run stands, and no others."""
-    _await(desk, uid, wanted)
+def _draw(server: ServerResources, uid: str, wanted: str) -> NoReturn:
+    """Reruns only the fragments that show the state of the run."""
+    _await(server, uid, wanted)
     st.rerun(["draft", "live"])
 
 
-def _await(desk: ServerResources, uid: str, wanted: str) -> None:
-    """Wait a moment for the record to say so."""
+def _await(server: ServerResources, uid: str, wanted: str) -> None:
+    """Waits up to `SOON_SECONDS` for the store to have this state."""
     end = time.monotonic() + SOON_SECONDS
-    while (run := desk.store.run(uid)) is not None and run.state != wanted and time.monotonic() < end:
+    while (run := server.store.run(uid)) is not None and run.state != wanted and time.monotonic() < end:
         time.sleep(0.01)

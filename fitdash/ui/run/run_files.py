@@ -1,4 +1,4 @@
-"""Everything that can be taken away from a run, as files that are made when they are asked for."""
+"""The files that a run offers for download; each is made when its button is clicked."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,7 +14,7 @@ TABLE, BYTES = "application/vnd.apache.parquet", "application/octet-stream"
 
 
 def history_parts(store: Store, uid: str) -> list[DownloadFile]:
-    """The history in the two forms that are asked for most."""
+    """The history as CSV and as JSON."""
     csv, text = partial(files.history_csv, store, uid), partial(files.history_json, store, uid)
     by_row = "Losses and metrics, a row per epoch, from 1."
     whole = "Losses and metrics, what happened and how long it took; epochs from 0."
@@ -25,7 +25,7 @@ def history_parts(store: Store, uid: str) -> list[DownloadFile]:
 
 
 def other_parts(store: Store, uid: str) -> Iterator[DownloadFile]:
-    """Everything else that this run has."""
+    """All other files of this run."""
     record = files.record_of(store, uid)
     has_epochs = bool(store.epochs(uid))
     if has_epochs:
@@ -51,7 +51,7 @@ def other_parts(store: Store, uid: str) -> Iterator[DownloadFile]:
 
 
 def run_archive(store: Store, uid: str) -> bytes:
-    """One ZIP of all with a manifest."""
+    """One ZIP of all files with a manifest."""
     record = files.record_of(store, uid)
     facts = {"run": uid, "name": record.name, "state": record.state, "fitdash": __version__}
     parts = [*history_parts(store, uid), *other_parts(store, uid)]
@@ -59,7 +59,7 @@ def run_archive(store: Store, uid: str) -> bytes:
 
 
 def _pictures(store: Store, uid: str) -> Iterator[DownloadFile]:
-    """The curves; images where they can be drawn here. The page of curves is part of the report in the ZIP."""
+    """The curves as HTML, and as images if this machine can draw them. In the ZIP the report holds the HTML page."""
     page = partial(files.charts_html, store, uid)
     yield _part(uid, "charts.html", "Charts (HTML)", "All curves in one page.", "text/html", page, in_archive=False)
     for kind, mime in (("svg", "image/svg+xml"), ("png", "image/png")) if files.can_draw_images() else ():
@@ -68,7 +68,7 @@ def _pictures(store: Store, uid: str) -> Iterator[DownloadFile]:
 
 
 def _when(checkpoint: Checkpoint) -> str:
-    """After which epoch, and how it was judged."""
+    """When the checkpoint was saved, and its loss."""
     if checkpoint.is_end:
         return "as the run ended"
     value = "" if checkpoint.value is None else f", at a loss of {checkpoint.value:.4g}"

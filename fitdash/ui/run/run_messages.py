@@ -1,4 +1,4 @@
-"""What a page says of its run beside the curves: words that go on between two drawings, in places that are drawn."""
+"""Messages of a run's page beside the curves (events, log, findings), which live updates change in place."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from fitdash.ui.view_models.formatting import format_seconds
 from fitdash.ui.view_models.run_view import RunView
 
 LINES_WHILE_ON = 100
-"""Lines of the log that are told and laid out each time while a run is on."""
+"""Lines of the log in each live update of an active run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunMessages:
-    """What is said at one moment.
+    """The messages at one moment.
 
     Attributes:
-        found: What the curves show.
-        words: By the key of their line.
-        shape: What is drawn of it beside these words: where it changes, the page is drawn again.
+        found: Findings of the diagnosis.
+        words: Text of each message, by the key of its line.
+        shape: What the page draws beside these texts: if it changes, the page must rerun.
     """
 
     found: Sequence[Finding]
@@ -35,39 +35,46 @@ class RunMessages:
 
     @property
     def is_early(self) -> bool:
-        """No epoch has a place yet."""
+        """True if the page has drawn no epoch yet."""
         return not any(self.shape[:1])
 
 
-def collect_messages(desk: ServerResources, run: RunView) -> RunMessages:
-    """What is to be said now; takes longer than all curves of a long run."""
-    found = diagnosis_chips.diagnose_run(desk, run)
+def collect_messages(server: ServerResources, run: RunView) -> RunMessages:
+    """The messages as they are now; takes longer than all curves of a long run."""
+    found = diagnosis_chips.diagnose_run(server, run)
     words = {
         "happened": events_text(run),
         "fair-cost": fair_loss_text(run),
         **diagnosis_chips.diagnosis_texts(run, found),
     }
-    if not run.is_active:  # nothing is told of it, and the look at its network is read for its drawing alone
+    if not run.is_active:  # gets no live updates, and the redraw key would read the predictions in vain
         return RunMessages(found=found, words=words, shape=())
-    before = read_chart_options().previous and previous_run(desk, run) is not None
-    there = bool(run.rows), bool(run.lines), tuple(run.columns), run.params.get("stepper"), before, desk.writer.trouble
+    before = read_chart_options().previous and previous_run(server, run) is not None
+    there = (
+        bool(run.rows),
+        bool(run.lines),
+        tuple(run.columns),
+        run.params.get("stepper"),
+        before,
+        server.writer.trouble,
+    )
     return RunMessages(
-        found=found, words=words, shape=(*there, panel.redraw_key(desk, run), diagnosis_chips.redraw_key(run, found))
+        found=found, words=words, shape=(*there, panel.redraw_key(server, run), diagnosis_chips.redraw_key(run, found))
     )
 
 
 def events_text(run: RunView) -> LiveText:
-    """What callbacks and people did."""
+    """The events of the run: actions of callbacks and of the user."""
     return _words(run, " ".join(describe_events(run.told)))
 
 
 def log_text(run: RunView) -> LiveText:
-    """What a console would show, the last lines of it."""
+    """The last lines that the run printed."""
     return _words(run, "\n".join(run.lines[-LINES_WHILE_ON:]))
 
 
 def fair_loss_text(run: RunView) -> LiveText:
-    """What the fair training loss has cost, where it was wished."""
+    """How long measuring the fair training loss has taken; empty if the option is off."""
     if not read_chart_options().fair:
         return _words(run, "")
     if not run.measured:

@@ -1,4 +1,4 @@
-"""The settings of a run, frozen when it began: only what differs from the defaults."""
+"""The settings with which a run began: those that differ from the defaults."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ Parts = dict[str, dict[str, str]]
 
 
 def draw(run: RunView) -> None:
-    """One folded line under the run's name; unfolded, part by part."""
+    """Draws the settings under the run's name: folded as one line, unfolded as one call for each part."""
     parts = list_settings(run)
     with st.expander(
         f"**Arguments** {escape_markdown(_line(parts)) or 'all at their defaults'}", key="arguments", type="compact"
@@ -33,7 +33,7 @@ def draw(run: RunView) -> None:
 
 
 def settings_line(experiment: Experiment) -> str:
-    """What is not at its default, in one line."""
+    """The settings that are not at their defaults, in one line."""
     return _line(_of_page(experiment))
 
 
@@ -42,7 +42,7 @@ def _line(parts: Parts) -> str:
 
 
 def list_settings(run: RunView) -> Parts:
-    """By part of the experiment, each argument that is not at its default, in words."""
+    """Arguments that are not at their defaults, as texts, by part of the experiment."""
     parts = _of_page(run.experiment) if run.experiment is not None else _of_script(run.recipe)
     return {name: given for name, given in parts.items() if given}
 
@@ -63,7 +63,7 @@ def _changed(where: str, settings: Any) -> dict[str, str]:
 
 
 def _of_script(recipe: Mapping[str, Any]) -> Parts:
-    """What a script told of its compile and fit."""
+    """The arguments of `compile` and `fit` that a script recorded."""
     known = {name: setting.default for name, setting in settings_of(FitArgs).items()}
     fit = {name: value for name, value in _part(recipe, "fit").items() if value != known.get(name)}
     compiled = {name: value for name, value in _part(recipe, "compile").items() if value not in (False, "float32")}
@@ -76,7 +76,7 @@ def _part(recipe: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _told(given: Mapping[str, Any]) -> dict[str, str]:
-    """What was given; objects by their class, and without their own arguments that are not set."""
+    """The arguments that were given; an object as its class with the arguments that are set."""
     said = {name: value for name, value in given.items() if name not in UNSAID and value not in (None, [], {})}
     return {name: _word(value) for name, value in said.items()}
 

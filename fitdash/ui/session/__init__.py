@@ -1,1 +1,1 @@
-"""Of one browser tab or visitor: identity, page state, links, errors; and what the server holds for all of them."""
+"""The state of one browser tab or visitor (identity, page, link, errors), and the resources that all tabs share."""

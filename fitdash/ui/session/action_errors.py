@@ -1,4 +1,4 @@
-"""What people ask of a page: done, or said why not; one way for all that is written to the record."""
+"""Runs an action that the user clicked, such as a deletion; shows the error beside the control if it fails."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +12,19 @@ from fitdash.ui.view_models.formatting import escape_markdown
 
 
 def run_action(place: str, undone: str, do: Callable[..., Any], *args: Any) -> None:
-    """Do it when it is pressed; see `was_done`."""
+    """`try_action` as the `on_click` of a button."""
     try_action(place, undone, do, *args)
 
 
 def try_action(place: str, undone: str, do: Callable[..., Any], *args: Any) -> bool:
-    """Do it; what cannot be done is said at its place, until something else is asked there.
+    """Calls `do`; an error of fitdash is kept for its place until the next action there.
 
     Args:
-        place: Where `complain` tells it.
-        undone: What was not done where the record cannot be written now, such as "The run could not be deleted".
+        place: Where `show_action_errors` shows the error.
+        undone: Start of the message if the store cannot be written now, such as "The run could not be deleted".
 
     Returns:
-        Whether it was done.
+        True if the action succeeded.
     """
     complaints = page_state().complaints
     complaints.pop(place, None)
@@ -37,13 +37,13 @@ def try_action(place: str, undone: str, do: Callable[..., Any], *args: Any) -> b
     return place not in complaints
 
 
-def warn_of_writer_trouble(desk: ServerResources) -> None:
-    """Why what happens waits in memory rather than in the record; nothing while all is well."""
-    if desk.writer.trouble:
-        st.warning(f"Runs cannot be written now, they wait in memory: {escape_markdown(desk.writer.trouble)}")
+def warn_of_writer_trouble(server: ServerResources) -> None:
+    """Warns that events wait in memory because the writer cannot write them to the store, and says why."""
+    if server.writer.trouble:
+        st.warning(f"Runs cannot be written now, they wait in memory: {escape_markdown(server.writer.trouble)}")
 
 
 def show_action_errors(place: str) -> None:
-    """Why what was last asked here was not done."""
+    """Shows why the last action at this place failed; nothing if it succeeded."""
     for text in page_state().complaints.get(place, "").splitlines():
         st.error(escape_markdown(text))

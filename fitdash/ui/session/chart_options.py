@@ -1,4 +1,4 @@
-"""How the reader wants the charts: one quiet row above them, kept in the link."""
+"""Options of the curve charts (x axis, smoothing, log scale): a row of widgets above them, bound to the URL."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ class ChartOptions:
     Attributes:
         x: What the x axis counts.
         smoothing: Epochs that a second line averages over, 0: none.
-        log: Whether losses and errors are drawn by factors.
-        fair: Whether the training rows are measured, and drawn, as validation rows are.
-        previous: Whether the run before is drawn behind.
-        projector: Whether everything is large, to be read from the last row.
+        log: True if losses and errors have a logarithmic y axis.
+        fair: True if the training rows are measured as validation rows are, and that curve is drawn.
+        previous: True if the previous run is drawn behind the curves.
+        projector: True if type, lines and charts are large enough to be read from the last row of a class.
     """
 
     x: str = "epoch"
@@ -39,20 +39,20 @@ class ChartOptions:
 
     @property
     def bold(self) -> float:
-        """Factor of lines and signs."""
+        """Factor of line widths and of the type of annotations."""
         return 1.8 if self.projector else 1.0
 
 
 def read_chart_options() -> ChartOptions:
-    """What the widgets say; their defaults before they were drawn."""
+    """The values of the widgets; their defaults before they are drawn."""
     return ChartOptions(**{name: st.session_state.get(f"view.{name}", start) for name, start in START.items()})
 
 
 def draw_chart_options(set_fair: Callable[[], None]) -> ChartOptions:
-    """Draw the row and give what it says.
+    """Draws the row of widgets and gives their values.
 
     Args:
-        set_fair: Called when the fair training loss was switched.
+        set_fair: Called when the user switches the fair training loss.
     """
     wide = 1.4 if read_chart_options().projector else 1.0
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="options"):

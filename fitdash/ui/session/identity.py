@@ -1,4 +1,4 @@
-"""Whose runs a session sees: on a server of many, an unguessable key that the browser keeps."""
+"""Which runs a session sees. On a shared server the browser keeps an unguessable key that identifies the visitor."""
 
 import hashlib
 import re
@@ -15,7 +15,8 @@ from fitdash.ui.view_models.run_view import RunView
 
 NAME = "fitdash_visitor"
 KEY = re.compile(r"[A-Za-z0-9_-]{43}")
-# The cookie arrives with the next connection; where a frame of another site gets none, what is stored is told.
+# The cookie arrives with the next connection; in a frame of another site it never does, so the script sends the key
+# that localStorage holds.
 SCRIPT = r"""
 export default function ({data, setStateValue}) {
   const name = data.name + '=';
@@ -32,51 +33,51 @@ export default function ({data, setStateValue}) {
 _mount = st.components.v2.component("fitdash_visitor", js=SCRIPT, isolate_styles=False)
 
 
-def visitor_id(desk: ServerResources) -> str | None:
-    """Whose runs this session sees, steers and starts; None where everybody's are the same.
+def visitor_id(server: ServerResources) -> str | None:
+    """Owner of the runs that this session sees, steers and starts; None on a server where runs have no owners.
 
-    It is a hash of the key: whoever reads the store cannot pass for somebody.
+    A hash of the key, so that a reader of the store cannot pass for a visitor.
     """
-    return hashlib.sha256(_key().encode()).hexdigest()[:32] if desk.is_shared else None
+    return hashlib.sha256(_key().encode()).hexdigest()[:32] if server.is_shared else None
 
 
-def remember_visitor(desk: ServerResources) -> None:
-    """Let the browser keep the key, or tell the one that it has; belongs on every page, once."""
-    if not desk.is_shared:
+def remember_visitor(server: ServerResources) -> None:
+    """Lets the browser keep the key of this session, or send back the key that it has; called once on every page."""
+    if not server.is_shared:
         return
     path = "/" + (st.get_option("server.baseUrlPath") or "").strip("/")
     _mount(key="visitor", data={"key": _key(), "name": NAME, "path": path}, on_key_change=_take)
 
 
-def may_see(desk: ServerResources, run: RunRecord | RunView) -> bool:
-    """This session may look at the run, by its link; at one of a script too, which has no owner."""
-    return is_own(desk, run.owner) or bool(run.shared) or run.owner is None
+def may_see(server: ServerResources, run: RunRecord | RunView) -> bool:
+    """True if this session may view the run by its link: its own, a shared one, or a script's, which has no owner."""
+    return is_own(server, run.owner) or bool(run.shared) or run.owner is None
 
 
-def is_own(desk: ServerResources, owner: str | None) -> bool:
-    """This session may steer what belongs to `owner`."""
-    return not desk.is_shared or owner == visitor_id(desk)
+def is_own(server: ServerResources, owner: str | None) -> bool:
+    """True if this session may steer the runs and sweeps of `owner`."""
+    return not server.is_shared or owner == visitor_id(server)
 
 
-def own_run(desk: ServerResources, uid: str) -> Run | None:
-    """The run of this process that this session may steer; a browser can press what is greyed."""
-    run = desk.runner.find(uid)
-    return run if run is not None and is_own(desk, run.owner) else None
+def own_run(server: ServerResources, uid: str) -> Run | None:
+    """The run of this process if this session may steer it; checked here, as a browser can press a greyed button."""
+    run = server.runner.find(uid)
+    return run if run is not None and is_own(server, run.owner) else None
 
 
-def check_own(desk: ServerResources, uid: str) -> None:
-    """Refuse what only the owner of a run may do.
+def check_own(server: ServerResources, uid: str) -> None:
+    """Refuses an action that only the owner of the run may take.
 
     Raises:
-        StoreError: it is somebody else's.
+        StoreError: the run belongs to another visitor, or is not in the store.
     """
-    run = desk.store.run(uid)
-    if run is None or not is_own(desk, run.owner):
+    run = server.store.run(uid)
+    if run is None or not is_own(server, run.owner):
         raise StoreError("A run must be your own for that, got another visitor's.")
 
 
 def _key() -> str:
-    """The key of this session: the browser's, or a new one."""
+    """The key of this session: the one in the browser's cookie, or a new one."""
     state: Any = st.session_state
     if "visitor.key" not in state:
         known = _cookie()
@@ -89,7 +90,7 @@ def _cookie() -> str:
 
 
 def _take() -> None:
-    """Be who the browser says: another tab was first, or no cookie came."""
+    """Takes the key that the browser already has: another tab set it first, or the cookie did not arrive."""
     known = st.session_state["visitor"].get("key")
     if isinstance(known, str) and KEY.fullmatch(known):
         st.session_state["visitor.key"] = known

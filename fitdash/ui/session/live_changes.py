@@ -1,4 +1,4 @@
-"""Settings that change while a run is on: which ones, what they are now, and how a control hands one over."""
+"""Settings that can change while a run trains: which they are, their values in force, and how a widget changes one."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,13 +23,13 @@ EventFacts = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class LiveChanges:
-    """What the controls need to know of the run that is on.
+    """What the widgets of the form need to know of the active run.
 
     Attributes:
-        is_on: The run that is shown goes on.
-        now: What each setting that can change now is in this run, by address; nothing where none can.
-        refused: By address, why the last change was not made.
-        change: Takes the address of a control that was moved.
+        is_on: True if the run that is shown is active.
+        now: Value in force of each setting that can change now, by address; empty if none can.
+        refused: Why the last change was refused, by address.
+        change: Called with the address of a widget that the user moved.
     """
 
     is_on: bool = False
@@ -38,7 +38,12 @@ class LiveChanges:
     change: Callable[[str], None] | None = None
 
     def note(self, address: str, drawn: Any) -> str:
-        """When a control takes effect, as markdown; nothing while no run is on."""
+        """When a change of the setting takes effect, as markdown; empty while no run is active.
+
+        Args:
+            address: Of the setting.
+            drawn: Value that the widget shows.
+        """
         if not self.is_on:
             return ""
         if address not in self.now:
@@ -47,26 +52,26 @@ class LiveChanges:
         return f":green[applies now{'' if same else f', is {escape_markdown(format_value(self.now[address]))}'}]"
 
 
-def live_changes_of(desk: ServerResources, run: RunView) -> LiveChanges:
-    """What can change of this run now: something where it trains in this process."""
+def live_changes_of(server: ServerResources, run: RunView) -> LiveChanges:
+    """The settings of this run that can change now; none unless it trains in this process and is this visitor's."""
     experiment = current_experiment(run)
-    if not run.is_active or experiment is None or own_run(desk, run.uid) is None:
+    if not run.is_active or experiment is None or own_run(server, run.uid) is None:
         return LiveChanges(is_on=run.is_active)
     refused = _told_refusals(run)
     refused |= {address: text for (uid, address), text in page_state().refused.items() if uid == run.uid}
     return LiveChanges(
-        is_on=True, now=_now(run, experiment), refused=refused, change=lambda key: _change(desk, run.uid, key)
+        is_on=True, now=_now(run, experiment), refused=refused, change=lambda key: _change(server, run.uid, key)
     )
 
 
 def _now(run: RunView, experiment: Experiment) -> dict[str, Any]:
-    """What can change, and its value in force."""
+    """Value in force of each setting that can change, by address."""
     parts = dict(experiment.parts())
     found = {f"{cls.section}.{name}": getattr(parts[cls.section], name) for name, cls in live_settings().items()}
     rates = [facts["value"] for facts in run.told if facts.get("kind") == "learning_rate"]
     if found["compile.learning_rate"] is None:
         found["compile.learning_rate"] = rates[-1] if rates else resolved_learning_rate(experiment.compile.optimizer)
-    # A network that was built without dropout has no layer that could take another share; listed ones have their own.
+    # A network built without dropout has no layer that could take another share; in a list, each layer has its own.
     network = None if run.experiment is None else run.experiment.network
     if network is not None and (network.kind == LAYER_LIST or not network.dropout):
         del found["network.dropout"]
@@ -74,7 +79,7 @@ def _now(run: RunView, experiment: Experiment) -> dict[str, Any]:
 
 
 def _told_refusals(run: RunView) -> dict[str, str]:
-    """By address, why training could not make the last change of a setting."""
+    """Why the training thread refused the last change of a setting, by address."""
     last = {facts["setting"]: facts for facts in run.told if facts.get("kind") in (SETTING_CHANGED, SETTING_REFUSED)}
     known = live_settings()
     return {
@@ -84,9 +89,9 @@ def _told_refusals(run: RunView) -> dict[str, str]:
     }
 
 
-def _change(desk: ServerResources, uid: str, address: str) -> None:
-    """Hand the value of a control that was moved to the run that is on."""
-    run = own_run(desk, uid)
+def _change(server: ServerResources, uid: str, address: str) -> None:
+    """Passes the value of a widget that the user moved to the active run."""
+    run = own_run(server, uid)
     page_state().refused.pop((uid, address), None)
     if run is None:
         return
@@ -97,7 +102,7 @@ def _change(desk: ServerResources, uid: str, address: str) -> None:
 
 
 def current_experiment(run: RunView) -> Experiment | None:
-    """The run's settings with everything that was changed while it trained."""
+    """The run's experiment with every change that was made while it trained."""
     experiment, known = run.experiment, live_settings()
     for facts in list_changes(run):
         if experiment is not None and facts["setting"] in known:
@@ -115,5 +120,5 @@ def describe_change(facts: EventFacts) -> str:
 
 
 def list_changes(run: RunView) -> list[EventFacts]:
-    """What was changed while it trained, in order."""
+    """The changes of settings made while the run trained, oldest first."""
     return [facts for facts in run.told if facts.get("kind") == SETTING_CHANGED]

@@ -1,9 +1,8 @@
-"""What open pages ask for between two drawings: curves and words alone, by an address that only the page knows.
+"""An HTTP endpoint that an open page polls for curves and text between two reruns, at a URL that only this page knows.
 
-Every drawing makes Streamlit send, and the browser look through, the whole page, whatever has changed in it: with a run
-at full speed beside it on two cores that takes 28 ms of the server and 0.2 s of the browser. What is asked for here
-takes 5 ms and 0.05 s. Where the server has no such place, as under a test, the page is drawn as often as it
-changes.
+Every rerun makes Streamlit send, and the browser compare, the whole page, whatever has changed in it: with a run at
+full speed beside it on two cores that takes 28 ms of the server and 0.2 s of the browser. A poll of this endpoint takes
+5 ms and 0.05 s. If the server has no such endpoint, as under a test, the page reruns as often as the run changes.
 """
 
 import json
@@ -19,31 +18,32 @@ from fitdash.ui.session.streamlit_private import run_for, script_run_context, we
 
 PLACE = "_fitdash/live"
 KEPT_SECONDS = 180.0
-"""Of who asks no more; a browser lets a hidden tab ask once a minute."""
+"""Time after the last poll at which a page is dropped; a browser lets a hidden tab poll once a minute."""
 Give = Callable[[], Any]
 
 
 @dataclass
 class LiveEndpoint:
-    """Of one server.
+    """The pages of one server that may poll for live updates.
 
     Attributes:
-        offered: By secret, what gives the news, of which session, and when it was offered or asked for last.
+        offered: By secret: the function that gives the updates, the script context of its session, and the time of
+            the last offer or poll.
     """
 
     offered: dict[str, tuple[Give, Any, float]] = field(default_factory=dict)
 
     @property
     def is_served(self) -> bool:
-        """Whether the server of this session answers."""
+        """True if the server of this session answers polls."""
         return _served(self) is not None
 
     def offer(self, secret: str, give: Give) -> str | None:
-        """Where a page can ask from now on; None where it cannot.
+        """URL that the page can poll from now on; None if this server has no such endpoint.
 
         Args:
-            secret: Unguessable: who knows it is told.
-            give: Called in a thread of the server's, with the session of now; gives what JSON can hold.
+            secret: Unguessable: it is the only protection of the endpoint.
+            give: Called in a thread of the server's pool, in the session that is current now; gives what JSON can hold.
         """
         now = time.monotonic()
         self.offered = {key: one for key, one in list(self.offered.items()) if now - one[-1] < KEPT_SECONDS}
@@ -53,7 +53,7 @@ class LiveEndpoint:
         return None if where is None else f"{where}/{secret}"
 
     def told(self, secret: str) -> bytes | None:
-        """The news, None where none are offered."""
+        """The updates as JSON; None if this secret is unknown."""
         found = self.offered.get(secret)
         if found is None:
             return None
@@ -64,7 +64,7 @@ class LiveEndpoint:
 
 
 def _served(feeds: LiveEndpoint) -> str | None:
-    """Let the server answer, once; where it does."""
+    """URL of the endpoint, added to the server's routes on the first call; None if Starlette serves no page."""
     app = _application()
     if app is None:
         return None
@@ -73,13 +73,13 @@ def _served(feeds: LiveEndpoint) -> str | None:
     if getattr(app.state, "fitdash_feeds", None) is None:
         from starlette.routing import Route
 
-        app.router.routes.insert(0, Route(f"{where}/{{secret}}", _answer))  # before what takes every address
+        app.router.routes.insert(0, Route(f"{where}/{{secret}}", _answer))  # before the route that matches every path
     app.state.fitdash_feeds = feeds
     return where
 
 
 def _application() -> Any:
-    """The application that serves this session, where requests can be routed to the endpoint."""
+    """The Starlette application that serves this session; Streamlit has no public access to it outside of `st.App`."""
     from starlette.applications import Starlette
 
     app = web_application()
@@ -87,12 +87,12 @@ def _application() -> Any:
 
 
 def _answer(request: Any) -> Any:
-    """In a thread of the server's pool, so that its loop goes on."""
+    """Answers a poll; not a coroutine, so Starlette runs it in its thread pool and the event loop goes on."""
     from starlette.responses import Response
 
     told = request.app.state.fitdash_feeds.told(request.path_params["secret"])
     if told is None:
         return Response(status_code=404)
-    # Named, so that the server takes no time to compress it.
+    # With an encoding named, the server spends no time on compression.
     headers = {"Content-Encoding": "identity", "Cache-Control": "no-store"}
     return Response(told, media_type="application/json", headers=headers)

@@ -1,4 +1,4 @@
-"""The store, the writer and the runner of this server: one of each, for all sessions."""
+"""The store, writer and runner of this server, one of each for all sessions."""
 
 import gc
 import threading
@@ -27,32 +27,37 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass
 class Viewers:
-    """Who is looking: the more there are, the slower each page refreshes."""
+    """The sessions with an open page; the more there are, the slower each page refreshes.
+
+    Attributes:
+        seen: Time of the last refresh (monotonic seconds), by session.
+    """
 
     seen: dict[str, float] = field(default_factory=dict)
 
     def here(self, now: float) -> None:
-        """Note that this session looks, and forget those that stopped."""
+        """Notes a refresh of this session at `now`; forgets the sessions whose last one is over 15 seconds old."""
         context = script_run_context()
         self.seen = {name: at for name, at in self.seen.items() if now - at < GONE_SECONDS}
         self.seen[context.session_id if context else ""] = now
 
     def every(self, seconds: float) -> float:
-        """Seconds between two refreshes of one page, so many at least: together they ask for about ten a second."""
+        """Seconds between two refreshes of one page: at least these, and so many that all pages make ten a second."""
         return max(seconds, self.count() / TICKS_PER_SECOND)
 
     def count(self) -> int:
-        """Sessions that looked lately, this one at least."""
+        """Number of sessions that refreshed in the last 15 seconds; at least 1."""
         return max(1, sum(time.monotonic() - at < GONE_SECONDS for at in list(self.seen.values())))
 
 
 @dataclass(frozen=True)
 class ServerResources:
-    """What pages ask for runs.
+    """What all sessions of this server share.
 
     Attributes:
-        settings: What is in force on this server.
-        is_shared: A run belongs to its visitor.
+        settings: In force on this server.
+        is_shared: True if each run belongs to the visitor who started it.
+        done: Time at which a task of `due` was last due (monotonic seconds), by its name.
     """
 
     store: Store
@@ -65,7 +70,7 @@ class ServerResources:
     done: dict[str, float] = field(default_factory=dict)
 
     def due(self, what: str, seconds: float) -> bool:
-        """Whether this was done longer ago, by any session; it then counts as done."""
+        """True if no session has done this task within these seconds; it counts as done from now on."""
         now = time.monotonic()
         if now - self.done.get(what, -seconds) < seconds:
             return False
@@ -73,14 +78,14 @@ class ServerResources:
         return True
 
 
-# Tiny and stable: editing it while a run is on would leave that run unseen.
+# Tiny and stable: Streamlit makes new resources when this code is edited, and would lose the runs that are on.
 @st.cache_resource(show_spinner=False)
 def server_resources() -> ServerResources:
-    """The desk; what dead processes left running is marked interrupted."""
+    """The store, writer and runner of this server; runs that dead processes left running are marked interrupted."""
     patch_streamlit()
     settings = settings_in_force()
     store = Store()
-    # While it is locked they are not told yet; the page of such a run asks again.
+    # While the store is locked they cannot be marked yet; the page of such a run tries again.
     with suppress(StoreError):
         store.reap()
     writer = Writer(store, role=DASHBOARD_ROLE)
@@ -89,7 +94,7 @@ def server_resources() -> ServerResources:
 
 
 def runner_of(writer: Writer, settings: ServerArgs, *, is_shared: bool) -> Runner:
-    """One thread, and workers where more may train at once."""
+    """A runner with its one thread, and with worker processes if several runs may train at once."""
     at_once = settings.runs_at_once or max(1, available_cores() - 1)
     return Runner(
         writer,
@@ -101,7 +106,7 @@ def runner_of(writer: Writer, settings: ServerArgs, *, is_shared: bool) -> Runne
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
-    """Import what the first Fit needs while the reader looks at the page that was drawn."""
+    """Starts a thread that imports what the first Fit needs while the user reads the page."""
     thread = threading.Thread(target=_import_and_freeze, name="fitdash-warm-up", daemon=True)
     thread.start()
     return thread
@@ -109,22 +114,22 @@ def warm_up() -> threading.Thread:
 
 @st.cache_resource(show_spinner=False)
 def announce_server() -> str | None:
-    """Where scripts of this machine find this server, which they are told; None where its port is not known."""
+    """URL of this server, written where scripts on this machine look for a dashboard; None if the port is not known."""
     port, base = st.get_option("server.port"), (st.get_option("server.baseUrlPath") or "").strip("/")
     if not port:
         return None
     address = st.get_option("server.address")
     host = "127.0.0.1" if address in (None, "", "0.0.0.0", "::", "localhost") else address
     url = f"http://{host}:{port}{'/' + base if base else ''}"
-    # Scripts then start a dashboard of their own: no reason to have no page here.
+    # If the URL cannot be written, scripts start a dashboard of their own; this page works all the same.
     with suppress(Exception):
         dashboards.announce(url)
     return url
 
 
 def _import_and_freeze() -> None:
-    """What was imported stays, so that no collection looks at it again."""
-    # The server may end in the middle of it; whatever else goes wrong is told by the first Fit.
+    """Imports what builds a run, then freezes it in the garbage collector, which need not scan it again."""
+    # The server may end in the middle of an import; any other error comes again, and is shown, at the first Fit.
     with suppress(Exception):
         import fitdash.jobs.build  # noqa: F401
         import fitdash.jobs.quotas  # noqa: F401

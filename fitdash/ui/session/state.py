@@ -1,4 +1,4 @@
-"""What one session remembers beside its widgets, under one key."""
+"""State of one session beside its widgets: one dataclass under one key, and the run that the page shows."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -15,32 +15,32 @@ from fitdash.ui.view_models.run_view import RunReader, RunView, example_run
 
 @dataclass
 class PageState:
-    """One session.
+    """What one session remembers from one rerun to the next.
 
     Attributes:
-        watch: The run that is shown.
-        anyway: Runs whose charts were asked for although `view_metrics` hides them.
-        drawn: How the run stood when the buttons were drawn.
-        other: The run that began elsewhere and was told of.
-        queue: The places of this visitor's runs that wait, when they were drawn.
-        revision: Of the store, when somebody looked last whether a run began elsewhere.
-        refused: By run and control, why a change of a run that is on was not made.
+        watch: Reads the run that is shown.
+        anyway: Uids of the runs whose charts the user asked for although `view_metrics` hides them.
+        drawn: State of the run for which the buttons were last drawn.
+        other: Uid of another active run that the page has mentioned.
+        queue: Place and uid of each waiting run of this visitor, as last drawn.
+        revision: Of the store, at the last check for a run that another session or process started.
+        refused: Why a live change was refused, by run and address.
         wrong: Addresses at which the form had a problem.
-        unknown: A run that a link asked for and the store does not have, or not for this visitor.
-        complaints: By place, why what was last asked there was not done.
-        fit_is_wanted: Fit was pressed, and the form has not been drawn since.
-        filling: Values that wait for the form's widgets, by key.
-        ghost: The run that was shown before this one, or else came before it.
-        ghost_of: Uid of the run that it was looked for.
-        fair_of: Uid of the run that was told whether to measure the training rows.
-        epoch_at: Uid of a run and the index of its epoch at which the cursor was put; None follows the newest epoch.
-        listed: The layers that the form listed last.
-        preset: Those of the preset that it shows, None while it lists layers.
-        said: What the page says of its run beside the curves, as it was drawn.
-        said_at: When that was looked at last, by a clock that only grows.
-        lacks: A mark of what it has no place for, None where it has one for all.
-        learned_at: When the page was told last what its network has learned, by a clock that only grows.
-        secret: Names this session where its page asks for news.
+        unknown: Uid in the link of a run that is not in the store, or that this visitor may not see.
+        complaints: Error of the last action, by place; see `action_errors`.
+        fit_is_wanted: True from a click on Fit until the form is drawn.
+        filling: Values to set before the form's widgets are drawn, by widget key.
+        ghost: Reads the previous run: the one shown before this one, or else the one that trained before it.
+        ghost_of: Uid of the run for which `ghost` was looked up.
+        fair_of: Uid of the run that has received the choice whether to measure the training rows.
+        epoch_at: Run uid and epoch index where the user put the cursor; None follows the newest epoch.
+        listed: The network whose list of layers the form showed last.
+        preset: The layers of the preset that the form shows; None while it shows a list of layers.
+        said: Messages beside the curves, as last drawn.
+        said_at: When the messages were last collected, in monotonic seconds.
+        lacks: Digest of the messages' kinds if the page was drawn without a line for one of them; else None.
+        learned_at: When the learned panel last got a live update, in monotonic seconds.
+        secret: Part of the URL that this session's page polls for live updates.
     """
 
     watch: RunReader | None = None
@@ -69,52 +69,52 @@ class PageState:
 
 
 def page_state() -> PageState:
-    """This session's state."""
+    """The state of this session."""
     page: PageState = st.session_state.setdefault("page", PageState())
     return page
 
 
 def rerun_page() -> None:
-    """Run the whole page: another run is shown, or the one that is shown began or ended."""
+    """Reruns the whole page: for another run, or when the one that is shown began or ended."""
     page_state().drawn = None
     st.rerun()
 
 
 def show_run(uid: str) -> None:
-    """Show this run from now on: kept in the session, because a page change clears the link."""
+    """Shows this run from now on: kept in the session too, because a change of pages clears the link."""
     _look_at(uid)
     st.query_params["run"] = uid
 
 
 def _look_at(uid: str) -> None:
-    """Show this run; the one that was shown becomes the one it is compared with."""
+    """Shows this run; the run shown so far becomes the previous run of the charts."""
     page = page_state()
     if page.watch is not None and page.watch.uid != uid:
         page.ghost = page.watch
     page.watch = RunReader(uid)
 
 
-def shown_run(desk: ServerResources) -> RunView:
-    """The run of the link, of the session, the one that trains, the last one, or the example."""
+def shown_run(server: ServerResources) -> RunView:
+    """The run that the page shows: of the link, else of the session, else active, else the newest, else the example."""
     page = page_state()
     asked = st.query_params.get("run")
     if asked and (page.watch is None or page.watch.uid != asked):
-        record = desk.store.run(asked)
-        page.unknown = None if record and may_see(desk, record) else asked
+        record = server.store.run(asked)
+        page.unknown = None if record and may_see(server, record) else asked
         if not page.unknown:
             _look_at(asked)
     if page.watch is None:
-        whose = visitor_id(desk)
-        newest = desk.store.lines(owner=whose, states=ACTIVE, limit=1) or desk.store.lines(owner=whose, limit=1)
+        whose = visitor_id(server)
+        newest = server.store.lines(owner=whose, states=ACTIVE, limit=1) or server.store.lines(owner=whose, limit=1)
         page.watch = RunReader(newest[0].uid) if newest else None
-    found = page.watch.read(desk.store) if page.watch else None
-    return found if found and may_see(desk, found) else example_run()
+    found = page.watch.read(server.store) if page.watch else None
+    return found if found and may_see(server, found) else example_run()
 
 
 def cursor_epoch(run: RunView) -> int | None:
-    """Index of the epoch that the cursor shows, the newest unless the reader put it elsewhere; None before the first.
+    """Index of the epoch at the cursor: the newest unless the user moved it; None before the first epoch ends.
 
-    What draws a moment of the run draws this one.
+    Every chart of a single epoch shows this one.
     """
     newest = run.rows[-1].epoch if run.rows else None
     at = page_state().epoch_at
@@ -124,13 +124,13 @@ def cursor_epoch(run: RunView) -> int | None:
 
 
 def pinned_epoch(run: RunView) -> int | None:
-    """Index of the epoch at which the reader put the cursor; None where it follows the newest."""
+    """Index of the epoch where the user put the cursor; None if the cursor follows the newest."""
     return None if page_state().epoch_at is None else cursor_epoch(run)
 
 
-def find_other_active_run(desk: ServerResources, shown: RunView) -> str | None:
-    """Uid of the newest run that is on while another one is shown, which is over."""
-    others = [] if shown.is_active else desk.store.lines(owner=visitor_id(desk), states=ACTIVE)
-    # What trains, rather than what waits.
+def find_other_active_run(server: ServerResources, shown: RunView) -> str | None:
+    """Uid of the newest other active run while the run that is shown has ended; None if there is none."""
+    others = [] if shown.is_active else server.store.lines(owner=visitor_id(server), states=ACTIVE)
+    # A run that trains before one that waits.
     others.sort(key=lambda line: line.state == "queued")
     return next((line.uid for line in others if line.uid != shown.uid), None)

@@ -1,15 +1,16 @@
-"""What waits to be sent to a browser: drawing a fragment again takes nothing away from it.
+"""Patches of Streamlit that keep messages to the browser from being lost when a fragment reruns.
 
-Streamlit drops what a fragment has waiting when that fragment is drawn again. On a busy server that loses more than
-time: where the whole page was drawn just before, its end is sent all the same, and the browser takes the rest of the
-fragment for gone, forgets its fields, and tells their defaults with the next click as if somebody had typed them; with
-ten visitors this set the epochs of a run that was on from 400 to 10. And a value that a button gave to a field is told
-once: dropped, the browser goes on telling the old one.
+Streamlit drops the queued messages of a fragment when that fragment reruns. On a busy server that loses more than time:
+if the whole page ran just before, the end of that script run is sent all the same, and the browser takes the rest of
+the fragment for gone, forgets its widgets, and sends their defaults with the next click as if the visitor had typed
+them; with ten visitors this set the epochs of an active run from 400 to 10. And a value that a button gave to a widget
+is sent once: if that message is dropped, the browser goes on sending the old value.
 
-Nor does a thread that has just ended lose what it sent last. Streamlit passes over whatever comes from any thread but
-the newest, and starts a new one for a fragment that is due while the end of a whole page still waits to be handled: the
-browser, which stops all clocks when a page begins, then never hears that the live view is to be drawn again, and the
-run stands still on that page for good (Streamlit issue 9921; one of ten busy pages showed "queued" for two minutes).
+A script thread that has just ended keeps its last messages too. Streamlit ignores whatever comes from any script thread
+but the newest, and starts a new one for a fragment that is due while the end of a full script run still waits to be
+handled: the browser, which stops all timers when a script run begins, then never learns that the live view is to rerun,
+and the run stands still on that page for good (Streamlit issue 9921; one of ten busy pages showed "queued" for two
+minutes).
 """
 
 import asyncio
@@ -26,7 +27,10 @@ _begin: Any = getattr(_SESSION, "_create_scriptrunner", None)
 
 
 def patch_streamlit() -> None:
-    """From now on, let no fragment and no new thread take anything from what was sent; more than once is fine."""
+    """Replaces two methods of Streamlit, so that neither a fragment nor a new script thread drops queued messages.
+
+    Calling it again changes nothing.
+    """
     if _clear is not None:
         _QUEUE.clear = _clear_less
     if _begin is not None and _STATES is not None:
@@ -44,12 +48,12 @@ def _clear_less(
         return
     if fragment_ids_this_run is None:
         _clear(queue, retain_lifecycle_msgs)
-    # What comes now stays behind how the drawing before ended, rather than taking the place of what is in it.
+    # A new message stays behind the end of the previous script run, rather than replacing one of its messages.
     queue._delta_index_map = {}
 
 
 def _begin_behind(session: Any, asked: Any) -> None:
-    """Begin a thread behind what the one that ended by itself has sent: that was queued before it refused to go on."""
+    """Starts a script thread after the last messages of the one that ended, queued before that one refused a rerun."""
     if not all(hasattr(session, name) for name in ("_scriptrunner", "_event_loop", "_state")):
         warn_missing("streamlit.runtime.app_session.AppSession._scriptrunner", INSTEAD)
         _begin(session, asked)

@@ -1,4 +1,4 @@
-"""The few rules of look that the theme has no word for."""
+"""CSS that Streamlit's theme cannot express; applied once on every page, before anything is drawn."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from fitdash.ui.components.live_components import BROWSER, CHART_HEIGHT
 from fitdash.ui.session import url_state
 from fitdash.ui.session.streamlit_private import leave_pages_directory
 
-# The theme's backgrounds: what stays in place while the page scrolls must cover what passes beneath it.
+# The theme's backgrounds: the bar that stays in place must cover what scrolls beneath it.
 LIGHT, DARK = "#FBFBFD", "#11151C"
 CSS = (
     """
@@ -74,7 +74,7 @@ PROJECTOR = """
 <style>
 html { font-size: 21px !important; }
 .st-key-log, .st-key-downloads, .st-key-arguments { display: none; }
-@media (max-width: 1799px) { .st-key-bar, .st-key-options { zoom: 0.74; } }  /* what is pressed stays in one row */
+@media (max-width: 1799px) { .st-key-bar, .st-key-options { zoom: 0.74; } }  /* the buttons stay in one row */
 .st-key-plan { min-height: 0; }
 .fitdash-values { font-size: 1.05rem; }
 </style>
@@ -82,25 +82,25 @@ html { font-size: 21px !important; }
 
 
 AGAIN = "style.again"
-"""The entry was asked for, which is done once."""
+"""Session key: the page has rerun once to go through the entry script."""
 
 
 def apply_projector() -> None:
-    """Large type and less around the charts, for the last row; while this is drawn."""
+    """Large type and fewer elements around the charts, for a projector; lasts as long as every rerun calls it."""
     st.html(PROJECTOR)
 
 
 def apply() -> None:
-    """Once per page."""
+    """Writes the CSS of the page, after a rerun through the entry script if the page was opened without it."""
     _through_navigation()
     st.html(CSS)
 
 
 def _through_navigation() -> None:
-    """Run the entry first where a new server was asked for this page by its own address.
+    """Reruns through `app.py` if a browser opened this page by its own URL on a new server.
 
-    Streamlit takes a folder named pages for pages that stand alone, until `st.navigation` is called once: a second
-    visitor may come meanwhile.
+    Streamlit takes a folder named pages for pages that stand alone until `st.navigation` has been called once; a second
+    visitor may come before that.
     """
     stands_alone = not url_state.entry_has_run() and not st.session_state.get(AGAIN)
     if leave_pages_directory() or stands_alone:

@@ -1,4 +1,4 @@
-"""The sweeps of this server: one Sweeper for all browser tabs."""
+"""The `Sweeper` that runs the sweeps of this server, one for all browser tabs."""
 
 import streamlit as st
 
@@ -8,6 +8,6 @@ from fitdash.ui.session.server_resources import server_resources
 
 @st.cache_resource(show_spinner=False)
 def sweeper() -> Sweeper:
-    """One for this server."""
-    made = server_resources()
-    return Sweeper(made.writer, made.settings.runs_at_once, made.settings)
+    """The sweeper of this server."""
+    server = server_resources()
+    return Sweeper(server.writer, server.settings.runs_at_once, server.settings)

@@ -1,4 +1,4 @@
-"""What the link said that no widget has taken up yet: a browser drops it where the page changes."""
+"""Query parameters that no widget has read yet: kept here, because a change of pages drops them from the URL."""
 
 from typing import Any
 
@@ -6,13 +6,14 @@ import streamlit as st
 
 WAITING, SAID = "link.waiting", "link.said"
 ELSEWHERE = ("run",)
-"""Kept by the page itself."""
+"""Query parameters that the page itself keeps."""
 
 
 def keep_query_params() -> None:
-    """Before anything is drawn: note what waits in the link, and say it there again where a change of pages dropped it.
+    """Notes the query parameters before anything is drawn, and restores those that a change of pages dropped.
 
-    It waits where its control belongs to another page or is not drawn yet, such as on a server that has just started.
+    A parameter waits while its widget belongs to another page or is not drawn yet, such as on a server that has just
+    started.
     """
     state: Any = st.session_state
     waiting: dict[str, list[str]] = state.setdefault(WAITING, {})
@@ -21,18 +22,18 @@ def keep_query_params() -> None:
     lost = {key: words for key, words in waiting.items() if key not in st.query_params}
     was_said = state.pop(SAID, False)
     if lost and not was_said:
-        state[SAID] = True  # once: a link that is too long is not read back
+        state[SAID] = True  # once: a URL that is too long does not come back
         st.query_params.update(lost)
-        st.rerun()  # controls begin from the link with which a run began
+        st.rerun()  # widgets read the query parameters with which a script run began
 
 
 def forget_used_query_params() -> None:
-    """After everything was drawn: forget what a widget has taken up, which tells the link itself from now on."""
+    """Forgets the parameters that a widget, now drawn, has read: the widget itself keeps the URL from now on."""
     waiting = st.session_state.get(WAITING, {})
     for key in [key for key in waiting if key in st.session_state]:
         del waiting[key]
 
 
 def entry_has_run() -> bool:
-    """The entry has been run for this session."""
+    """True if `app.py` has run in this session."""
     return WAITING in st.session_state

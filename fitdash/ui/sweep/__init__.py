@@ -1,1 +1,1 @@
-"""The Sweep page."""
+"""The Sweep page: search form, progress, charts, table of trials."""

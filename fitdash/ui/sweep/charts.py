@@ -1,4 +1,4 @@
-"""A sweep in pictures: best so far, all curves, settings against the objective, what decides."""
+"""Charts of a sweep: best so far, all curves, settings against the objective, importance of settings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ HEIGHT = "clamp(260px, 34vh, 460px)"
 
 
 def draw(store: Store, sweep: Sweep, trials: Sequence[Trial]) -> None:
-    """Four pictures, two in a row; they grow with the trials."""
+    """Draws the four charts, two in a row."""
     upper, lower = st.columns(2), st.columns(2)
     with upper[0], st.container(border=True):
         _best_so_far(sweep, trials)
@@ -70,7 +70,7 @@ def _line(store: Store, sweep: Sweep, trial: Trial, by: str) -> RunCurve:
 
 @st.cache_resource(show_spinner=False, max_entries=2000)
 def _curve(run: str, epochs: int, state: str, _store: Store, _sweep: Sweep) -> dict[int, float]:
-    """Read once for each epoch that it has."""
+    """Curve of the objective by epoch; read again only after another epoch."""
     return objective_curve(_store, run, _sweep.recipe)
 
 
@@ -85,7 +85,7 @@ def _parallel(sweep: Sweep, trials: Sequence[Trial]) -> None:
 
 
 def _what_decides(sweep: Sweep, trials: Sequence[Trial]) -> None:
-    """How much each setting decides, or one of them against the objective."""
+    """Draws the importance of all settings, or one setting against the objective."""
     labels = _labels(sweep)
     addresses = list(sweep.recipe.space.dimensions)
     chosen = st.segmented_control(
@@ -126,7 +126,7 @@ def _what_decides(sweep: Sweep, trials: Sequence[Trial]) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _importance(uid: str, complete: int, _sweep: Sweep) -> Any:
-    """Computed anew for each trial that finished: 0.3 s."""
+    """Importance of each setting; computed again after each finished trial, 0.3 s."""
     return _sweep.importance()
 
 
@@ -141,5 +141,5 @@ def _labels(sweep: Sweep) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value that an axis can take."""
+    """The value if an axis can take it, else its text."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else format_value(value)

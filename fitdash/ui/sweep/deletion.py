@@ -1,4 +1,4 @@
-"""A sweep that is over can be deleted, with the runs of its trials or without, and brought back."""
+"""Deletes a sweep that has ended, with or without the runs of its trials, and restores it."""
 
 import streamlit as st
 
@@ -10,16 +10,16 @@ from fitdash.ui.session.identity import is_own
 from fitdash.ui.session.server_resources import ServerResources
 
 PLACE = "sweep"
-"""Where the page says what was not done."""
+"""Where the page shows errors of these actions."""
 
 
-def draw_delete_button(desk: ServerResources, record: SweepRecord) -> None:
-    """Its way out: what goes with it is chosen, and said on the button."""
+def draw_delete_button(server: ServerResources, record: SweepRecord) -> None:
+    """Draws the popover that deletes the sweep; its button says how many runs are deleted with it."""
     on = record.is_active
-    why = "Stop it first." if on else None if desk.is_shared else "Undo brings back what was deleted."
+    why = "Stop it first." if on else None if server.is_shared else "Undo brings back what was deleted."
     place = f"delete-{record.uid}"
     with st.popover("Delete", icon=":material/delete:", disabled=on, help=why):
-        count = sweeps.run_counts(desk.store).get(record.uid, 0)
+        count = sweeps.run_counts(server.store).get(record.uid, 0)
         runs = f"{count:,} run{'' if count == 1 else 's'}"
         with_runs = st.toggle(f"its {runs} too", value=True, key=f"delete_runs.{record.uid}", disabled=not count)
         label = "Delete the sweep"
@@ -31,25 +31,25 @@ def draw_delete_button(desk: ServerResources, record: SweepRecord) -> None:
             type="primary",
             disabled=on,
             on_click=run_action,
-            args=[place, "The sweep could not be deleted", _delete, desk, record.uid, with_runs],
+            args=[place, "The sweep could not be deleted", _delete, server, record.uid, with_runs],
         )
-        show_action_errors(place)  # here: what opens over the page would hide it there
+        show_action_errors(place)  # here: the open popover would hide it on the page
 
 
-def offer_undo(desk: ServerResources) -> None:
-    """A button that brings back the sweep that was deleted last, where one was; on a server of many, nobody's."""
-    if not desk.is_shared and sweeps.all_sweeps(desk.store, deleted=True):
+def offer_undo(server: ServerResources) -> None:
+    """Draws a button that restores the sweep deleted last, if there is one; never on a shared server."""
+    if not server.is_shared and sweeps.all_sweeps(server.store, deleted=True):
         st.button(
             "Undo delete",
             key="undelete_sweep",
             icon=":material/undo:",
             on_click=run_action,
-            args=[PLACE, "The sweep could not be brought back", desk.store.undelete, "sweeps"],
+            args=[PLACE, "The sweep could not be brought back", server.store.undelete, "sweeps"],
         )
 
 
-def _delete(desk: ServerResources, uid: str, with_runs: bool) -> None:
-    # A browser can press what another visitor's page has.
-    if not is_own(desk, sweeps.find_sweep(desk.store, uid).owner):
+def _delete(server: ServerResources, uid: str, with_runs: bool) -> None:
+    # A browser can press a button of another visitor's page.
+    if not is_own(server, sweeps.find_sweep(server.store, uid).owner):
         raise StoreError("A sweep must be your own for that, got another visitor's.")
-    sweeps.delete_sweeps(desk.store, [uid], with_runs=with_runs)
+    sweeps.delete_sweeps(server.store, [uid], with_runs=with_runs)

@@ -1,4 +1,4 @@
-"""A sweep while it goes on and afterwards: state, best so far, pictures, trials."""
+"""Progress of a sweep, while it is active and afterwards: state, best so far, charts, trials."""
 
 import time
 from collections import Counter
@@ -33,31 +33,31 @@ EVERY_SECONDS = 1.0
 TRAIN = "pages/train.py"
 SHOWN = "sweep.shown"
 NOT_OVER = ("running", "queued", "interrupted")
-"""States of trials that train, or will again."""
+"""States of trials that train, or will train again."""
 
 
-def sweep_view(desk: ServerResources) -> None:
-    """The sweep that is shown, drawn again while it goes on."""
-    resume.resume_cut_off_sweeps(desk)
-    record = _chosen(desk)
+def sweep_view(server: ServerResources) -> None:
+    """Draws the sweep that is shown, again while it is active."""
+    resume.resume_cut_off_sweeps(server)
+    record = _chosen(server)
     follows = record is not None and record.is_active
-    every = desk.viewers.every(EVERY_SECONDS)
-    st.fragment(_watch, run_every=every if follows else None, key="watch")(desk)
+    every = server.viewers.every(EVERY_SECONDS)
+    st.fragment(_watch, run_every=every if follows else None, key="watch")(server)
 
 
-def _chosen(desk: ServerResources) -> SweepRecord | None:
-    """The one that was chosen, else the newest."""
-    known = sweeps.all_sweeps(desk.store, owner=visitor_id(desk))
+def _chosen(server: ServerResources) -> SweepRecord | None:
+    """The sweep that the user chose, else the newest."""
+    known = sweeps.all_sweeps(server.store, owner=visitor_id(server))
     return next((one for one in known if one.uid == st.session_state.get(SHOWN)), known[0] if known else None)
 
 
-def _watch(desk: ServerResources) -> None:
-    desk.viewers.here(time.monotonic())
-    warn_of_writer_trouble(desk)
-    known = sweeps.all_sweeps(desk.store, owner=visitor_id(desk))
+def _watch(server: ServerResources) -> None:
+    server.viewers.here(time.monotonic())
+    warn_of_writer_trouble(server)
+    known = sweeps.all_sweeps(server.store, owner=visitor_id(server))
     if not known:
         st.info("No sweep yet. Let a setting vary on the left, and start one: all its trials are kept as runs.")
-        deletion.offer_undo(desk)
+        deletion.offer_undo(server)
         show_action_errors(PLACE)
         return
     names = _names(known)
@@ -68,39 +68,39 @@ def _watch(desk: ServerResources) -> None:
     record = next(one for one in known if one.uid == uid)
     st.session_state["sweep.was_active"] = record.is_active
     if was_active is not None and was_active != record.is_active:
-        st.rerun()  # the interval of a fragment is read where the whole page is drawn
-    _show(desk, record)
+        st.rerun()  # the interval of a fragment is set where the whole page runs
+    _show(server, record)
 
 
 def _names(known: Sequence[SweepRecord]) -> dict[str, str]:
-    """What each is called in the list; no two alike, because the browser tells one by its name."""
+    """Name of each sweep in the select box, by uid; unique, because the browser sends a choice by its name."""
     names = {one.uid: f"{one.name} · {time.strftime('%d %b %H:%M', time.localtime(one.created))}" for one in known}
     count = Counter(names.values())
     return {uid: name if count[name] == 1 else f"{name} · {uid[:6]}" for uid, name in names.items()}
 
 
-def _show(desk: ServerResources, record: SweepRecord) -> None:
+def _show(server: ServerResources, record: SweepRecord) -> None:
     try:
-        sweep = Sweep(desk.store, record.uid)
+        sweep = Sweep(server.store, record.uid)
     except FitdashError as error:
         st.error(f"This sweep cannot be read: {escape_markdown(str(error))}")
-        deletion.draw_delete_button(desk, record)
+        deletion.draw_delete_button(server, record)
         show_action_errors(PLACE)
         return
     found = sweep.trials()
-    _heading(desk, sweep, record, found)
+    _heading(server, sweep, record, found)
     if record.error:
         (st.warning if record.is_active else st.error)(escape_markdown(record.error))
     best = best_trial(found, sweep.recipe)
     if best is not None:
         _best(sweep, best)
     if found:
-        charts.draw(desk.store, sweep, found)
-        trials.draw(desk, sweep, found)
+        charts.draw(server.store, sweep, found)
+        trials.draw(server, sweep, found)
 
 
-def _heading(desk: ServerResources, sweep: Sweep, record: SweepRecord, found: list[Trial]) -> None:
-    """State, how far, and what can be done with the whole."""
+def _heading(server: ServerResources, sweep: Sweep, record: SweepRecord, found: list[Trial]) -> None:
+    """Draws state and progress of the sweep, and buttons for the whole of it."""
     over = sum(trial.state not in NOT_OVER for trial in found if trial.number is not None)
     trials, seconds = most_trials(sweep.recipe, record.budget.get("trials")), record.budget.get("seconds")
     pruned = sum(trial.state == "pruned" for trial in found)
@@ -119,17 +119,17 @@ def _heading(desk: ServerResources, sweep: Sweep, record: SweepRecord, found: li
             )
         else:
             _offer_more(sweep, record, over)
-        deletion.draw_delete_button(desk, record)
-        deletion.offer_undo(desk)
+        deletion.draw_delete_button(server, record)
+        deletion.offer_undo(server)
     show_action_errors(PLACE)
-    resume.show_resume_note(desk, record)
+    resume.show_resume_note(server, record)
     shares = [done / most for done, most in ((over, trials), (record.seconds, seconds)) if most]
     if shares:
         st.progress(min(1.0, max(shares)))
 
 
 def _offer_more(sweep: Sweep, record: SweepRecord, over: int) -> None:
-    """To go on to the end of its budget, and beyond it: by trials, and by as many seconds as it had."""
+    """Draws buttons that continue the sweep: within its budget, by more trials, or by as many seconds again."""
     trials, seconds = most_trials(sweep.recipe, record.budget.get("trials")), record.budget.get("seconds")
     is_left = (trials is None or over < trials) and (seconds is None or record.seconds < seconds)
     if record.state in ("stopped", "interrupted", "failed") and is_left:
@@ -156,7 +156,7 @@ def _go_on(uid: str, trials: int | None, seconds: float | None) -> None:
 
 
 def _best(sweep: Sweep, best: Trial) -> None:
-    """The best trial in one line, and the way into the form."""
+    """Draws the best trial in one line, and a button that fills the form with it."""
     labels = labels_of(best.values)
     values = " · ".join(
         f"{escape_markdown(labels[a])} {escape_markdown(format_value(value))}" for a, value in best.values.items()
@@ -172,6 +172,6 @@ def _best(sweep: Sweep, best: Trial) -> None:
 
 
 def use(sweep: Sweep, trial: Trial) -> None:
-    """Make the form say what a trial was, and go there."""
+    """Fills the form with the settings of a trial, and opens Train."""
     fill_form(sweep.recipe.space.apply(sweep.recipe.experiment, trial.values))
     st.switch_page(TRAIN)

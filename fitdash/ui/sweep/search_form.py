@@ -1,4 +1,4 @@
-"""What begins a search: the draft, what varies in it, how it is searched and for how long."""
+"""The form that starts a sweep: draft, search space, sampler, pruner and budget."""
 
 from typing import Any
 
@@ -39,12 +39,12 @@ PRUNER_HELP = (
 
 
 @st.fragment(key="search")
-def search_view(desk: ServerResources) -> None:
-    """The form in the sidebar, with a switch beneath everything that may vary; above the results how to search."""
+def search_view(server: ServerResources) -> None:
+    """Draws the form in the sidebar, with a switch beneath each setting that may vary, and the search settings."""
     apply_pending_values()
     with st.sidebar:
         draft, around = read_form(LiveChanges(), searches=True)
-        draw_form(draft, around)  # first: what can be searched for depends on all that a link says
+        draw_form(draft, around)  # first: the objectives depend on every value in the URL
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="search-settings"):
         settings = _settings(draft)
     recipe, problems = _recipe(draft, settings)
@@ -56,15 +56,15 @@ def search_view(desk: ServerResources) -> None:
         icon=":material/play_arrow:",
         disabled=recipe is None,
         on_click=run_action,
-        args=["search", "The sweep could not begin", _begin, desk, recipe, settings],
+        args=["search", "The sweep could not begin", _begin, server, recipe, settings],
     )
     show_action_errors("search")
     if st.session_state.pop("sweep.begun", False):
-        st.rerun()  # what is watched stands in another fragment
+        st.rerun()  # the progress is drawn by another fragment
 
 
 def _settings(draft: Draft) -> dict[str, Any]:
-    """How it is searched; the widgets keep their values in the link."""
+    """Draws objective, budget, sampler and pruner, bound to the URL; gives their values."""
     names = monitor_names(draft.experiment, draft.facts)
     first = "val_loss" if "val_loss" in names else "loss"
     bound: dict[str, Any] = {"bind": "query-params"}
@@ -88,7 +88,7 @@ def _settings(draft: Draft) -> dict[str, Any]:
 
 
 def _trials(*, is_bound: bool) -> int | None:
-    """How many; where nothing is said a few, or any number of a search that ends otherwise."""
+    """Draws the number of trials. Unset, it is `FEW_TRIALS`, or None if the search ends otherwise."""
     few = None if is_bound else FEW_TRIALS
     given = st.number_input(
         "trials",
@@ -111,7 +111,7 @@ SECONDS_HELP = "At most so long, over all starts."
 
 
 def _recipe(draft: Draft, settings: dict[str, Any]) -> tuple[SweepConfig | None, list[str]]:
-    """What would be searched; None with the reasons why it cannot be."""
+    """The sweep's configuration; None, with the reasons, if it is not valid."""
     if draft.problems:
         return None, list(draft.problems)
     space = value_lists.read_value_lists(draft.experiment)
@@ -133,7 +133,7 @@ def _recipe(draft: Draft, settings: dict[str, Any]) -> tuple[SweepConfig | None,
 
 
 def _plan(recipe: SweepConfig | None, facts: DataFacts | None, settings: dict[str, Any], problems: list[str]) -> None:
-    """In one line what pressing Start would do, or why it waits."""
+    """Draws in one line what Start would do, or why it waits."""
     if recipe is None:
         first, *others = problems
         more = f" And {len(others)} more." if others else ""
@@ -155,18 +155,18 @@ def _plan(recipe: SweepConfig | None, facts: DataFacts | None, settings: dict[st
 
 
 def _most(recipe: SweepConfig, settings: dict[str, Any]) -> str:
-    """How many trials there may be, and how long it may take, in words."""
+    """The largest number of trials and seconds, in words."""
     trials, seconds = most_trials(recipe, settings["trials"]), settings["seconds"]
     parts = [f"up to {trials:,} trial{'' if trials == 1 else 's'}"] if trials is not None else ["as many trials as fit"]
     return " ".join([*parts, *([f"in {format_seconds(seconds)}"] if seconds else [])])
 
 
-def _begin(desk: ServerResources, recipe: SweepConfig | None, settings: dict[str, Any]) -> None:
+def _begin(server: ServerResources, recipe: SweepConfig | None, settings: dict[str, Any]) -> None:
     if recipe is None:
         return
     data = recipe.experiment.data
     names = ", ".join(labels_of(recipe.space.dimensions).values())
     budget = budget_of(settings["trials"], settings["seconds"], sampler=recipe.sampler)
-    record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor_id(desk))
+    record = sweeper().begin(recipe, budget, name=f"{data.filename or data.name}: {names}", owner=visitor_id(server))
     st.session_state["sweep.shown"] = record.uid
     st.session_state["sweep.begun"] = True

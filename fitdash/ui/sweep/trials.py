@@ -1,4 +1,4 @@
-"""The table of trials, and what can be done with one of them or all."""
+"""The table of a sweep's trials, with actions on a selected trial and downloads of all."""
 
 import io
 import tempfile
@@ -25,12 +25,12 @@ from fitdash.ui.sweep.deletion import PLACE
 TRAIN = "pages/train.py"
 
 
-def draw(desk: ServerResources, sweep: Sweep, trials: Sequence[Trial]) -> None:
-    """The newest first; one can be chosen, and stays so while others come."""
+def draw(server: ServerResources, sweep: Sweep, trials: Sequence[Trial]) -> None:
+    """Draws the trials, newest first; a selected trial stays selected while others are added."""
     frame = trials_frame(trials, sweep.recipe)
     newest_first = trials[::-1]
     chosen = _chosen(sweep.uid)
-    # Rows are what a choice is told by: more of them are another table, which starts from the same choice.
+    # Streamlit keeps a selection by row number: with more rows it is a new table with the same trial selected.
     key, marks = f"sweep.table.{sweep.uid}.{len(frame)}", [_mark(one) for one in newest_first]
     st.session_state[f"sweep.drawn.{sweep.uid}"] = key, marks
     picked: Any = st.dataframe(
@@ -49,13 +49,13 @@ def draw(desk: ServerResources, sweep: Sweep, trials: Sequence[Trial]) -> None:
     rows = [row for row in picked.selection.rows if row < len(frame)]
     one = newest_first[rows[0]] if rows else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="trial-actions"):
-        _actions(desk, sweep, one)
+        _actions(server, sweep, one)
         with st.popover("Download", icon=":material/download:"):
             _downloads(sweep, frame)
 
 
 def _chosen(uid: str) -> int | str | None:
-    """What is chosen in the table that was drawn last, if anything: also where it is drawn for the last time."""
+    """Mark of the trial selected in the table drawn last, which may be replaced now; None if none is."""
     key, marks = st.session_state.get(f"sweep.drawn.{uid}", ("sweep.table", []))
     table = st.session_state.get(key)
     rows = [] if table is None else [row for row in table.selection.rows if row < len(marks)]
@@ -63,7 +63,7 @@ def _chosen(uid: str) -> int | str | None:
 
 
 def _mark(trial: Trial) -> int | str:
-    """What a trial is known by although it was trained again."""
+    """Identifies a trial, also after it was trained again: its number, else its run."""
     return trial.run if trial.number is None else trial.number
 
 
@@ -76,7 +76,7 @@ def _columns(sweep: Sweep, frame: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _actions(desk: ServerResources, sweep: Sweep, one: Trial | None) -> None:
+def _actions(server: ServerResources, sweep: Sweep, one: Trial | None) -> None:
     on = one is not None and one.state in ("running", "queued")
     why = None if one is not None else "Choose a trial in the table."
     if st.button("Use in Train", key="use_trial", icon=":material/tune:", disabled=one is None, help=why) and one:
@@ -119,7 +119,7 @@ def _retry(uid: str, one: Trial | None) -> None:
 
 
 def _downloads(sweep: Sweep, frame: pd.DataFrame) -> None:
-    """Nothing is made before it is pressed."""
+    """Draws the downloads; a file is made when its button is clicked."""
     forms: dict[str, tuple[str, str, Any]] = {
         "Trials (CSV)": ("trials.csv", "text/csv", partial(export_table, frame, "csv")),
         "Trials (Parquet)": ("trials.parquet", "application/octet-stream", partial(export_table, frame, "parquet")),
@@ -137,7 +137,7 @@ def _curves(sweep: Sweep) -> bytes:
 
 
 def study_file(sweep: Sweep) -> bytes:
-    """An Optuna storage in one SQLite file."""
+    """The sweep as an Optuna storage in one SQLite file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.db"
         sweep.to_optuna(path)

@@ -1,1 +1,1 @@
-"""The Train page."""
+"""The Train page: action bar, start from, variants, code."""

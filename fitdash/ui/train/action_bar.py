@@ -1,4 +1,4 @@
-"""The action bar: Fit and what steers a run, seed, what to start from, the pace; beneath it the plan line."""
+"""The action bar: Fit, the run's buttons, seed, initial weights and pace; beneath it the plan line."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,36 +32,36 @@ PACES |= {rate: f"{rate} epoch{'s' * (rate > 1)} per second" for rate in PACE_RA
 
 
 @st.fragment(key="draft")
-def draw_action_bar(desk: ServerResources, code_place: Any) -> None:
-    """What goes in, in the sidebar, and what starts it, above the results; the same as code in a place of its own."""
+def draw_action_bar(server: ServerResources, code_place: Any) -> None:
+    """Draws the action bar, the form in the sidebar, and the form as code in `code_place`; starts runs."""
     apply_pending_values()
     with st.container(key="bar"):
         with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
             buttons_place = st.container(horizontal=True, gap="xsmall", width="content", key="steer")
-            # Before the form: the seed is part of what it says.
-            _choices(desk)
-        run = shown_run(desk)
-        continues = start_from.origin(desk)[0] is not None
+            # Before the form is read: the seed is part of the draft.
+            _choices(server)
+        run = shown_run(server)
+        continues = start_from.origin(server)[0] is not None
         with st.sidebar:
-            form, around = read_form(live_changes_of(desk, run), continues=continues)
-            # At first, since a link may say more than was read; later after what answers, since it takes longest.
+            form, around = read_form(live_changes_of(server, run), continues=continues)
+            # At first here, because widgets may take more from the URL than was read; later last, as it takes longest.
             if not (is_known := has_been_drawn()):
                 draw_form(form, around)
-        before, now = page_state().drawn, button_state_of(desk, run)
+        before, now = page_state().drawn, button_state_of(server, run)
         page_state().drawn = now
         with buttons_place:
             _fit(form, now)
-            draw_buttons(desk, now)
+            draw_buttons(server, now)
         with st.container(key="plan", gap="xxsmall"):
             _plan(form, run)
-            _beside(desk, form, run)
+            _beside(server, form, run)
     if is_known:
         with st.sidebar:
             draw_form(form, around)
-    _start_if_wanted(desk, form)
+    _start_if_wanted(server, form)
     show_action_errors("run")
     code.draw(form, code_place, continues=continues)
-    # Resume and Reset run only this part of the page: what is below has to follow the run that they began.
+    # Resume and Reset rerun only this fragment: the live view below must follow the run that they started.
     if before is not None and (before.uid, before.is_on) != (now.uid, now.is_on):
         rerun_page()
 
@@ -80,19 +80,19 @@ def _fit(form: Draft, now: ButtonState) -> None:
 
 
 def _ask() -> None:
-    """Noted at once and heeded when the form is drawn: a drawing that something else interrupts loses no click."""
+    """Notes the click; the run starts once the form is read, so that an interrupted rerun loses no click."""
     page_state().fit_is_wanted = True
 
 
-def _start_if_wanted(desk: ServerResources, form: Draft) -> None:
+def _start_if_wanted(server: ServerResources, form: Draft) -> None:
     if page_state().fit_is_wanted:
         page_state().fit_is_wanted = False
         if not form.problems:
-            _start(desk, form.variants)
+            _start(server, form.variants)
 
 
-def _choices(desk: ServerResources) -> None:
-    """What is said beside the form: seed, start, pace."""
+def _choices(server: ServerResources) -> None:
+    """Draws the settings beside the form: seed, start from, pace."""
     st.number_input(
         "seed",
         min_value=0,
@@ -112,7 +112,7 @@ def _choices(desk: ServerResources) -> None:
         help="Another seed: other weights, and everything else that is random, with the next fit.",
         on_click=_another_seed,
     )
-    start_from.draw(desk)
+    start_from.draw(server)
     st.selectbox(
         "pace",
         list(PACES),
@@ -123,12 +123,12 @@ def _choices(desk: ServerResources) -> None:
         help="How fast it may run, so that it can be watched; it changes no number. Applies at once. Watchable: at "
         "most 5 epochs a second, about 15 s more than the run needs.",
         on_change=_set_pace,
-        args=[desk],
+        args=[server],
     )
 
 
 def _plan(form: Draft, run: RunView) -> None:
-    """What pressing Fit would do; where nothing is held out, one click that changes it."""
+    """Draws what Fit would do, or why it waits; a button that sets a hold-out if there is none."""
     if form.problems:
         first, *others = form.problems
         more = f" And {len(others)} more, marked in the form." if others else ""
@@ -157,9 +157,9 @@ def _plan(form: Draft, run: RunView) -> None:
             st.button("Hold out 20 %", key="hold_out", on_click=_hold_out, help=HOLD_OUT_HELP)
 
 
-def _beside(desk: ServerResources, form: Draft, run: RunView) -> None:
-    """A run that began elsewhere; else what the form, which is the draft, has changed since the run below."""
-    other = page_state().other = find_other_active_run(desk, run)
+def _beside(server: ServerResources, form: Draft, run: RunView) -> None:
+    """Draws a link to another active run; else what the draft has changed since the run below."""
+    other = page_state().other = find_other_active_run(server, run)
     if other is not None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown("Another run is on.", width="content")
@@ -180,39 +180,39 @@ def _what_it_does(form: Draft, now: ButtonState) -> str:
     return "Queue this: it trains when its turn comes." if now.is_busy else "Train this."
 
 
-def _start(desk: ServerResources, experiments: Sequence[Experiment]) -> None:
-    """Hand the draft to the runner and show the run, the first one where there are several, unless one is on."""
-    shown = shown_run(desk)
+def _start(server: ServerResources, experiments: Sequence[Experiment]) -> None:
+    """Submits the experiments to the runner; shows the first run, unless this visitor watches an active one."""
+    shown = shown_run(server)
     try:
-        runs = [_submit(desk, experiment) for experiment in experiments]
+        runs = [_submit(server, experiment) for experiment in experiments]
     except FitdashError as error:
         st.error(escape_markdown(str(error)))
         return
-    tag_variants(desk, runs)
-    desk.writer.flush(2.0)
-    if not (shown.is_active and is_own(desk, shown.owner)):
+    tag_variants(server, runs)
+    server.writer.flush(2.0)
+    if not (shown.is_active and is_own(server, shown.owner)):
         show_run(runs[0].uid)
     rerun_page()
 
 
-def _submit(desk: ServerResources, experiment: Experiment) -> Run:
-    uid, epoch = start_from.origin(desk)
+def _submit(server: ServerResources, experiment: Experiment) -> Run:
+    uid, epoch = start_from.origin(server)
     return launch_run(
-        desk.runner,
+        server.runner,
         experiment,
         pace=st.session_state["pace"],
-        owner=visitor_id(desk),
+        owner=visitor_id(server),
         origin=uid,
         epoch=epoch,
-        settings=desk.settings,
+        settings=server.settings,
         late=True,
     )
 
 
-def _set_pace(desk: ServerResources) -> None:
-    """The runs that are on take the new pace at once."""
-    for run in desk.runner.active():
-        if is_own(desk, run.owner):
+def _set_pace(server: ServerResources) -> None:
+    """Sets the pace of this visitor's active runs, which takes effect at once."""
+    for run in server.runner.active():
+        if is_own(server, run.owner):
             run.control.pace = st.session_state["pace"]
 
 

@@ -1,4 +1,4 @@
-"""The form as code, and code as the form: fitdash, Keras and R of the draft, and a place to paste a call into."""
+"""The draft as code for fitdash, Keras and R, and a text area that fills the form from a pasted call."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -26,12 +26,12 @@ EXAMPLE = "model %>% fit(x, y, epochs = 20, callbacks = list(callback_early_stop
 
 
 def draw(form: Draft, place: Any, *, continues: bool = False) -> None:
-    """Folded, beneath what happens.
+    """Draws code and text area, folded, beneath the live view.
 
     Args:
         form: The draft.
-        place: The container that it is drawn in.
-        continues: The next fit would go on from the weights of an earlier run, which no code has.
+        place: The container to draw in.
+        continues: True if the next run starts from the weights of an earlier one, which the code does not have.
     """
     with place, st.expander("**Code** the form in fitdash, Keras and R · paste a call", key="code"):
         if continues:
@@ -62,7 +62,7 @@ def _mirror(form: Draft) -> None:
 
 
 def _paste(form: Draft) -> None:
-    """A text area, what is understood of it, and a button that makes the form say it."""
+    """Draws the text area, what is understood of its text, and a button that fills the form with it."""
     text = st.text_area(
         "paste a call",
         key="code.paste",
@@ -85,11 +85,11 @@ def _paste(form: Draft) -> None:
 
 
 _read = lru_cache(64)(read_pasted)
-"""The page is drawn with every change of the form, and the text stays the same."""
+"""Cached, because every change of the form reruns this with the same text."""
 
 
 def _told(pasted: PastedSettings) -> None:
-    """What would be set, and every word that has no meaning here."""
+    """Draws what would be set, and every part of the text that is not understood."""
     words = understood(pasted)
     if words:
         st.markdown(f"**Understood** ({pasted.language}): {escape_markdown(' · '.join(words))}")
@@ -101,7 +101,7 @@ def _told(pasted: PastedSettings) -> None:
 
 
 def understood(pasted: PastedSettings) -> list[str]:
-    """What is set, setting by setting, in the words of the form."""
+    """Each setting that the pasted call sets, by its name in the form, with its value."""
     settings: Mapping[str, Any] = pasted.settings
     words = [f"{label_of(where)} {_word(value)}" for where, value in settings.items()]
     words += [args.kind for args in pasted.callbacks or ()]

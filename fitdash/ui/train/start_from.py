@@ -1,4 +1,4 @@
-"""The control "start from": new weights, how the run that is shown ended, or an epoch of it that is kept."""
+"""The widget "start from": new weights, or those of the run that is shown, at its end or at a checkpoint."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ HELP = """New weights drawn from the seed, so that two runs differ only in what 
 that is shown: as it ended, or as they were after an epoch that is kept, which makes a branch of it."""
 
 Choice = str | int
-"""NEW, CONTINUE, or after so many epochs."""
+"""NEW, CONTINUE, or a number of epochs, after which a checkpoint was saved."""
 
 
-def draw(desk: ServerResources) -> None:
-    """The control."""
-    choices = _choices(desk)
+def draw(server: ServerResources) -> None:
+    """Draws the select box."""
+    choices = _choices(server)
     if st.session_state.get("start_from", NEW) not in choices:
         st.session_state["start_from"] = NEW
     st.selectbox(
@@ -31,23 +31,23 @@ def draw(desk: ServerResources) -> None:
         width=130,
         help=HELP,
         on_change=_number_epochs,
-        args=[desk],
+        args=[server],
         disabled=len(choices) == 1,
     )
 
 
-def origin(desk: ServerResources) -> tuple[str | None, int | None]:
-    """The run that the next fit goes on from, and the epoch: None, how it ended."""
+def origin(server: ServerResources) -> tuple[str | None, int | None]:
+    """Uid of the run whose weights the next run starts from, None for new ones; and the epoch, None for its end."""
     choice = st.session_state.get("start_from", NEW)
-    if choice == NEW or choice not in _choices(desk):
+    if choice == NEW or choice not in _choices(server):
         return None, None
-    return shown_run(desk).uid, None if choice == CONTINUE else choice
+    return shown_run(server).uid, None if choice == CONTINUE else choice
 
 
-def _choices(desk: ServerResources) -> list[Choice]:
-    """What there is to start from: weights that are kept; while the run goes on they are not offered."""
-    run = shown_run(desk)
-    if run.is_example or run.is_active or run.experiment is None or not is_own(desk, run.owner):
+def _choices(server: ServerResources) -> list[Choice]:
+    """The choices: the checkpoints of the run that is shown, none while it is active."""
+    run = shown_run(server)
+    if run.is_example or run.is_active or run.experiment is None or not is_own(server, run.owner):
         return [NEW]
     kept = _kept(run.uid)
     ended = [CONTINUE] if run.rows and any(one.is_end for one in kept) else []
@@ -62,10 +62,10 @@ def _label(choice: Choice) -> str:
     return f"after epoch {choice}" if isinstance(choice, int) else choice
 
 
-def _number_epochs(desk: ServerResources) -> None:
-    """Going on counts its epochs from where it starts and trains as many; new weights start at 0."""
+def _number_epochs(server: ServerResources) -> None:
+    """Sets `initial_epoch` to where the next run starts, 0 for new weights; it trains as many epochs as before."""
     values: Any = st.session_state
     planned = values["fit.epochs"] - values["fit.initial_epoch"]
-    choice, run = values["start_from"], shown_run(desk)
+    choice, run = values["start_from"], shown_run(server)
     start = choice if isinstance(choice, int) else run.rows[-1].epoch + 1 if choice == CONTINUE and run.rows else 0
     values["fit.initial_epoch"], values["fit.epochs"] = start, start + planned

@@ -1,4 +1,4 @@
-"""Runs that one Fit started, a value of a setting each: their curves over each other, and a way into each."""
+"""Runs that one Fit started from lists of values: their curves in one chart, and a button for each."""
 
 import time
 from collections.abc import Sequence
@@ -23,47 +23,47 @@ EVERY_SECONDS = 1.0
 IN_A_ROW = 4
 
 
-def tag_variants(desk: ServerResources, runs: Sequence[Run]) -> None:
-    """Tag runs that belong together, so that they are found again after a reload."""
+def tag_variants(server: ServerResources, runs: Sequence[Run]) -> None:
+    """Tags runs that were started together, so that they are found again after a reload."""
     for run in runs if len(runs) > 1 else ():
-        # By way of the writer: behind the run itself, which waits in memory while the store is locked.
-        desk.writer.put(Tagged(uid=run.uid, tags=[f"{TAG}{runs[0].uid[:6]}"]))
+        # Through the writer: after the run itself, which waits in memory while the store is locked.
+        server.writer.put(Tagged(uid=run.uid, tags=[f"{TAG}{runs[0].uid[:6]}"]))
 
 
-def variants_view(desk: ServerResources) -> None:
-    """The runs that were started with the one that is shown; drawn again while one of them goes on."""
-    group = group_of(desk, shown_run(desk).uid)
-    every = desk.viewers.every(EVERY_SECONDS)
+def variants_view(server: ServerResources) -> None:
+    """Draws the runs that were started together with the one that is shown, again while one of them is active."""
+    group = group_of(server, shown_run(server).uid)
+    every = server.viewers.every(EVERY_SECONDS)
     is_live = any(record.is_active for record in group)
-    st.fragment(_view, run_every=every if is_live else None, key="together")(desk)
+    st.fragment(_view, run_every=every if is_live else None, key="together")(server)
 
 
-def group_of(desk: ServerResources, uid: str) -> list[RunRecord]:
-    """The runs that belong to this one, itself among them, in the order in which they were asked for."""
-    record = desk.store.run(uid)
+def group_of(server: ServerResources, uid: str) -> list[RunRecord]:
+    """The runs that were started together with this one, itself included, in the order of their submission."""
+    record = server.store.run(uid)
     tag = next((tag for tag in record.tags if tag.startswith(TAG)), None) if record else None
     if tag is None:
         return []
-    return [one for one in reversed(desk.store.runs(owner=visitor_id(desk))) if tag in one.tags]
+    return [one for one in reversed(server.store.runs(owner=visitor_id(server))) if tag in one.tags]
 
 
-def _view(desk: ServerResources) -> None:
-    group = group_of(desk, shown_run(desk).uid)
+def _view(server: ServerResources) -> None:
+    group = group_of(server, shown_run(server).uid)
     if len(group) < 2:
         return
-    desk.viewers.here(time.monotonic())
+    server.viewers.here(time.monotonic())
     comparison = comparison_of(group)
     with st.container(border=True, key="values"):
         over = sum(not record.is_active for record in group)
         st.markdown(f"**{len(group)} runs together** · {over} of them over")
         metric = choose_metric(group, key="together.metric")
         if metric is not None:
-            draw_overlay(desk.store, group, metric, key="together")
+            draw_overlay(server.store, group, metric, key="together")
         _choices(group, comparison)
 
 
 def _choices(group: Sequence[RunRecord], comparison: Comparison) -> None:
-    """A button for each run: its settings become the draft, and it is shown."""
+    """Draws a button for each run, which shows it and makes its settings the draft."""
     names = run_labels(comparison)
     for first in range(0, len(group), IN_A_ROW):
         row = list(zip(group, names, strict=True))[first : first + IN_A_ROW]

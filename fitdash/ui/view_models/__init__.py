@@ -1,1 +1,1 @@
-"""What pages show, as plain data and text; no Streamlit here."""
+"""View models: what pages show, as plain data and text, without Streamlit."""

@@ -1,4 +1,4 @@
-"""What follows from the settings and the data together: names that a history will have, what None comes to."""
+"""What follows from settings and data together: names of the logs, and what settings that are None resolve to."""
 
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
@@ -8,12 +8,12 @@ from fitdash.ui.view_models.formatting import format_number
 
 
 def monitor_names(experiment: Experiment, facts: DataFacts | None) -> list[str]:
-    """loss and the metrics, and the same with val_ where something is held out."""
+    """Names of the logs: loss and metrics, with val_ too if rows are held out."""
     return list(experiment.logged(facts or DataFacts(rows=1)))
 
 
 def resolve_defaults(experiment: Experiment, facts: DataFacts | None, target: str) -> dict[str, str]:
-    """What None comes to here, by address: the number, where the declaration can only name the rule."""
+    """What None resolves to with these data, by address; the declaration can only name the rule."""
     optimizer = experiment.compile.optimizer
     known = {
         "compile.learning_rate": format_number(resolved_learning_rate(optimizer)),

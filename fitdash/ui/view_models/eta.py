@@ -1,4 +1,4 @@
-"""How long the next fit would take, from what the steps of the run that is shown took."""
+"""Estimated time of the next fit, from the time that the steps of the shown run took."""
 
 from statistics import median
 from typing import Any
@@ -16,11 +16,11 @@ def eta_seconds(plan: Plan, draft: Experiment, run: RunView, pace: Any) -> float
 
     Args:
         plan: Of the draft.
-        run: A run of the same data, network and batches: only those steps take as long.
-        pace: At which it would be watched.
+        run: Must have the same data, network and batch size: only then do its steps take as long.
+        pace: "full", "watchable", or epochs per second.
 
     Returns:
-        None where nothing like it was timed.
+        None if the run differs in one of these, or has no finished epoch.
     """
     per_epoch = _seconds_per_epoch(plan, draft, run)
     if per_epoch is None:
@@ -34,7 +34,7 @@ def eta_seconds(plan: Plan, draft: Experiment, run: RunView, pace: Any) -> float
 
 
 def _seconds_per_epoch(plan: Plan, draft: Experiment, run: RunView) -> float | None:
-    """As long as the run's epochs, in the proportion of their steps."""
+    """Median time of the run's last epochs, scaled by the number of steps."""
     before = run.experiment
     if before is None or not run.rows or not _is_alike(before, draft):
         return None
@@ -43,6 +43,6 @@ def _seconds_per_epoch(plan: Plan, draft: Experiment, run: RunView) -> float | N
 
 
 def _is_alike(before: Experiment, draft: Experiment) -> bool:
-    """Whether a step of the one does what a step of the other does."""
+    """True if a step of the one computes what a step of the other does."""
     same_batches = (before.fit.batch_size or 0) == (draft.fit.batch_size or 0)
     return before.data == draft.data and before.network == draft.network and same_batches

@@ -1,4 +1,4 @@
-"""What callbacks and people did to a run, in words."""
+"""The events of a run in sentences: actions of callbacks and of the user."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ Facts = Mapping[str, Any]
 
 
 def describe_events(told: Sequence[Facts]) -> list[str]:
-    """One sentence for each thing that happened; repeated ones of a kind, or of a setting, only at their last."""
+    """One sentence for each event; of several of the same kind, or of the same setting, only the last."""
     last = {(facts.get("kind"), facts.get("setting")): facts for facts in told}
     return [WORDS[kind](facts) for (kind, _), facts in last.items() if kind in WORDS]
 
@@ -19,7 +19,7 @@ def _at(facts: Facts) -> str:
 
 
 def _since(facts: Facts) -> str:
-    """The epoch that a new rate began with: one that is set at the end of an epoch counts from the next one."""
+    """The first epoch with a new learning rate: one set at the end of an epoch applies from the next one."""
     return _at({"epoch": facts.get("since", facts.get("epoch"))})
 
 

@@ -1,4 +1,4 @@
-"""Values and settings in the words of the page."""
+"""Formats values, settings and their names for the page."""
 
 import re
 from collections import Counter
@@ -23,25 +23,25 @@ LABELS = {"data.name": "data", "data.features": "x", "data.target": "y", "networ
 LABELS |= {"fit.validation_data.kind": "validation_data"}
 LABELS |= {f"fit.validation_data.{name}": f"validation_data {name}" for name in ("share", "rows", "sample_weight")}
 LABELS |= {f"fit.sample_weight.{name}": f"sample_weight {name}" for name in ("column", "value", "factor", "count")}
-"""Controls that are an argument of `fit` under another name in the declaration, or need a name to stand alone."""
+"""Labels of settings whose name in the declaration differs from `fit`'s argument, or is unclear by itself."""
 
 CHOICES: dict[str, dict[Any, str]] = {"fit.verbose": {0: "0 silent", 1: "1 bar", 2: "2 lines"}}
 
 
 def escape_markdown(text: str) -> str:
-    """Text as it is, where markdown would read signs into it; what users name things is never markup."""
+    """Text with Markdown's special characters escaped; names that users give are never markup."""
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|:$~<>])", r"\\\1", text)
 
 
 def label_of(key: str) -> str:
-    """Name of a control: the argument's; of the kind of a card which one it is, from 1."""
+    """Label of a setting: the argument's name; for the kind of a card, the card's number, from 1."""
     if card := re.fullmatch(r"(?:network\.)?(layer|callback)s\.(\d+)\.kind", key):
         return f"{card[1]} {int(card[2]) + 1}"
     return LABELS.get(key, key.rpartition(".")[2])
 
 
 def labels_of(addresses: Iterable[str], *, besides: Iterable[str] = ()) -> dict[str, str]:
-    """Name of each control by its address, told apart where two are called alike; `besides` are other names there."""
+    """Label of each setting by its address, made unique among them and the labels in `besides`."""
     names = {address: label_of(address) for address in addresses}
     count = Counter([*names.values(), *besides])
     return {address: name if count[name] == 1 else _told_apart(address, name) for address, name in names.items()}
@@ -53,7 +53,7 @@ def _told_apart(address: str, name: str) -> str:
 
 
 def format_choice(key: str, value: Any) -> str:
-    """A choice as its button says it."""
+    """Label of a choice."""
     if not isinstance(value, bool) and value in (own := CHOICES.get(key, {})):
         return own[value]
     return VALUES[value] if value is None or isinstance(value, bool) else str(value)
@@ -65,18 +65,18 @@ def format_number(value: float) -> str:
 
 
 def describe_unset(setting: Setting) -> str:
-    """What None means, in sight."""
+    """What None means for this setting."""
     return f"not set → {setting.arg.unset}" if setting.arg.unset else "not set"
 
 
 def help_of(setting: Setting) -> str:
-    """Meaning and default."""
+    """Help of a setting: meaning and default."""
     default = describe_unset(setting) if setting.default is None else format_choice("", setting.default)
     return f"{setting.arg.help} Default: {escape_markdown(default)}."
 
 
 def summarize_settings(settings: Settings, always: tuple[str, ...] = (), group: str | None = None) -> str:
-    """One line of what is set: what differs from the defaults, and `always` these."""
+    """One line of the settings that differ from the defaults, and those in `always`."""
     from fitdash.settings.declaration import settings_of
 
     declared = settings_of(type(settings))
@@ -103,7 +103,7 @@ def format_value(value: Any) -> str:
 
 
 def _held(held: Any) -> str:
-    """Rows that are held out, or the file that is validated on."""
+    """A hold-out in words: share or rows, or the validation file."""
     if held.kind == "upload":
         return held.filename or "upload"
     if held.kind == "last" and held.rows:
@@ -112,7 +112,7 @@ def _held(held: Any) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Seconds as people say them; few are not shown as 0."""
+    """A duration in hours, minutes, seconds or milliseconds; never shown as 0."""
     if seconds < 1:
         return f"{max(1, round(1000 * seconds))} ms"
     if seconds < 10:

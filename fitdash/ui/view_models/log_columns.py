@@ -1,4 +1,4 @@
-"""The logs of a run as columns that grow: what was read once is not looked at again."""
+"""The logs of a run as columns that grow with each epoch."""
 
 from array import array
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ class LogColumns:
     values: dict[str, "array[float]"] = field(default_factory=dict)
 
     def add(self, rows: Iterable[EpochRow]) -> None:
-        """Epochs that come after all that are here."""
+        """Appends epochs, which must come after all that are here."""
         for row in rows:
             for name in row.logs:
                 if name not in self.values:
@@ -33,5 +33,5 @@ class LogColumns:
             self.count += 1
 
     def arrays(self) -> Mapping[str, Floats]:
-        """A copy that stays as it is."""
+        """A copy of the columns, which later epochs do not change."""
         return {name: np.array(column) for name, column in self.values.items()}

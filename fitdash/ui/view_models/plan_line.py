@@ -1,4 +1,4 @@
-"""The plan line: what pressing Fit would do, in one sentence."""
+"""The plan line: what Fit would do, in one sentence; and what differs between two experiments."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def plan_line(plan: Plan) -> str:
 
 
 def weights_line(experiment: Experiment, facts: DataFacts) -> str:
-    """That weights of classes and of rows are multiplied, where both are set and have an effect."""
+    """Says that class and sample weights are multiplied, if both are set and have an effect; else empty."""
     set_ones = experiment.fit.class_weight is not None and experiment.fit.sample_weight is not None
     both = {"fit.class_weight", "fit.sample_weight"}
     return "class_weight times sample_weight" if set_ones and not both & inert_in(experiment, facts).keys() else ""
@@ -53,7 +53,7 @@ def _running(plan: Plan) -> str:
 
 
 def difference_line(run: Experiment, draft: Experiment) -> str:
-    """What the draft has changed since a run, as markdown; nothing where they are the same."""
+    """What the draft has changed since a run, as markdown; empty if they are equal."""
     found = differences(run.to_dict(), draft.to_dict())
     told = [f"{_name(one.address)} {_word(one.before)} → {_word(one.now)}" for one in found]
     more = [f"{len(told) - MOST_NAMED} more"] if len(told) > MOST_NAMED else []

@@ -1,4 +1,4 @@
-"""How far a run is, how fast, and how long it still takes: numbers, then words."""
+"""Progress of a run: epochs, speed and remaining time, as numbers and as a line of text."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,13 +13,14 @@ RECENT = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a run stands.
+    """Progress of a run.
 
     Attributes:
-        done: Epochs that are finished, of `planned`.
-        share: Of the whole run, 0 to 1; steps of the epoch at hand included.
-        left_seconds: Until the last planned epoch ends; None while nothing was timed.
-        samples_per_second: While training, without waiting for the pace; None while nothing was timed.
+        done: Finished epochs, of `planned`.
+        step: Finished steps of the current epoch, of `steps`; None if the epoch is too short to report them.
+        share: Of the whole run, 0 to 1; steps of the current epoch included.
+        left_seconds: Until the last planned epoch ends; None before the first epoch ends.
+        samples_per_second: Of training, without waits for the pace; None before the first epoch ends.
     """
 
     done: int
@@ -32,7 +33,7 @@ class Progress:
 
 
 def progress_of(run: RunView) -> Progress:
-    """Where this run stands."""
+    """Progress of this run."""
     first, last = run.planned
     planned = last - first + 1
     done = len(run.rows)
@@ -51,7 +52,7 @@ def progress_of(run: RunView) -> Progress:
 
 
 def progress_words(run: RunView) -> str:
-    """The same in one line."""
+    """Progress of this run in one line."""
     now = progress_of(run)
     first = run.planned[0]
     current = first - 1 + now.done + (1 if run.is_active and now.done < now.planned else 0)
@@ -68,18 +69,18 @@ def progress_words(run: RunView) -> str:
 
 
 def progress_to_browser(run: RunView) -> dict[str, Any]:
-    """The same for the browser."""
+    """Data of the progress bar for the browser."""
     return {"share": round(progress_of(run).share, 5), "text": progress_words(run), "of": run.uid, "seq": run.seq}
 
 
 def planned_seconds(run: RunView) -> float:
-    """What all planned epochs take at the speed of the last ones; 0 while nothing was timed."""
+    """Seconds that all planned epochs take at the speed of the last ones; 0 before the first ends."""
     first, last = run.planned
     return (last - first + 1) * (seconds_per_epoch(run) or 0.0)
 
 
 def _within(run: RunView) -> tuple[int | None, int | None]:
-    """Steps done of the epoch at hand, where it is long enough to tell them."""
+    """Finished steps of the current epoch, and all its steps; None if the epoch is too short to report them."""
     last = run.rows[-1].epoch if run.rows else -1
     if run.batch is None or run.batch.data["epoch"] <= last:
         return None, None
@@ -87,7 +88,7 @@ def _within(run: RunView) -> tuple[int | None, int | None]:
 
 
 def seconds_per_epoch(run: RunView) -> float | None:
-    """Of the last epochs, from end to end, so that waiting for the pace counts."""
+    """Median over the last epochs, from end to end, so that waits for the pace count."""
     ends = [row.at for row in run.rows[-RECENT:]]
     if len(ends) >= 2:
         return median(later - earlier for earlier, later in pairwise(ends))  # not the mean: there may be a pause
@@ -101,5 +102,5 @@ def _samples_per_second(run: RunView) -> float | None:
 
 
 def _rounded(value: float) -> int:
-    """Two digits that stand still, not six that dance."""
+    """Rounded to two digits, which change less often than six."""
     return int(float(f"{value:.2g}"))

@@ -1,4 +1,4 @@
-"""What is known of one run at one moment, ready to be drawn; read from the store piece by piece."""
+"""View model of one run: its record, epochs and events at one moment, read from the store incrementally."""
 
 import json
 import threading
@@ -18,11 +18,11 @@ from fitdash.ui.view_models.log_columns import LogColumns
 
 EXAMPLE = Path(__file__).parent / "example.json"
 EXAMPLE_PREDICTIONS = Path(__file__).parent / "example"
-"""What its network answered after each epoch; `tests/ui/example_run.py` makes it."""
+"""Predictions of the example's network after each epoch; `tests/ui/example_run.py` makes them."""
 
 MOST_LINES = 400
 MOST_RUNNING = 4000
-"""Running values that one page keeps; of more than that, every second one goes."""
+"""Running values that one page keeps; beyond that, every second one is dropped."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Running:
     """Running values within an epoch.
 
     Attributes:
-        over: Epochs that were over then, with the part of the one at hand.
+        over: Finished epochs at that moment, with the fraction of the current one.
     """
 
     over: float
@@ -42,21 +42,21 @@ class RunView:
     """A run as it is now.
 
     Attributes:
-        uid: Its name in the store; "example" for the one that ships.
-        experiment: The recipe; None where it came without one, or from another version.
-        owner: Whose it is, where runs have owners.
-        shared: Others may look at it.
-        seq: Grows with everything that happens to it.
-        recipe: The same as it was written down, or what a script told of its compile and fit.
-        params: What callbacks were told of the fit.
+        uid: Of the run in the store; "example" for the one that ships.
+        experiment: The experiment; None if the run has none, as a script's, or one that this version cannot read.
+        owner: Visitor whose run it is, on a shared server.
+        shared: True if other visitors may see it.
+        seq: Grows with every event of the run.
+        recipe: The experiment as stored, or the arguments of compile and fit that a script recorded.
+        params: Of the fit, as callbacks get them.
         rows: The finished epochs in order.
         columns: The logs of `rows` as columns.
         batch: The newest running values within an epoch.
-        measured: Values of the training rows measured as validation rows are, by epoch, where that was wished.
-        measured_seconds: What that cost.
-        running: Those of all epochs that were long enough to tell any.
-        told: What it told beside its numbers: the data, what callbacks did.
-        lines: What it printed last.
+        measured: By epoch, the training rows' logs measured as validation rows are; empty unless the option was on.
+        measured_seconds: Time that those measurements took.
+        running: Running values of all epochs that were long enough to have some.
+        told: Facts that the run recorded beside its logs: its data, actions of callbacks, changes of settings.
+        lines: The last printed lines.
     """
 
     uid: str
@@ -81,12 +81,12 @@ class RunView:
 
     @property
     def is_active(self) -> bool:
-        """Something may still happen to it."""
+        """True if the run trains, waits or is paused."""
         return self.state in ACTIVE
 
     @property
     def is_example(self) -> bool:
-        """It ships with fitdash."""
+        """True for the run that ships with fitdash."""
         return self.uid == "example"
 
     @cached_property
@@ -105,14 +105,14 @@ class RunView:
         """First and last shown epoch of the plan."""
         fit = self.experiment.fit if self.experiment else None
         first = self.rows[0].epoch if self.rows else fit.initial_epoch if fit else 0
-        # What callbacks were told counts: the number of epochs can change while a run is on.
+        # `params` counts rather than the experiment: the number of epochs can change while a run trains.
         last = int(self.params.get("epochs") or (fit.epochs if fit else first + 1))
         return first + 1, max(last, first + 1, self.rows[-1].epoch + 1 if self.rows else 0)
 
 
 @dataclass
 class RunReader:
-    """One session's view of one run: what was read stays, only what is new is asked for."""
+    """Reads one run for one session: keeps what it has read, and asks the store only for what is new."""
 
     uid: str
     seq: int = 0
@@ -127,7 +127,7 @@ class RunReader:
     turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def read(self, store: Store) -> RunView | None:
-        """The run as it is now; None if the store does not know it. From any thread."""
+        """The run as it is now; None if the store does not have it. Safe to call from any thread."""
         with self.turn:
             record = store.run(self.uid)
             if record is None:
@@ -138,7 +138,7 @@ class RunReader:
             return self.latest
 
     def _add(self, store: Store, until: int) -> None:
-        """What was written since, up to what the run's record knows; the rest comes next time, and only once."""
+        """Adds what was written since the last read, up to the record's `seq`; later rows are read next time."""
         self._add_epochs([row for row in store.epochs(self.uid, since=self.seq) if row.seq <= until])
         events = store.events(self.uid, "told", "printed", "batch", "measured", since=self.seq)
         others = [row for row in events if row.seq <= until]
@@ -154,7 +154,7 @@ class RunReader:
             del self.running[1::2]
 
     def _add_epochs(self, new: Sequence[EpochRow]) -> None:
-        """An epoch trained again takes the place of the earlier one."""
+        """Adds epochs; one that was trained again replaces the earlier one."""
         goes_on = not new or not self.rows or new[0].epoch > next(reversed(self.rows))
         self.rows.update({row.epoch: row for row in new})
         if goes_on:
@@ -165,7 +165,7 @@ class RunReader:
         self.columns.add(self.rows.values())
 
     def _run_on(self, new: Running) -> None:
-        """Running values after the ones before; where an epoch is trained again, it begins anew."""
+        """Appends running values; if an epoch is trained again, drops its earlier ones."""
         while self.running and self.running[-1].over >= new.over:
             self.running.pop()
         self.running.append(new)
@@ -198,7 +198,7 @@ class RunReader:
 
 @cache
 def example_run() -> RunView:
-    """The finished run that ships: recorded, not made up."""
+    """The finished run that ships with fitdash: recorded, not made up."""
     told = json.loads(EXAMPLE.read_text(encoding="utf-8"))
     rows = [EpochRow(0, row["epoch"], row["at"], row["seconds"], row["logs"]) for row in told["epochs"]]
     columns = LogColumns()
@@ -217,7 +217,7 @@ def example_run() -> RunView:
 
 
 def _experiment(plain: Mapping[str, Any]) -> Experiment | None:
-    """The recipe, where this version can read it."""
+    """The experiment; None if there is none or this version cannot read it."""
     try:
         return Experiment.from_dict(plain) if plain else None
     except SettingError:

@@ -16,7 +16,7 @@ def app(monkeypatch):
     """A server that answers pages, which are of no session."""
     app = Starlette()
     monkeypatch.setattr(module, "_application", lambda: app)
-    monkeypatch.setattr(module, "add_script_run_ctx", lambda thread, session: None)
+    monkeypatch.setattr(module, "run_for", lambda thread, session: None)
     return app
 
 

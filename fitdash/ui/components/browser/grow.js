@@ -1,11 +1,11 @@
-// Curves that only went on: axes, signs and the places of the legend stay, and drawing costs half.
+// Fast update of curves that only grew: axes, annotations and legend stay in place, at half the cost of a full drawing.
 
-// All that a drawing says but for the points, and for the numbers that say where they end.
+// The figure without its points and without the values that name the last one: equal frames differ in points only.
 export const frameOf = ({data, layout}) => JSON.stringify([layout, data.map(({x, y, name, meta, ...rest}) => [
   rest, {...meta, last: null, thin: null}])]);
 
-// Whether it could be done, for a chart whose x axis is given. What was drawn whole had the same frame. Not in a hidden tab,
-// which has no frames for it, nor while the reader drags an axis, nor before the last time is over.
+// True if the curves were extended. The x axis must be given, and the last full drawing must have the same frame. False
+// in a hidden tab, which has no animation frames, while the user drags an axis, and until the last extension has ended.
 export function goOn(box, Plotly, figure) {
   if (document.hidden || box._dragging || box._transitionData?._animationRaf) return false;
   if (!figure.data.every(({type}) => type === 'scatter')) return false;
@@ -13,22 +13,22 @@ export function goOn(box, Plotly, figure) {
   const entries = entriesOf(box, figure.data);
   if (!fits(box, traces) || !entries.every(({text, name}) => text && canSay(text, name))) return false;
   const done = Plotly.animate(box, {data: traces, traces: traces.map((_, place) => place)}, AT_ONCE);
-  // Until the next frame plotly finds no range, so what needs one waits; a tab that is hidden before that has none.
+  // Plotly has no range until the next animation frame, so callers await this; a tab hidden meanwhile gets no frame.
   box.goes = Promise.race([done.catch(() => {}), new Promise(resolve => setTimeout(resolve, 1000))]);
   for (const {text, name} of entries) say(text, name);
   return true;
 }
 
-// Plotly has made its traces anew, and looks for those that its legend knows.
+// Plotly has made new trace objects: the legend's items must point to them, because Plotly looks them up there.
 export function follows(box) {
   for (const {__data__: [item]} of box.querySelectorAll('.legend .traces')) item.trace = box._fullData[item.trace.index];
 }
 
 const AT_ONCE = {mode: 'immediate', transition: {duration: 0}, frame: {duration: 0, redraw: false}};
-const numbers = told => told.bdata === undefined ? told                                     // as float32
+const numbers = told => told.bdata === undefined ? told                                     // base64 of float32
   : new Float32Array(Uint8Array.from(atob(told.bdata), char => char.charCodeAt(0)).buffer);
 
-// The range of y that plotly found has room for them and their signs, and not much more than they need.
+// True if Plotly's automatic y range holds the new values with a margin for annotations, and is not far too large.
 function fits(box, traces) {
   const {autorange, range, type} = box._fullLayout.yaxis, isLog = type === 'log';
   if (!autorange) return true;
@@ -43,7 +43,7 @@ function fits(box, traces) {
   return low >= range[0] + room && high <= range[1] - room && high - low > 0.6 * span;
 }
 
-// An entry of the legend is words with one number in bold, and what plotly made of that.
+// A legend entry is text with one number in bold, which Plotly has turned into a tspan.
 const PARTS = /^([^<]*)<b>([^<]*)<\/b>([^<]*)$/;
 
 function entriesOf(box, data) {

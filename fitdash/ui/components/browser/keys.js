@@ -1,4 +1,4 @@
-// Keys for what steers a run: streamlit's own shortcuts would be part of the buttons' names, and its menus take none.
+// Keyboard shortcuts of the buttons that control a run: Streamlit's own show in their labels, and menus take none.
 
 const KEYS = {f: 'fit', p: 'pause', e: 'step', s: 'stop', w: 'reset'};
 let keysAreOn = false;
@@ -26,4 +26,4 @@ export function keys() {
   });
 }
 
-export function leave() {}                                         // they stay as long as the page
+export function leave() {}                                         // the shortcuts stay as long as the page

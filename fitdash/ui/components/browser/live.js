@@ -1,6 +1,6 @@
-// All charts of the page: one cursor, one range of x, one turn at drawing. What Streamlit sends is drawn in place.
+// All charts of the page: they share a cursor, an x range and a drawing queue, and are updated in place.
 
-const here = new URL(import.meta.url);                             // with the mark of what all these files hold
+const here = new URL(import.meta.url);                             // with the hash of all these files in its query
 const [{layout}, {follows, frameOf, goOn}] = await Promise.all(['look.js', 'grow.js'].map(
   name => import(new URL(name + here.search, here).href)));
 const page = {
@@ -9,7 +9,7 @@ const page = {
   at: null, held: false, veil: 0, turn: Promise.resolve(), rested: 0,
 };
 let library;
-const LOST_AFTER = 5;                                              // times as long as news wait
+const LOST_AFTER = 5;                                              // update intervals without an answer
 const LOST_LEAST = 2000, ANSWERS_IN = 10000, DUE_AGAIN = 5000, MOST_AT_ONCE = 25;   // ms
 
 const plotly = src => library ??= new Promise((resolve, reject) => {
@@ -24,7 +24,7 @@ const element = (name, attributes = {}, ...inside) => {
   made.append(...inside);
   return made;
 };
-// Lets the browser answer the reader between two charts; a timer would be slowed down in a hidden tab.
+// Lets the browser handle input between two charts; a timer would be throttled in a hidden tab.
 const breath = () => new Promise(resolve => {
   const channel = new MessageChannel();
   channel.port1.onmessage = () => { page.rested = performance.now(); resolve(); };
@@ -33,7 +33,7 @@ const breath = () => new Promise(resolve => {
 
 // a chart ------------------------------------------------------------------------------------------------------------
 
-export function chart({data, parentElement: root, setTriggerValue}) {   // called anew for new data and for a new theme
+export function chart({data, parentElement: root, setTriggerValue}) {   // called for new data and for a new theme
   const box = root.querySelector('.fitdash-chart') ?? placed(root);
   box.root = root;
   box.style.height = data.height;
@@ -44,12 +44,12 @@ export function chart({data, parentElement: root, setTriggerValue}) {   // calle
   want(box, isOlder(data, box.wanted) ? {...data, ...told(box.wanted)} : data);
 }
 
-// What was told between two drawings can be later than what the next one was made of.
+// A live update can be newer than the data of the rerun that follows it.
 const isOlder = (data, shown) => data.of && data.of === shown?.of && data.seq < shown.seq;
 const told = ({spec, alt, rev, of, seq}) => ({spec, alt, rev, of, seq});
 
-// What a box remembers: `wanted` is the newest it was told, `going` what is being drawn, `shown` what was; `spec` and
-// `frame` are of `going`; `whole` says that the next drawing draws all, also where later news take the place of that.
+// State of a box: `wanted` is the newest data, `going` what is being drawn, `shown` what has been drawn; `spec` and
+// `frame` belong to `going`; `whole` makes the next drawing a full one, even if newer data replace those that set it.
 function want(box, data, whole = true) {
   box.setAttribute('aria-label', data.alt);
   box.wanted = data;
@@ -83,7 +83,7 @@ function placed(root) {
   let frame;
   box.watcher = new ResizeObserver(() => {
     cancelAnimationFrame(frame);
-    box.whole = true;                                              // its legend has other columns
+    box.whole = true;                                              // the legend's columns depend on the width
     frame = requestAnimationFrame(() => box.dataset.ready && box.offsetWidth && window.Plotly.Plots.resize(box));
   });
   box.watcher.observe(box);
@@ -94,7 +94,7 @@ async function draw(box, root, data) {
   const Plotly = await plotly(data.src), figure = JSON.parse(data.spec);
   const isShared = page.boxes.has(box), of = `${figure.layout.uirevision} ${figure.layout.xaxis?.uirevision}`;
   if (isShared && of !== page.run) [page.run, page.range] = [of, null];
-  box.planned = isShared ? figure.layout.xaxis.range.slice() : null;   // plotly writes into its own
+  box.planned = isShared ? figure.layout.xaxis.range.slice() : null;   // a copy: Plotly writes into the figure's
   box.metric = data.metric;
   box.going = data;
   if (!box.whole && box.spec === data.spec) return drawn(box);
@@ -121,7 +121,7 @@ async function draw(box, root, data) {
 
 function drawn(box) {
   box.shown = box.going;
-  box.dataset.rev = box.shown.rev;                                 // what a browser test waits for
+  box.dataset.rev = box.shown.rev;                                 // a browser test waits for it
   if (page.boxes.has(box)) page.bar?.show();
 }
 
@@ -134,7 +134,7 @@ function listen(box, Plotly) {
     place(box);
   });
   box.on('plotly_doubleclick', follow);
-  box.on('plotly_legendclick', ({curveNumber}) => {                // lines that share an entry go and come together
+  box.on('plotly_legendclick', ({curveNumber}) => {                // traces that share an entry are hidden together
     const group = box._fullData[curveNumber].meta?.hides;
     if (!group) return true;
     if (!box.away.delete(group)) box.away.add(group);
@@ -144,7 +144,7 @@ function listen(box, Plotly) {
     return false;
   });
   box.on('plotly_afterplot', () => place(box));
-  box.on('plotly_transitioning', () => {                           // curves go on, and their values are there
+  box.on('plotly_transitioning', () => {                           // the extended curves have their new values
     follows(box);
     drawn(box);
   });
@@ -155,13 +155,13 @@ function listen(box, Plotly) {
     frame = requestAnimationFrame(() => page.boxes.forEach(one => one !== box && one.dataset.ready && action(one)));
   };
   box.on('plotly_hover', event => {
-    // What other charts echo has no mouse behind it.
+    // A hover that another chart has triggered has no mouse event.
     if (event.event?.target) others(one => Plotly.Fx.hover(one, {xval: event.points[0].x}, 'xy'));
   });
   box.on('plotly_unhover', event => { if (event.event?.target) others(one => Plotly.Fx.unhover(one)); });
 }
 
-// how far the run is ---------------------------------------------------------------------------------------------------
+// progress and text --------------------------------------------------------------------------------------------------
 
 export function progress({data, parentElement: root}) {
   let bar = root.querySelector('.fitdash-progress');
@@ -195,18 +195,18 @@ function say(line, data) {
   write(line.lastChild, data.words);
 }
 
-const write = (place, text) => {                                   // what is selected stays selected
+const write = (place, text) => {                                   // equal text is left alone, and stays selected
   if (place.textContent !== text) place.textContent = text;
 };
 
-// news between two drawings --------------------------------------------------------------------------------------------
+// live updates between two reruns ------------------------------------------------------------------------------------
 
 function later(began) {
   page.asks = true;
   page.timer = setTimeout(ask, Math.max(50, 1000 * page.feed.seconds - (performance.now() - began)));
 }
 
-document.addEventListener('click', event => {                      // what was pressed shows as soon as it is done
+document.addEventListener('click', event => {                      // the effect of a button shows at once
   if (!page.timer || !event.target.closest?.('.st-key-steer, [role=menu]')) return;
   clearTimeout(page.timer);
   page.timer = setTimeout(ask, 250);
@@ -227,7 +227,7 @@ async function ask() {
   if (page.feed && !page.asks) later(began);
 }
 
-function lost(bar, feed) {                                         // the next drawing asks again, and none may come by itself
+function lost(bar, feed) {                                         // a rerun polls again, but may not come by itself
   clearTimeout(page.losing);
   page.losing = setTimeout(() => {
     if (page.asks || page.feed?.run !== feed.run || !bar.root.isConnected) return;
@@ -245,7 +245,7 @@ function hear({due, seconds, progress: far, charts, words, cursor: where}, bar) 
   bar.due = due;
   if (!charts) return;
   page.feed.seconds = seconds;
-  page.rested = now;                                               // curves that go on are drawn at once, for one frame
+  page.rested = now;                                               // curves that grow are drawn at once, in one frame
   for (const box of page.charts) {
     const news = charts[box.wanted.name], {seq, rev} = box.wanted;
     if (news && !isOlder(news, box.wanted) && (news.seq !== seq || news.rev !== rev)) want(box, {...box.wanted, ...news}, false);
@@ -255,7 +255,7 @@ function hear({due, seconds, progress: far, charts, words, cursor: where}, bar) 
   if (where.seq >= bar.data.seq) stand(bar, {...bar.data, ...where});
 }
 
-// the range of x -----------------------------------------------------------------------------------------------------
+// the x range --------------------------------------------------------------------------------------------------------
 
 const near = (a, b, width) => Math.abs(a - b) < 1e-6 * width;
 const same = (a, b) => near(a[0], b[0], b[1] - b[0]) && near(a[1], b[1], b[1] - b[0]);
@@ -292,12 +292,12 @@ function between(from, to, at) {
 const xAt = over => page.places ? between(page.places.over, page.places.x, over) : over;
 const overAt = x => page.places ? between(page.places.x, page.places.over, x) : x;
 
-function place(box) {                                              // line, veil and button, where the axes are now
+function place(box) {                                              // puts line, veil and button where the axes are now
   const {xaxis, yaxis} = box._fullLayout ?? {};
   if (!xaxis?._length) return;
   const curves = box.querySelector('.main-svg');
-  if (curves.nextSibling !== box.veil) curves.after(box.veil, box.line);   // under legend, signs and hover
-  const hasBar = page.bar?.root.isConnected;                       // the page before this one had one
+  if (curves.nextSibling !== box.veil) curves.after(box.veil, box.line);   // under legend, annotations and hover
+  const hasBar = page.bar?.root.isConnected;                       // the bar may be left from another page
   const x = page.at === null || !hasBar ? NaN : xaxis.l2p(xAt(page.at));
   const isSeen = x >= -1 && x <= xaxis._length + 1;
   const left = Math.min(Math.max(x, 0), xaxis._length);
@@ -317,7 +317,7 @@ function put(at, held, veil = page.veil) {
   page.bar?.show();
 }
 
-function hold(over) {                                              // by hand: the epochs after it pale
+function hold(over) {                                              // the user put it here: later epochs are veiled
   const bar = page.bar;
   if (!bar?.root.isConnected) return;
   const at = Math.min(Math.max(over, bar.data.start + 1), bar.data.done);
@@ -331,7 +331,7 @@ export function cursor({data, parentElement: root, setStateValue, setTriggerValu
   bar.tellDue = mark => setTriggerValue('due', mark);
   const before = page.feed;
   page.feed = data.feed ? data : null;
-  const hurries = before?.run !== data.run || data.seconds < before.seconds;   // it went on while it was drawn
+  const hurries = before?.run !== data.run || data.seconds < before.seconds;   // the run changed while the page reran
   if (hurries) {
     clearTimeout(page.timer);
     Object.assign(page, {timer: null, asks: false});
@@ -341,14 +341,14 @@ export function cursor({data, parentElement: root, setStateValue, setTriggerValu
   root.querySelector('.fitdash-cursor').dataset.ready = '1';
 }
 
-function stand(bar, data) {                                        // where it can be put, and what is told there
+function stand(bar, data) {                                        // range and values of the cursor
   bar.data = data;
   page.places = data.places;
   if (bar.run !== data.run) {
     bar.run = data.run;
     bar.stop();
     page.held = false;
-    if (bar.told !== null) bar.tell(null, 0);                      // else the same number would be no news to the server
+    if (bar.told !== null) bar.tell(null, 0);                      // else the server would ignore an equal number
   }
   put(page.held ? Math.min(page.at, data.done) : data.done, page.held);
 }
@@ -365,7 +365,7 @@ function made(root) {
   root.append(element('div', {className: 'fitdash-cursor'},
     element('div', {className: 'fitdash-row'}, play, speed, slider, where, newest), values));
   const bar = {root, data: {start: 0, done: 0, planned: 1}, frame: null, timer: null, told: null};
-  bar.tell = (at, wait = 150) => {                                 // the server hears it when it has settled
+  bar.tell = (at, wait = 150) => {                                 // sent once the cursor has stood still
     clearTimeout(bar.timer);
     bar.timer = setTimeout(() => { if (bar.told !== at) bar.send(bar.told = at); }, wait);
   };
@@ -409,7 +409,7 @@ function made(root) {
 
 function valuesOf(box, at, data) {                                     // the values of one chart at the cursor
   const told = (box._fullData ?? []).filter(trace => trace.meta?.told);
-  const newest = page.held ? Infinity : Math.max(...told.map(trace => trace.x.at(-1)));   // the cursor may be ahead of it
+  const newest = page.held ? Infinity : Math.max(...told.map(trace => trace.x.at(-1)));   // the cursor may be ahead
   const x = Math.min(xAt(at), newest), exact = data.exact?.over === at ? data.exact.values : null;
   const parts = told.map(trace => {
     const known = exact?.[trace.meta.key];

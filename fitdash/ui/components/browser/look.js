@@ -1,4 +1,4 @@
-// How a figure looks in the theme of the page: colours, letters, axes, and a legend that never moves the curves.
+// Layout of a figure in the theme of the page: colours, fonts, axes, and a legend that never moves the curves.
 
 export function layout(box, figure, root, bold, range) {
   const style = getComputedStyle(root), css = name => style.getPropertyValue('--st-' + name).trim();
@@ -12,7 +12,7 @@ export function layout(box, figure, root, bold, range) {
     const {scale, markers, edge} = trace.meta ?? {}, color = colours[trace.meta?.color];
     if (box.away.has(trace.meta?.hides)) trace.visible = 'legendonly';
     if (color) { trace.line = {...trace.line, color}; trace.marker = {...trace.marker, color}; }
-    // Plotly writes in white or dark grey: on dark paper a full colour is too bright for the one, too dark for the other.
+    // Plotly's text in cells is white or dark grey; on a dark page a full colour suits neither: too bright, too dark.
     const full = trace.texttemplate && isDark(paper) ? 0.65 : 1;
     if (scale) trace.colorscale = scale.map(([at, color, share]) => tone([at, color, Math.min(share, full)]));
     if (markers) trace.marker.colorscale = markers.map(tone);
@@ -27,7 +27,7 @@ export function layout(box, figure, root, bold, range) {
   for (const name of Object.keys(made).filter(key => /^[xy]axis/.test(key))) {
     made[name] = {...axis, ...made[name], title: {...made[name].title, font, standoff: 8}};
   }
-  // The reader's range of x is the page's own, so that all charts show the same; plotly need not remember it.
+  // The x range that the user zoomed to belongs to the page, so that all charts show the same; Plotly need not keep it.
   if (box.planned) {
     const seen = (range ?? box.planned).slice();
     made.xaxis = {...made.xaxis, range: seen, autorange: false, uirevision: String(seen)};
@@ -44,12 +44,12 @@ export function layout(box, figure, root, bold, range) {
 const channels = color => color.trim().startsWith('#')
   ? [1, 3, 5].map(i => parseInt(color.trim().slice(i, i + 2), 16)) : color.match(/[\d.]+/g).slice(0, 3).map(Number);
 const isDark = color => channels(color).reduce((sum, value) => sum + value) < 384;
-function mixed(paper, color, share) {                              // so much of the colour, the rest as the paper is
+function mixed(paper, color, share) {                              // `share` of the colour, the rest background
   const from = channels(paper), to = channels(color);
   return `rgb(${from.map((value, i) => Math.round(value + (to[i] - value) * share))})`;
 }
 
-function entries(box, figure, made, size) {                        // the legend in columns, under the mode bar: it never moves
+function entries(box, figure, made, size) {                        // legend in columns below the mode bar; never moves
   const names = new Set(figure.data.filter(t => t.showlegend !== false).map(t => t.legendgroup ?? t.uid));
   const columns = Math.max(1, Math.floor((box.offsetWidth - 50) / (11.5 * size)));
   const rows = Math.ceil(names.size / columns);
