@@ -1,6 +1,5 @@
 """What the checks need to know of the data, as plain numbers."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -83,20 +82,6 @@ class DataFacts:
             return []
         spans = zip(self.classes, self.first_rows, self.last_rows, strict=True)
         return [name for name, first, last in spans if first >= stop or last < start]
-
-
-def validation_start(rows: int, share: float) -> int:
-    """The first row of the validation part when its share is the last of the rows.
-
-    Source: Keras 3 `train_validation_split`: floor(n * (1 - share)) in floating point.
-    """
-    return math.floor(rows * (1 - share))
-
-
-def count_stratified_rows(counts: tuple[int, ...], share: float) -> tuple[int, ...]:
-    """Rows of each class that are held out: its share, and one of each class stays in both parts if it can."""
-    held = (count - validation_start(count, share) for count in counts)
-    return tuple(min(max(part, 1), count - 1) if count > 1 else 0 for part, count in zip(held, counts, strict=True))
 
 
 def balanced_class_weight(counts: tuple[int, ...]) -> dict[int, float]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from fitdash.settings.data_facts import DataFacts, count_stratified_rows, validation_start
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Arg, Condition, Settings, settings_of
 from fitdash.settings.type_checks import join_reprs, short_repr
 from fitdash.settings.validation_data import HoldOut
+from fitdash.settings.validation_split import count_stratified_rows, describe_empty_part, validation_start
 from fitdash.settings.weight_expressions import sample_weight_faults
 
 TIME, VALIDATION, WEIGHTING, WATCHING = "Time", "Validation", "Weighting and order", "Watching"
@@ -268,15 +269,23 @@ def count_split_rows(
     return rows - out, out
 
 
+def split_argument(fit: FitArgs) -> tuple[str, float]:
+    """Name of the argument that splits the rows, and its share of them or its number of rows."""
+    held = fit.validation_data
+    if held is None:
+        return "validation_split", fit.validation_split
+    return "validation_data", (held.kind == "last" and held.rows) or held.share
+
+
 def _against(fit: FitArgs, facts: DataFacts) -> Iterator[tuple[str, str]]:
     """What is wrong with these arguments for this data."""
-    train, validation = count_split_rows(facts.rows, fit, facts.counts, facts.validation_rows)
     held = fit.validation_data
     is_file = held is not None and held.kind == "upload"
-    if fit.validates and not facts.has_feed and not is_file and not (train and validation):
-        name = "validation_split" if held is None else "validation_data"
-        share = fit.validation_split if held is None else (held.kind == "last" and held.rows) or held.share
-        yield name, f"{name} must leave rows on both sides, got {train} and {validation} from {share} of {facts.rows}."
+    if fit.validates and not facts.has_feed and not is_file:
+        name, value = split_argument(fit)
+        train, _ = count_split_rows(facts.rows, fit, facts.counts)
+        if (text := describe_empty_part(name, value, facts.rows, train)) is not None:
+            yield name, text
     if isinstance(fit.class_weight, dict) and facts.class_count is not None:
         strange = [key for key in fit.class_weight if not 0 <= key < facts.class_count]
         if strange:

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 
 from fitdash.data.tables.dataset import Dataset
-from fitdash.errors import DataError
-from fitdash.settings.data_facts import count_stratified_rows, validation_start
-from fitdash.settings.fit import FitArgs, count_split_rows
+from fitdash.settings.fit import FitArgs, count_split_rows, split_argument
 from fitdash.settings.validation_data import HoldOut
+from fitdash.settings.validation_split import count_stratified_rows, refuse_empty_part, validation_start
 
 Array = np.ndarray[Any, Any]
 UNEVEN = 0.25
@@ -28,7 +27,7 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
         seed: Of the choice of rows; the global generators are left alone.
 
     Raises:
-        DataError: one of the parts would be empty.
+        SettingError: one of the parts would be empty.
     """
     rows = np.arange(len(dataset))
     if not fit.validates:
@@ -43,9 +42,7 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
         chosen = np.zeros(len(dataset), dtype=bool)
         chosen[_chosen(dataset, held, seed)] = True
         train, validation = rows[~chosen], rows[chosen]
-    if not (len(train) and len(validation)):
-        name = "validation_split" if held is None else "validation_data"
-        raise DataError(f"{name} must leave rows on both sides, got {len(train)} and {len(validation)} rows.")
+    refuse_empty_part(*split_argument(fit), len(rows), len(train))
     return train, validation
 
 

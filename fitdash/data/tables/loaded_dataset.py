@@ -18,11 +18,12 @@ from fitdash.data.tables.row_weights import balanced_weights, compute_sample_wei
 from fitdash.data.tables.upload import dataset_from_table
 from fitdash.data.tables.validation_file import join_validation_rows
 from fitdash.errors import DataError, SettingError
-from fitdash.settings.data_facts import DataFacts, validation_start
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DATASETS, DatasetArgs
 from fitdash.settings.declaration import describe_unknown_name, problems_in, settings_of
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
+from fitdash.settings.validation_split import refuse_empty_part, validation_start
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +55,7 @@ class LoadedDataset(Dataset):
             float32 weights.
 
         Raises:
-            SettingError: validation_split leaves no training rows, or is no share.
+            SettingError: validation_split leaves one of the parts without rows, or is no share.
             DataError: sample_weight names no column of weights.
         """
         rows = self._training_rows(validation_split, train)
@@ -75,8 +76,7 @@ class LoadedDataset(Dataset):
             rows: How many of the last rows, in place of a share.
 
         Raises:
-            SettingError: share, kind or rows cannot be.
-            DataError: one of the parts would be empty.
+            SettingError: share, kind or rows cannot be, or one of the parts would be empty.
         """
         held = HoldOut(kind=cast(Any, kind), share=share, rows=rows)
         if problems := problems_in(held):
@@ -128,10 +128,12 @@ class LoadedDataset(Dataset):
     def _training_rows(self, validation_split: float, train: Any) -> np.ndarray[Any, Any]:
         if train is not None:
             return np.asarray(train)
-        rows = validation_start(len(self), validation_split) if 0 <= validation_split < 1 else 0
-        if not rows:
+        if not 0 <= validation_split < 1:
             raise SettingError(f"validation_split must be from 0 to below 1 and leave rows, got {validation_split}.")
-        return np.arange(rows)
+        start = validation_start(len(self), validation_split)
+        if validation_split:
+            refuse_empty_part("validation_split", validation_split, len(self), start)
+        return np.arange(start)
 
     def facts(self, inputs: int | None = None) -> DataFacts:
         """The data in numbers.

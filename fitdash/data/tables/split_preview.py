@@ -35,7 +35,7 @@ def make_split_preview(dataset: Dataset, fit: FitArgs, seed: int, most: int = 60
     """What the split takes, as `fit` would train with these settings.
 
     Raises:
-        DataError: one of the parts would be empty.
+        SettingError: one of the parts would be empty.
     """
     _, validation = split_rows(dataset, fit, seed)
     held = np.zeros(len(dataset), dtype=bool)
