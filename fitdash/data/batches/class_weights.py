@@ -73,18 +73,6 @@ def indexed(given: Any) -> dict[int, float]:
     return {_index(key): _number(key, weight) for key, weight in given.items()}
 
 
-def balanced_weights_of_labels(y: np.ndarray[Any, Any]) -> dict[int, float]:
-    """Weights that give every class the same share: samples / (classes × samples of the class).
-
-    Args:
-        y: (n,) class indices.
-
-    Source: King and Zeng, Logistic Regression in Rare Events Data, 2001.
-    """
-    classes, counts = np.unique(y, return_counts=True)
-    return {int(k): float(len(y) / (len(classes) * n)) for k, n in zip(classes, counts, strict=True)}
-
-
 def multiply_weights(sample: torch.Tensor, by_class: torch.Tensor) -> torch.Tensor:
     """Samples' weights times class weights, aligned: (n,), (n, 1) or (n, t) with (n,) or (n, t)."""
     if sample.ndim == 2 and by_class.ndim == 1:
