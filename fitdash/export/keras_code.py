@@ -25,10 +25,9 @@ from fitdash.settings.callbacks import CallbackArgs, ModelCheckpointArgs
 from fitdash.settings.compile import optimizer_settings
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.fit import FitArgs
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE, FitArgs
 from fitdash.settings.losses_and_metrics import full_name
 from fitdash.settings.network import LAYER_LIST
-from fitdash.settings.plan import DEFAULT_BATCH_SIZE
 from fitdash.settings.validation_data import HoldOut
 from fitdash.settings.weight_expressions import weighs_steps
 

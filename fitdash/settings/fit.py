@@ -14,6 +14,9 @@ from fitdash.settings.validation_data import HoldOut
 from fitdash.settings.validation_split import count_stratified_rows, describe_empty_part, validation_start
 from fitdash.settings.weight_expressions import sample_weight_faults
 
+DEFAULT_BATCH_SIZE = 32
+"""Samples of a batch where batch_size is None."""
+
 TIME, VALIDATION, WEIGHTING, WATCHING = "Time", "Validation", "Weighting and order", "Watching"
 
 
@@ -50,7 +53,7 @@ class FitArgs(Settings):
             needs=("arrays",),
             vary=True,
             live=True,
-            unset="32",
+            unset=str(DEFAULT_BATCH_SIZE),
             handy=(8, 32, 128),
         ),
     ] = None

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import replace_invalid_values
-from fitdash.settings.fit import FitArgs, count_split_rows
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE, FitArgs, count_split_rows
 from fitdash.settings.type_checks import LARGEST_INTEGER
-
-DEFAULT_BATCH_SIZE = 32  # what None means
 
 
 @dataclass(frozen=True, kw_only=True)

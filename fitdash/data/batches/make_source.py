@@ -9,8 +9,7 @@ from fitdash.data.batches.generator import FunctionSource, IterableSource, Itera
 from fitdash.data.batches.source import DeviceAndDtype, Source, detect_source_kind
 from fitdash.data.batches.torch_dataset import DatasetSource
 from fitdash.errors import DataError, SettingError
-
-DEFAULT_BATCH_SIZE = 32
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE
 
 SOURCE_NAMES = {
     "dataset": "a Dataset",
@@ -38,7 +37,7 @@ def make_source(
     Args:
         x, y, weight: As `fit` takes them.
         target: Device and floating-point type of the batches.
-        batch_size: Samples of a batch, None: 32.
+        batch_size: Samples of a batch; None: `DEFAULT_BATCH_SIZE`.
         order: Of the rows of arrays and map-style data sets.
         needs_y: Whether arrays must come with targets.
         prefix: Put before names in errors, such as "validation ".

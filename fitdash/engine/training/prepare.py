@@ -7,13 +7,14 @@ from typing import Any
 from fitdash.data.batches.arrays import ArraySource, ShuffleMode, is_single_array
 from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
-from fitdash.data.batches.make_source import DEFAULT_BATCH_SIZE, SOURCE_NAMES, make_source
+from fitdash.data.batches.make_source import SOURCE_NAMES, make_source
 from fitdash.data.batches.source import Batch, DeviceAndDtype, Source, detect_source_kind
 from fitdash.engine.callbacks.callback_list import make_callbacks
 from fitdash.engine.step.step import Step
 from fitdash.engine.training import argument_checks
 from fitdash.engine.training.loop import Validation
 from fitdash.errors import DataError, SettingError
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE
 from fitdash.settings.validation_split import refuse_empty_part, validation_start
 
 
