@@ -16,6 +16,7 @@ from fitdash.settings.type_checks import (
     accepts,
     base_type_of,
     describe_type,
+    describe_wrong_class,
     literal_values,
     short_repr,
     union_members,
@@ -304,11 +305,11 @@ def _same(value: Any, default: Any) -> bool:
 
 def _wrong_type(setting: Setting, value: Any, name: str) -> str:
     if setting.base == "weights" and isinstance(value, Mapping):
-        rule = f"{name} must map class indices to weights"
         for key, weight in value.items():
             if not accepts(int, key):
-                return f"{rule}, got the key {short_repr(key)}. Use the index: {{0: 1.0, 1: 4.0}}."
+                return describe_wrong_class(name, key)
             if not accepts(float, weight):
+                rule = f"{name} must map class indices to weights"
                 return f"{rule}, got {short_repr(weight)} for class {short_repr(key)}."
     return f"{name} must be {describe_type(setting.annotation)}, got {short_repr(value)}."
 

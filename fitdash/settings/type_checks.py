@@ -56,6 +56,12 @@ def short_repr(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def describe_wrong_class(name: str, key: Any) -> str:
+    """The sentences that refuse a key which is no class index, in the weights of classes."""
+    rule = f"{name} must map class indices to weights"
+    return f"{rule}, got the key {short_repr(key)}. Use the index: {{0: 1.0, 1: 4.0}}."
+
+
 def join_reprs(values: Iterable[Any]) -> str:
     """Values one after the other, as a message lists them."""
     return ", ".join(short_repr(value) for value in values)

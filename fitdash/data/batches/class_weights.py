@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from fitdash.errors import DataError, SettingError
+from fitdash.settings.type_checks import describe_wrong_class
 
 
 class ClassWeights:
@@ -105,9 +106,7 @@ def _index(key: Any) -> int:
         return int(key)
     whole = isinstance(key, (int, np.integer, float, np.floating)) and not isinstance(key, bool) and float(key) % 1 == 0
     if not whole or not 0 <= key < 2**63:
-        raise SettingError(
-            f"class_weight must map class indices to weights, got the key {key!r}. Use the index: {{0: 1.0, 1: 4.0}}."
-        )
+        raise SettingError(describe_wrong_class("class_weight", key))
     return int(key)
 
 
