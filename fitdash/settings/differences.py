@@ -41,20 +41,6 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Diffe
     return [Difference(address=name, before=old.get(name), now=new.get(name)) for name in said]
 
 
-def difference_sentence(before: Mapping[str, Any], now: Mapping[str, Any], *, most: int = MOST_NAMED) -> str:
-    """What differs, in words without markup: "learning_rate 0.1 → 0.01, width 16 → 32 and 2 more"."""
-    found = differences(before, now)
-    if not found:
-        return "The settings are the same."
-    names = _names([one.address for one in found])
-    told = [
-        f"{name} {setting_text(one.before)} → {setting_text(one.now)}"
-        for name, one in zip(names[:most], found[:most], strict=True)
-    ]
-    more = f" and {len(found) - most} more" if len(found) > most else ""
-    return ", ".join(told) + more
-
-
 def differing_addresses(experiments: Sequence[Mapping[str, Any]]) -> list[str]:
     """Addresses of the settings in which some of these experiments differ, in their order.
 
@@ -108,9 +94,3 @@ def _flat(plain: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
 def _card(address: str) -> str:
     """What the addresses of a callback's settings, or a layer's, begin with."""
     return address.rpartition(".")[0] + "."
-
-
-def _names(addresses: list[str]) -> list[str]:
-    """The last part of each address, or all of it where two end alike."""
-    last = [address.rpartition(".")[2] for address in addresses]
-    return [name if last.count(name) == 1 else address for name, address in zip(last, addresses, strict=True)]

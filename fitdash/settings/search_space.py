@@ -2,10 +2,9 @@
 
 import itertools
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 from fitdash.errors import SettingError
 from fitdash.settings.data_facts import DataFacts
@@ -15,7 +14,6 @@ from fitdash.settings.declaration import (
     Setting,
     Settings,
     describe_unknown_name,
-    inert_in,
     problems_in,
     settings_of,
 )
@@ -105,19 +103,6 @@ class SearchSpace:
         """Each dimension as a line of text."""
         return {address: dimension_text(one) for address, one in self.dimensions.items()}
 
-    @classmethod
-    def from_toml(cls, text: str, experiment: Experiment) -> Self:
-        """The space that TOML describes: its table `space`, or all of it.
-
-        Raises:
-            SettingError: it is no TOML, or something in it cannot be; everything that is wrong, one per line.
-        """
-        try:
-            plain = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SettingError(f"A search space must be TOML, got {short_repr(text)}: {error}.") from error
-        return cls(dimensions=parse_search_space(plain.get("space", plain), experiment).dimensions)
-
 
 def parse_search_space(given: Any, experiment: Experiment, facts: DataFacts | None = None) -> SearchSpace:
     """A space, checked against what is declared of its settings and against the experiment that it varies.
@@ -156,15 +141,6 @@ def parse_search_space(given: Any, experiment: Experiment, facts: DataFacts | No
 def sweepable_settings(experiment: Experiment) -> dict[str, Setting]:
     """The settings of this experiment that a sweep may vary, by address; the seed last."""
     return dict(_varying(experiment.parts())) | {"seed": SEED}
-
-
-def without_effect(space: SearchSpace, experiment: Experiment, facts: DataFacts | None = None) -> dict[str, str]:
-    """Why varying a setting changes nothing, by address, where no other varied setting gives it an effect."""
-    found = None
-    for varied in corners(space, experiment):
-        inert = {a: reason for a, reason in inert_in(varied, facts).items() if a in space.dimensions}
-        found = inert if found is None else {a: reason for a, reason in found.items() if a in inert}
-    return found or {}
 
 
 def value_at(experiment: Experiment, address: str) -> Any:
