@@ -1,4 +1,4 @@
-"""Which rows are trained on, and which are validated on."""
+"""Hold-out: the indices of the training rows and of the validation rows."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from fitdash.settings.validation_split import count_stratified_rows, refuse_empt
 
 Array = np.ndarray[Any, Any]
 UNEVEN = 0.25
-"""A class whose share differs by so much between the two parts makes them unlike each other."""
+"""Difference of a class's share between the two parts from which they count as unlike each other."""
 
 UNEVEN_MEAN = 0.75
-"""The same for the means of numbers, in standard deviations: twenty rows by chance stay well below."""
+"""The same for the means of numbers, in standard deviations: twenty random rows stay well below."""
 
 
 def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]:
@@ -22,9 +22,9 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
 
     Args:
         dataset: The data.
-        fit: `validation_data` decides, else `validation_split`, which takes the last rows; where the validation rows
-            are those of a file, all rows train.
-        seed: Of the choice of rows; the global generators are left alone.
+        fit: `validation_data` decides, else `validation_split`, which takes the last rows; if the validation rows are
+            those of a file, all rows train.
+        seed: Seed of the random choice of rows; the global generators are not used.
 
     Raises:
         SettingError: one of the parts would be empty.
@@ -47,7 +47,7 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
 
 
 def _chosen(dataset: Dataset, held: HoldOut, seed: int) -> Array:
-    """Indices of the rows that are held out, by chance."""
+    """Indices of the rows that are held out, chosen at random."""
     generator = np.random.default_rng(seed)
     rows = len(dataset)
     count = rows - validation_start(rows, held.share)
@@ -61,14 +61,14 @@ def _chosen(dataset: Dataset, held: HoldOut, seed: int) -> Array:
 
 
 def _spread(numbers: Array, count: int, generator: np.random.Generator) -> Array:
-    """So many rows over the whole range of the numbers: one by chance from each of as many equal groups by size."""
+    """`count` rows over the whole range of the numbers: a random one from each of as many equal groups by size."""
     edges = np.linspace(0, len(numbers), count + 1).astype(int)
     places = edges[:-1] + (generator.random(count) * np.diff(edges)).astype(int)
     return np.asarray(np.argsort(numbers, kind="stable")[places])
 
 
 def is_representative_split(dataset: Dataset, train: Array, validation: Array) -> bool:
-    """Whether the rows that are held out are much like those that are trained on, as their targets tell.
+    """True if the targets of the held-out rows are distributed much like those of the training rows.
 
     Args:
         dataset: The data.
