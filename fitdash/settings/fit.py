@@ -22,7 +22,7 @@ TIME, VALIDATION, WEIGHTING, WATCHING = "Time", "Validation", "Weighting and ord
 
 @dataclass(frozen=True, kw_only=True)
 class FitArgs(Settings):
-    """What `fit` is told beside the network, the data and the callbacks."""
+    """The arguments of `fit`, except the network, the data and the callbacks."""
 
     section: ClassVar[str] = "fit"
     conditions: ClassVar[Mapping[str, Condition]] = {
@@ -234,11 +234,11 @@ class FitArgs(Settings):
 
     @property
     def validates(self) -> bool:
-        """Whether rows are kept for validation."""
+        """True if rows are held out for validation."""
         return self.validation_data is not None or self.validation_split != 0
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """What stops a run and needs the data or several arguments to be seen."""
+        """Problems that depend on the data or on several arguments."""
         if self.sample_weight is not None:
             yield from (("sample_weight", text) for text in sample_weight_faults(self.sample_weight, facts))
         if facts is not None:
@@ -248,13 +248,13 @@ class FitArgs(Settings):
 def count_split_rows(
     rows: int, fit: FitArgs, counts: tuple[int, ...] | None = None, uploaded: int | None = None
 ) -> tuple[int, int]:
-    """Rows to train on and rows to validate on.
+    """Number of rows to train on and of rows to validate on.
 
     Args:
-        rows: Of the data.
-        fit: What splits them.
+        rows: Rows of the data.
+        fit: Its `validation_split` and `validation_data` split them.
         counts: Rows of each class.
-        uploaded: Rows of the file that is validated on, where that is what `validation_data` says.
+        uploaded: Rows of the validation file, if `validation_data` is one.
     """
     held = fit.validation_data
     if held is None:
@@ -281,7 +281,7 @@ def split_argument(fit: FitArgs) -> tuple[str, float]:
 
 
 def _against(fit: FitArgs, facts: DataFacts) -> Iterator[tuple[str, str]]:
-    """What is wrong with these arguments for this data."""
+    """Problems of these arguments with this data."""
     held = fit.validation_data
     is_file = held is not None and held.kind == "upload"
     if fit.validates and not facts.has_feed and not is_file:
