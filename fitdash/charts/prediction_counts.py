@@ -44,9 +44,3 @@ def largest_errors(truth: Array, predicted: Array) -> Array:
     """Places of the samples, those first whose prediction is furthest off; what is no number comes last."""
     off = np.abs(truth - predicted)
     return np.argsort(-np.where(np.isfinite(off), off, -1), kind="stable")
-
-
-def never_answered(truth: Array, answers: Array, classes: int) -> list[int]:
-    """The classes that have samples and are the answer to none."""
-    counts = count_predictions(truth, answers, classes)
-    return [index for index in range(classes) if counts[index].sum() and not counts[:, index].sum()]

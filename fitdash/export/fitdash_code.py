@@ -9,11 +9,11 @@ from fitdash.export.resolved_experiment import ResolvedExperiment, resolve_exper
 from fitdash.export.script_parts import (
     callback_calls,
     callbacks_argument,
+    class_weight_code,
     data_lines,
     fit_settings,
     metrics_arguments,
     needs_math,
-    row_index_code,
     schedule_functions,
     training_arrays,
     training_weight,
@@ -74,17 +74,15 @@ def compile_arguments(recipe: ResolvedExperiment) -> list[str]:
 
 def fit_arguments(recipe: ResolvedExperiment, changes: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """What `fit` is given."""
-    rows, fit = row_index_code(recipe), recipe.experiment.fit
-    weight, column = fit.class_weight, fit.sample_weight
-    balanced = format_call("data.balanced_weights", [rows.learned] if rows.learned else [])
+    fit = recipe.experiment.fit
     calls = callback_calls(recipe, "fd.callbacks") + [_change(fact) for fact in changes]
     return [
         *training_arrays(recipe),
         *format_keywords(fit_settings(recipe)),
         *callbacks_argument(calls),
         *validation_argument(recipe),
-        *([] if weight is None else [f"class_weight={balanced if weight == 'balanced' else python_literal(weight)}"]),
-        *([] if column is None else [f"sample_weight={training_weight(recipe)}"]),
+        *([] if fit.class_weight is None else [f"class_weight={class_weight_code(recipe)}"]),
+        *([] if fit.sample_weight is None else [f"sample_weight={training_weight(recipe)}"]),
     ]
 
 

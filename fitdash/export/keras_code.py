@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from fitdash.export.code_format import format_call, format_keywords, join_script, python_literal
 from fitdash.export.network_keras import keras_network
@@ -10,6 +9,7 @@ from fitdash.export.resolved_experiment import ResolvedExperiment, resolve_exper
 from fitdash.export.script_parts import (
     callback_arguments,
     callbacks_argument,
+    class_weight_code,
     data_lines,
     fit_settings,
     metrics_arguments,
@@ -25,10 +25,9 @@ from fitdash.settings.callbacks import CallbackArgs, ModelCheckpointArgs
 from fitdash.settings.compile import optimizer_settings
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.fit import FitArgs
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE, FitArgs
 from fitdash.settings.losses_and_metrics import full_name
 from fitdash.settings.network import LAYER_LIST
-from fitdash.settings.plan import DEFAULT_BATCH_SIZE
 from fitdash.settings.validation_data import HoldOut
 from fitdash.settings.weight_expressions import weighs_steps
 
@@ -196,16 +195,6 @@ def _column(recipe: ResolvedExperiment) -> list[str]:
     return [] if safe else ["y = y[:, None]  # Keras' metrics compare columns"]
 
 
-def _class_weight(recipe: ResolvedExperiment) -> str:
-    weight: Any = recipe.experiment.fit.class_weight
-    learned = row_index_code(recipe).learned
-    return (
-        format_call("data.balanced_weights", [learned] if learned else [])
-        if weight == "balanced"
-        else python_literal(weight)
-    )
-
-
 def _product_lines(recipe: ResolvedExperiment) -> list[str]:
     """The weight of each row times that of its class, where both are set."""
     if not _needs_product(recipe):
@@ -215,7 +204,7 @@ def _product_lines(recipe: ResolvedExperiment) -> list[str]:
         by_class = f"numpy.array([class_weight.get(label.item(), 1.0) for label in {labels}])"
     else:
         by_class = f"numpy.vectorize(lambda label: class_weight.get(int(label), 1.0))({labels})"
-    return [f"class_weight = {_class_weight(recipe)}", f"by_class = {by_class}"]
+    return [f"class_weight = {class_weight_code(recipe)}", f"by_class = {by_class}"]
 
 
 def _weights(recipe: ResolvedExperiment) -> list[str]:
@@ -225,4 +214,4 @@ def _weights(recipe: ResolvedExperiment) -> list[str]:
         return [f"sample_weight={row}by_class{train}"]
     if fit.sample_weight is not None:
         return [f"sample_weight={training_weight(recipe)}"]
-    return [] if fit.class_weight is None else [f"class_weight={_class_weight(recipe)}"]
+    return [] if fit.class_weight is None else [f"class_weight={class_weight_code(recipe)}"]

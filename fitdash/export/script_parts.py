@@ -40,6 +40,15 @@ def row_index_code(recipe: ResolvedExperiment) -> RowIndexCode:
     )
 
 
+def class_weight_code(recipe: ResolvedExperiment) -> str:
+    """The class_weight: numbers, None, or the call that balances the classes of the training rows."""
+    weight: Any = recipe.experiment.fit.class_weight
+    if weight != "balanced":
+        return python_literal(weight)
+    learned = row_index_code(recipe).learned
+    return format_call("data.balanced_weights", [learned] if learned else [])
+
+
 def data_lines(recipe: ResolvedExperiment) -> list[str]:
     """Load the data, hold rows out, make arrays."""
     fit, rows = recipe.experiment.fit, row_index_code(recipe)

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fitdash.data.batches.make_source import DEFAULT_BATCH_SIZE
 from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.prepared import PreparedData, prepare_data, refuse_problems, reset_inert_settings
@@ -42,7 +41,7 @@ from fitdash.runs.scheduling.runner import Job
 from fitdash.settings.compile import CompileArgs, optimizer_settings
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.fit import FitArgs
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE, FitArgs
 from fitdash.settings.losses_and_metrics import resolved_loss, resolved_metrics
 
 MOST_LOOKED_AT = 2000

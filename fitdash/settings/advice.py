@@ -1,4 +1,4 @@
-"""What is worth knowing before a run and stops nothing."""
+"""Advice on an experiment before it runs: remarks that do not stop it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -26,19 +26,19 @@ STRATIFY = "Use validation_data with stratified rows."
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """A remark: where it stands ("fit.batch_size") and the sentences that people read."""
+    """A remark: the address of its setting ("fit.batch_size") and the sentences that are shown."""
 
     where: str
     text: str
 
 
 def advice_in(experiment: Experiment, facts: DataFacts, *, continues: bool = False) -> list[Advice]:
-    """Remarks on an experiment, for the settings that have an effect; a value that cannot be counts as its default.
+    """Remarks on an experiment, for settings that have an effect; an invalid value counts as its default.
 
     Args:
-        experiment: What is to run.
-        facts: Its data.
-        continues: The run starts from weights that were trained before.
+        experiment: The experiment that will run.
+        facts: Facts of its data.
+        continues: True if the run starts from weights that were trained before.
     """
     names = [name for name, cls in SECTIONS.items() if isinstance(getattr(experiment, name), cls)]
     if len(names) < len(SECTIONS) or not isinstance(experiment.callbacks, tuple):
@@ -91,7 +91,7 @@ def _validation(experiment: Experiment, facts: DataFacts) -> Remarks:
 
 
 def _order(experiment: Experiment, facts: DataFacts) -> Remarks:
-    """Classes that one of the two parts has no rows of, where the last rows are held out."""
+    """Classes without rows in one of the two parts, if the last rows are held out."""
     fit = experiment.fit
     held = fit.validation_data
     if not fit.validates or (held is not None and held.kind != "last"):
@@ -108,7 +108,7 @@ def _order(experiment: Experiment, facts: DataFacts) -> Remarks:
 
 
 def _in_time(experiment: Experiment, facts: DataFacts) -> Remarks:
-    """Rows that follow each other in time, or by size, where some are held out."""
+    """Rows in the order of time or of the target, if some of them are held out."""
     fit = experiment.fit
     held = fit.validation_data
     if not fit.validates or (held is not None and held.kind == "upload"):
@@ -132,14 +132,14 @@ def _in_time(experiment: Experiment, facts: DataFacts) -> Remarks:
 
 
 def _scale(experiment: Experiment, facts: DataFacts) -> Remarks:
-    """Columns that standardising leaves with a value far from all others."""
+    """Columns with outliers, even after standardising."""
     for name, reach in facts.far[:MOST_FAR]:
         far = f"Also standardised, {name} reaches {reach:.0f} standard deviations from its mean"
         yield "data.features", f"{far}: a few rows may drown the others. Look at them, or leave it out of x."
 
 
 def _tiny(experiment: Experiment, facts: DataFacts) -> Remarks:
-    """Classes of so few rows that neither part can tell much of them."""
+    """Classes of so few rows that their validation metrics are chance."""
     pairs = zip(facts.classes or (), facts.counts or (), strict=False)
     if experiment.fit.validates and (few := [f"{name} ({count})" for name, count in pairs if count < FEW_ROWS]):
         where = "fit.validation_split" if experiment.fit.validation_data is None else "fit.validation_data"
@@ -192,7 +192,7 @@ def _network(experiment: Experiment, facts: DataFacts) -> Remarks:
 
 
 def _gathered(where: str, momentum: float, experiment: Experiment, facts: DataFacts) -> Remarks:
-    """What validation takes of a batch normalization, where the run is too short to gather it."""
+    """Batch normalization whose running mean and variance the run is too short to learn."""
     updates = plan_run(experiment, facts).updates
     left = momentum**updates if experiment.fit.validates else 0.0
     if left > MUCH_OF_THE_BEGINNING:
@@ -233,7 +233,7 @@ def _callbacks(experiment: Experiment, facts: DataFacts) -> Remarks:
 
 
 def _late(where: str, kind: str, monitor: str, experiment: Experiment) -> Remarks:
-    """A monitor of validation that some or all epochs do not have."""
+    """A monitored validation metric that some or all epochs lack."""
     fit = experiment.fit
     if not fit.validates:
         yield where, f"{kind} watches {monitor}, which will not exist. Set validation_split or validation_data."

@@ -1,4 +1,4 @@
-"""The settings of each stock callback that makes sense in a browser.
+"""The settings of each built-in callback that the dashboard offers.
 
 Source: Keras 3 `keras.callbacks`: the names, arguments and defaults.
 """
@@ -14,7 +14,7 @@ from fitdash.settings.declaration import Arg, Condition, Settings
 from fitdash.settings.schedules import ScheduleName
 from fitdash.settings.type_checks import short_repr
 
-FORMAT = r"0?[0-9]{0,2}(\.[0-9]{1,2})?[defg]?"  # wider ones would make names, or memory, without end
+FORMAT = r"0?[0-9]{0,2}(\.[0-9]{1,2})?[defg]?"  # wider formats would make names, or memory, without bound
 
 Monitor = Annotated[
     str,
@@ -33,12 +33,12 @@ Verbose = Annotated[Literal[0, 1], Arg(help="Whether it says in the log what it 
 
 @dataclass(frozen=True, kw_only=True)
 class CallbackArgs(Settings):
-    """What the settings of all callbacks share.
+    """Base of the settings of a callback.
 
     Attributes:
         kind: Name of the callback in `fitdash.callbacks`.
         summary: What it does, in one sentence.
-        single: A second one that is set alike adds nothing.
+        single: True if a second callback with the same settings adds nothing.
     """
 
     section: ClassVar[str] = "callbacks"
@@ -148,7 +148,7 @@ class ReduceLROnPlateauArgs(CallbackArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class LearningRateSchedulerArgs(CallbackArgs):
-    """Settings of `LearningRateScheduler` with a schedule by name; `schedules.rate_at` computes it."""
+    """Settings of `LearningRateScheduler` with a schedule by name; `schedules.learning_rate_at` computes it."""
 
     kind: ClassVar[str] = "LearningRateScheduler"
     speaks_as: ClassVar[str] = "LearningRateScheduler"
@@ -198,7 +198,7 @@ class LearningRateSchedulerArgs(CallbackArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class TerminateOnNaNArgs(CallbackArgs):
-    """`TerminateOnNaN` has nothing to set."""
+    """`TerminateOnNaN` has no settings."""
 
     kind: ClassVar[str] = "TerminateOnNaN"
     summary: ClassVar[str] = "Stops when the loss is no longer a number."
@@ -253,7 +253,7 @@ class ModelCheckpointArgs(CallbackArgs):
     ] = None
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """A name that leaves the folder of the run, or cannot be filled in."""
+        """A file name outside the folder of the run, or with invalid fields in braces."""
         yield from _file_faults("filepath", "ModelCheckpoint filepath", self.filepath)
         if self.fields is None:
             known = "such as {epoch:03d} or {val_loss:.4f}"
@@ -261,7 +261,7 @@ class ModelCheckpointArgs(CallbackArgs):
 
     @property
     def fields(self) -> tuple[str, ...] | None:
-        """Names in braces; None if they are not plain names with a short number format."""
+        """Names of the fields in braces; None if one is not a plain name with a short number format."""
         try:
             parts = [part[1:] for part in string.Formatter().parse(self.filepath) if part[1] is not None]
         except ValueError:
@@ -291,7 +291,7 @@ class CSVLoggerArgs(CallbackArgs):
     ] = False
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """A name that leaves the folder of the run."""
+        """A file name outside the folder of the run."""
         yield from _file_faults("filename", "CSVLogger filename", self.filename)
 
 
@@ -315,7 +315,7 @@ def _file_faults(field: str, label: str, name: str) -> Iterator[tuple[str, str]]
 
 
 def _bare(name: str) -> str:
-    """The name without the format of its fields, where a colon is legal."""
+    """The name without the formats of its fields, in which a colon is legal."""
     try:
         parts = list(string.Formatter().parse(name))
     except ValueError:

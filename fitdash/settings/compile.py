@@ -24,7 +24,7 @@ OPTIMIZER_SETTINGS = ("learning_rate", "weight_decay", "momentum", "nesterov", "
 
 
 def _of_optimizers(name: str, *optimizers: str) -> Condition:
-    """Holds where the optimizer has such a setting."""
+    """Condition that the optimizer is one of these, which have the setting."""
     return Condition(
         holds=lambda args, facts: args.optimizer in optimizers,
         otherwise=f"No effect: only {', '.join(optimizers[:-1])} and {optimizers[-1]} have a {name} to set.",
@@ -33,7 +33,7 @@ def _of_optimizers(name: str, *optimizers: str) -> Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class CompileArgs(Settings):
-    """What `compile` is told."""
+    """The arguments of `compile`: optimizer, loss, metrics."""
 
     section: ClassVar[str] = "compile"
     conditions: ClassVar[Mapping[str, Condition]] = {
@@ -249,7 +249,7 @@ class CompileArgs(Settings):
     ] = None
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """Losses and metrics that the targets do not fit, settings that exclude each other."""
+        """Losses and metrics that do not fit the targets, settings that exclude each other."""
         named = {"metrics": self.metrics if self.metrics != "auto" else (), "weighted_metrics": self.weighted_metrics}
         for name, metrics in named.items():
             if len(set(metrics)) < len(metrics):

@@ -1,4 +1,4 @@
-"""Words in quotes, as CSV has them: a quote within is written twice."""
+"""Quoting as in CSV: text in double quotes, in which a quote is written twice."""
 
 import re
 
@@ -11,17 +11,17 @@ def quote(text: str) -> str:
 
 
 def unquote(text: str) -> str:
-    """The text that stands in quotes; any other as it is."""
+    """The text without its quotes; unquoted text unchanged."""
     return text[1:-1].replace('""', '"') if is_quoted(text) else text
 
 
 def is_quoted(text: str) -> bool:
-    """Whether it stands in quotes as a whole."""
+    """True if the whole text is quoted."""
     return re.fullmatch(QUOTED, text) is not None
 
 
 def split_at_commas(text: str) -> list[str]:
-    """What stands between commas that are neither in quotes nor in parentheses, without the spaces around."""
+    """The parts between commas outside quotes and parentheses, without surrounding spaces."""
     words, word, depth, is_open = [], "", 0, False
     for sign in text:
         if sign == '"' and (is_open or word.rstrip()[-1:] in ("", ",", "(")):

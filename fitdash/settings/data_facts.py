@@ -1,44 +1,43 @@
-"""What the checks need to know of the data, as plain numbers."""
+"""`DataFacts`, what the checks of settings need of the data, and the weights of balanced classes."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Task = Literal["classification", "regression"]
 STEP_WEIGHTS = ("ramp", "last_steps")
-"""Weights of the steps of a sequence, by name; `fitdash.data.tables.row_weights` computes them."""
+"""Names of weights of the steps of a sequence; `fitdash.data.tables.row_weights` computes them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataFacts:
-    """The data of an experiment in numbers, told by whoever loaded it.
+    """Facts of the data of an experiment, computed where the data is loaded.
 
     Attributes:
         rows: Samples, before any split.
-        task: What is learned: a class or a number.
+        task: Classification or regression.
         classes: Name of each class in the order of its index; None for numbers.
-        counts: Samples of each class; where each step has a label, samples in which it is the most common one.
-        label_counts: Labels of each class, where a sample has several; None: as `counts`.
-        first_rows: Row at which each class comes first.
-        last_rows: Row at which each class comes last.
-        features: Columns that the network is given.
-        columns: Every column of the data that holds numbers.
-        weights: Those that may be the sample_weight: 0 or more in every row, above it in one.
-        step_weights: Names of weights that each step has, the same in every sample.
-        inputs: Numbers that the network receives for a sample, or for a step of it, text columns spread out; None
-            while unknown.
-        steps: Steps of a sample, each with a label; None where a sample is one row of numbers.
-        image: Height and width, where the inputs are the pixels of an image.
-        parts: Name and numbers of each input, where there are several.
-        outputs: Name of each target, where there are several.
-        has_feed: The data yields batches itself.
-        validation_rows: Rows of the file that is validated on; None without one.
+        counts: Samples of each class; if each step has a label, samples in which the class is the most common one.
+        label_counts: Labels of each class, if a sample has several; None: as `counts`.
+        first_rows: First row of each class.
+        last_rows: Last row of each class.
+        features: Input columns of the network.
+        columns: Every numeric column of the data that is not a target.
+        weights: Those that may be the sample_weight: 0 or more in every row, above 0 in one.
+        step_weights: Names of weights of steps, the same in every sample.
+        inputs: Numbers that the network receives for a sample, or for a step of it, text columns one-hot encoded;
+            None while unknown.
+        steps: Steps of a sample, each with a label; None if a sample is one row of numbers.
+        image: Height and width, if the inputs are the pixels of an image.
+        parts: Name and numbers of each input, if there are several.
+        outputs: Name of each target, if there are several.
+        has_feed: True if x yields batches itself.
+        validation_rows: Rows of the validation file; None without one.
         validation_weights: Columns of that file that can weigh its rows.
-        overlap: Rows of it that are training rows too.
-        rising: A column that only goes up, or only down, with the rows, as time does.
-        dates: A column of dates, in whatever order.
-        sorted_target: The target is a number and does so.
+        overlap: Number of its rows that are training rows too.
+        rising: A column that only rises, or only falls, with the rows, as time does.
+        dates: A column of dates, in any order.
+        sorted_target: True if the target is a number and only rises, or only falls, with the rows.
         far: Columns with a value far from all others, and how many standard deviations it lies from their mean.
     """
 
@@ -69,38 +68,27 @@ class DataFacts:
 
     @property
     def class_count(self) -> int | None:
-        """How many classes there are; None for numbers."""
+        """Number of classes; None for numbers."""
         return None if self.classes is None else len(self.classes)
 
     @property
     def labels(self) -> tuple[int, ...]:
-        """How many labels of each class there are: rows, or steps of rows; none for numbers."""
+        """Number of labels of each class: rows, or steps of rows; empty for numbers."""
         return self.label_counts or self.counts or ()
 
     def classes_without(self, start: int, stop: int) -> list[str]:
-        """Names of the classes that no row of [start, stop) has; start is 0 or stop is the end."""
+        """Names of the classes without a row in [start, stop); start must be 0 or stop the number of rows."""
         if self.classes is None or self.first_rows is None or self.last_rows is None:
             return []
         spans = zip(self.classes, self.first_rows, self.last_rows, strict=True)
         return [name for name, first, last in spans if first >= stop or last < start]
 
 
-def validation_start(rows: int, share: float) -> int:
-    """The first row of the validation part when its share is the last of the rows.
-
-    Source: Keras 3 `train_validation_split`: floor(n * (1 - share)) in floating point.
-    """
-    return math.floor(rows * (1 - share))
-
-
-def count_stratified_rows(counts: tuple[int, ...], share: float) -> tuple[int, ...]:
-    """Rows of each class that are held out: its share, and one of each class stays in both parts if it can."""
-    held = (count - validation_start(count, share) for count in counts)
-    return tuple(min(max(part, 1), count - 1) if count > 1 else 0 for part, count in zip(held, counts, strict=True))
-
-
 def balanced_class_weight(counts: tuple[int, ...]) -> dict[int, float]:
-    """The class_weight that "balanced" means: every class counts the same in sum, a row 1 on average.
+    """The class_weight that "balanced" means: equal total weight of every class, 1 on average per row.
+
+    Args:
+        counts: Labels of each class; a class without any gets no weight.
 
     Source: scikit-learn `compute_class_weight`: rows / (classes * rows of the class).
     """
@@ -109,11 +97,11 @@ def balanced_class_weight(counts: tuple[int, ...]) -> dict[int, float]:
 
 
 def class_shares(counts: tuple[int, ...], weights: Mapping[int, float]) -> tuple[float, ...]:
-    """How much of the training loss each class makes up, from 0 to 1: its rows times its weight, of all of them.
+    """Share of each class in the total weight of the training loss, 0–1: its rows times its weight.
 
     Args:
         counts: Rows of each class.
-        weights: By class; one that is left out weighs 1.
+        weights: Weight by class; a class left out weighs 1.
     """
     parts = [count * weights.get(index, 1.0) for index, count in enumerate(counts)]
     whole = sum(parts)

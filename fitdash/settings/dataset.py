@@ -1,4 +1,4 @@
-"""The settings of a dataset."""
+"""The settings of a data set: its name, how it is read or made, its columns."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,12 +15,12 @@ SEQUENCES = ("regimes",)
 MADE = (*TOYS, *SEQUENCES)
 DATASETS = (*BUNDLED, *MADE, "upload")
 FIXED_COLUMN_DATASETS = ("digits_halves", *SEQUENCES)
-"""Data whose columns belong together: none of them can be left out."""
+"""Data sets whose columns form images or sequences, so that none can be left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetArgs(Settings):
-    """Which data is trained on, and how it is read or made."""
+    """Which data set a run trains on, and how it is read or made."""
 
     section: ClassVar[str] = "data"
     conditions: ClassVar[Mapping[str, Condition]] = {
@@ -149,7 +149,7 @@ class DatasetArgs(Settings):
     ] = None
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """An upload without a file, a choice of columns that leaves nothing."""
+        """An upload without a file, a choice of no columns, a target among the features."""
         if self.name == "upload" and self.content is None:
             yield "content", "name is upload but there is no file. Choose a CSV file, or another name."
         if self.content is not None and re.fullmatch("[0-9a-f]{64}", self.content) is None:

@@ -1,4 +1,4 @@
-"""One declared argument: type, default, bounds, help, rules; what is wrong with it, when it is without effect.
+"""Declaration of an argument: type, default, bounds, help, rules; its problems, and when it has no effect.
 
 A settings class is a frozen keyword-only dataclass below `Settings` whose fields are `Annotated[type, Arg(...)]`.
 Form, checks, command line, export and sweep read the declaration through `settings_of`.
@@ -16,6 +16,7 @@ from fitdash.settings.type_checks import (
     accepts,
     base_type_of,
     describe_type,
+    describe_wrong_class,
     literal_values,
     short_repr,
     union_members,
@@ -24,25 +25,25 @@ from fitdash.settings.type_checks import (
 
 @dataclass(frozen=True, kw_only=True)
 class Arg:
-    """What is declared of an argument beside its type and default.
+    """The declaration of an argument, in addition to its type and default.
 
     Attributes:
-        help: What it means, in plain words; default and interactions are told from the other attributes.
-        plain: A short plain name that stands beneath the argument's name.
+        help: What it means, in plain words; default and interactions are derived from the other attributes.
+        plain: A short plain name that the form shows beneath the argument's name.
         group: Heading in the form.
         minimum, maximum: Hard bounds, inclusive.
         more_than, less_than: Hard bounds, exclusive.
         soft: Range that a slider offers; values outside it are legal.
-        step: Distance of two neighbouring values in a widget.
+        step: Distance between neighbouring values in a widget.
         handy: Values that a form sets with one click.
-        slides: A slider over `soft` stands beside the field.
-        rare: A short form leaves it out while it is at its default.
-        choices: Known names, where they are too many for a `Literal`.
-        needs: What has to hold for an effect: a field of the same class that is set, or one of its `conditions`.
+        slides: True if a slider over `soft` stands beside the field.
+        rare: True if a short form leaves it out while it is at its default.
+        choices: Known names, if they are too many for a `Literal`.
+        needs: What must hold for an effect: a field of the same class that is set, or one of its `conditions`.
         yields_to: Fields of the same class that switch this one off when they are set.
         below: Field of the same class that this one stays below.
-        vary: A sweep may vary it.
-        live: It can change while a run is on.
+        vary: True if a sweep may vary it.
+        live: True if it can change during a run.
         unset: What None means, as a form shows it after "not set →".
     """
 
@@ -75,7 +76,7 @@ class Setting:
         name: Name of the argument.
         annotation: Its type, without the `Arg`.
         default: Its default.
-        arg: What is declared of it.
+        arg: Its declaration.
     """
 
     name: str
@@ -92,29 +93,29 @@ class Setting:
 
     @property
     def optional(self) -> bool:
-        """Whether None is a value."""
+        """True if None is a valid value."""
         return type(None) in union_members(self.annotation)
 
     @property
     def listed(self) -> bool:
-        """Whether several numbers are a value beside one."""
+        """True if a list of integers is valid as well as one integer."""
         return self.base == "int" and any(get_origin(one) is tuple for one in union_members(self.annotation))
 
     @property
     def words(self) -> tuple[Any, ...]:
-        """Words that are values beside those of the base type, such as "balanced"."""
+        """Words that are valid in addition to values of the base type, such as "balanced"."""
         return literal_values(self.annotation)
 
     @property
     def choices(self) -> tuple[Any, ...]:
-        """Everything there is to choose from but None; empty where any value of the base type will do."""
+        """All values to choose from, except None; empty if any value of the base type is valid."""
         switch = (True, False) if bool in union_members(self.annotation) else ()
         return self.arg.choices or switch + self.words if self.base in ("choice", "bool") else self.arg.choices
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What stops a run: where it stands ("fit.epochs") and the sentence that people read."""
+    """What stops a run: the address of its setting ("fit.epochs") and the sentence that is shown."""
 
     where: str
     text: str
@@ -122,7 +123,7 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """Something that settings need for an effect, and the reason to show where it does not hold."""
+    """A condition for settings to have an effect, and the reason to show if it does not hold."""
 
     holds: Callable[[Any, DataFacts | None], bool]
     otherwise: str
@@ -130,12 +131,12 @@ class Condition:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What all settings classes share.
+    """Base of all settings classes.
 
     Attributes:
         section: First part of the address of its fields: "fit" of "fit.epochs".
-        speaks_as: What messages put before a field's name, if it is not plain enough alone.
-        conditions: What `needs` may name beside fields.
+        speaks_as: Prefix of a field's name in messages, if the name alone is ambiguous.
+        conditions: Conditions that `needs` may name, in addition to fields.
     """
 
     section: ClassVar[str] = ""
@@ -151,7 +152,7 @@ class Settings:
                 object.__setattr__(self, field.name, dict(value))
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """Field and sentence of what is wrong beyond type, bounds and relations; all fields are of their type."""
+        """Field and sentence of each problem beyond type, bounds and relations; all fields are valid in those."""
         yield from ()
 
 
@@ -187,8 +188,8 @@ def problems_in(settings: Any, facts: DataFacts | None = None) -> list[Problem]:
     """Everything that stops a run with these settings or this experiment, all at once.
 
     Args:
-        settings: A `Settings` or an `Experiment`, whatever its fields hold.
-        facts: The data, for the rules that need it; without it those are left out.
+        settings: A `Settings` or an `Experiment`, with any values in its fields.
+        facts: Facts of the data; without them the rules that need them are left out.
     """
     if hasattr(settings, "parts"):
         return [problem for where, part in settings.parts() for problem in _problems(part, facts, where)] + [
@@ -200,7 +201,7 @@ def problems_in(settings: Any, facts: DataFacts | None = None) -> list[Problem]:
 
 
 def inert_in(settings: Any, facts: DataFacts | None = None) -> dict[str, str]:
-    """Why a setting is without effect, by its address, for those that are."""
+    """Reason why each inert setting has no effect, by its address."""
     parts = settings.parts() if hasattr(settings, "parts") else [(settings.section, settings)]
     return {
         f"{where}.{name}": reason
@@ -210,7 +211,7 @@ def inert_in(settings: Any, facts: DataFacts | None = None) -> dict[str, str]:
 
 
 def replace_invalid_values(settings: Any) -> Any:
-    """The settings with the default in place of each value that cannot be."""
+    """The settings, with each invalid value reset to its default."""
     repaired = {}
     for name, setting in settings_of(type(settings)).items():
         value = getattr(settings, name)
@@ -222,7 +223,7 @@ def replace_invalid_values(settings: Any) -> Any:
 
 
 def value_fault(setting: Setting, value: Any, label: str = "") -> str | None:
-    """The sentence that tells what is wrong with one value, by its type and bounds alone; None if nothing is."""
+    """The sentence that refuses one value, by its type and bounds alone; None if the value is valid."""
     name = label or setting.name
     if not accepts(setting.annotation, value):
         return _wrong_type(setting, value, name)
@@ -237,14 +238,14 @@ def value_fault(setting: Setting, value: Any, label: str = "") -> str | None:
 
 
 def describe_unknown_name(what: str, word: Any, known: tuple[str, ...]) -> str:
-    """The sentences for a name that nobody knows, with the nearest one that is known."""
+    """The sentences that refuse an unknown name, with the nearest known one."""
     near = difflib.get_close_matches(str(word)[:60], known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return f"Unknown {what} {short_repr(word)}.{hint} Known: {', '.join(known) or 'none'}."
 
 
 def _problems(settings: Any, facts: DataFacts | None, where: str) -> list[Problem]:
-    """What is wrong with one settings object: each value alone, then the relations among sound values."""
+    """Problems of one settings object: of each value alone, then of the relations among valid values."""
     declared = settings_of(type(settings))
     found = {}
     for name, setting in declared.items():
@@ -304,17 +305,17 @@ def _same(value: Any, default: Any) -> bool:
 
 def _wrong_type(setting: Setting, value: Any, name: str) -> str:
     if setting.base == "weights" and isinstance(value, Mapping):
-        rule = f"{name} must map class indices to weights"
         for key, weight in value.items():
             if not accepts(int, key):
-                return f"{rule}, got the key {short_repr(key)}. Use the index: {{0: 1.0, 1: 4.0}}."
+                return describe_wrong_class(name, key)
             if not accepts(float, weight):
+                rule = f"{name} must map class indices to weights"
                 return f"{rule}, got {short_repr(weight)} for class {short_repr(key)}."
     return f"{name} must be {describe_type(setting.annotation)}, got {short_repr(value)}."
 
 
 def _numbers(value: Any) -> Iterator[float]:
-    """The numbers that a value is or holds."""
+    """The numbers in a value: itself, or those of a table or list."""
     held = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else (value,)
     yield from (number for number in held if isinstance(number, int | float) and not isinstance(number, bool))
 

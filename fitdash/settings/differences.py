@@ -1,5 +1,4 @@
-"""In which settings experiments differ: by address, and as a sentence. They are taken as plain data, as the record has
-them."""
+"""Differences between the settings of experiments, by address; experiments are plain data, as in the record."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,12 +10,12 @@ from fitdash.settings.weight_expressions import shorten_sample_weight
 MOST_NAMED = 4
 CARD = re.compile(r"(?:network\.layers|callbacks)\.\d+\.kind")
 UNSAID = ("data.content", "version")
-"""Differences that say nothing to a reader: a hash, the form of the file."""
+"""Addresses whose differences are not shown: a hash, the version of the form."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One setting in two experiments; None where one of them lacks it."""
+    """One setting in two experiments; None if one of them lacks it."""
 
     address: str
     before: Any
@@ -29,7 +28,7 @@ def flatten_settings(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """The settings in which two experiments differ, in their order; of a card that is another one only its kind.
+    """The settings in which two experiments differ, in their order; of a replaced callback or layer only its kind.
 
     Args:
         before, now: As `Experiment.to_dict` gives them.
@@ -41,25 +40,11 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Diffe
     return [Difference(address=name, before=old.get(name), now=new.get(name)) for name in said]
 
 
-def difference_sentence(before: Mapping[str, Any], now: Mapping[str, Any], *, most: int = MOST_NAMED) -> str:
-    """What differs, in words without markup: "learning_rate 0.1 → 0.01, width 16 → 32 and 2 more"."""
-    found = differences(before, now)
-    if not found:
-        return "The settings are the same."
-    names = _names([one.address for one in found])
-    told = [
-        f"{name} {setting_text(one.before)} → {setting_text(one.now)}"
-        for name, one in zip(names[:most], found[:most], strict=True)
-    ]
-    more = f" and {len(found) - most} more" if len(found) > most else ""
-    return ", ".join(told) + more
-
-
 def differing_addresses(experiments: Sequence[Mapping[str, Any]]) -> list[str]:
     """Addresses of the settings in which some of these experiments differ, in their order.
 
     Args:
-        experiments: As `flat` gives them.
+        experiments: As `flatten_settings` gives them.
     """
     if not experiments:
         return []
@@ -106,11 +91,5 @@ def _flat(plain: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
 
 
 def _card(address: str) -> str:
-    """What the addresses of a callback's settings, or a layer's, begin with."""
+    """Common beginning of the addresses of one callback's or layer's settings."""
     return address.rpartition(".")[0] + "."
-
-
-def _names(addresses: list[str]) -> list[str]:
-    """The last part of each address, or all of it where two end alike."""
-    last = [address.rpartition(".")[2] for address in addresses]
-    return [name if last.count(name) == 1 else address for name, address in zip(last, addresses, strict=True)]

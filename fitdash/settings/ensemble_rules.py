@@ -1,4 +1,4 @@
-"""Which experiments can be trained together in one program, and when that is faster."""
+"""Rules for ensembles: which experiments can be trained in one program, and when that is faster."""
 
 import json
 from collections.abc import Sequence
@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from fitdash.settings.callbacks import TerminateOnNaNArgs
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE
 from fitdash.settings.network import parameters_of, resolved_network_kind
 from fitdash.settings.network_shape import shape_of
-from fitdash.settings.plan import DEFAULT_BATCH_SIZE
 from fitdash.settings.search_dimension import Choices
 from fitdash.settings.search_space import SearchSpace
 
 NUMBERS = ("seed", "compile.learning_rate", "compile.weight_decay", "fit.class_weight")
-"""Settings in which experiments may differ that are trained together; their callbacks may as well."""
+"""Settings in which the members of an ensemble may differ; their callbacks may differ too."""
 
-# Measured (benchmarks/README.md): with more, the numbers of a step leave the cache, and each alone is faster.
+# Measured (benchmarks/README.md): beyond these, a step's data no longer fits the cache, and single runs are faster.
 MOST_PARAMETERS = 24_000
 MOST_WORK = 2_500_000
 LEAST_MEMBERS, MOST_MEMBERS = 8, 32
 
 
 def shared_settings_key(experiment: Experiment) -> str | None:
-    """What experiments have in common that differ in numbers alone; None where it has to be trained alone."""
+    """Key that experiments share if they can be trained together; None if this one must be trained alone."""
     if experiment.network.silenced or experiment.fit.steps_per_epoch is not None:
         return None
     if any(isinstance(one, TerminateOnNaNArgs) for one in experiment.callbacks):
-        return None  # it looks at every step, and steps are done together
+        return None  # it checks the loss of every step, but steps run together
     plain = experiment.to_dict()
     for address in NUMBERS:
         section, _, name = address.rpartition(".")
@@ -35,7 +35,7 @@ def shared_settings_key(experiment: Experiment) -> str | None:
 
 
 def best_ensemble_size(experiment: Experiment, facts: DataFacts) -> int:
-    """How many experiments like this one are best trained together; 1: none."""
+    """How many experiments like this one are best trained together; 1: each alone."""
     if (
         shared_settings_key(experiment) is None
         or facts.outputs
@@ -47,12 +47,12 @@ def best_ensemble_size(experiment: Experiment, facts: DataFacts) -> int:
 
 
 def is_faster_together(parameters: int, batch_size: int) -> bool:
-    """Whether networks of that many parameters are trained faster in one program than one after the other."""
+    """True if networks of that many parameters train faster in one program than one after the other."""
     return parameters <= MOST_PARAMETERS and parameters * batch_size <= MOST_WORK
 
 
 def count_distinct_experiments(space: SearchSpace) -> int | None:
-    """How many kinds of experiments the space has that differ in more than numbers; None where there is no end."""
+    """Number of combinations in the space apart from `NUMBERS` and callbacks; None if a range makes it unbounded."""
     count = 1
     for address, one in space.dimensions.items():
         if address in NUMBERS or address.startswith("callbacks."):
@@ -64,10 +64,10 @@ def count_distinct_experiments(space: SearchSpace) -> int | None:
 
 
 def group_experiments(shared: Sequence[str | None], *, places: int) -> list[list[int]]:
-    """Experiments by their place in the sequence, put together as they are best trained.
+    """Groups of experiments that are best trained together, by their index in the sequence.
 
     Args:
-        shared: `shared_part` of each.
+        shared: `shared_settings_key` of each experiment.
         places: How many groups train at once.
     """
     parts: dict[str, list[int]] = {}

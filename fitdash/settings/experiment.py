@@ -1,4 +1,4 @@
-"""The recipe of a run: data, network, compile, fit, callbacks and seed, without results."""
+"""`Experiment`, the recipe of a run: data, network, compile, fit, callbacks and seed, without results."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -37,13 +37,13 @@ class Experiment:
     """Everything that determines a run.
 
     Attributes:
-        data: What is trained on.
-        network: What is trained.
+        data: The data set to train on.
+        network: The network to train.
         compile: Loss, optimizer, metrics.
-        fit: How it is trained.
-        callbacks: Settings of the stock callbacks, in their order.
-        seed: Where all random numbers start.
-        version: Of this form; a file of a newer one is refused.
+        fit: The arguments of `fit`.
+        callbacks: Settings of the built-in callbacks, in their order.
+        seed: Seed of all random generators.
+        version: Version of this form; files of a newer version are refused.
     """
 
     data: DatasetArgs = field(default_factory=DatasetArgs)
@@ -59,7 +59,7 @@ class Experiment:
             object.__setattr__(self, "callbacks", tuple(self.callbacks))
 
     def parts(self) -> list[tuple[str, Settings]]:
-        """Address and settings of each part that is what it should be."""
+        """Address and settings of each part that is of its class."""
         sections = [
             (name, getattr(self, name)) for name, cls in SECTIONS.items() if isinstance(getattr(self, name), cls)
         ]
@@ -70,7 +70,7 @@ class Experiment:
         return sections + [(f"callbacks.{i}", args) for i, args in given if isinstance(args, CallbackArgs)]
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """Parts that are none, a seed that no generator takes."""
+        """Parts of a wrong class, an invalid seed, callbacks that do not fit the data."""
         for name, cls in SECTIONS.items():
             if not isinstance(getattr(self, name), cls):
                 yield name, f"{name} must be {cls.__name__}, got {short_repr(getattr(self, name))}."
@@ -90,7 +90,7 @@ class Experiment:
                 yield from batch_faults(self.network, self.fit, facts)
 
     def _file_faults(self) -> Iterator[tuple[str, str]]:
-        """Callbacks that would write over each other's file."""
+        """Callbacks that would overwrite each other's file."""
         taken: dict[str, str] = {}
         for where, args in self.parts():
             for key in ("filepath", "filename") if isinstance(args, CallbackArgs) else ():
@@ -102,7 +102,7 @@ class Experiment:
                     taken[name] = args.speaks_as
 
     def _watching_faults(self, facts: DataFacts) -> Iterator[tuple[str, str]]:
-        """Callbacks that ask for numbers which no epoch will have."""
+        """Callbacks whose monitor or file name needs a metric that no epoch logs."""
         logged = self.logged(facts)
         rate = ("learning_rate",) if any(isinstance(args, LEARNING_RATE_SETTERS) for _, args in self.parts()) else ()
         for where, args in ((where, replace_invalid_values(args)) for where, args in self.parts()):
@@ -117,7 +117,7 @@ class Experiment:
                     yield f"{where}.filepath", describe_unknown_name(f"{args.speaks_as} field", name, known)
 
     def _weighting_faults(self, facts: DataFacts) -> Iterator[tuple[str, str]]:
-        """Weights of rows where weights of steps are asked for."""
+        """A weight per row while sample_weight_mode asks for one per step."""
         name = self.fit.sample_weight
         if self.compile.sample_weight_mode and facts.steps and name is not None and not weighs_steps(name, facts):
             rule = "sample_weight must be a weight of each step while sample_weight_mode is temporal"
@@ -125,22 +125,19 @@ class Experiment:
             yield "fit.sample_weight", f"{rule}, got {short_repr(name)}. {remedy}"
 
     def logged(self, facts: DataFacts) -> tuple[str, ...]:
-        """Names that the history will have and a callback can watch, in their order.
-
-        Those of validation are among them if there is one.
-        """
+        """Names in the history that a callback can monitor, in their order, those of validation included."""
         names = logged_names(replace_invalid_values(self.compile), facts)
         return names + tuple(f"val_{name}" for name in names) if replace_invalid_values(self.fit).validates else names
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, complete: also what is at its default, so that a later default changes nothing."""
+        """All settings as plain data, defaults included, so that a later default does not change the experiment."""
         plain: dict[str, Any] = {"version": self.version, "seed": self.seed}
         plain |= {name: to_plain(getattr(self, name)) for name in SECTIONS}
         plain["network"] = to_plain_network(self.network)
         return plain | {"callbacks": [{"kind": args.kind} | to_plain(args) for args in self.callbacks]}
 
     def to_json(self) -> str:
-        """The experiment as JSON that any reader takes.
+        """The experiment as standard JSON.
 
         Raises:
             SettingError: a number is not finite.
@@ -156,10 +153,10 @@ class Experiment:
 
     @classmethod
     def from_dict(cls, plain: Any) -> Self:
-        """The experiment that `to_dict` wrote. Values that cannot be are kept, for `problems_in` to tell.
+        """The experiment that `to_dict` wrote. Invalid values are kept, for `problems_in` to report.
 
         Raises:
-            SettingError: it comes from a newer version, or holds names that have no place in it.
+            SettingError: it comes from a newer version, or holds unknown names.
         """
         if not isinstance(plain, Mapping):
             raise SettingError(f"An experiment must be a table of settings, got {short_repr(plain)}.")
@@ -190,7 +187,7 @@ class Experiment:
         """The experiment that `to_json` wrote.
 
         Raises:
-            SettingError: it is no JSON, comes from a newer version, or holds names that have no place in it.
+            SettingError: it is not JSON, comes from a newer version, or holds unknown names.
         """
         try:
             plain = json.loads(text)
@@ -200,7 +197,7 @@ class Experiment:
 
 
 def logged_names(args: CompileArgs, facts: DataFacts) -> tuple[str, ...]:
-    """Names in the logs of an epoch, in their order, without those of validation."""
+    """Names in the logs of an epoch, in their order, those of validation left out."""
     metrics, weighted = resolved_metrics(facts.task, args.metrics), args.weighted_metrics
     found = ["loss", *(f"{output}_loss" for output in facts.outputs)]
     prefixes = [f"{output}_" for output in facts.outputs] or [""]
@@ -210,7 +207,7 @@ def logged_names(args: CompileArgs, facts: DataFacts) -> tuple[str, ...]:
 
 
 def plan_run(experiment: Experiment, facts: DataFacts) -> Plan:
-    """What a run of the experiment will do, in numbers."""
+    """The plan of a run of the experiment: its rows, batches, steps and epochs."""
     return plan_of(experiment.fit, facts)
 
 

@@ -7,18 +7,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from fitdash.settings.data_facts import DataFacts, count_stratified_rows, validation_start
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Arg, Condition, Settings, settings_of
 from fitdash.settings.type_checks import join_reprs, short_repr
 from fitdash.settings.validation_data import HoldOut
+from fitdash.settings.validation_split import count_stratified_rows, describe_empty_part, validation_start
 from fitdash.settings.weight_expressions import sample_weight_faults
+
+DEFAULT_BATCH_SIZE = 32
+"""Samples of a batch where batch_size is None."""
 
 TIME, VALIDATION, WEIGHTING, WATCHING = "Time", "Validation", "Weighting and order", "Watching"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitArgs(Settings):
-    """What `fit` is told beside the network, the data and the callbacks."""
+    """The arguments of `fit`, except the network, the data and the callbacks."""
 
     section: ClassVar[str] = "fit"
     conditions: ClassVar[Mapping[str, Condition]] = {
@@ -49,7 +53,7 @@ class FitArgs(Settings):
             needs=("arrays",),
             vary=True,
             live=True,
-            unset="32",
+            unset=str(DEFAULT_BATCH_SIZE),
             handy=(8, 32, 128),
         ),
     ] = None
@@ -230,11 +234,11 @@ class FitArgs(Settings):
 
     @property
     def validates(self) -> bool:
-        """Whether rows are kept for validation."""
+        """True if rows are held out for validation."""
         return self.validation_data is not None or self.validation_split != 0
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """What stops a run and needs the data or several arguments to be seen."""
+        """Problems that depend on the data or on several arguments."""
         if self.sample_weight is not None:
             yield from (("sample_weight", text) for text in sample_weight_faults(self.sample_weight, facts))
         if facts is not None:
@@ -244,13 +248,13 @@ class FitArgs(Settings):
 def count_split_rows(
     rows: int, fit: FitArgs, counts: tuple[int, ...] | None = None, uploaded: int | None = None
 ) -> tuple[int, int]:
-    """Rows to train on and rows to validate on.
+    """Number of rows to train on and of rows to validate on.
 
     Args:
-        rows: Of the data.
-        fit: What splits them.
+        rows: Rows of the data.
+        fit: Its `validation_split` and `validation_data` split them.
         counts: Rows of each class.
-        uploaded: Rows of the file that is validated on, where that is what `validation_data` says.
+        uploaded: Rows of the validation file, if `validation_data` is one.
     """
     held = fit.validation_data
     if held is None:
@@ -268,15 +272,23 @@ def count_split_rows(
     return rows - out, out
 
 
+def split_argument(fit: FitArgs) -> tuple[str, float]:
+    """Name of the argument that splits the rows, and its share of them or its number of rows."""
+    held = fit.validation_data
+    if held is None:
+        return "validation_split", fit.validation_split
+    return "validation_data", (held.kind == "last" and held.rows) or held.share
+
+
 def _against(fit: FitArgs, facts: DataFacts) -> Iterator[tuple[str, str]]:
-    """What is wrong with these arguments for this data."""
-    train, validation = count_split_rows(facts.rows, fit, facts.counts, facts.validation_rows)
+    """Problems of these arguments with this data."""
     held = fit.validation_data
     is_file = held is not None and held.kind == "upload"
-    if fit.validates and not facts.has_feed and not is_file and not (train and validation):
-        name = "validation_split" if held is None else "validation_data"
-        share = fit.validation_split if held is None else (held.kind == "last" and held.rows) or held.share
-        yield name, f"{name} must leave rows on both sides, got {train} and {validation} from {share} of {facts.rows}."
+    if fit.validates and not facts.has_feed and not is_file:
+        name, value = split_argument(fit)
+        train, _ = count_split_rows(facts.rows, fit, facts.counts)
+        if (text := describe_empty_part(name, value, facts.rows, train)) is not None:
+            yield name, text
     if isinstance(fit.class_weight, dict) and facts.class_count is not None:
         strange = [key for key in fit.class_weight if not 0 <= key < facts.class_count]
         if strange:

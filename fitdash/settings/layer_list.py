@@ -1,4 +1,4 @@
-"""A network as a list of layers: what a preset is as one, as plain data and back, what it asks of the batches."""
+"""A network as a list of layers: a preset as one, plain data and back, batches that normalization cannot use."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ from fitdash.settings.type_checks import short_repr
 
 
 def as_layer_list(network: NetworkArgs, shape: DataFacts | NetworkShape | None) -> NetworkArgs | None:
-    """The same network as a list of layers, with the same first weights; None where it cannot be one."""
+    """The same network as a list of layers, with the same initial weights; None if it cannot be one."""
     kind = resolved_network_kind(network.kind, shape)
     if kind == LAYER_LIST:
         return network
@@ -58,7 +58,7 @@ def as_layer_list(network: NetworkArgs, shape: DataFacts | NetworkShape | None) 
 
 
 def to_plain_network(network: Any) -> Any:
-    """The settings as plain data; a network that lists no layers says nothing of them."""
+    """The settings as plain data; `layers` is left out if it is empty."""
     plain = to_plain(network)
     if isinstance(network, NetworkArgs):
         layers = [{"kind": args.kind} | to_plain(args) for args in network.layers]
@@ -72,7 +72,7 @@ def network_from_plain(plain: Any, complaints: list[str]) -> Any:
 
     Args:
         plain: What was read.
-        complaints: Gets a sentence for everything that has no place in the settings.
+        complaints: Receives a sentence for each unknown name, and for settings that are not a table.
     """
     if not isinstance(plain, Mapping):
         return settings_from_plain(NetworkArgs, plain, "network", complaints)
@@ -97,7 +97,7 @@ def _layer_from(plain: Any, where: str, complaints: list[str]) -> Any:
 
 
 def batch_faults(network: NetworkArgs, fit: FitArgs, facts: DataFacts) -> Iterator[tuple[str, str]]:
-    """Batches of one sample, over which no layer can measure how far its numbers differ."""
+    """Batches of one sample, for which batch normalization has no variance."""
     plan = plan_of(fit, facts)
     which = single_sample_batch(plan.train_rows, plan.batch_size)
     if network.kind != LAYER_LIST or which is None:

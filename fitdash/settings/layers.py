@@ -1,6 +1,6 @@
-"""The settings of each layer that a network can be listed of: what it takes, what it gives, how large it is.
+"""The settings of each layer of a layer list, its input and output sizes and its number of parameters.
 
-Source: Keras 3 `keras.layers`: the names, arguments and defaults; only Dense and Conv2D bend where nothing is said.
+Source: Keras 3 `keras.layers`: the names, arguments and defaults; only the activation of Dense and Conv2D differs.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Arg, Settings
 
 Size = tuple[int, ...]
-"""Numbers of a sample: (numbers,), (steps, numbers of each), or (channels, height, width) of an image."""
+"""Shape of a sample: (numbers,), (steps, numbers of each), or (channels, height, width) of an image."""
 
 NUMBERS, STEPS, IMAGE = 1, 2, 3  # axes of a size
 EPSILON = 0.001  # what Keras adds to a variance
@@ -38,12 +38,12 @@ Units = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class LayerArgs(Settings):
-    """What the settings of all layers share.
+    """Base of the settings of a layer.
 
     Attributes:
         kind: Name of the layer in Keras.
         summary: What it does, in one sentence.
-        takes: Axes of the sizes that it takes.
+        takes: Numbers of axes of the input sizes that it accepts.
     """
 
     section: ClassVar[str] = "network.layers"
@@ -52,15 +52,15 @@ class LayerArgs(Settings):
     takes: ClassVar[tuple[int, ...]] = (NUMBERS, STEPS, IMAGE)
 
     def after(self, size: Size) -> Size:
-        """What it gives for what it takes."""
+        """Output size for an input size."""
         return size
 
     def parameters(self, size: Size) -> int:
-        """Numbers that training changes."""
+        """Number of trainable parameters for an input size."""
         return 0
 
     def refuses(self, size: Size) -> str | None:
-        """Why it cannot take a size of the right kind."""
+        """Why it cannot take an input size of an accepted kind; None if it can."""
         return None
 
 
@@ -85,7 +85,7 @@ class DenseArgs(LayerArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class ActivationArgs(LayerArgs):
-    """Settings of a bend that stands alone, such as after a normalization."""
+    """Settings of an activation as a layer of its own, such as after a normalization."""
 
     kind: ClassVar[str] = "Activation"
     speaks_as: ClassVar[str] = "Activation"
@@ -96,7 +96,7 @@ class ActivationArgs(LayerArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class DropoutArgs(LayerArgs):
-    """Settings of a layer that silences numbers."""
+    """Settings of a dropout layer."""
 
     kind: ClassVar[str] = "Dropout"
     speaks_as: ClassVar[str] = "Dropout"
@@ -119,7 +119,7 @@ class DropoutArgs(LayerArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNormalizationArgs(LayerArgs):
-    """Settings of the layer that brings each number to one scale over the batch."""
+    """Settings of a batch normalization."""
 
     kind: ClassVar[str] = "BatchNormalization"
     speaks_as: ClassVar[str] = "BatchNormalization"
@@ -142,7 +142,7 @@ class BatchNormalizationArgs(LayerArgs):
 
     @property
     def share(self) -> float:
-        """How much of a batch is taken at each step: torch's momentum."""
+        """Share of a batch's statistics in the running ones at each step: torch's momentum."""
         return round(1 - self.momentum, 12)
 
     def parameters(self, size: Size) -> int:
@@ -151,7 +151,7 @@ class BatchNormalizationArgs(LayerArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerNormalizationArgs(LayerArgs):
-    """Settings of the layer that brings each sample to one scale."""
+    """Settings of a layer normalization."""
 
     kind: ClassVar[str] = "LayerNormalization"
     speaks_as: ClassVar[str] = "LayerNormalization"
@@ -202,7 +202,7 @@ class ConvolutionArgs(LayerArgs):
 
     @property
     def edge(self) -> int:
-        """Zeros on each side of the image."""
+        """Padding: zeros on each side of the image."""
         return self.kernel_size // 2 if self.padding == "same" else 0
 
     def after(self, size: Size) -> Size:
@@ -213,7 +213,7 @@ class ConvolutionArgs(LayerArgs):
         return (size[0] * self.kernel_size**2 + 1) * self.filters
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """A window without a middle, which cannot have as many zeros on one side as on the other."""
+        """An even window with padding "same", which needs equal padding on both sides."""
         if self.padding == "same" and self.kernel_size % 2 == 0:
             rule = "Conv2D kernel_size must be odd while padding is same"
             yield "kernel_size", f"{rule}, got {self.kernel_size}. Set padding to valid."
@@ -226,7 +226,7 @@ class ConvolutionArgs(LayerArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class PoolingArgs(LayerArgs):
-    """Settings of the layer that keeps the largest number of each window."""
+    """Settings of a max pooling."""
 
     kind: ClassVar[str] = "MaxPooling2D"
     speaks_as: ClassVar[str] = "MaxPooling2D"
@@ -257,7 +257,7 @@ class PoolingArgs(LayerArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class FlattenArgs(LayerArgs):
-    """Settings of the layer that lays an image out."""
+    """Settings of the layer that flattens an image."""
 
     kind: ClassVar[str] = "Flatten"
     summary: ClassVar[str] = "Lays all numbers of an image out in a row."
@@ -269,7 +269,7 @@ class FlattenArgs(LayerArgs):
 
 @dataclass(frozen=True, kw_only=True)
 class RecurrentArgs(LayerArgs):
-    """Settings of a layer that goes through the steps of a sequence, and gives a value per step."""
+    """Base of the settings of a recurrent layer, which gives an output per step."""
 
     gates: ClassVar[int] = 0
     takes: ClassVar[tuple[int, ...]] = (STEPS,)
@@ -321,7 +321,7 @@ LAYERS: dict[str, type[LayerArgs]] = {
 
 
 def layer_kinds_for(facts: DataFacts | None) -> tuple[str, ...]:
-    """Kinds of layers that some place among those for the data can have."""
+    """Kinds of layers that some place of a list accepts for the data."""
     axes = {NUMBERS, STEPS, IMAGE}
     if facts is not None:
         axes = {STEPS} if facts.steps else {NUMBERS, IMAGE} if facts.image else {NUMBERS}
@@ -336,12 +336,12 @@ def describe_size(size: Size) -> str:
 
 
 def wrong_with(args: LayerArgs, size: Size, *, is_image: bool) -> str | None:
-    """Why a layer cannot take this, and the remedy.
+    """Why a layer cannot take an input size, and the remedy; None if it can.
 
     Args:
         args: The layer.
-        size: What comes to it.
-        is_image: The data are images.
+        size: Its input size.
+        is_image: True if the data are images.
     """
     if len(size) in args.takes:
         return args.refuses(size)
@@ -360,7 +360,7 @@ def _remedy(args: LayerArgs, size: Size, *, is_image: bool) -> str:
 
 
 def size_before_layers(layers: tuple[LayerArgs, ...], inputs: int, steps: int | None, image: Size | None) -> Size:
-    """What comes to the first layer: an image is laid out as one where a layer looks at images alone."""
+    """Input size of the first layer: images keep their shape if some layer takes only images."""
     if steps is not None:
         return (steps, inputs)
     return (1, *image) if image and any(args.takes == (IMAGE,) for args in layers) else (inputs,)
@@ -368,7 +368,7 @@ def size_before_layers(layers: tuple[LayerArgs, ...], inputs: int, steps: int | 
 
 @dataclass(frozen=True, kw_only=True)
 class PlacedLayer:
-    """A layer in its place: what comes to it, what it gives; where it cannot take that, why."""
+    """A layer in a list: its settings, its input and output size, and the error if it cannot take that input."""
 
     args: LayerArgs
     before: Size
@@ -377,7 +377,7 @@ class PlacedLayer:
 
 
 def place_layers(layers: tuple[LayerArgs, ...], begin: Size, *, is_image: bool = False) -> Iterator[PlacedLayer]:
-    """The layers in their places; one that cannot take what comes to it gives that on."""
+    """The layers with their sizes; a layer that cannot take its input passes the size on unchanged."""
     size = begin
     for args in layers:
         wrong = wrong_with(args, size, is_image=is_image)

@@ -1,4 +1,4 @@
-"""The settings that can change while a run is on, as their declarations say."""
+"""Live settings: those declared to be changeable during a run, and the checks of a change."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,16 +12,16 @@ PARTS: tuple[type[Settings], ...] = (CompileArgs, FitArgs, NetworkArgs)
 
 
 def live_settings() -> dict[str, type[Settings]]:
-    """Name of each setting that can change while a run is on, and the class that declares it."""
+    """Name of each live setting, and the class that declares it."""
     return {name: part for part in PARTS for name, setting in settings_of(part).items() if setting.arg.live}
 
 
 def live_problems(changes: Mapping[str, Any], current_epoch: int | None = None) -> list[Problem]:
-    """Everything that keeps these changes from being made.
+    """All problems of these changes of live settings.
 
     Args:
-        changes: Name → new value.
-        current_epoch: Index of the epoch that trains; training cannot end before it. None where nothing trains yet.
+        changes: New value by name.
+        current_epoch: Index of the running epoch, before which training cannot end; None before training.
     """
     known = live_settings()
     problems = []

@@ -1,4 +1,4 @@
-"""Losses and metrics by name, what "auto" means for a task, and what they ask of the last layer and the targets."""
+"""Losses and metrics by name, what "auto" means for a task, and what they require of the last layer and the targets."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -53,12 +53,12 @@ METRICS = (*CLASS_METRICS, "r2_score", "root_mean_squared_error", *LOSSES)
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSpec:
-    """What the last layer and the targets have to be for a task and a loss.
+    """What a task and a loss require of the last layer and the targets.
 
     Attributes:
-        units: Numbers that the network gives for a sample.
-        activation: Last activation.
-        target: How y is handed to fit: the number itself, the class index, or one column per class.
+        units: Outputs of the network for a sample.
+        activation: Activation of the last layer.
+        target: The form of y for fit: the number itself, the class index, or one column per class.
     """
 
     units: int
@@ -72,7 +72,7 @@ def full_name(name: str) -> str:
 
 
 def resolved_loss(task: Task, classes: int | None = None, loss: str = "auto") -> str:
-    """The loss that "auto" means for a task; any other name is itself."""
+    """The loss that "auto" means for a task; any other name is returned."""
     if loss != "auto":
         return loss
     if task == "regression":
@@ -81,19 +81,19 @@ def resolved_loss(task: Task, classes: int | None = None, loss: str = "auto") ->
 
 
 def resolved_metrics(task: Task, metrics: tuple[str, ...] | str = "auto") -> tuple[str, ...]:
-    """The metrics that "auto" means for a task; any others are themselves."""
+    """The metrics that "auto" means for a task; any others are returned."""
     if isinstance(metrics, tuple):
         return metrics
     return ("mean_absolute_error", "r2_score") if task == "regression" else ("accuracy",)
 
 
 def resolved_learning_rate(optimizer: str, learning_rate: float | None = None) -> float:
-    """The learning rate that is in force when training starts."""
+    """The learning rate at the start of training, the optimizer's default for None."""
     return learning_rate if learning_rate is not None else 0.01 if optimizer == "sgd" else 0.001
 
 
 def output_of(task: Task, classes: int | None, loss: str = "auto") -> OutputSpec:
-    """What the last layer gives and how the targets are handed over, so that the loss compares like with like."""
+    """Units and activation of the last layer and form of the targets, so that the loss compares matching shapes."""
     name = full_name(resolved_loss(task, classes, loss))
     if task == "regression" or classes is None:
         return OutputSpec(units=1, activation="linear", target="number")

@@ -1,4 +1,4 @@
-"""The settings of a network, and its size."""
+"""The settings of a network, its problems with the data, and its number of parameters."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -107,10 +107,10 @@ class NetworkArgs(Settings):
     ] = 0.0
 
     layers: tuple[LayerArgs, ...] = ()
-    """Of the kind "layers": each in its place; the output comes after them by itself."""
+    """Layers of the kind "layers", in order; the output layer is added after them."""
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """A network that does not fit the data, or not into memory."""
+        """A network that does not fit the data, or has too many parameters."""
         fitting = network_kinds_for(facts)
         if facts is not None and self.kind not in ("auto", *fitting):
             what = f"kind must be {' or '.join(map(repr, ('auto', *fitting)))} for {describe_data_kind(facts)}"
@@ -125,7 +125,7 @@ class NetworkArgs(Settings):
             yield "width", f"width and depth must give at most {most}, got {count:,}. Lower one of them."
 
     def _layer_faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """Things that are no layers, layers that cannot stand where they stand, all that is too large."""
+        """Items that are not layers, layers that cannot take their input, too many layers or parameters."""
         strange = [place for place, args in enumerate(self.layers) if not isinstance(args, LayerArgs)]
         for place in strange:
             yield f"layers.{place}", f"layers must hold settings of layers, got {short_repr(self.layers[place])}."
@@ -149,37 +149,37 @@ class NetworkArgs(Settings):
 
     @property
     def silenced(self) -> float:
-        """The largest share of units that training silences; 0 where none are."""
+        """The largest dropout rate of the network; 0 without dropout."""
         if self.kind != LAYER_LIST:
             return self.dropout
         return max((args.rate for args in self.layers if isinstance(args, DropoutArgs)), default=0.0)
 
 
 def resolved_network_kind(kind: str, facts: DataFacts | NetworkShape | None) -> str:
-    """The kind that "auto" means for the data; any other is itself."""
+    """The kind that "auto" means for the data; any other kind is returned."""
     return kind if kind != "auto" else network_kinds_for(facts)[0]
 
 
 def parameters_of(network: NetworkArgs, shape: NetworkShape) -> int:
-    """Parameters of the network: weights and biases of all its layers."""
+    """Number of parameters of the network: weights and biases of all its layers."""
     return _COUNTS[resolved_network_kind(network.kind, shape)](network, shape)
 
 
 def layers_in(network: NetworkArgs, shape: NetworkShape) -> list[PlacedLayer]:
-    """The listed layers, each with what comes to it and what it gives; a value that cannot be counts as its default."""
+    """The listed layers with their input and output sizes; an invalid value counts as its default."""
     layers = tuple(replace_invalid_values(args) for args in network.layers if isinstance(args, LayerArgs))
     begin = size_before_layers(layers, shape.inputs, shape.steps, shape.image)
     return list(place_layers(layers, begin, is_image=shape.image is not None))
 
 
 def size_before_output(network: NetworkArgs, shape: NetworkShape) -> tuple[int, ...]:
-    """What comes to the output of listed layers."""
+    """Input size of the output layer of listed layers."""
     places = layers_in(network, shape)
     return places[-1].after if places else size_before_layers((), shape.inputs, shape.steps, shape.image)
 
 
 def largest_layer(network: NetworkArgs, shape: NetworkShape) -> int:
-    """Place of the listed layer with most parameters; the first one where none has any."""
+    """Index of the listed layer with most parameters; the first if none has any."""
     sizes = [0 if one.wrong else one.args.parameters(one.before) for one in layers_in(network, shape)]
     return max(range(len(sizes)), key=sizes.__getitem__, default=0)
 

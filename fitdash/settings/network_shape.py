@@ -1,4 +1,4 @@
-"""What goes into a network and comes out of it, and which networks fit."""
+"""`NetworkShape`, the inputs and outputs of a network, and which kinds of network fit the data."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from fitdash.settings.data_facts import DataFacts
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkShape:
-    """Numbers of one sample.
+    """Inputs and outputs of a network for one sample.
 
     Attributes:
-        inputs: What goes in; of a step, where there are steps; over all inputs, where there are several.
-        units: What comes out; of a step, where there are steps; of each output, where there are several.
-        steps: How many steps a sample has, None where it has none.
-        image: Height and width, where the inputs are pixels.
-        parts: Name and numbers of each input, where there are several.
-        outputs: Name of each output, where there are several.
+        inputs: Numbers that go in: of a step, if there are steps; over all inputs, if there are several.
+        units: Numbers that come out: of a step, if there are steps; of each output, if there are several.
+        steps: Steps of a sample; None if it has none.
+        image: Height and width, if the inputs are pixels.
+        parts: Name and numbers of each input, if there are several.
+        outputs: Name of each output, if there are several.
     """
 
     inputs: int
@@ -27,11 +27,11 @@ class NetworkShape:
 
 
 def shape_of(facts: DataFacts | None, units: int | None = None) -> NetworkShape:
-    """The shape for data; what is not known of it counts as 1.
+    """The network's shape for the data; unknown numbers count as 1.
 
     Args:
-        facts: The data.
-        units: What the loss wants of each output; None: one for each class.
+        facts: Facts of the data.
+        units: Units of each output that the loss requires; None: one per class.
     """
     if facts is None:
         return NetworkShape(inputs=1, units=units or 1)
@@ -46,7 +46,7 @@ def shape_of(facts: DataFacts | None, units: int | None = None) -> NetworkShape:
 
 
 def network_kinds_for(shape: DataFacts | NetworkShape | None) -> tuple[str, ...]:
-    """The kinds of network that fit; the first is what "auto" means."""
+    """The kinds of network that fit the data; the first is what "auto" means."""
     if shape is None:
         return ("mlp", "cnn", "gru", "lstm", "branches", "heads", "layers")
     if shape.parts:
@@ -59,7 +59,7 @@ def network_kinds_for(shape: DataFacts | NetworkShape | None) -> tuple[str, ...]
 
 
 def describe_data_kind(facts: DataFacts) -> str:
-    """What decides about the network, in words."""
+    """The property of the data that decides which kinds of network fit, in words."""
     if facts.parts:
         return "data with several inputs"
     if facts.outputs:

@@ -1,14 +1,12 @@
-"""What a run will do, in numbers, before it starts."""
+"""The plan of a run before it starts: its rows, batches, steps, epochs and validations."""
 
 import math
 from dataclasses import dataclass
 
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import replace_invalid_values
-from fitdash.settings.fit import FitArgs, count_split_rows
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE, FitArgs, count_split_rows
 from fitdash.settings.type_checks import LARGEST_INTEGER
-
-DEFAULT_BATCH_SIZE = 32  # what None means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +44,7 @@ class Plan:
 
 
 def plan_of(fit: FitArgs, facts: DataFacts) -> Plan:
-    """The numbers of a run with these arguments; a value that cannot be counts as its default."""
+    """The plan of a run with these arguments; an invalid value counts as its default."""
     fit = replace_invalid_values(fit)
     train, val = count_split_rows(facts.rows, fit, facts.counts, facts.validation_rows)
     size = fit.batch_size or DEFAULT_BATCH_SIZE
@@ -73,14 +71,14 @@ def plan_of(fit: FitArgs, facts: DataFacts) -> Plan:
 
 
 def single_sample_batch(rows: int, batch_size: int) -> str | None:
-    """Which batches of a pass have one row: "Every", "The last", or None where none has."""
+    """Which batches of a pass have one row: "Every", "The last", or None."""
     if rows and batch_size == 1:
         return "Every"
     return "The last" if rows % batch_size == 1 else None
 
 
 def _validations(fit: FitArgs) -> int:
-    """Epochs that end with a validation, counted absolutely from epoch 1."""
+    """Number of epochs that end with a validation; validation_freq counts epochs absolutely, from 1."""
     if isinstance(fit.validation_freq, tuple):
         return sum(fit.initial_epoch < epoch <= fit.epochs for epoch in set(fit.validation_freq))
     return max(0, fit.epochs // fit.validation_freq - fit.initial_epoch // fit.validation_freq)

@@ -1,4 +1,4 @@
-"""Learning rates by name, for training and for the curve that a form previews."""
+"""Learning rate schedules by name, for training and for the preview in the form."""
 
 import math
 from typing import Literal
@@ -12,14 +12,14 @@ def learning_rate_at(
     """The learning rate of an epoch.
 
     Args:
-        schedule: step multiplies by factor after every so many epochs, exponential does the same in every epoch a
-            little; linear and cosine go down to initial * factor at the last epoch; warmup climbs to initial over
-            the first so many epochs.
+        schedule: step multiplies by factor after `every` epochs, exponential by factor ** (1 / every) after each;
+            linear and cosine fall to initial * factor at the last epoch; warmup climbs to initial over the first
+            `every` epochs.
         epoch: Index from 0, absolute.
-        initial: The rate that compile was given.
+        initial: The learning rate that compile was given.
         epochs: The final epoch index of the run.
-        factor: Share of the rate that is left.
-        every: Epochs.
+        factor: Share of the rate that remains, 0–1.
+        every: Number of epochs.
     """
     if schedule == "step":
         return initial * math.pow(factor, epoch // every)

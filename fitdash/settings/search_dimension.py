@@ -1,4 +1,4 @@
-"""What one setting may be in a sweep: a range of numbers, or some values; from a table or a line of text, and back."""
+"""One dimension of a search space: a range of numbers or choices, read from a table or a line of text, and back."""
 
 import math
 import re
@@ -21,9 +21,9 @@ class Range:
     """Numbers from `low` to `high`, both included.
 
     Attributes:
-        log: Ratios count in place of differences: from 0.001 it is as far to 0.01 as from 0.01 to 0.1.
-        step: Distance of two neighbouring numbers, None: any number, or any integer.
-        points: How many of them a grid has, at even distances.
+        log: True for a logarithmic scale.
+        step: Distance between neighbouring numbers; None: any number, or any integer.
+        points: Number of evenly spaced points in a grid.
     """
 
     low: float
@@ -33,7 +33,7 @@ class Range:
     points: int | None = None
 
     def at(self, share: float, *, whole: bool) -> float:
-        """The number at this share of the way, from 0 to 1."""
+        """The number at a share of the range, 0–1."""
         low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
         value = low + share * (high - low)
         value = math.exp(value) if self.log else value
@@ -43,7 +43,7 @@ class Range:
         return round(value) if whole else float(value)
 
     def grid(self, *, whole: bool) -> list[float] | None:
-        """The numbers that a grid takes; None where there is no end to them."""
+        """The numbers of a grid; None if they are unbounded."""
         if self.points is not None:
             places = max(1, self.points - 1)
             return list(dict.fromkeys(self.at(place / places, whole=whole) for place in range(self.points)))
@@ -54,7 +54,7 @@ class Range:
         return [round(self.low + place * step) if whole else self.low + place * step for place in range(count)]
 
     def holds(self, value: Any) -> bool:
-        """Whether the value is one of these numbers."""
+        """True if the value is one of these numbers."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
             return False
         places = 0.0 if self.step is None else (value - self.low) / self.step
@@ -63,7 +63,7 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class Choices:
-    """Some values, in their order."""
+    """The values to choose from, in their order."""
 
     values: tuple[Any, ...]
 
@@ -71,15 +71,15 @@ class Choices:
         object.__setattr__(self, "values", tuple(self.values))
 
     def at(self, share: float, *, whole: bool = False) -> Any:
-        """The value at this share of the way, from 0 to 1."""
+        """The value at a share of the list, 0–1."""
         return self.values[min(len(self.values) - 1, int(share * len(self.values)))]
 
     def grid(self, *, whole: bool = False) -> list[Any]:
-        """All of them."""
+        """All values."""
         return list(self.values)
 
     def holds(self, value: Any) -> bool:
-        """Whether the value is one of them."""
+        """True if the value is one of them."""
         return any(_same(value, one) for one in self.values)
 
 
@@ -91,16 +91,16 @@ _MORE = re.compile(rf"\s*,?\s*(?:(log)|step\s*=?\s*({_NUMBER})|(\d+)\s*points|li
 
 
 def dimension_from(given: Any, setting: Setting, where: str) -> Dimension:
-    """What a setting may be.
+    """The values over which a sweep varies a setting.
 
     Args:
         given: A `Range` or `Choices`; a list of values; a table with the fields of `Range`, or with "choices"; or text:
             "0.1, 0.01", "1e-4..1e-1 log", "16..128 step 16", "0..1 5 points".
-        setting: What is declared of it.
+        setting: Its declaration.
         where: Its address, for the error.
 
     Raises:
-        SettingError: it is none of these, or a value is none for this setting; the first thing that is wrong.
+        SettingError: the first problem: it is none of these, or a value is invalid for the setting.
     """
     made = _made(given, setting, where)
     text = _wrong_range(made, setting, where) if isinstance(made, Range) else _wrong_choices(made, setting, where)
@@ -181,7 +181,7 @@ def _from_text(text: str, setting: Setting, where: str) -> Dimension:
 
 
 def _value(word: str, setting: Setting) -> Any:
-    """The value that a word means for this setting; a word that means none stays, for the check to tell."""
+    """The value that a word means for this setting; an unknown word is kept, for the check to refuse."""
     if setting.base == "str" and is_quoted(word):
         return unquote(word)
     bare = word if setting.base == "str" else word.strip("\"'")
@@ -196,7 +196,7 @@ def _value(word: str, setting: Setting) -> Any:
 
 
 def _typed(value: Any, setting: Setting) -> Any:
-    """16.0 as 16 where integers are wanted; class indices as numbers; lists as tuples."""
+    """16.0 as 16 for settings that take integers; class indices as integers; lists as tuples."""
     if is_whole(setting) and isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):
@@ -246,7 +246,7 @@ def _wrong_choices(given: Choices, setting: Setting, where: str) -> str | None:
 
 
 def _whole_ends(given: Range) -> Range:
-    """The same with integers, so that messages and files show 16, not 16.0."""
+    """The range with integer ends, so that messages and files show 16, not 16.0."""
     step = None if given.step is None else int(given.step)
     return Range(low=int(given.low), high=int(given.high), log=given.log, step=step, points=given.points)
 

@@ -1,11 +1,10 @@
-"""A search space: which settings of an experiment a sweep varies, and over what."""
+"""A search space: the settings of an experiment that a sweep varies, and their ranges or choices."""
 
 import itertools
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 from fitdash.errors import SettingError
 from fitdash.settings.data_facts import DataFacts
@@ -15,7 +14,6 @@ from fitdash.settings.declaration import (
     Setting,
     Settings,
     describe_unknown_name,
-    inert_in,
     problems_in,
     settings_of,
 )
@@ -43,7 +41,7 @@ MOST_CELLS = 100_000
 class SearchSpace:
     """Ranges and choices by the address of their setting ("compile.learning_rate"), in their order.
 
-    `space_of` makes it and checks it.
+    `parse_search_space` makes and checks it.
     """
 
     dimensions: Mapping[str, Dimension]
@@ -59,11 +57,11 @@ class SearchSpace:
         return {address: value_at(experiment, address) for address in self.dimensions}
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Whether all values lie in the space."""
+        """True if all values lie in the space."""
         return all(one.holds(values.get(address)) for address, one in self.dimensions.items())
 
     def covers(self, base: Experiment, other: Experiment) -> bool:
-        """Whether the other experiment is the base with values of this space."""
+        """True if the other experiment is the base with values of this space."""
         try:
             values = self.values_in(other)
             return self.holds(values) and self.apply(base, values) == other
@@ -74,7 +72,7 @@ class SearchSpace:
         """Every combination, the last setting changing fastest.
 
         Raises:
-            SettingError: a range has no end of values, or there are too many combinations.
+            SettingError: a range has unbounded values, or there are too many combinations.
         """
         declared = sweepable_settings(experiment)
         axes, endless = [], []
@@ -98,35 +96,22 @@ class SearchSpace:
         return {address: one.at(share, whole=is_whole(declared[address])) for (address, one), share in pairs}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `space_of` reads."""
+        """Plain data that `parse_search_space` reads."""
         return {address: dimension_plain(one) for address, one in self.dimensions.items()}
 
     def to_text(self) -> dict[str, str]:
         """Each dimension as a line of text."""
         return {address: dimension_text(one) for address, one in self.dimensions.items()}
 
-    @classmethod
-    def from_toml(cls, text: str, experiment: Experiment) -> Self:
-        """The space that TOML describes: its table `space`, or all of it.
-
-        Raises:
-            SettingError: it is no TOML, or something in it cannot be; everything that is wrong, one per line.
-        """
-        try:
-            plain = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SettingError(f"A search space must be TOML, got {short_repr(text)}: {error}.") from error
-        return cls(dimensions=parse_search_space(plain.get("space", plain), experiment).dimensions)
-
 
 def parse_search_space(given: Any, experiment: Experiment, facts: DataFacts | None = None) -> SearchSpace:
-    """A space, checked against what is declared of its settings and against the experiment that it varies.
+    """A search space, checked against the declarations of its settings and the experiment that it varies.
 
     Args:
-        given: A `Space`, or a table by address of what `dimension_from` takes; tables within tables will do, as TOML
-            writes them.
-        experiment: What is varied: its data, network, callbacks … decide which settings there are.
-        facts: The data, for the rules that need it.
+        given: A `SearchSpace`, or a table by address of what `dimension_from` takes; nested tables are accepted, as
+            TOML writes them.
+        experiment: The experiment to vary: its data, network, callbacks … decide which settings there are.
+        facts: Facts of the data, for the rules that need them.
 
     Raises:
         SettingError: everything that is wrong, one per line.
@@ -156,15 +141,6 @@ def parse_search_space(given: Any, experiment: Experiment, facts: DataFacts | No
 def sweepable_settings(experiment: Experiment) -> dict[str, Setting]:
     """The settings of this experiment that a sweep may vary, by address; the seed last."""
     return dict(_varying(experiment.parts())) | {"seed": SEED}
-
-
-def without_effect(space: SearchSpace, experiment: Experiment, facts: DataFacts | None = None) -> dict[str, str]:
-    """Why varying a setting changes nothing, by address, where no other varied setting gives it an effect."""
-    found = None
-    for varied in corners(space, experiment):
-        inert = {a: reason for a, reason in inert_in(varied, facts).items() if a in space.dimensions}
-        found = inert if found is None else {a: reason for a, reason in found.items() if a in inert}
-    return found or {}
 
 
 def value_at(experiment: Experiment, address: str) -> Any:
@@ -214,7 +190,7 @@ def _varying(parts: list[tuple[str, Settings]]) -> Iterator[tuple[str, Setting]]
 
 
 def _addresses(given: Mapping[str, Any], declared: Mapping[str, Setting], where: str = "") -> Iterator[tuple[str, Any]]:
-    """Address and value of each entry; tables are gone into until they are no longer part of an address."""
+    """Address and value of each entry; nested tables are followed as long as they are part of an address."""
     for name, value in given.items():
         address = f"{where}{name}"
         leads_on = any(one.startswith(f"{address}.") for one in declared)
@@ -225,7 +201,7 @@ def _addresses(given: Mapping[str, Any], declared: Mapping[str, Setting], where:
 
 
 def _unknown_address(address: str, experiment: Experiment, declared: Mapping[str, Setting]) -> str:
-    """The sentence for an address that cannot be varied: it is fixed, needs something, or nobody knows it."""
+    """The sentence that refuses an address: its setting is fixed, needs another setting, or is unknown."""
     if address.startswith("fit.validation_data.") and experiment.fit.validation_data is None:
         return f"{address} must have validation_data to be varied, got None. Set fit.validation_data."
     try:
@@ -245,7 +221,7 @@ def _unknown_address(address: str, experiment: Experiment, declared: Mapping[str
 
 
 def _relations(space: SearchSpace, experiment: Experiment, facts: DataFacts | None) -> list[Problem]:
-    """What varied values break beyond their own bounds, such as initial_epoch below epochs; each said once."""
+    """Problems of varied values beyond their own bounds, such as initial_epoch below epochs; one per setting."""
     known = {problem.text for problem in problems_in(experiment, facts)}
     found: dict[str, Problem] = {}
     for varied in corners(space, experiment):
@@ -256,7 +232,7 @@ def _relations(space: SearchSpace, experiment: Experiment, facts: DataFacts | No
 
 
 def corners(space: SearchSpace, experiment: Experiment) -> Iterator[Experiment]:
-    """The experiment with each extreme of each setting alone, and with all their first and all their last ones."""
+    """The experiment with each extreme of each setting alone, and with all first and all last values together."""
     ends = {a: one.values if isinstance(one, Choices) else (one.low, one.high) for a, one in space.dimensions.items()}
     yield experiment
     for address, values in ends.items():

@@ -10,7 +10,7 @@ from fitdash.settings.type_checks import base_type_of, short_repr, union_members
 
 
 def to_plain(value: Any) -> Any:
-    """The value made of dicts, lists, texts and numbers; class indices become texts."""
+    """The value as dicts, lists, strings and numbers; class indices become strings."""
     if isinstance(value, Settings):
         return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
@@ -23,13 +23,13 @@ def to_plain(value: Any) -> Any:
 def settings_from_plain(cls: type[Settings], data: Any, where: str, complaints: list[str]) -> Settings:
     """The settings that `to_plain` wrote; a field left out has its default.
 
-    Values of a wrong type are kept as they are, for `problems_in` to tell.
+    Values of a wrong type are kept, for `problems_in` to report.
 
     Args:
         cls: The settings class.
-        data: What was read.
+        data: The plain data.
         where: Address of these settings, for the complaints.
-        complaints: Gets a sentence for everything that has no place in the settings.
+        complaints: Receives a sentence for each unknown name, and for settings that are not a table.
     """
     declared = settings_of(cls)
     if not isinstance(data, Mapping):
@@ -58,7 +58,7 @@ def _value(annotation: Any, value: Any, where: str, complaints: list[str]) -> An
 
 
 def _index(key: Any) -> Any:
-    """The class index that a text is, as `to_plain` writes it; anything else stays."""
+    """The class index of a string that `to_plain` wrote; any other key unchanged."""
     return int(key) if isinstance(key, str) and re.fullmatch(r"0|-?[1-9][0-9]{0,17}", key) else key
 
 

@@ -1,4 +1,4 @@
-"""The settings of a dashboard that others use too: who sees what, how much may train, how much may be kept."""
+"""The settings of a shared server: visibility of runs, and bounds on training, uploads and disk."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -8,7 +8,7 @@ from fitdash.settings.declaration import Arg, Settings
 
 @dataclass(frozen=True, kw_only=True)
 class ServerArgs(Settings):
-    """What is in force on this server; `runs.settings` reads it from a file and the environment."""
+    """Settings of the server; `runs.scheduling.server_settings` reads them from a file and the environment."""
 
     section: ClassVar[str] = "server"
 

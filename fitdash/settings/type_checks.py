@@ -1,4 +1,4 @@
-"""What an annotation accepts, in a program and in words."""
+"""Which values an annotation accepts, and the words for it in messages."""
 
 import math
 import types
@@ -7,7 +7,7 @@ from dataclasses import is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-LARGEST_INTEGER = 2**53 - 1  # beyond it JSON readers that count in doubles change the number
+LARGEST_INTEGER = 2**53 - 1  # beyond it, JSON readers that use doubles change the number
 
 
 @cache
@@ -26,7 +26,7 @@ def literal_values(annotation: Any) -> tuple[Any, ...]:
 
 
 def accepts(annotation: Any, value: Any) -> bool:
-    """Whether the value is of the annotated type; a bool is no number, an integer is a float too."""
+    """True if the value is of the annotated type; a bool is not a number, an integer is also a float."""
     return any(_is_one(alternative, value) for alternative in union_members(annotation))
 
 
@@ -46,18 +46,24 @@ def base_type_of(annotation: Any) -> str:
 
 
 def short_repr(value: Any) -> str:
-    """The value as a message quotes it: short, and never a failure."""
+    """The value as messages quote it: short, and without ever raising."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_INTEGER:
         return f"an integer of about {int(value.bit_length() * math.log10(2)) + 1} digits"
     try:
         text = repr(value)
-    except Exception:  # a stranger's object, or a number inside it too long to print
+    except Exception:  # repr of a user's object, or of a number inside it that is too long to print
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def describe_wrong_class(name: str, key: Any) -> str:
+    """The sentences that refuse a key which is no class index, in the weights of classes."""
+    rule = f"{name} must map class indices to weights"
+    return f"{rule}, got the key {short_repr(key)}. Use the index: {{0: 1.0, 1: 4.0}}."
+
+
 def join_reprs(values: Iterable[Any]) -> str:
-    """Values one after the other, as a message lists them."""
+    """Values separated by commas, as messages list them."""
     return ", ".join(short_repr(value) for value in values)
 
 

@@ -1,4 +1,4 @@
-"""Which rows are validated on, where `validation_data` says it."""
+"""The settings of `validation_data`: which rows are held out, or a file of validation rows."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from fitdash.settings.type_checks import short_repr
 
 @dataclass(frozen=True, kw_only=True)
 class HoldOut(Settings):
-    """Rows of the data that are kept from training and validated on."""
+    """Rows that are held out of training and validated on."""
 
     section: ClassVar[str] = "fit.validation_data"
     speaks_as: ClassVar[str] = "validation_data"
@@ -95,7 +95,7 @@ class HoldOut(Settings):
     ] = None
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """An upload without a file, a column of weights that it does not have."""
+        """An upload without a file, a column of weights that the file lacks."""
         if self.content is not None and re.fullmatch("[0-9a-f]{64}", self.content) is None:
             yield "content", f"content must be a SHA-256 in hexadecimal digits, got {short_repr(self.content)}."
         if self.kind != "upload":

@@ -1,4 +1,4 @@
-"""Whether the live chart is shown.
+"""When the live chart is shown.
 
 Source: R keras `fit`, view_metrics: "auto" shows it when someone is watching, metrics were given to compile, more than
 one epoch runs and verbose is above 0.
@@ -11,11 +11,11 @@ def explain_hidden_chart(view_metrics: Any, *, viewer: bool, metrics: bool, epoc
     """Why the live chart is not shown; empty if it is.
 
     Args:
-        view_metrics: What is in force, after the option: True, False or "auto".
-        viewer: A dashboard or notebook is attached.
-        metrics: `compile` was given metrics.
+        view_metrics: True, False or "auto", with the option applied.
+        viewer: True if a dashboard or notebook is attached.
+        metrics: True if `compile` was given metrics.
         epochs: The argument of fit.
-        verbose: What is in force: "auto" counts as above 0.
+        verbose: The argument of fit, with the option applied; "auto" counts as above 0.
     """
     if view_metrics is True:
         return []

@@ -1,6 +1,6 @@
-"""Expressions that say how much rows count: a closed list, read by what is declared here and never evaluated.
+"""Expressions of sample_weight: a closed list, parsed by the declarations here and never evaluated as code.
 
-An expression is one of FORMS with what it asks for: `inverse(age)`, `above(age, 40, 3)`, `recency()`.
+An expression is one of `EXPRESSIONS` with its arguments: `inverse(age)`, `above(age, 40, 3)`, `recency()`.
 """
 
 import math
@@ -27,7 +27,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
     "upload": ("filename", "content"),
     "upload_steps": ("filename", "content"),
 }
-"""What each expression asks for, in the order in which it is written."""
+"""Arguments of each expression, in the order in which they are written."""
 
 EXPRESSION_MEANINGS = {
     "absolute": "the number of the column without its sign",
@@ -50,7 +50,7 @@ MAY_LACK = {"recency": ("column",)}
 
 @dataclass(frozen=True, kw_only=True)
 class WeightExpression(Settings):
-    """One expression."""
+    """One expression and its arguments."""
 
     section: ClassVar[str] = "fit.sample_weight"
     speaks_as: ClassVar[str] = "sample_weight"
@@ -99,11 +99,11 @@ class WeightExpression(Settings):
 
     @property
     def threshold(self) -> float | None:
-        """The value as a number; None where it is none."""
+        """The value as a number; None if it is not a number."""
         return _number(self.value or "")
 
     def faults(self, facts: DataFacts | None) -> Iterator[tuple[str, str]]:
-        """What the expression asks for and has not got."""
+        """Arguments that the expression lacks, or that do not fit it or the data."""
         asked = EXPRESSIONS.get(self.form, ())
         signs = f"{self.form}({', '.join(name for name in asked if name != 'content')})"
         for name in ("column", "value"):
@@ -127,9 +127,9 @@ class WeightExpression(Settings):
 
 
 def parse_weight_expression(text: object) -> WeightExpression | None:
-    """The expression that a text says; None where it says none, such as the name of a column.
+    """The expression in a text; None if it is not an expression, such as the name of a column.
 
-    A comma in the name of a column belongs to it: what stands behind is counted from the end. A value with a comma is
+    A column name may contain commas: the arguments after it are counted from the end. A value with a comma is
     written as in CSV, `equal(city, "Paris, Texas", 2)`, and a quote within quotes twice.
     """
     found = re.fullmatch(r"(\w+)\((.*)\)", text.strip(), re.DOTALL) if isinstance(text, str) else None
@@ -139,7 +139,7 @@ def parse_weight_expression(text: object) -> WeightExpression | None:
     if found[1] in FILE_EXPRESSIONS:
         name, _, content = inside.rpartition(", ")
         is_whole = re.fullmatch("[0-9a-f]{64}", content) is not None
-        given = [name, content] if is_whole else [inside]  # a name has whatever commas and quotes it has
+        given = [name, content] if is_whole else [inside]  # a file name may contain commas and quotes
     else:
         given = [unquote(part) for part in _parts(inside, len(asked))]
     values = {name: _typed(name, part) for name, part in zip(asked, given, strict=False) if part}
@@ -147,7 +147,7 @@ def parse_weight_expression(text: object) -> WeightExpression | None:
 
 
 def format_weight_expression(meant: WeightExpression, *, with_content: bool = True) -> str:
-    """The text that says an expression; for people and scripts a file is known by its name alone."""
+    """The text of an expression; on screens and in scripts a file is known by its name alone."""
     asked = [name for name in EXPRESSIONS[meant.form] if with_content or name != "content"]
     given = [getattr(meant, name) for name in asked]
     while given and given[-1] in (None, ""):
@@ -159,18 +159,18 @@ def format_weight_expression(meant: WeightExpression, *, with_content: bool = Tr
 
 
 def shorten_sample_weight(text: str) -> str:
-    """A sample_weight as people and scripts say it: a file by its name alone."""
+    """A sample_weight as shown on screens and in scripts: a file by its name alone."""
     meant = parse_weight_expression(text)
     return text if meant is None or meant.content is None else format_weight_expression(meant, with_content=False)
 
 
 def restore_file_content(text: str, known: str | None) -> str:
-    """A sample_weight with the content of the file that is known by the same name; as it is where there is none."""
+    """A sample_weight with the content hash of `known`, if that is the same text with one; else unchanged."""
     return known if known is not None and known != text and shorten_sample_weight(known) == text else text
 
 
 def weighs_steps(text: str | None, facts: DataFacts) -> bool:
-    """Whether it says a weight for each step of a sequence, rather than one for each row."""
+    """True if a sample_weight gives a weight for each step of a sequence, rather than for each row."""
     if text in facts.step_weights:
         return True
     meant = None if text in facts.weights else parse_weight_expression(text)
@@ -178,7 +178,7 @@ def weighs_steps(text: str | None, facts: DataFacts) -> bool:
 
 
 def sample_weight_faults(text: str, facts: DataFacts | None) -> Iterator[str]:
-    """What is wrong with a sample_weight."""
+    """Problems of a sample_weight."""
     if facts is not None and text in (*facts.step_weights, *facts.weights):
         return
     meant = parse_weight_expression(text)
@@ -193,7 +193,7 @@ def sample_weight_faults(text: str, facts: DataFacts | None) -> Iterator[str]:
 
 
 def _parts(text: str, most: int) -> list[str]:
-    """What stands between commas that are not within quotes; of more parts than asked for the first keeps its own."""
+    """The parts between commas outside quotes; if there are more than `most`, the first keeps its commas."""
     found = list(re.finditer(rf"(?:^|,)(\s*{QUOTED}\s*(?=,|$)|[^,]*)", text)) if text else []
     more = max(0, len(found) - most)
     own = [text[: one.end()] for one in found[more : more + 1]]
@@ -201,7 +201,7 @@ def _parts(text: str, most: int) -> list[str]:
 
 
 def _quoted(text: str, *, alone: bool) -> str:
-    """In quotes, where it would not be read as it is; what stands alone holds no comma without them."""
+    """The text, quoted if it would not be read back as it is; an argument after the first may have no bare comma."""
     bare = text == text.strip() and '"' not in text[:1] and not (alone and "," in text)
     return text if bare else quote(text)
 
@@ -215,7 +215,7 @@ def _number(text: str) -> float | None:
 
 
 def _typed(name: str, text: str) -> Any:
-    """A part of an expression as what its field holds; a text that is no number stays one, to be told."""
+    """An argument in the type of its field; text that is not a number is kept, for the check to refuse."""
     kind = {"factor": float, "count": int}.get(name, str)
     try:
         return kind(text)

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -294,11 +294,6 @@ SWEEP_ARGUMENTS = {
     "together": (bool,),
 }
 """What a sweep's file may say beside its tables, and of which kind."""
-
-
-def with_included(recipe: SweepConfig, uids: tuple[str, ...]) -> SweepConfig:
-    """The recipe that also learns from these runs."""
-    return replace(recipe, include=tuple(dict.fromkeys((*recipe.include, *uids))))
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -97,12 +97,6 @@ def included_runs(store: Store, recipe: SweepConfig) -> list[RunRecord]:
     return [run for uid in recipe.include if (run := store.run(uid)) is not None]
 
 
-def includable(store: Store, recipe: SweepConfig, *, owner: str | None = None) -> list[RunRecord]:
-    """Runs that are over, belong to no sweep, and differ from the experiment in varied settings alone."""
-    runs = store.runs(owner=owner, states=("finished", "stopped"))
-    return [run for run in runs if run.sweep is None and _is_covered(run, recipe)]
-
-
 def check_included_runs(store: Store, recipe: SweepConfig, uids: Iterable[str]) -> None:
     """Stop here if a run cannot be included.
 

@@ -38,7 +38,3 @@ def test_the_worst_numbers_come_first_and_what_is_no_number_last():
         2,
         0,
     ]
-
-
-def test_classes_that_are_the_answer_to_nothing():
-    assert prediction_counts.never_answered(np.array([0, 1, 1]), np.array([0, 0, 0]), 3) == [1]

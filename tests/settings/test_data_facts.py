@@ -4,16 +4,9 @@ from fitdash.settings.data_facts import (
     DataFacts,
     balanced_class_weight,
     class_shares,
-    count_stratified_rows,
-    validation_start,
 )
 
 SORTED = DataFacts(rows=9, classes=("a", "b", "c"), counts=(3, 3, 3), first_rows=(0, 3, 6), last_rows=(2, 5, 8))
-
-
-@pytest.mark.parametrize(("share", "first"), [(0.25, 7), (0.33, 6), (0.8, 1), (0.9, 0), (0.0, 10)])
-def test_11_1_the_cut_is_the_floor_in_floating_point(share, first):
-    assert validation_start(10, share) == first
 
 
 def test_classes_that_a_part_has_no_rows_of_are_named():
@@ -21,11 +14,6 @@ def test_classes_that_a_part_has_no_rows_of_are_named():
     assert SORTED.classes_without(6, 9) == ["a", "b"]
     assert SORTED.classes_without(5, 9) == ["a"]
     assert DataFacts(rows=9, classes=("a",)).classes_without(0, 1) == []
-
-
-def test_stratified_rows_leave_one_of_each_class_on_both_sides():
-    assert count_stratified_rows((100, 10, 2, 1), 0.2) == (20, 2, 1, 0)
-    assert count_stratified_rows((4, 4), 0.9) == (3, 3)
 
 
 def test_balanced_weights_give_each_class_the_same_sum():

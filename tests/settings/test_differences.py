@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 
 from fitdash.settings.callbacks import EarlyStoppingArgs, ModelCheckpointArgs
-from fitdash.settings.compile import CompileArgs
 from fitdash.settings.differences import (
     Difference,
-    difference_sentence,
     differences,
     differing_addresses,
     flatten_settings,
@@ -53,31 +51,6 @@ def test_of_a_callback_or_a_layer_that_is_another_one_only_its_kind_is_told():
         Difference(address="callbacks.0.kind", before="EarlyStopping", now="ModelCheckpoint"),
         Difference(address="callbacks.1.kind", before=None, now="EarlyStopping"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("other", "sentence"),
-    [
-        (BASE, "The settings are the same."),
-        (replace(BASE, compile=CompileArgs(learning_rate=0.01)), "learning_rate not set → 0.01"),
-        (replace(BASE, fit=FitArgs(class_weight={0: 1.0, 1: 4.0})), "class_weight not set → {0: 1, 1: 4}"),
-        (
-            replace(BASE, seed=1, network=NetworkArgs(width=8, depth=1, dropout=0.5, activation="tanh")),
-            "seed 0 → 1, width 64 → 8, depth 2 → 1, activation relu → tanh and 1 more",
-        ),
-    ],
-)
-def test_the_difference_is_a_sentence(other, sentence):
-    assert difference_sentence(BASE.to_dict(), other.to_dict()) == sentence
-
-
-def test_two_settings_that_are_called_alike_are_told_by_their_address():
-    before = replace(BASE, callbacks=(EarlyStoppingArgs(), EarlyStoppingArgs(monitor="loss"))).to_dict()
-    now = replace(
-        BASE, callbacks=(EarlyStoppingArgs(patience=1), EarlyStoppingArgs(monitor="loss", patience=2))
-    ).to_dict()
-
-    assert difference_sentence(before, now) == "callbacks.0.patience 0 → 1, callbacks.1.patience 0 → 2"
 
 
 def test_of_many_experiments_only_what_some_differ_in_is_named():

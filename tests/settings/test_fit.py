@@ -124,12 +124,12 @@ def test_what_stops_a_run_without_knowing_the_data(given, text):
         (
             {"validation_split": 0.995},
             "fit.validation_split",
-            "validation_split must leave rows on both sides, got 0 and 150 from 0.995 of 150.",
+            "validation_split must leave rows in both parts, got 0.995 of 150 samples, which leaves none for training.",
         ),
         (
             {"validation_data": HoldOut(kind="last", share=0.999)},
             "fit.validation_data",
-            "validation_data must leave rows on both sides, got 0 and 150 from 0.999 of 150.",
+            "validation_data must leave rows in both parts, got 0.999 of 150 samples, which leaves none for training.",
         ),
         (
             {"class_weight": {0: 1.0, 3: 2.0, -1: 1.0}},

@@ -8,7 +8,6 @@ from fitdash.errors import SettingError
 from fitdash.settings.advice import advice_in
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import inert_in, problems_in
-from fitdash.settings.differences import difference_sentence
 from fitdash.settings.ensemble_rules import best_ensemble_size
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
@@ -245,9 +244,3 @@ def test_a_sweep_varies_the_settings_of_layers():
     assert {"network.layers.0.units", "network.layers.1.rate"} <= set(sweepable_settings(experiment))
     assert with_value(experiment, "network.layers.0.units", 9).network.layers[0] == DenseArgs(units=9)
     assert best_ensemble_size(experiment, TABLE) == 1
-
-
-def test_two_lists_differ_in_words():
-    before, now = (Experiment(network=listed(DenseArgs(units=n))).to_dict() for n in (8, 16))
-
-    assert difference_sentence(before, now) == "units 8 → 16"

@@ -13,12 +13,10 @@ from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
 from fitdash.settings.search_dimension import Choices, Range
 from fitdash.settings.search_space import (
-    SearchSpace,
     parse_search_space,
     sweepable_settings,
     value_at,
     with_value,
-    without_effect,
 )
 from fitdash.settings.validation_data import HoldOut
 
@@ -80,16 +78,12 @@ def test_tables_lists_and_ranges_mean_the_same_as_text():
     assert parse_search_space(json.loads(json.dumps(space.to_dict())), BASE) == space
 
 
-def test_toml_gives_a_space_by_dotted_names_and_by_tables():
-    dotted = SearchSpace.from_toml(
-        '[space]\n"compile.learning_rate" = "1e-4..1e-1 log"\n"network.width" = [16, 32]\n', BASE
-    )
-    tables = SearchSpace.from_toml(
-        '[space.compile]\nlearning_rate = "1e-4..1e-1 log"\n[space.network]\nwidth = [16, 32]\n', BASE
-    )
+def test_dotted_names_and_tables_within_tables_give_the_same_space():
+    dotted = {"compile.learning_rate": "1e-4..1e-1 log", "network.width": [16, 32]}
+    tables = {"compile": {"learning_rate": "1e-4..1e-1 log"}, "network": {"width": [16, 32]}}
 
-    assert dotted == tables
-    assert SearchSpace.from_toml("network.depth = {low = 1, high = 3}", BASE).dimensions == {
+    assert parse_search_space(dotted, BASE) == parse_search_space(tables, BASE)
+    assert parse_search_space({"network": {"depth": {"low": 1, "high": 3}}}, BASE).dimensions == {
         "network.depth": Range(low=1, high=3)
     }
 
@@ -229,11 +223,3 @@ def test_a_run_made_by_hand_is_covered_where_it_differs_in_varied_settings_alone
     steps = parse_search_space({"network.width": "8..64 step 8", "compile.learning_rate": "1e-4..1e-1 log"}, BASE)
     assert steps.covers(BASE, inside)
     assert not steps.covers(BASE, replace(inside, network=NetworkArgs(width=33)))
-
-
-def test_varying_what_has_no_effect_is_told_unless_another_varied_setting_gives_it_one():
-    alone = parse_search_space({"compile.momentum": "0..0.9"}, BASE)
-    together = parse_search_space({"compile.momentum": "0..0.9", "compile.optimizer": ["adam", "sgd"]}, BASE)
-
-    assert list(without_effect(alone, BASE)) == ["compile.momentum"]
-    assert without_effect(together, BASE) == {}

@@ -6,11 +6,10 @@ import pandas as pd
 import pytest
 
 from fitdash.errors import SettingError
-from fitdash.runs.protocol.events import Changed, Created
 from fitdash.sweeps.config import make_sweep_config
 from fitdash.sweeps.results import Sweep, best_so_far, importance_of, trials_frame
 from fitdash.sweeps.study import PastTrial
-from fitdash.sweeps.trial import Trial, includable
+from fitdash.sweeps.trial import Trial
 from tests.sweeps.conftest import BASE, SPACE, Invented, falling
 
 RECIPE = make_sweep_config(BASE, SPACE)
@@ -104,15 +103,6 @@ def test_a_sweep_without_a_result_says_so(store, searched):
     assert "no result yet" in repr(sweep)
     with pytest.raises(SettingError, match="must have a result, got 1 trials without it"):
         sweep.experiment()
-
-
-def test_runs_made_by_hand_are_offered_where_they_differ_in_varied_settings_alone(store):
-    inside = BASE.to_dict() | {"network": {**BASE.to_dict()["network"], "width": 16}}
-    inside["compile"] = {**inside["compile"], "learning_rate": 0.01}
-    for uid, plain in (("in", inside), ("out", inside | {"seed": 5}), ("script", {"fit": "a script's"})):
-        store.write([Created(uid=uid, name="", experiment=plain, writer="w"), Changed(uid=uid, state="finished")])
-
-    assert [run.uid for run in includable(store, RECIPE)] == ["in"]
 
 
 @pytest.mark.parametrize("name", ["study.log", "study.db"])

@@ -1,1 +1,1 @@
-"""From whatever x and y are (arrays, tensors, frames, HDF5, loaders, generators) to batches; split, class weights."""
+"""Sources of batches for x and y of any kind (arrays, tensors, frames, HDF5, loaders, generators); class weights."""

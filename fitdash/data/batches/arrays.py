@@ -15,24 +15,24 @@ from fitdash.errors import DataError
 ShuffleMode = Literal["given", "rows", "batch"]
 
 CHUNK_BYTES = 4 * 1024 * 1024
-"""Rows are gathered in pieces of this size: per batch costs more calls, per epoch a second copy and page faults. While
-one is used the next one is gathered."""
+"""Size of the pieces in which rows are gathered: gathering per batch costs more calls, per epoch a second copy and page
+faults. While one piece is used, the next is gathered."""
 COPIED_BYTES = 1024 * 1024
-"""The same of rows that are copied as they lie."""
+"""Size of the pieces in which rows are copied in the order of the array, not gathered."""
 
 
 class ArraySource:
     """Batches of arrays.
 
     Args:
-        x, y, weight: Rows in their containers, as `arrays_of` gives them.
+        x, y, weight: Rows in their containers, as `prepare_arrays` gives them.
         batch_size: Samples of a batch; the last one may be smaller.
-        order: "rows" draws a permutation from torch's generator for each pass, "batch" moves whole batches and leaves
-            a short one last, "given" is as given.
+        order: "rows" draws a permutation from torch's generator for each pass, "batch" shuffles whole batches and
+            keeps a short one last, "given" keeps the order of the rows.
         target: Device and floating-point type of the batches.
 
     Attributes:
-        copies: Whether inputs are copied that would be views of the arrays, since a module may write into them.
+        copies: True if inputs that would be views of the user's arrays are copied, since a module may write into them.
 
     Source: R keras `fit`, shuffle; "batch" as Keras up to 2.2 had it.
     """
@@ -66,12 +66,12 @@ class ArraySource:
                 yield self.batch(tensors)
 
     def chunks(self) -> Iterator[list[torch.Tensor]]:
-        """One pass in pieces of whole batches: a tensor for each array."""
+        """One pass over the rows in pieces of whole batches: a tensor for each array."""
         self._stay()
         if self.order == "batch":
             yield from self._whole_batches()
             return
-        kind = torch.int32 if self.rows < 2**31 else torch.int64  # the same order in half the memory
+        kind = torch.int32 if self.rows < 2**31 else torch.int64  # the same permutation in half the memory
         index = torch.randperm(self.rows, dtype=kind) if self.order == "rows" else None
         row_bytes = max(part.row_bytes for part in self.parts)
         most = COPIED_BYTES if index is None and self._copies_all() else CHUNK_BYTES
@@ -96,14 +96,14 @@ class ArraySource:
         return ArraySource(x, y, weight, batch_size=batch_size, order=order, target=self.target)
 
     def _stay(self) -> None:
-        """Let arrays in memory stay on a device that has room for all of them, so that later passes move none."""
+        """Keep arrays in memory on the device if it has room for all of them, so that later passes transfer none."""
         device = self.target.device
         moved = [part for part in self.parts if isinstance(part, TensorRows) and part.tensor.device != device]
         if moved and has_free_memory(device, sum(self.rows * part.row_bytes for part in moved)):
             self.parts = [part.on(device) if part in moved else part for part in self.parts]
 
     def _copies_all(self) -> bool:
-        """Whether pieces of the inputs as they lie are copies, which nothing but a module's writing asks for."""
+        """True if slices of the inputs are copied only because a module may write into them."""
         inputs, device = self.parts[: self.inputs], self.target.device
         return self.copies and all(isinstance(part, TensorRows) and part.lies_on(device) for part in inputs)
 
@@ -114,7 +114,7 @@ class ArraySource:
             yield self._piece(start, min(start + size, self.rows))
 
     def _piece(self, start: int, stop: int) -> list[torch.Tensor]:
-        """Rows as they lie; inputs as copies, since a module may write into them and the arrays are the caller's."""
+        """Consecutive rows; inputs as copies, since a module may write into them and the arrays are the caller's."""
         pieces = [part.slice(start, stop).to(self.target.device) for part in self.parts]
         for i, part in enumerate(self.parts[: self.inputs] if self.copies else ()):
             if isinstance(part, TensorRows) and part.shares(pieces[i]):
@@ -153,7 +153,7 @@ def prepare_arrays(x: Any, y: Any, weight: Any, target: DeviceAndDtype, prefix: 
 
 
 def is_single_array(value: Any) -> bool:
-    """Whether a list or tuple is one array of numbers, rather than several arrays."""
+    """True if a list or tuple is one array of numbers rather than several arrays."""
     while isinstance(value, (list, tuple)):
         if not value:
             return True

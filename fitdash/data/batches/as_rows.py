@@ -1,4 +1,4 @@
-"""What the user gave (NumPy, torch, pandas, HDF5, lists) as rows of one array."""
+"""Converts the user's array (NumPy, torch, pandas, HDF5, lists) to rows that can be sliced and gathered."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from fitdash.data.batches.rows import ArrayRows, TensorRows, supported_dtype
 from fitdash.errors import DataError
 
 CAST_ONCE_BYTES = 64 * 1024 * 1024
-"""Larger arrays of another floating-point type are cast piece by piece, so that no second copy of them exists."""
+"""Larger arrays of another floating-point type are cast piece by piece, so that no second copy of them is made."""
 
 UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
-"""Kinds that torch stores but hardly computes with."""
+"""dtypes that torch stores but supports in few operations."""
 
 
 def as_rows(value: Any, name: str, floating: torch.dtype) -> ArrayRows:
-    """`value` as rows: floats become `floating`, integers and booleans keep their kind.
+    """`value` as rows: floats are cast to `floating`, integers and booleans keep their dtype.
 
     Raises:
-        DataError: it is no array of numbers, or has no first axis.
+        DataError: it is not an array of numbers, or has no first axis.
     """
     if type(value).__module__.partition(".")[0] == "h5py":
         return H5Rows(value, name, floating)
@@ -33,7 +33,7 @@ def as_rows(value: Any, name: str, floating: torch.dtype) -> ArrayRows:
 
 
 def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
-    """A tensor without history, of a kind that rows can be gathered from."""
+    """The tensor without its graph, in a dtype and layout from which rows can be gathered."""
     if tensor.is_complex() or tensor.layout != torch.strided:
         found = "a sparse tensor" if tensor.layout != torch.strided else f"dtype {tensor.dtype}"
         raise DataError(f"{name} must hold real numbers, densely, got {found}.")
@@ -41,7 +41,7 @@ def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def _numpy(value: Any, name: str) -> np.ndarray[Any, Any]:
-    """A NumPy array that torch can share, without copying where its layout allows that."""
+    """A NumPy array that torch can share, copied only if its dtype or strides require it."""
     if type(value).__module__.partition(".")[0] == "pandas":
         array = _from_pandas(value)
     else:
@@ -56,7 +56,7 @@ def _numpy(value: Any, name: str) -> np.ndarray[Any, Any]:
 
 
 def _from_pandas(value: Any) -> np.ndarray[Any, Any]:
-    """A frame as (n, columns), a series as one column (n, 1), an array of pandas' own as (n,)."""
+    """A frame as (n, columns), a series as one column (n, 1), a pandas array as (n,)."""
     import pandas as pd
 
     frame = pd.DataFrame(value) if value.ndim == 1 else value
@@ -67,7 +67,7 @@ def _from_pandas(value: Any) -> np.ndarray[Any, Any]:
 
 
 class _Shared:
-    """Read-only memory under a writable name: torch warns about what it could write to, and nothing here writes."""
+    """Read-only memory presented as writable: torch warns about read-only arrays, and nothing here writes."""
 
     def __init__(self, array: np.ndarray[Any, Any]) -> None:
         self.kept = array

@@ -1,4 +1,4 @@
-"""Weights of samples, from what was given for classes and for samples. Table look-ups, never a loop over rows."""
+"""`class_weight` as the weight of each sample, times its `sample_weight`: table look-ups, never a loop over rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from fitdash.errors import DataError, SettingError
+from fitdash.settings.type_checks import describe_wrong_class
 
 
 class ClassWeights:
@@ -20,7 +21,7 @@ class ClassWeights:
         table: (2, classes) class indices, rising, and their weights.
 
     Raises:
-        SettingError: not a mapping, or a key that is no class index.
+        SettingError: it is not a mapping, or a key is not a class index.
 
     Source: R keras `fit`, class_weight: shapes training, never validation. Unlike Keras 3, targets with a time axis
     weigh each step.
@@ -35,7 +36,7 @@ class ClassWeights:
 
         Args:
             y: (n,), (n, 1) or (n, t) class indices, or one-hot in a last axis.
-            prediction_axes: Number of axes of the prediction: one more than `y` has means that `y` holds indices.
+            prediction_axes: Number of axes of the prediction; if it is one more than `y` has, `y` holds class indices.
         """
         classes = self._classes(y, prediction_axes).float()
         known, weights = self.table.to(y.device)
@@ -64,7 +65,7 @@ def indexed(given: Any) -> dict[int, float]:
     """`class_weight` with whole-number keys.
 
     Raises:
-        SettingError: not a mapping, a key that is no class index, or a weight that is no number.
+        SettingError: it is not a mapping, a key is not a class index, or a weight is not a number.
     """
     if not isinstance(given, Mapping):
         raise SettingError(
@@ -73,20 +74,8 @@ def indexed(given: Any) -> dict[int, float]:
     return {_index(key): _number(key, weight) for key, weight in given.items()}
 
 
-def balanced_weights_of_labels(y: np.ndarray[Any, Any]) -> dict[int, float]:
-    """Weights that give every class the same share: samples / (classes × samples of the class).
-
-    Args:
-        y: (n,) class indices.
-
-    Source: King and Zeng, Logistic Regression in Rare Events Data, 2001.
-    """
-    classes, counts = np.unique(y, return_counts=True)
-    return {int(k): float(len(y) / (len(classes) * n)) for k, n in zip(classes, counts, strict=True)}
-
-
 def multiply_weights(sample: torch.Tensor, by_class: torch.Tensor) -> torch.Tensor:
-    """Samples' weights times class weights, aligned: (n,), (n, 1) or (n, t) with (n,) or (n, t)."""
+    """sample_weight times the weights of classes, aligned: (n,), (n, 1) or (n, t) with (n,) or (n, t)."""
     if sample.ndim == 2 and by_class.ndim == 1:
         return sample.squeeze(1) * by_class if sample.shape[1] == 1 else sample * by_class[:, None]
     if sample.ndim == 1 and by_class.ndim == 2:
@@ -95,10 +84,10 @@ def multiply_weights(sample: torch.Tensor, by_class: torch.Tensor) -> torch.Tens
 
 
 def _single(structure: Any) -> torch.Tensor:
-    """The one tensor of a container.
+    """The only tensor of a container.
 
     Raises:
-        DataError: there are several, which class_weight cannot serve.
+        DataError: there are several, which class_weight does not support.
     """
     if isinstance(structure, dict):
         structure = list(structure.values())
@@ -117,9 +106,7 @@ def _index(key: Any) -> int:
         return int(key)
     whole = isinstance(key, (int, np.integer, float, np.floating)) and not isinstance(key, bool) and float(key) % 1 == 0
     if not whole or not 0 <= key < 2**63:
-        raise SettingError(
-            f"class_weight must map class indices to weights, got the key {key!r}. Use the index: {{0: 1.0, 1: 4.0}}."
-        )
+        raise SettingError(describe_wrong_class("class_weight", key))
     return int(key)
 
 

@@ -1,7 +1,7 @@
-"""A DataLoader over tensors, read without its row by row collating: the same rows in the same order, 60 times as fast.
+"""A DataLoader over tensors, read without collating row by row: the same rows in the same order, 60 times as fast.
 
-The loader draws a seed for workers that it does not have, and its sampler draws another one; both are drawn here as
-well, so the random stream goes on as it would.
+The loader draws a seed for workers even if it has none, and its sampler draws another; both are drawn here too, so
+that torch's random stream continues as if the loader had been iterated.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from fitdash.data.batches.source import Batch, DeviceAndDtype
 
 
 class LoaderSource:
-    """Batches of a loader that `is_plain`.
+    """Batches of a loader for which `is_plain_loader` holds.
 
     Args:
-        loader: Asked anew in every pass, should somebody have changed it.
+        loader: Its tensors and settings are read again in every pass, since the user's code may have changed them.
         target: Device and floating-point type of the batches.
     """
 
@@ -56,7 +56,7 @@ class LoaderSource:
 
 
 def is_plain_loader(loader: Any, target: DeviceAndDtype) -> bool:
-    """Whether a loader has the default settings over tensors in memory, so that nothing but its order matters."""
+    """True if a loader has default settings over tensors in memory, so that only its order of rows matters."""
     if type(loader) is not DataLoader or type(loader.dataset) is not TensorDataset:
         return False
     sampler: Any = loader.sampler
@@ -77,6 +77,6 @@ def is_plain_loader(loader: Any, target: DeviceAndDtype) -> bool:
 
 
 def _is_ready(tensor: torch.Tensor, target: DeviceAndDtype) -> bool:
-    """Whether batches of a tensor are slices of it: plain, and of the dtype that is wanted."""
+    """True if batches of a tensor are slices of it: strided, on the CPU, and of the dtype of the batches."""
     plain = type(tensor) is torch.Tensor and tensor.layout == torch.strided and tensor.device.type == "cpu"
     return plain and (not tensor.is_floating_point() or tensor.dtype == target.floating)

@@ -1,4 +1,4 @@
-"""Epochs out of passes: how many batches an epoch has, and what happens where the data ends."""
+"""Batches of each epoch and of each validation, from passes over a source; what happens at the end of the data."""
 
 import itertools
 import warnings
@@ -14,13 +14,13 @@ from fitdash.errors import DataError
 class EpochBatches:
     """The batches of a fit or an evaluation, epoch after epoch.
 
-    Data that can be iterated again goes on into its next pass, so every epoch has exactly `steps` batches; data that
-    cannot ends the epoch early, with a warning. No batch is drawn that is not used, but for one look ahead on data
-    whose end cannot be known.
+    A source that can be iterated again continues into its next pass, so every epoch has exactly `steps` batches; an
+    iterator that runs out ends the epoch early, with a warning. No batch is drawn and left unused, except that one
+    batch is drawn ahead from an iterator, whose end cannot be known.
 
     Args:
-        source: Gives the passes.
-        steps: Batches of an epoch, None: one pass.
+        source: Where the batches come from, pass after pass.
+        steps: Batches of an epoch; None: one pass.
 
     Source: R keras `fit`, steps_per_epoch: "total number of steps before declaring one epoch finished".
     """
@@ -37,11 +37,11 @@ class EpochBatches:
 
     @property
     def steps(self) -> int | None:
-        """Batches of the next epoch, None while unknown; learned from the first full pass."""
+        """Batches of the next epoch; None until the first full pass has counted them."""
         return self.known
 
     def has_more(self) -> bool:
-        """Whether another epoch can begin, as far as that is known; looks one batch ahead into an iterator."""
+        """True if another epoch can begin, as far as that is known; draws one batch ahead from an iterator."""
         if self.source.reiterable:
             return self.source.steps != 0
         if self._ahead is None:
@@ -49,11 +49,11 @@ class EpochBatches:
         return self._ahead is not None
 
     def resize(self, batch_size: int) -> None:
-        """Cut the next pass, not the one that is on, into batches of this size; the source must have a `batch_size`."""
+        """Cut the next pass, not the current one, into batches of this size; the source must have a `batch_size`."""
         self._size = batch_size
 
     def settle(self) -> bool:
-        """Take over a new batch size if no pass is on; True where that was done."""
+        """Apply a new batch size if no pass has begun; True if it was applied."""
         if self._size is None or self._pass is not None:
             return False
         source: Any = self.source
@@ -62,12 +62,12 @@ class EpochBatches:
         return True
 
     def position(self) -> dict[str, Any]:
-        """Where the next epoch begins: batches taken of a pass that goes on over epochs, and how it was shuffled."""
+        """Where the next epoch begins: batches taken from a pass that spans epochs, and the state that shuffled it."""
         is_on = self.asked is not None and self._pass is not None
         return {"taken": self._taken if is_on else 0, "random": self._random if is_on else None, "resized": self._size}
 
     def go_to(self, position: Mapping[str, Any]) -> None:
-        """Go on from a `position`; draws from torch's generator what that pass has drawn."""
+        """Continue from a `position`; draws from torch's generator what that pass had drawn."""
         if position["random"] is not None:
             torch.set_rng_state(position["random"])
             self._begin()
@@ -79,7 +79,7 @@ class EpochBatches:
         """Refuse data that is known to be empty.
 
         Raises:
-            DataError: there is no batch.
+            DataError: the source has no batch.
         """
         if not self.has_more():
             raise DataError("The training data is empty: it gave no batch.")
@@ -127,7 +127,7 @@ class EpochBatches:
         return next(running, None)
 
     def _begin(self) -> Iterator[Batch]:
-        """A new pass; where it may go on over epochs, note what its order is drawn from."""
+        """Begin a new pass; if it may span epochs, keep the random state from which its order is drawn."""
         self.settle()
         self._taken = 0
         self._random = torch.get_rng_state() if self.asked is not None else None
@@ -136,15 +136,15 @@ class EpochBatches:
 
 
 class EvaluationBatches:
-    """The batches of each validation: the first `steps` of re-iterable data, the next ones of an iterator.
+    """The batches of each validation: the first `steps` of re-iterable data, the next `steps` of an iterator.
 
     Args:
-        source: Gives the batches.
-        steps: At most so many batches, None: all there are.
-        is_free: Whether nobody asked for the size of a batch, so that several may be given in one.
+        source: Where the batches come from.
+        steps: At most so many batches; None: all of them.
+        is_free: True if the caller set no batch size, so that several batches may be joined into one.
 
     Attributes:
-        at_once: Batches that are given in one; `steps` counts them all.
+        at_once: How many batches are joined into one; `steps` counts each of them.
     """
 
     def __init__(self, source: Source, steps: int | None = None, *, is_free: bool = False) -> None:
@@ -162,10 +162,10 @@ class EvaluationBatches:
         return self.known
 
     def refuse_empty(self) -> None:
-        """Refuse data without a batch; looks one ahead where the length is unknown.
+        """Refuse data without a batch; draws one ahead if the length is unknown.
 
         Raises:
-            DataError: there is none.
+            DataError: the source has no batch.
         """
         if self.source.steps is None:
             self._rest = self.source.batches()
@@ -176,7 +176,7 @@ class EvaluationBatches:
             raise DataError("The data is empty: it gave no batch.")
 
     def widen(self, at_once: int, *, copies: bool = True) -> None:
-        """Give so many batches in one from now on; the source must be arrays, and have all that are asked for."""
+        """Join so many batches into one from now on; the source must be arrays with at least `steps` batches."""
         source: Any = self.source
         rows = source.rows if self.asked is None else min(source.rows, self.asked * source.batch_size)
         size = source.batch_size * at_once
@@ -186,16 +186,16 @@ class EvaluationBatches:
         self.at_once = at_once
 
     def narrow(self) -> None:
-        """Give each batch by itself from now on."""
+        """Give each batch separately from now on."""
         self._wide, self.at_once = None, 1
 
     @property
     def calls(self) -> int | None:
-        """How many batches an evaluation gives."""
+        """How many batches an evaluation yields, joined ones counted once."""
         return self.known if self._wide is None else int(self._wide.steps)
 
     def epoch(self) -> Iterator[Batch]:
-        """The batches of one evaluation; warns once of fewer than asked for, and once of none."""
+        """The batches of one evaluation; warns once if there are fewer than `steps`, and once if there are none."""
         if self._wide is not None:
             yield from self._wide.batches()
             return

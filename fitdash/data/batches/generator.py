@@ -1,4 +1,4 @@
-"""Batches that somebody else makes: generators, generator functions, any iterable of batches."""
+"""Sources whose batches the user's code makes: generators, generator functions, any iterable of batches."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from fitdash.errors import DataError
 
 
 class IteratorSource:
-    """A generator or another iterator: one pass, and then it is empty."""
+    """A generator or another iterator: it gives one pass and is then exhausted."""
 
     reiterable = False
     steps = None
@@ -27,7 +27,7 @@ class IteratorSource:
 
 
 class IterableSource:
-    """Anything that can be iterated over again, or indexed up to its length.
+    """An object that can be iterated again, or indexed up to its length.
 
     Args:
         iterable: Yields x, (x,), (x, y) or (x, y, weight).
@@ -68,7 +68,7 @@ class FunctionSource:
 
 
 def batch_of(item: Any, target: DeviceAndDtype, *, inputs_only: bool = False) -> Batch:
-    """What a source yielded, as a batch on its device.
+    """An item that the user's source yielded, as a batch on the target's device.
 
     Args:
         item: x, (x,), (x, y) or (x, y, weight).
@@ -92,7 +92,7 @@ def batch_of(item: Any, target: DeviceAndDtype, *, inputs_only: bool = False) ->
 
 
 def length_of(iterable: Any) -> int | None:
-    """Its length, None if it has none (a DataLoader over an IterableDataset says so by TypeError)."""
+    """Its length; None if it has none (a DataLoader over an IterableDataset raises TypeError)."""
     try:
         length = len(iterable)
     except (TypeError, NotImplementedError):
@@ -107,7 +107,7 @@ def _items(iterable: Any) -> Iterator[Any]:
 
 
 def _is_ready(value: Any, target: DeviceAndDtype) -> bool:
-    """Whether a tensor needs no conversion; most batches of a DataLoader are so."""
+    """True if a tensor needs no conversion; most batches of a DataLoader need none."""
     if not isinstance(value, torch.Tensor) or value.device != target.device:
         return False
     if value.ndim < 2:

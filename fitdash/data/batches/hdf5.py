@@ -11,7 +11,7 @@ from fitdash.data.batches.rows import ArrayRows, TensorRows, supported_dtype
 
 
 class H5Rows:
-    """Rows of an h5py data set; nothing is read before it is asked for."""
+    """Rows of an h5py data set, read from the file only when they are sliced or gathered."""
 
     def __init__(self, dataset: Any, name: str, floating: torch.dtype, start: int = 0, stop: int | None = None) -> None:
         self.dataset, self.name, self.floating = dataset, name, floating
@@ -31,7 +31,7 @@ class H5Rows:
         return self._tensor(self.dataset[self.start + start : self.start + stop])
 
     def take(self, index: torch.Tensor) -> torch.Tensor:
-        """Rows by sorted indices: one pass over the file, put back into the asked order."""
+        """Rows by index: read in rising order in one pass over the file, then put back into the order of `index`."""
         order = torch.argsort(index)
         found = self._tensor(self.dataset[(index[order].long() + self.start).numpy()])
         return found[torch.argsort(order)]
@@ -40,7 +40,7 @@ class H5Rows:
         return H5Rows(self.dataset, self.name, self.floating, self.start + start, self.start + stop)
 
     def in_memory(self) -> TensorRows:
-        """The same rows, read at once."""
+        """The same rows, read into memory."""
         tensor = self.slice(0, self.shape[0])
         return TensorRows(tensor, tensor.dtype)
 
@@ -50,7 +50,7 @@ class H5Rows:
 
 
 def load_for_shuffling(parts: list[ArrayRows]) -> list[ArrayRows]:
-    """HDF5 data in memory, where all of it fits `options.read_once_bytes`; otherwise as it is, with a warning."""
+    """HDF5 data read into memory if all of it fits `options.read_once_bytes`; otherwise unchanged, with a warning."""
     stored = [part for part in parts if isinstance(part, H5Rows)]
     size = sum(part.shape[0] * part.row_bytes for part in stored)
     if size <= options.read_once_bytes:

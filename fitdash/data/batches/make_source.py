@@ -1,4 +1,4 @@
-"""From what a caller gave as data to a source of batches."""
+"""Chooses the adapter that turns the user's x and y into a source of batches."""
 
 from functools import partial
 from typing import Any
@@ -9,8 +9,7 @@ from fitdash.data.batches.generator import FunctionSource, IterableSource, Itera
 from fitdash.data.batches.source import DeviceAndDtype, Source, detect_source_kind
 from fitdash.data.batches.torch_dataset import DatasetSource
 from fitdash.errors import DataError, SettingError
-
-DEFAULT_BATCH_SIZE = 32
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE
 
 SOURCE_NAMES = {
     "dataset": "a Dataset",
@@ -19,7 +18,7 @@ SOURCE_NAMES = {
     "function": "a function",
     "iterable": "an iterable",
 }
-"""What batch sources are called."""
+"""What error messages call each kind of source that yields batches."""
 
 
 def make_source(
@@ -33,19 +32,19 @@ def make_source(
     needs_y: bool = True,
     prefix: str = "",
 ) -> Source:
-    """The adapter that takes `x`.
+    """The source of batches for `x`.
 
     Args:
         x, y, weight: As `fit` takes them.
         target: Device and floating-point type of the batches.
-        batch_size: Samples of a batch, None: 32.
+        batch_size: Samples of a batch; None: `DEFAULT_BATCH_SIZE`.
         order: Of the rows of arrays and map-style data sets.
         needs_y: Whether arrays must come with targets.
         prefix: Put before names in errors, such as "validation ".
 
     Raises:
         DataError: `x` cannot be read, or the arrays do not fit together.
-        SettingError: an argument that belongs to arrays came with data that is already in batches.
+        SettingError: an argument for arrays was given with data that is already in batches.
     """
     kind = detect_source_kind(x, f"{prefix}x")
     if kind == "arrays":
@@ -70,10 +69,10 @@ def make_source(
 
 
 def refuse_with_batches(kind: str, *, y: Any, sample_weight: Any, batch_size: int | None, prefix: str = "") -> None:
-    """Refuse what belongs to arrays only.
+    """Refuse arguments that are for arrays only.
 
     Raises:
-        SettingError: naming every argument that has no place beside such a source.
+        SettingError: one of them was given; it names each.
 
     Source: R keras `fit_generator`, which has none of these. Keras 3 ignores batch_size silently.
     """

@@ -1,4 +1,4 @@
-"""Memory for rows that are gathered again and again."""
+"""Buffers that are reused for the rows gathered in each piece of a pass."""
 
 import sys
 from collections.abc import Callable
@@ -7,22 +7,22 @@ from typing import Any
 import torch
 
 LEAST_BYTES = 1024 * 1024
-"""Less comes from what the process has at hand."""
+"""Smaller tensors are not worth keeping: the allocator serves them from memory that the process already has."""
 MOST_KEPT = 2
-"""The rows of one piece are looked at while the next one is gathered."""
+"""Buffers kept: the rows of one piece are still in use while the next one is gathered."""
 
 
 class RowBuffer:
-    """Memory in which nobody sees any more what lay there before.
+    """Buffers that are given out again once no tensor, storage or NumPy array shares their memory.
 
-    Fresh memory is given page by page: of 8 MB that takes four times as long as gathering rows into it.
+    The system maps fresh memory page by page: for 8 MB that takes four times as long as gathering rows into it.
     """
 
     def __init__(self) -> None:
         self._kept: list[torch.Tensor] = []
 
     def for_rows(self, rows: int, like: torch.Tensor) -> torch.Tensor | None:
-        """A tensor of so many rows to write into; None where it does not pay, or nobody can tell who holds what."""
+        """A tensor of so many rows to write into; None if reuse does not pay or holders cannot be counted."""
         size = rows * like[:1].nbytes
         if _holders is None or size < LEAST_BYTES or like.device.type != "cpu" or torch.is_inference_mode_enabled():
             return None
@@ -37,10 +37,10 @@ class RowBuffer:
 
 
 _holders: Callable[[int], int] | None = getattr(torch._C, "_storage_Use_Count", None)
-"""How many tensors, and whatever else, see a piece of memory; torch has no public word for it."""
+"""Number of tensors and other objects that share a storage; torch has no public name for it."""
 
 
 def _views(tensor: torch.Tensor) -> tuple[int, int]:
-    """Of the memory of a tensor: how many see it, and how many hold it as a Python object."""
+    """Holders of a tensor's storage: all of them, and references to its Python object."""
     memory: Any = tensor.untyped_storage()
     return _holders(memory._cdata) if _holders is not None else 0, sys.getrefcount(memory)

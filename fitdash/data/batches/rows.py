@@ -1,4 +1,4 @@
-"""One array as rows that can be sliced and gathered, whatever library it came from; copied only where it must be."""
+"""`ArrayRows`: one array of any library as rows that can be sliced and gathered, copied only if necessary."""
 
 import math
 from typing import Any, Protocol
@@ -20,21 +20,21 @@ class ArrayRows(Protocol):
     def row_bytes(self) -> int: ...
 
     def slice(self, start: int, stop: int) -> torch.Tensor:
-        """Rows start … stop − 1, a view where that is possible."""
+        """Rows start … stop − 1, as a view if possible."""
 
     def take(self, index: torch.Tensor) -> torch.Tensor:
         """The rows of (k,) int64 indices, a copy."""
 
     def narrow(self, start: int, stop: int) -> "ArrayRows":
-        """The same array with only these rows; no copy."""
+        """The array narrowed to these rows, without a copy."""
 
 
 class TensorRows:
-    """Rows of a tensor, cast on the way out."""
+    """Rows of a tensor, cast to `dtype` when they are read."""
 
     def __init__(self, tensor: torch.Tensor, dtype: torch.dtype) -> None:
         self.tensor, self.dtype = tensor, dtype
-        self._room = RowBuffer()
+        self._buffer = RowBuffer()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,29 +49,29 @@ class TensorRows:
 
     def take(self, index: torch.Tensor) -> torch.Tensor:
         index = index.to(self.tensor.device)
-        room = self._room.for_rows(len(index), self.tensor) if self.tensor.dtype == self.dtype else None
-        if room is not None:
-            return torch.index_select(self.tensor, 0, index, out=room)
+        out = self._buffer.for_rows(len(index), self.tensor) if self.tensor.dtype == self.dtype else None
+        if out is not None:
+            return torch.index_select(self.tensor, 0, index, out=out)
         return self.tensor.index_select(0, index).to(self.dtype)
 
     def narrow(self, start: int, stop: int) -> "TensorRows":
         return TensorRows(self.tensor[start:stop], self.dtype)
 
     def on(self, device: torch.device) -> "TensorRows":
-        """The same rows on a device, cast."""
+        """The same rows on a device, cast to `dtype`."""
         return TensorRows(self.tensor.to(device, self.dtype), self.dtype)
 
     def lies_on(self, device: torch.device) -> bool:
-        """Whether pieces for this device are views."""
+        """True if slices for this device are views: it holds the tensor, in `dtype`."""
         return self.tensor.device == device and self.tensor.dtype == self.dtype
 
     def shares(self, piece: torch.Tensor) -> bool:
-        """Whether writing into `piece` would write into these rows."""
+        """True if writing into `piece` would write into these rows."""
         return piece.untyped_storage().data_ptr() == self.tensor.untyped_storage().data_ptr()
 
 
 def has_free_memory(device: torch.device, size_bytes: int) -> bool:
-    """Whether data may stay on a device: a GPU that has twice as much memory free."""
+    """True if data may stay on a device: a GPU with at least twice that much memory free."""
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
@@ -82,7 +82,7 @@ def supported_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[Any]:
     """The NumPy type that torch can hold for data of `dtype`.
 
     Raises:
-        DataError: it holds no real numbers.
+        DataError: the dtype does not hold real numbers.
     """
     if dtype.kind not in "fiub":
         raise DataError(f"{name} must hold real numbers, got dtype {dtype}. Encode text, dates and objects as numbers.")

@@ -1,4 +1,4 @@
-"""What the loop is fed with: a protocol of one property list and one method, and the choice of who fulfils it.
+"""`Source`, the protocol by which the training loop draws batches, and the kind of adapter that an x needs.
 
 Source: R keras `fit` (x, y, generators) and the data adapters of Keras 3; each adapter is one file of this folder.
 """
@@ -29,28 +29,28 @@ class Batch(NamedTuple):
 
 
 class Source(Protocol):
-    """Batches, pass after pass."""
+    """Gives batches, pass after pass."""
 
     reiterable: bool
-    """Whether another pass can begin when one has ended."""
+    """True if another pass can begin after one has ended."""
 
     @property
     def steps(self) -> int | None:
-        """Batches of one pass, None where that is not known."""
+        """Batches of one pass; None if unknown."""
 
     @property
     def rows(self) -> int | None:
-        """Samples of one pass, None where that is not known."""
+        """Samples of one pass; None if unknown."""
 
     def batches(self) -> Iterator[Batch]:
         """One pass."""
 
 
 class DeviceAndDtype(NamedTuple):
-    """Where batches go.
+    """Device and floating-point type that batches are converted to.
 
     Attributes:
-        device: Of the module's parameters.
+        device: The device of the module's parameters.
         floating: dtype that floating-point data is cast to.
     """
 
@@ -62,11 +62,11 @@ def detect_source_kind(x: Any, name: str = "x") -> str:
     """ "arrays", "dataset", "loader", "iterator", "function" or "iterable": which adapter takes `x`.
 
     Args:
-        x: What a caller gave as data.
-        name: What it is called in errors.
+        x: The user's data.
+        name: Its name in error messages.
 
     Raises:
-        DataError: nothing here takes it.
+        DataError: no adapter takes it.
     """
     from torch.utils.data import DataLoader, Dataset, IterableDataset
 
@@ -93,7 +93,7 @@ def detect_source_kind(x: Any, name: str = "x") -> str:
 
 
 def replace_leaves(structure: Any, leaves: Iterator[Any]) -> Any:
-    """`structure` (a leaf, a list, a tuple or a dict) with its leaves replaced in order; None stays."""
+    """`structure` (a leaf, a list, a tuple or a dict) with its leaves replaced in order; None stays None."""
     if structure is None:
         return None
     if isinstance(structure, dict):
@@ -115,7 +115,7 @@ def leaves_of(structure: Any) -> list[Any]:
 
 
 def unwrap_single(structure: Any) -> Any:
-    """The single member of a list or tuple; anything else as it is."""
+    """The only item of a list or tuple; any other structure unchanged."""
     if isinstance(structure, (list, tuple)) and len(structure) == 1:
         return structure[0]
     return structure

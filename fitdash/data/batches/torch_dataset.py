@@ -1,4 +1,4 @@
-"""torch's own sources: map-style data sets, which fit batches itself, and loaders, which come with batches."""
+"""Batches of torch's map-style data sets, whose samples `fit` batches and shuffles itself."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

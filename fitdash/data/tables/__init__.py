@@ -1,1 +1,1 @@
-"""From a file or a name to arrays: reader, encoders, hold-out, weights of rows, checks of the data."""
+"""From a CSV file or a data set's name to arrays: reader, encoders, hold-out, row weights, checks of the data."""

@@ -1,6 +1,6 @@
-"""Real data that scikit-learn ships: no network needed.
+"""Data sets that scikit-learn ships, loaded without a network.
 
-The sets are shuffled once, always the same way: iris and wine come sorted by class, so that the last rows, which
+They are shuffled once, always the same way: iris and wine come sorted by class, so that the last rows, which
 `validation_split` takes, would hold only classes that training never saw.
 """
 
@@ -18,7 +18,7 @@ from fitdash.settings.data_facts import Task
 
 RowOrder = Literal["shuffled", "sorted"]
 ORDER_SEED = 6
-"""Gives last fifths that are neither easy nor hard: other seeds move the R² of diabetes there from 0.35 to 0.55."""
+"""Makes the last fifth neither easy nor hard: with other seeds the R² of diabetes there is from 0.35 to 0.55."""
 
 _TARGETS: dict[str, tuple[str, Task]] = {
     "digits": ("digit", "classification"),
@@ -41,18 +41,18 @@ _LINES = {
 
 
 def load_bundled(name: str, order: RowOrder = "shuffled") -> Dataset:
-    """One of scikit-learn's sets.
+    """One of scikit-learn's data sets.
 
     Args:
         name: One of `fitdash.settings.dataset.BUNDLED`.
-        order: Of its rows: shuffled, or sorted by target, which is the trap that `validation_split` falls into.
+        order: Order of its rows: shuffled, or sorted by target, for which `validation_split` holds out unseen classes.
     """
     target, task = _TARGETS[name]
     return make_dataset(name, order_rows(_read(name), target, order), target, task, line=_LINES[name], **_more(name))
 
 
 def _more(name: str) -> dict[str, Any]:
-    """What is special about a set."""
+    """Fields of `Dataset` that only some sets have: image shape, several inputs, several targets."""
     if name == "digits":
         return {"image_shape": (8, 8)}
     if name == "digits_halves":
@@ -92,7 +92,7 @@ def _read(name: str) -> pd.DataFrame:
 
 
 def _digits_file() -> Path | None:
-    """The digits that scikit-learn ships, found without importing it: that costs the first page two seconds."""
+    """The digits file of scikit-learn, found without importing it: the import costs the first page two seconds."""
     found = find_spec("sklearn")
     folders = [] if found is None else found.submodule_search_locations or []
     files = [Path(folder, "datasets", "data", "digits.csv.gz") for folder in folders]
@@ -100,7 +100,7 @@ def _digits_file() -> Path | None:
 
 
 def _digits(file: Path) -> pd.DataFrame:
-    """What `load_digits` gives: 64 pixels of 0 … 16 and the digit."""
+    """The table of scikit-learn's `load_digits`: 64 pixels of 0 … 16 and the digit."""
     rows = np.loadtxt(file, delimiter=",")
     table = pd.DataFrame(rows[:, :-1], columns=_pixels(range(8)))
     table[_TARGETS["digits"][0]] = rows[:, -1].astype(int)

@@ -1,4 +1,4 @@
-"""Data by name."""
+"""The data set that the settings of an experiment name."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +13,14 @@ from fitdash.settings.dataset import BUNDLED, FIXED_COLUMN_DATASETS, SEQUENCES, 
 
 
 def dataset_of(args: DatasetArgs, uploads: Path | None = None) -> Dataset:
-    """The data that settings describe.
+    """The data set that the settings describe.
 
     Args:
-        args: The settings.
+        args: Name of the data set, and how it is read or made.
         uploads: The folder where uploads are kept.
 
     Raises:
-        DataError: an upload is not there, or a chosen column.
+        DataError: the uploaded file or a chosen column is missing.
     """
     if args.name in BUNDLED:
         dataset = load_bundled(args.name, args.order)

@@ -1,4 +1,4 @@
-"""How a CSV file is written, told from its beginning: delimiter, decimal sign, header, names of its columns."""
+"""The dialect of a CSV file, detected from its beginning: delimiter, decimal sign, header, column names."""
 
 import csv
 import io
@@ -20,7 +20,14 @@ _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+")
 
 @dataclass(frozen=True, kw_only=True)
 class CsvDialect:
-    """How a file is written, told from its beginning."""
+    """The dialect of a CSV file.
+
+    Attributes:
+        delimiter: Sign between columns.
+        decimal: Decimal sign of its numbers.
+        names: Name of each column, distinct.
+        header: Index of the header row; None if the file has none.
+    """
 
     delimiter: str
     decimal: str
@@ -29,12 +36,12 @@ class CsvDialect:
 
 
 def detect_dialect(text: bytes, filename: str, least_columns: int = 2) -> tuple[CsvDialect, bytes]:
-    """How the file is written, and its text without the line in which a spreadsheet names the delimiter."""
-    told = re.match(rb"sep=(.)\r?\n", text)
-    text = text[told.end() :] if told else text
+    """The dialect, and the text without the `sep=` line in which a spreadsheet names the delimiter."""
+    named = re.match(rb"sep=(.)\r?\n", text)
+    text = text[named.end() :] if named else text
     head = text[:SAMPLE_BYTES] if text.count(b"\n", 0, SAMPLE_BYTES) > 2 else text[: 64 * SAMPLE_BYTES]
     sample, whole = head.decode("utf-8", errors="ignore"), len(head) == len(text)
-    delimiter = told.group(1).decode("latin-1") if told else max(DELIMITERS, key=lambda d: _fit(sample, whole, d))
+    delimiter = named.group(1).decode("latin-1") if named else max(DELIMITERS, key=lambda d: _fit(sample, whole, d))
     rows = _rows(sample, whole, delimiter)
     width = _common_width([row for _, row in rows])
     if width < least_columns or not rows:
@@ -50,7 +57,7 @@ def detect_dialect(text: bytes, filename: str, least_columns: int = 2) -> tuple[
 
 
 def _rows(sample: str, whole: bool, delimiter: str) -> list[tuple[int, list[str]]]:
-    """Line number and cells of each complete row that is not empty."""
+    """Line number and cells of each complete, non-empty row of the sample."""
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, skipinitialspace=True)
     try:
         rows = [
@@ -62,7 +69,7 @@ def _rows(sample: str, whole: bool, delimiter: str) -> list[tuple[int, list[str]
 
 
 def _fit(sample: str, whole: bool, delimiter: str) -> tuple[bool, float, int]:
-    """How well a delimiter explains the file: it splits, into the same number of columns in most rows, into many."""
+    """How well a delimiter fits: it splits rows, the share of rows with the most common width, and that width."""
     rows = [row for _, row in _rows(sample, whole, delimiter)]
     width = _common_width(rows)
     return width > 1, sum(len(row) == width for row in rows) / max(1, len(rows)), width
@@ -73,14 +80,14 @@ def _common_width(rows: list[list[str]]) -> int:
 
 
 def _holds_values(first: list[str]) -> bool:
-    """Whether the first row is no header: more than half of it are numbers, and those are no years."""
+    """True if the first row is data, not a header: more than half of its cells are numbers other than years."""
     numbers = [cell for cell in first if re.fullmatch(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?", cell)]
     years = [cell for cell in numbers if re.fullmatch(r"(18|19|20)\d\d", cell)]
     return len(numbers) - len(years) > len(first) / 2
 
 
 def _names(header: list[str], rows: list[list[str]], width: int) -> list[str]:
-    """Names of all columns where the header is one short: R names no row names, others end each row with a comma."""
+    """Names of all columns, even if the header is one short: R omits row names, others end each row with a comma."""
     if width != len(header) + 1:
         return header
     return [*header, ""] if not any(row[width - 1 :] != [""] for row in rows) else ["", *header]
@@ -105,7 +112,7 @@ def describe_one_column(filename: str, names: list[str]) -> str:
 
 
 def _decimal(cells: list[str], delimiter: str) -> str:
-    """The decimal sign: a comma where more numbers have one than have a point."""
+    """The decimal sign: a comma if more numbers contain a comma than a point."""
     commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
     if delimiter == "," and all(_THOUSANDS.fullmatch(cell) for cell in commas):
         return "."
@@ -113,7 +120,7 @@ def _decimal(cells: list[str], delimiter: str) -> str:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Names with none missing and none twice."""
+    """The names, each filled in and made distinct."""
     seen: Counter[str] = Counter()
     distinct: list[str] = []
     for place, given in enumerate(names, start=1):

@@ -1,6 +1,6 @@
-"""The bytes of a CSV file as columns: read the way people write such files, or refused in words.
+"""Reads the bytes of a CSV file as columns, or raises an error that says what the file is.
 
-Understood without a setting: comma, semicolon, tab and | between columns, a comma as decimal sign, separators of
+Detected without a setting: comma, semicolon, tab and | between columns, a comma as decimal sign, separators of
 thousands, byte order marks, UTF-8, UTF-16 and Windows text, a missing header, row names, repeated column names.
 """
 
@@ -22,7 +22,7 @@ from fitdash.data.tables.csv_dialect import (
 from fitdash.errors import DataError
 
 GAPS = ["?", "-", "na", "Na", "none", "NONE", "missing"]
-"""Read as gaps beside what pandas knows ("", NA, N/A, NaN, null, None, …)."""
+"""Texts read as missing values, in addition to those of pandas ("", NA, N/A, NaN, null, None, …)."""
 
 _FOREIGN = {
     b"\x89PNG": "a PNG image",
@@ -40,7 +40,11 @@ _MARKUP = {"<!doctype html": "an HTML page", "<html": "an HTML page", "<?xml": "
 
 @dataclass(frozen=True, kw_only=True)
 class CsvTable:
-    """Columns as read, and what was understood that the reader may want to know."""
+    """Columns as read, and remarks on how they were read.
+
+    Attributes:
+        frame: The columns.
+        notes: A missing header, words counted as gaps."""
 
     frame: pd.DataFrame
     notes: tuple[str, ...] = ()
@@ -51,11 +55,11 @@ def read_table(content: bytes, filename: str = "The file", *, least_columns: int
 
     Args:
         content: The file's bytes.
-        filename: What messages call it.
-        least_columns: 1 where a single column of numbers will do.
+        filename: Its name in messages.
+        least_columns: 1 if a single column is enough.
 
     Raises:
-        DataError: it is empty, no CSV, or has too few columns or fewer than two rows.
+        DataError: it is empty, is not CSV, or has too few columns or fewer than two rows.
     """
     if not content.strip():
         raise DataError(f"{filename} must hold a header and rows, got an empty file.")
@@ -76,7 +80,7 @@ def read_table(content: bytes, filename: str = "The file", *, least_columns: int
 
 
 def _utf8(content: bytes, filename: str) -> bytes:
-    """The same text in UTF-8, without a byte order mark."""
+    """The content in UTF-8, without a byte order mark."""
     found = next((what for mark, what in _FOREIGN.items() if content.startswith(mark)), None)
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         content = content.decode("utf-16", errors="replace").encode()
@@ -108,15 +112,15 @@ def _parsed(text: bytes, layout: CsvDialect, filename: str) -> pd.DataFrame:
             low_memory=False,
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
-        if told := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
-            raise DataError(describe_uneven_rows(filename, told[1], told[2], told[3])) from error
-        if told := re.search(r"EOF inside string starting at row (\d+)", str(error)):
-            raise DataError(f"{filename} must close every quote, got one that opens in row {told[1]}.") from error
+        if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
+            raise DataError(describe_uneven_rows(filename, found[1], found[2], found[3])) from error
+        if found := re.search(r"EOF inside string starting at row (\d+)", str(error)):
+            raise DataError(f"{filename} must close every quote, got one that opens in row {found[1]}.") from error
         raise DataError(f"{filename} must be a CSV file, got text that cannot be split in columns: {error}") from error
 
 
 def _as_numbers(column: pd.Series, decimal: str) -> tuple[pd.Series, str]:
-    """A text column of numbers as numbers, with what has to be said about it; any other column as it is."""
+    """A text column of numbers as numbers, with a note on words read as gaps; any other column unchanged."""
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
         return column, ""
     if column.dtype == object:
@@ -134,12 +138,12 @@ def _as_numbers(column: pd.Series, decimal: str) -> tuple[pd.Series, str]:
 
 
 def _plain(value: Any) -> Any:
-    """A truth as 0 or 1 (a column of them with gaps), an integer past 64 bits as a float."""
+    """A boolean (in a column with gaps) as 0 or 1, an integer beyond 64 bits as a float."""
     return float(value) if isinstance(value, bool | int) else value
 
 
 def _without_thousands(text: pd.Series, decimal: str) -> pd.Series:
-    """Texts that are numbers with separated thousands, as plain numbers with a point; other texts unchanged."""
+    """Numbers with separated thousands as plain numbers with a point; other texts unchanged."""
     group = "." if decimal == "," else ","
     g, d = re.escape(group), re.escape(decimal)
     grouped = text.str.fullmatch(rf"[+-]?(\d{{1,3}}({g}\d{{3}})+|\d+)({d}\d+)?", na=False).astype(bool)
@@ -148,7 +152,7 @@ def _without_thousands(text: pd.Series, decimal: str) -> pd.Series:
 
 
 def _is_filler(column: pd.Series) -> bool:
-    """A nameless column that is empty or counts the rows, as spreadsheets and `to_csv` leave behind."""
+    """True for an unnamed column that is empty or counts the rows, as spreadsheets and `to_csv` write."""
     if re.fullmatch(r"column \d+", str(column.name)) is None:
         return False
     if column.isna().all():

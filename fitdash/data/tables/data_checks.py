@@ -1,4 +1,4 @@
-"""What columns give away that a reader should know before a run: an order in time, values far from all others."""
+"""Checks of columns before a run: rows in the order of time or of the target, values far from all others."""
 
 from typing import Any
 
@@ -11,11 +11,11 @@ from fitdash.data.tables.dates import SAMPLED_ROWS, to_sortable_dates
 DATE = r"\d{4}-\d{2}(-\d{2})?([T ].*)?|\d{1,2}[./-]\d{1,2}[./-]\d{4}( .*)?"
 FEWEST_ROWS = 20
 FAR = 20.0
-"""Standard deviations. What is shipped here stays below 13, and no normal column of a trillion rows comes near it."""
+"""Standard deviations. The bundled data stays below 13, and no normal column of a trillion rows comes near it."""
 
 
 def detect_order_and_outliers(dataset: Dataset) -> dict[str, Any]:
-    """Fields of `Facts`: rising, dates, sorted_target, far."""
+    """Fields of `DataFacts`: rising, dates, sorted_target, far."""
     if len(dataset) < FEWEST_ROWS or dataset.image_shape or dataset.steps:
         return {}
     columns = [name for name in map(str, dataset.table.columns) if name not in dataset.predicted]
@@ -29,7 +29,7 @@ def detect_order_and_outliers(dataset: Dataset) -> dict[str, Any]:
 
 
 def _rises(column: pd.Series, *, is_date: bool, of_rows: float = 0.5) -> bool:
-    """Whether it only goes up, or only down, with the rows, and has a value of its own in such a share of them."""
+    """True if it only rises, or only falls, with the rows, and has distinct values in such a share of them."""
     if is_date:
         dates = to_sortable_dates(column)
         if dates is None:
@@ -65,6 +65,6 @@ def _far(dataset: Dataset) -> list[tuple[str, float]]:
         with np.errstate(over="ignore", invalid="ignore"):
             deviation = values.std()
             reach = float(np.abs(values - values.mean()).max() / deviation) if deviation > 0 else 0.0
-        if FAR < reach < np.inf and column.nunique() > 2:  # a rare truth is far from the others by its nature
+        if FAR < reach < np.inf and column.nunique() > 2:  # a rarely true column has far values by its nature
             found.append((name, reach))
     return found

@@ -1,4 +1,4 @@
-"""A data set in numbers, for the checks of the settings: rows, classes, inputs, and what its columns give away."""
+"""`DataFacts` of a data set, for the checks of the settings: rows, classes, inputs, order in time, outliers."""
 
 import math
 from typing import Any
@@ -11,14 +11,14 @@ from fitdash.data.tables.dataset import Dataset
 from fitdash.settings.data_facts import STEP_WEIGHTS, DataFacts
 
 _CHECKED: WeakKeyDictionary[Dataset, dict[str, Any]] = WeakKeyDictionary()
-"""What was found in the columns of data sets that are in use: looking takes longer than all else here."""
+"""Order and outliers by data set, while it is in use: finding them takes longer than all else here."""
 
 
 def facts_of(dataset: Dataset, inputs: int | None = None) -> DataFacts:
     """Rows, columns, classes and shapes of a data set.
 
     Args:
-        inputs: Numbers that the network receives for a sample; None counts them where no column is text.
+        inputs: Numbers that the network receives for a sample; None counts the columns, if none is text.
     """
     if inputs is None and set(dataset.inputs) <= set(dataset.numeric_columns):
         inputs = len(dataset.inputs)
@@ -52,7 +52,7 @@ def facts_of(dataset: Dataset, inputs: int | None = None) -> DataFacts:
 
 
 def _checks_of(dataset: Dataset) -> dict[str, Any]:
-    """Fields of the facts that tell of an order in time, and of values far from all others."""
+    """Fields of the facts on order in time and on values far from all others."""
     if dataset not in _CHECKED:
         _CHECKED[dataset] = detect_order_and_outliers(dataset)
     return _CHECKED[dataset]

@@ -1,4 +1,4 @@
-"""Named data: columns as they came, one of them the target."""
+"""`Dataset`: named columns as they were read, one of them the target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,22 +15,22 @@ from fitdash.settings.data_facts import Task
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dataset:
-    """Data to train on, nothing learned from it yet.
+    """Raw data to train on; nothing is encoded yet.
 
     Attributes:
-        name: What people call it.
+        name: Its name on screens and in messages.
         table: All columns, (n, columns).
         target_name: The column to predict.
         inputs: The columns to predict it from.
-        task: Whether the target is a class or a number.
+        task: Classification or regression.
         classes: Name of each class in the order of its index; None for numbers.
-        image_shape: Height and width, where the inputs are the pixels of an image.
-        steps: How many steps a row has, where it is a sequence; its inputs stand step after step.
-        step_targets: The column of each step's class, where a row is a sequence; `target_name` is then the most
-            common one of the row.
-        parts: The input columns of each input, where there are several.
-        targets: The columns to predict, where there are several; `target_name` is the first.
-        line: One sentence of what it is.
+        image_shape: Height and width, if the inputs are the pixels of an image.
+        steps: Time steps of a row, if it is a sequence; its input columns stand step after step.
+        step_targets: The column of each step's class, if a row is a sequence; `target_name` then holds the row's most
+            common class.
+        parts: The columns of each input, if there are several inputs.
+        targets: The columns to predict, if there are several; `target_name` is the first.
+        line: One sentence that describes it.
     """
 
     name: str
@@ -83,24 +83,24 @@ class Dataset:
 
     @property
     def predicted(self) -> tuple[str, ...]:
-        """Every column that is to be predicted, or follows from those."""
+        """Every column that is predicted: the target, the targets of steps, further targets."""
         return (self.target_name, *self.step_targets, *self.targets)
 
     @cached_property
     def numeric_columns(self) -> tuple[str, ...]:
-        """The columns that hold numbers, beside the targets."""
+        """The numeric columns that are not targets."""
         numeric = self.table.select_dtypes(["number", "bool"]).columns
         return tuple(str(name) for name in numeric if name not in self.predicted)
 
     @cached_property
     def weight_columns(self) -> tuple[str, ...]:
-        """The columns that can be a sample_weight: numbers from 0 up; where inputs belong together, none of them."""
+        """The columns that can be a sample_weight: numbers from 0 up, but no pixels, steps or parts of inputs."""
         fixed = self.inputs if self.image_shape or self.steps or self.parts else ()
         return tuple(name for name in self.numeric_columns if name not in fixed and _can_weigh(self.table[name]))
 
 
 def make_dataset(name: str, table: pd.DataFrame, target: str, task: Task, **more: Any) -> Dataset:
-    """A data set whose inputs are all columns but the target, unless `inputs` is given."""
+    """A data set whose inputs are all columns but the targets, unless `inputs` is given."""
     predicted = (target, *more.get("targets", ()), *more.get("step_targets", ()))
     inputs = more.pop("inputs", None) or tuple(str(column) for column in table.columns if column not in predicted)
     classes = class_names(table[target]) if task == "classification" else None
@@ -108,10 +108,10 @@ def make_dataset(name: str, table: pd.DataFrame, target: str, task: Task, **more
 
 
 def select_features(dataset: Dataset, features: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The input columns after a choice of them.
+    """The chosen input columns; all inputs for None.
 
     Raises:
-        DataError: a chosen column is not there, or is the target.
+        DataError: a chosen column is missing, or is the target.
     """
     if features is None:
         return dataset.inputs

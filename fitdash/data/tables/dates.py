@@ -1,4 +1,4 @@
-"""Dates as texts whose order is that of time."""
+"""Dates as texts that sort in the order of time."""
 
 import pandas as pd
 
@@ -8,9 +8,9 @@ SAMPLED_ROWS = 100
 
 
 def to_sortable_dates(column: pd.Series) -> pd.Series | None:
-    """The dates of a column as texts that sort as time does, 2026-03-31; gaps stay gaps. None where it holds others.
+    """The dates of a column as texts that sort by time, 2026-03-31; gaps stay gaps. None if it holds anything else.
 
-    A number above 12 tells which of the first two is the day; where there is none the first is, 31.3.2026.
+    A number above 12 decides which of the first two is the day; without one the first is, as in 31.3.2026.
     """
     if pd.api.types.is_numeric_dtype(column.dtype):
         return None

@@ -1,4 +1,4 @@
-"""A plane through the inputs: two columns vary over their range, the others stay where the data has its middle."""
+"""The plane of a decision boundary: two columns vary over their range, the others stay at their median or mode."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fitdash.data.tables.prepared import PreparedData
 
 Array = np.ndarray[Any, Any]
 ROOM = 0.06
-"""Beyond the outermost points on each side, as a share of their range."""
+"""Margin beyond the outermost points on each side, as a share of their range."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,9 +19,9 @@ class DecisionPlane:
     """Points in the plane of two columns.
 
     Attributes:
-        across, up: The columns.
+        across, up: The columns of the horizontal and the vertical axis.
         xs, ys: Their values, in the unit of the column, (cells,).
-        inputs: What the network is given at each point, row after row from below, (cells * cells, inputs) float32.
+        inputs: Encoded inputs at each point, row after row from below, (cells * cells, inputs) float32.
     """
 
     across: str
@@ -32,12 +32,12 @@ class DecisionPlane:
 
 
 def axes_of(columns: TableEncoder) -> tuple[str, ...]:
-    """The columns that can be an axis: those of numbers."""
+    """The columns that can be an axis: the numeric ones."""
     return tuple(column.name for column in columns.inputs if isinstance(column, NumberEncoder))
 
 
 def rank_columns(data: PreparedData, names: Iterable[str]) -> list[str]:
-    """The columns by how much of the target each explains by itself, most first; in their order where equal."""
+    """The columns by how much of the target each explains alone, most first; ties keep their order."""
     table, rows = data.dataset.table, data.train
     if data.dataset.classes is not None:
         codes = data.dataset.codes[rows]
@@ -53,7 +53,7 @@ def make_decision_plane(data: PreparedData, across: str, up: str, cells: int = 7
     """The plane of two columns.
 
     Args:
-        data: Of the run.
+        data: The data of the run.
         across, up: Two of `axes_of`.
         cells: Points along each axis.
     """
@@ -65,7 +65,7 @@ def make_decision_plane(data: PreparedData, across: str, up: str, cells: int = 7
 
 
 def _part(column: NumberEncoder | TextEncoder, grid: dict[str, Array], data: PreparedData, count: int) -> Array:
-    """What one column becomes: it varies, or stays at its median or its most common word."""
+    """Encoded values of one column: varied over the grid, or fixed at its median or most common word."""
     if isinstance(column, NumberEncoder):
         values = grid.get(column.name, np.full(count, column.median))
         return ((values - column.mean) / column.scale)[:, None]
@@ -82,13 +82,13 @@ def _span(values: Array, cells: int) -> Array:
 
 
 def _numbers(column: Any) -> Array:
-    """(n,) float64, NaN for what is no finite number."""
+    """(n,) float64, NaN for values that are not finite numbers."""
     values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where(np.isfinite(values), values, np.nan)
 
 
 def _between(values: Array, groups: list[Array]) -> float:
-    """The share of the variance that lies between groups."""
+    """Share of the variance that lies between groups, 0–1."""
     whole = float(np.nanvar(values))
     if not whole > 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""Columns as the arrays that a network is given: steps in an axis of their own, several inputs or targets by name."""
+"""Encodes columns as the arrays of x and y: steps in an axis of their own, several inputs or targets by name."""
 
 from typing import Any, Literal
 
@@ -16,8 +16,8 @@ def encode_inputs(dataset: Dataset, columns: TableEncoder, table: pd.DataFrame) 
     """(n, inputs) float32; of sequences (n, steps, inputs); of several inputs a dict of (n, inputs).
 
     Args:
-        dataset: Says which columns belong together.
-        columns: How they become numbers.
+        dataset: Its steps, parts and targets decide the shape.
+        columns: The learned encoders.
         table: The rows.
 
     Raises:
@@ -33,10 +33,10 @@ def encode_inputs(dataset: Dataset, columns: TableEncoder, table: pd.DataFrame) 
 
 
 def encode_targets(dataset: Dataset, columns: TableEncoder, table: pd.DataFrame, form: Form) -> Any:
-    """What `Target.encode` gives; of sequences with an axis of steps; of several targets a dict.
+    """Targets as `TargetEncoder.encode` gives them; of sequences with an axis of steps; of several targets a dict.
 
     Raises:
-        DataError: a class that nobody knows, or text where numbers were learned.
+        DataError: a class is unknown, or a column holds text where numbers were learned.
     """
     if dataset.step_targets:
         return np.stack([columns.target.encode(table[name], form) for name in dataset.step_targets], axis=1)

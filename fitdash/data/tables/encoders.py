@@ -1,6 +1,6 @@
-"""What turns raw columns into numbers: learned from the training rows alone, kept as JSON, used again by `predict`.
+"""Encoders of raw columns: learned from the training rows alone, kept as JSON, used again by `predict`.
 
-Numbers are filled with their median and standardised, truths count as 0 and 1, text becomes one column per word.
+Numbers are filled with their median and standardised, booleans count as 0 and 1, text becomes one column per word.
 """
 
 import json
@@ -17,12 +17,12 @@ from fitdash.errors import DataError
 
 Array = np.ndarray[Any, Any]
 MOST_LEVELS = 50
-"""A text column of more words keeps this many, the most common ones."""
+"""Most words that a text column keeps: the most common ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NumberEncoder:
-    """A column of numbers: gaps take the median, then (value - mean) / scale."""
+    """Encoder of a numeric column: gaps take the median, then (value - mean) / scale."""
 
     name: str
     median: float
@@ -42,7 +42,7 @@ class NumberEncoder:
 
 @dataclass(frozen=True, kw_only=True)
 class TextEncoder:
-    """A column of words: 1 in the place of its word, zeros for a gap or a word that training never saw."""
+    """One-hot encoder of a text column: zeros for a gap or a word that no training row has."""
 
     name: str
     levels: tuple[str, ...]
@@ -59,7 +59,7 @@ class TextEncoder:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetEncoder:
-    """The column to predict: the names of its classes, or the mean and scale of its numbers."""
+    """Encoder of the target: the names of its classes, or the mean and scale of its numbers."""
 
     name: str
     classes: tuple[str, ...] | None = None
@@ -80,15 +80,15 @@ class TargetEncoder:
 
 @dataclass(frozen=True, kw_only=True)
 class TableEncoder:
-    """How every column is turned into numbers.
+    """Encoders of all columns of a data set.
 
     Attributes:
-        inputs: The input columns in their order.
-        target: The column to predict.
-        more_targets: The other ones, where there are several.
-        left_out: Why a column is not used, by its name.
-        rows: Training rows that this was learned from.
-        gaps: Gaps among them, over all columns of numbers.
+        inputs: Encoders of the input columns in their order.
+        target: Encoder of the column to predict.
+        more_targets: Encoders of further targets, if there are several.
+        left_out: Reason why a column is not used, by its name.
+        rows: Number of training rows that they were learned from.
+        gaps: Missing values among them, over all numeric columns.
     """
 
     inputs: tuple[NumberEncoder | TextEncoder, ...]
@@ -105,7 +105,7 @@ class TableEncoder:
 
     @property
     def line(self) -> str:
-        """One sentence of what is done."""
+        """One sentence that describes the encoding."""
         numbers = sum(isinstance(column, NumberEncoder) for column in self.inputs)
         texts = [column for column in self.inputs if isinstance(column, TextEncoder)]
         parts = [f"{_count(numbers, 'number column')} standardised"] if numbers else []
@@ -129,15 +129,15 @@ class TableEncoder:
         return np.concatenate([column.encode(table[column.name]) for column in self.inputs], axis=1)
 
     def to_json(self) -> str:
-        """All of it; floats come back to the last bit."""
+        """The encoders as JSON; floats are restored to the last bit."""
         return json.dumps({"version": 1} | asdict(self), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """What `to_json` wrote.
+        """The encoders that `to_json` wrote.
 
         Raises:
-            DataError: something else did.
+            DataError: the text is not its output.
         """
         try:
             plain = json.loads(text)
@@ -156,13 +156,13 @@ class TableEncoder:
 
 
 def learn_encoders(dataset: Dataset, rows: Array, without: str | None = None) -> TableEncoder:
-    """How to turn the columns of a data set into numbers.
+    """Learn the encoders of the columns of a data set.
 
     Args:
         dataset: The data.
-        rows: Indices of the training rows, the only ones that are looked at; the names of the classes are those of
-            all rows, so that every class has its place.
-        without: A column that is no input: the sample_weight.
+        rows: Indices of the training rows, the only ones that are learned from; class names come from all rows, so that
+            every class has its index.
+        without: A column that is not an input: the sample_weight.
 
     Raises:
         DataError: no column is left to learn from.
@@ -201,7 +201,7 @@ def learn_encoders(dataset: Dataset, rows: Array, without: str | None = None) ->
 
 
 def _alike(columns: list[Any], steps: int) -> list[Any]:
-    """The same mean and scale for all steps, where each has columns of its own."""
+    """Encoders with one mean and scale for all steps of a sequence, whose steps have columns of their own."""
     width = len(columns) // steps
     alike = []
     for place, column in enumerate(columns):
@@ -243,14 +243,14 @@ def _target_from(plain: Mapping[str, Any]) -> TargetEncoder:
 
 
 def _scale(values: Array) -> float:
-    """The standard deviation; 1 where all values are the same, the largest value where squares would overflow."""
+    """The standard deviation; 1 if all values are the same, the largest value if squares would overflow."""
     largest = float(np.abs(values).max())
     deviation = largest if largest > 1e150 else float(values.std())
     return deviation if deviation > 1e-12 * largest else 1.0
 
 
 def _finite(column: pd.Series) -> Array:
-    """(n,) float64 with NaN for what is no finite number."""
+    """(n,) float64, NaN for values that are not finite numbers."""
     try:
         values = np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     except (ValueError, TypeError) as error:

@@ -1,21 +1,20 @@
-"""Which rows are trained on, and which are validated on."""
+"""Hold-out: the indices of the training rows and of the validation rows."""
 
 from typing import Any
 
 import numpy as np
 
 from fitdash.data.tables.dataset import Dataset
-from fitdash.errors import DataError
-from fitdash.settings.data_facts import count_stratified_rows, validation_start
-from fitdash.settings.fit import FitArgs, count_split_rows
+from fitdash.settings.fit import FitArgs, count_split_rows, split_argument
 from fitdash.settings.validation_data import HoldOut
+from fitdash.settings.validation_split import count_stratified_rows, refuse_empty_part, validation_start
 
 Array = np.ndarray[Any, Any]
 UNEVEN = 0.25
-"""A class whose share differs by so much between the two parts makes them unlike each other."""
+"""Difference of a class's share between the two parts from which they count as unlike each other."""
 
 UNEVEN_MEAN = 0.75
-"""The same for the means of numbers, in standard deviations: twenty rows by chance stay well below."""
+"""The same for the means of numbers, in standard deviations: twenty random rows stay well below."""
 
 
 def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]:
@@ -23,12 +22,12 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
 
     Args:
         dataset: The data.
-        fit: `validation_data` decides, else `validation_split`, which takes the last rows; where the validation rows
-            are those of a file, all rows train.
-        seed: Of the choice of rows; the global generators are left alone.
+        fit: `validation_data` decides, else `validation_split`, which takes the last rows; if the validation rows are
+            those of a file, all rows train.
+        seed: Seed of the random choice of rows; the global generators are not used.
 
     Raises:
-        DataError: one of the parts would be empty.
+        SettingError: one of the parts would be empty.
     """
     rows = np.arange(len(dataset))
     if not fit.validates:
@@ -43,14 +42,12 @@ def split_rows(dataset: Dataset, fit: FitArgs, seed: int) -> tuple[Array, Array]
         chosen = np.zeros(len(dataset), dtype=bool)
         chosen[_chosen(dataset, held, seed)] = True
         train, validation = rows[~chosen], rows[chosen]
-    if not (len(train) and len(validation)):
-        name = "validation_split" if held is None else "validation_data"
-        raise DataError(f"{name} must leave rows on both sides, got {len(train)} and {len(validation)} rows.")
+    refuse_empty_part(*split_argument(fit), len(rows), len(train))
     return train, validation
 
 
 def _chosen(dataset: Dataset, held: HoldOut, seed: int) -> Array:
-    """Indices of the rows that are held out, by chance."""
+    """Indices of the rows that are held out, chosen at random."""
     generator = np.random.default_rng(seed)
     rows = len(dataset)
     count = rows - validation_start(rows, held.share)
@@ -64,14 +61,14 @@ def _chosen(dataset: Dataset, held: HoldOut, seed: int) -> Array:
 
 
 def _spread(numbers: Array, count: int, generator: np.random.Generator) -> Array:
-    """So many rows over the whole range of the numbers: one by chance from each of as many equal groups by size."""
+    """`count` rows over the whole range of the numbers: a random one from each of as many equal groups by size."""
     edges = np.linspace(0, len(numbers), count + 1).astype(int)
     places = edges[:-1] + (generator.random(count) * np.diff(edges)).astype(int)
     return np.asarray(np.argsort(numbers, kind="stable")[places])
 
 
 def is_representative_split(dataset: Dataset, train: Array, validation: Array) -> bool:
-    """Whether the rows that are held out are much like those that are trained on, as their targets tell.
+    """True if the targets of the held-out rows are distributed much like those of the training rows.
 
     Args:
         dataset: The data.

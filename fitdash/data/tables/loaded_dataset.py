@@ -1,4 +1,4 @@
-"""`load_dataset`, and what its users call on the data: arrays, rows that are held out, weights, a second file."""
+"""`load_dataset`, and the methods of the data that scripts call: arrays, hold-out, weights, a second file."""
 
 from dataclasses import dataclass, fields
 from os import PathLike
@@ -18,16 +18,17 @@ from fitdash.data.tables.row_weights import balanced_weights, compute_sample_wei
 from fitdash.data.tables.upload import dataset_from_table
 from fitdash.data.tables.validation_file import join_validation_rows
 from fitdash.errors import DataError, SettingError
-from fitdash.settings.data_facts import DataFacts, validation_start
+from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.dataset import DATASETS, DatasetArgs
 from fitdash.settings.declaration import describe_unknown_name, problems_in, settings_of
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.validation_data import HoldOut
+from fitdash.settings.validation_split import refuse_empty_part, validation_start
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadedDataset(Dataset):
-    """A data set as `load_dataset` gives it: a Dataset that makes arrays for `fit`."""
+    """A data set that makes arrays for `fit`, as `load_dataset` returns it."""
 
     def arrays(
         self,
@@ -37,13 +38,13 @@ class LoadedDataset(Dataset):
         one_hot: bool = False,
         sample_weight: str | None = None,
     ) -> tuple[Any, ...]:
-        """All rows as x and y for `fit`: numbers standardised, gaps filled, words spread out.
+        """All rows as x and y for `fit`: numbers standardised, gaps filled, words one-hot encoded.
 
         Args:
-            validation_split: What `fit` will be given; what it holds out is not looked at here.
-            train: Indices of the training rows, the only ones that are looked at; in place of validation_split.
+            validation_split: The value that `fit` will be given; encoders do not learn from the rows it holds out.
+            train: Indices of the training rows, the only ones that are learned from; in place of validation_split.
             one_hot: y as one column per class, for losses that compare those.
-            sample_weight: A column that is no input but says how much each row counts, or an expression such as
+            sample_weight: A column that is not an input but weighs each row, or an expression such as
                 "above(age, 40, 3)" or "upload(weights.csv)"; of sequences also the name of weights of the steps,
                 "ramp" or "last_steps".
 
@@ -54,7 +55,7 @@ class LoadedDataset(Dataset):
             float32 weights.
 
         Raises:
-            SettingError: validation_split leaves no training rows, or is no share.
+            SettingError: validation_split leaves one of the parts without rows, or is not from 0 to below 1.
             DataError: sample_weight names no column of weights.
         """
         rows = self._training_rows(validation_split, train)
@@ -69,14 +70,13 @@ class LoadedDataset(Dataset):
         """Indices of the rows to train on and of those to validate on, each in the order of the data.
 
         Args:
-            share: How many are held out, from 0 to 1.
+            share: Share of the rows that is held out, 0–1.
             kind: "stratified" takes the same share of every class, "random" any rows, "last" the last ones.
-            seed: Of the choice; the global generators are left alone.
-            rows: How many of the last rows, in place of a share.
+            seed: Seed of the random choice; the global generators are not used.
+            rows: Number of last rows to hold out, in place of a share.
 
         Raises:
-            SettingError: share, kind or rows cannot be.
-            DataError: one of the parts would be empty.
+            SettingError: share, kind or rows is invalid, or one of the parts would be empty.
         """
         held = HoldOut(kind=cast(Any, kind), share=share, rows=rows)
         if problems := problems_in(held):
@@ -84,18 +84,18 @@ class LoadedDataset(Dataset):
         return split_rows(self, FitArgs(validation_data=held), seed)
 
     def with_file(self, path: str | PathLike[str], sample_weight: str | None = None) -> tuple[Any, ...]:
-        """The data with the rows of a second CSV file below its own, to validate on; and the indices of both.
+        """The data with the rows of a second CSV file appended, to validate on, and the indices of both parts.
 
         Args:
-            path: Of the file; it has the same columns.
-            sample_weight: A column of the file that says how much each of its rows counts.
+            path: Path of the file, which has the same columns.
+            sample_weight: A column of the file that weighs each of its rows.
 
         Returns:
             The data, the indices of its own rows and of those of the file; where sample_weight is given, also the
             weights of the latter, (n,) float32.
 
         Raises:
-            DataError: it cannot be read, or does not fit this data.
+            DataError: the file cannot be read, or does not fit this data.
         """
         name = Path(path).name
         more = read_table(Path(path).read_bytes(), name).frame
@@ -104,18 +104,18 @@ class LoadedDataset(Dataset):
         return _loaded(both.dataset), both.train, both.validation, *weights
 
     def weights(self, sample_weight: str) -> np.ndarray[Any, Any]:
-        """How much each row counts, (n,) float32, or each step of it, (n, steps).
+        """Weight of each row, (n,) float32, or of each of its steps, (n, steps).
 
         Args:
             sample_weight: As in `arrays`.
 
         Raises:
-            DataError: it says no weights.
+            DataError: sample_weight names no weights.
         """
         return compute_sample_weight(self, sample_weight)
 
     def balanced_weights(self, validation_split: float = 0.0, *, train: Any = None) -> dict[int, float]:
-        """The class_weight that makes all classes count the same among the training rows.
+        """The class_weight with which every class of the training rows has the same total weight.
 
         Args:
             validation_split, train: As in `arrays`.
@@ -128,32 +128,34 @@ class LoadedDataset(Dataset):
     def _training_rows(self, validation_split: float, train: Any) -> np.ndarray[Any, Any]:
         if train is not None:
             return np.asarray(train)
-        rows = validation_start(len(self), validation_split) if 0 <= validation_split < 1 else 0
-        if not rows:
+        if not 0 <= validation_split < 1:
             raise SettingError(f"validation_split must be from 0 to below 1 and leave rows, got {validation_split}.")
-        return np.arange(rows)
+        start = validation_start(len(self), validation_split)
+        if validation_split:
+            refuse_empty_part("validation_split", validation_split, len(self), start)
+        return np.arange(start)
 
     def facts(self, inputs: int | None = None) -> DataFacts:
-        """The data in numbers.
+        """The facts that the checks of settings need of the data.
 
         Args:
-            inputs: Numbers that the network receives for a sample; None counts them where no column is text.
+            inputs: Numbers that the network receives for a sample; None counts the columns, if none is text.
         """
         return facts_of(self, inputs)
 
 
 def load_dataset(name: str = "digits", **settings: Any) -> LoadedDataset:
-    """Data to try things on, or a CSV file.
+    """A bundled or synthetic data set by name, or a CSV file.
 
     Args:
         name: digits, wine, breast_cancer, iris, diabetes (real); digits_halves (two inputs), linnerud (three
             targets); spiral, moons, circles, blobs (toys); regimes (sequences with a class per step); or the path of a
             CSV file.
-        settings: Those of `DatasetArgs`: order, features; samples, noise and classes of what is made here; target and
-            task of a file.
+        settings: Those of `DatasetArgs`: order, features; samples, noise and classes of synthetic data; target and task
+            of a file.
 
     Raises:
-        SettingError: a setting is unknown or cannot be.
+        SettingError: a setting is unknown or invalid.
         DataError: the file cannot be read or trained on.
     """
     known = tuple(setting for setting in settings_of(DatasetArgs) if setting not in ("name", "content", "filename"))

@@ -1,4 +1,4 @@
-"""The data of an experiment as the arrays that `fit` is given."""
+"""Prepares the data of an experiment: loads it, splits it, and encodes the arrays that `fit` takes."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,18 +28,18 @@ S = TypeVar("S", bound=Settings)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedData:
-    """Arrays, and how they were made.
+    """Arrays for `fit`, and the data and encoders that they were made from.
 
     Attributes:
-        dataset: The data as it came.
-        columns: How its columns became numbers, learned from the training rows.
-        output: What the last layer has to give.
-        facts: The data in numbers, `inputs` too.
+        dataset: The raw data.
+        columns: Encoders of its columns, learned from the training rows.
+        output: Units, activation and form of targets that task and loss require of the last layer.
+        facts: Facts of the data, `inputs` included.
         fit: The arguments of fit that have an effect; the others at their defaults.
-        train, validation: Indices of the rows of each part; those of a second file stand below the others.
-        x, y: What fit is given: all rows where `validation_split` cuts them, else the training rows; dicts where
-            there are several inputs or targets.
-        sample_weight: Weight of each of those rows, or of each step of them, or None.
+        train, validation: Indices of the rows of each part; rows of a second file come after the others.
+        x, y: Arrays for fit: all rows if `validation_split` cuts them, else the training rows; dicts if there are
+            several inputs or targets.
+        sample_weight: Weight of each of those rows, or of each of their steps, or None.
         validation_data: (x, y) or (x, y, sample_weight) of the rows that `validation_data` names, or None.
     """
 
@@ -57,12 +57,12 @@ class PreparedData:
 
     @property
     def shape(self) -> NetworkShape:
-        """What goes into the network and comes out of it."""
+        """Shape of the network's inputs and outputs."""
         return shape_of(self.facts, self.output.units)
 
     @property
     def line(self) -> str:
-        """What the data is, and what was done to it."""
+        """Sentences that describe the data and its encoding."""
         return f"{self.dataset.line} {self.columns.line}"
 
     def trained_on(self) -> tuple[Any, Any]:
@@ -71,7 +71,7 @@ class PreparedData:
         return (self.x, self.y) if held else (take_rows(self.x, self.train), take_rows(self.y, self.train))
 
     def looked_at(self, most: int) -> tuple[Array, Any]:
-        """Rows by which people judge what was learned, at most so many: those held out, else those trained on.
+        """Rows whose predictions the dashboard shows, at most `most`: those held out, else those trained on.
 
         Returns:
             Their indices, (n,), and their inputs as `fit` takes them.
@@ -84,15 +84,15 @@ class PreparedData:
 
 
 def prepare_data(experiment: Experiment, uploads: Path | None = None) -> PreparedData:
-    """Load the data, split its rows, learn its columns from the training rows, and turn all rows into numbers.
+    """Load the data, split its rows, learn encoders from the training rows, and encode all rows.
 
     Args:
-        experiment: What is to run.
+        experiment: The experiment that will run.
         uploads: The folder where uploads are kept.
 
     Raises:
         SettingError: the experiment has problems; all of them, one per line.
-        DataError: the data is not there, or cannot be trained on.
+        DataError: the data is missing, or cannot be trained on.
     """
     refuse_problems(experiment)
     dataset = dataset_of(experiment.data, uploads)
@@ -137,7 +137,7 @@ def prepare_data(experiment: Experiment, uploads: Path | None = None) -> Prepare
 
 
 def refuse_problems(experiment: Experiment, facts: DataFacts | None = None) -> None:
-    """Stop here if the experiment has problems.
+    """Raise if the experiment has problems.
 
     Raises:
         SettingError: all of them, one per line.
@@ -147,7 +147,7 @@ def refuse_problems(experiment: Experiment, facts: DataFacts | None = None) -> N
 
 
 def reset_inert_settings(args: S, facts: DataFacts) -> S:
-    """The arguments with the defaults in place of those that are without effect."""
+    """The arguments, with those that have no effect reset to their defaults."""
     declared, inert = settings_of(type(args)), inert_in(args, facts)
     where = args.section
     return replace(args, **{name: declared[name].default for name in declared if f"{where}.{name}" in inert})

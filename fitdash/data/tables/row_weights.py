@@ -1,4 +1,4 @@
-"""How much rows, steps and classes count, from a column or a name."""
+"""Weights of rows, steps and classes, from a column, an expression or a name."""
 
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,17 @@ Array = np.ndarray[Any, Any]
 
 
 def compute_sample_weight(dataset: Dataset, name: str, uploads: Path | None = None, *, train: Any = None) -> Array:
-    """How much each row counts, (n,) float32; or each step of it, (n, steps).
+    """Weight of each row, (n,) float32, or of each of its steps, (n, steps).
 
     Args:
         dataset: The data.
         name: A column; else one of the expressions of `settings.weight_expressions`; else of sequences "ramp" (from
             little at the first step to 1 at the last) or "last_steps" (the last third of the steps alone).
-        uploads: The folder where uploads are kept; without it a file is read where its name says.
-        train: Indices of the training rows, as `expressed` takes them.
+        uploads: The folder where uploads are kept; without it a file's name is its path.
+        train: Indices of the training rows, as `compute_expression` takes them.
 
     Raises:
-        DataError: the column or the file is not there, or they come to anything but numbers from 0 up, one above it.
+        DataError: the column or the file is missing, or a weight is not a number from 0 up, or all are 0.
     """
     if name in dataset.numeric_columns:
         return row_weights(dataset, name)
@@ -40,10 +40,10 @@ def compute_sample_weight(dataset: Dataset, name: str, uploads: Path | None = No
 
 
 def row_weights(dataset: Dataset, column: str) -> Array:
-    """How much each row counts, (n,) float32.
+    """Weight of each row, (n,) float32.
 
     Raises:
-        DataError: the column is not there, or holds anything but numbers from 0 up, one of them above it.
+        DataError: the column is missing, or a value is not a number from 0 up, or all are 0.
     """
     if column not in dataset.numeric_columns:
         known = ", ".join(dataset.numeric_columns[:20])
@@ -51,28 +51,28 @@ def row_weights(dataset: Dataset, column: str) -> Array:
     return _weights(dataset.table[column].to_numpy(dtype=np.float64, na_value=np.nan), column)
 
 
-def _weights(values: Array, told: str) -> Array:
-    """The numbers as weights, if they can be."""
+def _weights(values: Array, name: str) -> Array:
+    """The numbers as float32 weights; refused if one is missing or negative, or all are 0."""
     with np.errstate(over="ignore"):
         weights = values.astype(np.float32)
     bad = np.argwhere(~(np.isfinite(weights) & (weights >= 0)))
     if len(bad):
         value, row = values[tuple(bad[0])], bad[0][0] + 1
         came, remedy = ("a gap", " Fill it.") if np.isnan(value) else (f"{value:g}", "")
-        raise DataError(f"sample_weight must be 0 or more in every row, got {came} in row {row} of {told!r}.{remedy}")
+        raise DataError(f"sample_weight must be 0 or more in every row, got {came} in row {row} of {name!r}.{remedy}")
     if not weights.any():
-        raise DataError(f"sample_weight must be above 0 in one row, got only 0 in {told!r}.")
+        raise DataError(f"sample_weight must be above 0 in one row, got only 0 in {name!r}.")
     return np.asarray(weights)
 
 
 def step_weights(name: str, steps: int) -> Array:
-    """(steps,) float32, the same for every row."""
+    """Weights of the steps of a sequence, (steps,) float32, the same for every row."""
     place = np.arange(1, steps + 1)
     weights = place / steps if name == "ramp" else place > steps - max(1, steps // 3)
     return np.asarray(weights, dtype=np.float32)
 
 
 def balanced_weights(dataset: Dataset, train: Array) -> dict[int, float]:
-    """Weight of each class, so that all classes count the same among the labels of the training rows."""
+    """Weight of each class with which all classes have the same total weight among the labels of the training rows."""
     counts = np.bincount(dataset.labels[train].ravel(), minlength=len(dataset.classes or ()))
     return balanced_class_weight(tuple(int(count) for count in counts))

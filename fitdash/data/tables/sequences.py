@@ -1,4 +1,4 @@
-"""Sequences with a class for each step, made here."""
+"""Synthetic sequences with a class for each step."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ Array = np.ndarray[Any, Any]
 STEPS = 30
 SEQUENCE_SEED = 11
 LASTING = 10
-"""Steps that a regime lasts on average."""
+"""Average duration of a regime, in steps."""
 REGIMES = ("calm", "fast", "slow")
 _PERIODS = np.array([np.inf, 4.0, 14.0])
-"""Steps of one wave; calm has none."""
+"""Steps per wave; calm has no waves."""
 
 
 def make_regimes(*, samples: int = 600, noise: float = 0.1, order: RowOrder = "shuffled") -> Dataset:
-    """A signal that changes by chance between calm, fast waves and slow waves; which it is, is asked at each step.
+    """A signal that changes at random between calm, fast waves and slow waves; the target is the regime of each step.
 
-    A single step does not tell: the steps before it have to be remembered. Each sequence has a clarity, 0.5 to 1.5:
-    noise is divided by it, so it makes a sensible sample_weight.
+    One step alone does not determine it: the network must remember earlier steps. Each sequence has a clarity, 0.5 to
+    1.5, by which its noise is divided, so that clarity is a sensible sample_weight.
 
     Args:
-        samples: Sequences.
-        noise: How far the signal is scattered around its course, whose waves are 1 high.
-        order: Of the sequences; sorted by the regime that is the most common in them.
+        samples: Number of sequences.
+        noise: Standard deviation of the noise around waves of amplitude 1.
+        order: Order of the sequences: shuffled, or sorted by their most common regime.
     """
     generator = np.random.default_rng(SEQUENCE_SEED)
     label = _labels(samples, generator)
@@ -37,14 +37,14 @@ def make_regimes(*, samples: int = 600, noise: float = 0.1, order: RowOrder = "s
     course = np.where(np.isinf(period), 0.0, np.sin(phase))
     signal = course + noise / clarity[:, None] * generator.standard_normal((samples, STEPS))
     names = [f"signal_{step}" for step in range(1, STEPS + 1)]
-    asked = tuple(f"regime_{step}" for step in range(1, STEPS + 1))
+    targets = tuple(f"regime_{step}" for step in range(1, STEPS + 1))
     words = np.array(REGIMES)
     counts = np.stack([(label == index).sum(axis=1) for index in range(len(REGIMES))], axis=1)
     table = pd.concat(
         [
             pd.DataFrame(signal, columns=names),
             pd.DataFrame({"clarity": clarity}),
-            pd.DataFrame(words[label], columns=list(asked)),
+            pd.DataFrame(words[label], columns=list(targets)),
             pd.DataFrame({"regime": words[counts.argmax(axis=1)]}),
         ],
         axis=1,
@@ -56,13 +56,13 @@ def make_regimes(*, samples: int = 600, noise: float = 0.1, order: RowOrder = "s
         "classification",
         inputs=tuple(names),
         steps=STEPS,
-        step_targets=asked,
+        step_targets=targets,
         line=f"{samples} sequences of {STEPS} steps, each step calm, fast or slow.",
     )
 
 
 def _labels(samples: int, generator: np.random.Generator) -> Array:
-    """Which regime each step is in, (samples, STEPS): it lasts a while, then another one begins."""
+    """Regime of each step, (samples, STEPS): it changes with a probability of 1 / LASTING per step."""
     label = generator.integers(0, len(REGIMES), samples)
     found = [label]
     for _ in range(STEPS - 1):

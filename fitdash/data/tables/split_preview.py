@@ -1,4 +1,4 @@
-"""The rows of a data set as one narrow picture: what each is, and on which side of the split it stands."""
+"""Rows of a data set for the preview of the split: the target of each, and whether it is held out."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +14,14 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SplitPreview:
-    """Rows in the order of the data, evenly picked where there are many.
+    """Rows in the order of the data, sampled evenly if there are many.
 
     Attributes:
-        values: (n,) class index, or the number scaled to 0 – 1; NaN where a number is missing.
-        is_class: Whether `values` are classes.
-        held: (n,) whether the row is held out for validation.
-        rows: How many rows there are.
-        held_rows: How many of them are held out.
+        values: (n,) class index, or the number scaled to 0–1; NaN if a number is missing.
+        is_class: True if `values` are class indices.
+        held: (n,) True if the row is held out for validation.
+        rows: Number of rows of the data.
+        held_rows: Number of them that are held out.
     """
 
     values: Array
@@ -32,10 +32,10 @@ class SplitPreview:
 
 
 def make_split_preview(dataset: Dataset, fit: FitArgs, seed: int, most: int = 600) -> SplitPreview:
-    """What the split takes, as `fit` would train with these settings.
+    """The split that `fit` would make with these settings.
 
     Raises:
-        DataError: one of the parts would be empty.
+        SettingError: one of the parts would be empty.
     """
     _, validation = split_rows(dataset, fit, seed)
     held = np.zeros(len(dataset), dtype=bool)
@@ -49,6 +49,6 @@ def make_split_preview(dataset: Dataset, fit: FitArgs, seed: int, most: int = 60
 
 
 def _scaled(numbers: Array) -> Array:
-    """From the lowest, 0, to the highest, 1."""
+    """The numbers scaled to 0–1."""
     low, high = np.nanmin(numbers), np.nanmax(numbers)
     return np.asarray((numbers - low) / ((high - low) or 1.0))

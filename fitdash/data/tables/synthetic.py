@@ -1,4 +1,4 @@
-"""Toys in two dimensions, made here: what a network has learned of them can be drawn."""
+"""Synthetic data in two dimensions, whose decision boundary can be drawn."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,14 +22,14 @@ _LINES = {
 def make_toy(
     name: str, *, samples: int = 600, noise: float = 0.1, classes: int = 2, order: RowOrder = "shuffled"
 ) -> Dataset:
-    """Points in the plane, the same ones for the same settings; the global generators are left alone.
+    """Points in the plane, the same ones for the same settings; the global generators are not used.
 
     Args:
         name: spiral, moons, circles or blobs.
-        samples: Points over all classes.
-        noise: How far they are scattered around their shape, in the shape's units.
+        samples: Number of points, over all classes.
+        noise: Standard deviation of the points around their shape, in the shape's units.
         classes: 2 to 4, for spiral and blobs; the others have 2.
-        order: Of the rows.
+        order: Order of the rows: shuffled, or sorted by class.
     """
     classes = classes if name in ("spiral", "blobs") else 2
     generator = np.random.default_rng(TOY_SEED)
@@ -57,7 +57,7 @@ def _circles(label: Array, along: Array, classes: int) -> Array:
 
 
 def _blobs(label: Array, along: Array, classes: int) -> Array:
-    """Heaps on a circle; `along` is not needed, they are all scatter."""
+    """Centres on a circle; `along` is unused, all spread comes from the noise."""
     return 1.0 * _direction(2 * np.pi * label / classes + np.pi / 4)
 
 

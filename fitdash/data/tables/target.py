@@ -1,4 +1,4 @@
-"""The column to predict: a class or a number, the names of its classes, and what cannot be a target."""
+"""The target column: classification or regression, the names of its classes, and checks that it can be learned."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from fitdash.errors import DataError
 from fitdash.settings.data_facts import Task
 
 MOST_NUMBER_CLASSES = 20
-"""A column of more different whole numbers is taken for an amount."""
+"""A column of more distinct whole numbers is a regression target."""
 
 MOST_CLASSES = 1000
 
 
 def guess_task(target: pd.Series) -> Task:
-    """Class or number: text, truths and a few whole numbers that come again are classes.
+    """Classification for text, booleans and a few whole numbers that repeat; else regression.
 
     Args:
         target: The column, (n,).
@@ -29,10 +29,10 @@ def guess_task(target: pd.Series) -> Task:
 
 
 def check_target(target: pd.Series, task: Task) -> None:
-    """Refuse a column that cannot be learned.
+    """Refuse a column that cannot be a target.
 
     Raises:
-        DataError: it has gaps, is the same everywhere, holds text for a regression, or too many classes.
+        DataError: it has gaps, one value only, text for a regression, or too many classes.
     """
     name = f"The target {str(target.name)!r}"
     numeric = pd.api.types.is_numeric_dtype(target.dtype)
@@ -58,7 +58,7 @@ def check_target(target: pd.Series, task: Task) -> None:
 
 
 def class_names(target: pd.Series) -> tuple[str, ...]:
-    """Name of each class in the order of its index: numbers by size, words by the alphabet."""
+    """Name of each class in the order of its index: numbers by size, words alphabetically."""
     return tuple(_label(value) for value in sorted(target.dropna().unique()))
 
 
@@ -80,7 +80,7 @@ def codes_of(target: pd.Series, classes: tuple[str, ...]) -> np.ndarray[Any, Any
 
 
 def _label(value: Any) -> str:
-    """A class as people read it: 3 for 3.0."""
+    """Name of a class as shown on screens: 3 for 3.0."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)

@@ -1,4 +1,4 @@
-"""A file that somebody uploads: kept by the hash of its content, read as a data set."""
+"""Uploaded files: kept by the hash of their content, read as data sets."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ LARGEST_BYTES = 100_000_000
 
 
 def check_size(size_bytes: int, filename: str = "The file", most_bytes: int = LARGEST_BYTES) -> None:
-    """Refuse a file that is too large to be worked with in a page.
+    """Refuse a file that is too large for the dashboard.
 
     Raises:
         DataError: it is larger than `most_bytes`.
@@ -38,17 +38,17 @@ def save_upload(
     most_bytes: int = LARGEST_BYTES,
     least_columns: int = 2,
 ) -> str:
-    """Keep an uploaded file and give the SHA-256 of its content, by which it is found again.
+    """Store an uploaded file and return the SHA-256 of its content, by which it is found again.
 
     Args:
         content: The file's bytes.
-        folder: Where uploads are kept; made if it is not there.
-        filename: What messages call it.
-        most_bytes: How large it may be, where a server allows less.
-        least_columns: 1 where a single column will do.
+        folder: Where uploads are kept; created if missing.
+        filename: Its name in messages.
+        most_bytes: Largest size, if a server allows less than `LARGEST_BYTES`.
+        least_columns: 1 if a single column is enough.
 
     Raises:
-        DataError: it is too large, or no CSV with so many columns and two rows; then it is not kept.
+        DataError: it is too large, or not CSV with so many columns and two rows; then it is not kept.
     """
     check_size(len(content), filename, most_bytes)
     digest = hashlib.sha256(content).hexdigest()
@@ -69,15 +69,15 @@ def save_upload(
 
 
 def read_upload(digest: str, folder: Path, filename: str = "The file", *, least_columns: int = 2) -> CsvTable:
-    """The columns of a file that was kept, not to be changed; the file's time tells when it was last asked for.
+    """The columns of a stored file, not to be modified; touches the file, whose time records its last use.
 
     Raises:
-        DataError: it is no longer there, its content has changed, or it is no CSV.
+        DataError: the file is missing, its content has changed, or it is not CSV.
     """
     path = folder / digest
     if re.fullmatch("[0-9a-f]{64}", digest) is None or not path.is_file():
         raise DataError(f"{filename} must be uploaded again: its content is not kept here.")
-    with suppress(OSError):  # a file of somebody else's can be read all the same
+    with suppress(OSError):  # another user's file can still be read
         os.utime(path)
     return _read_once(digest, folder, filename, least_columns)
 
@@ -104,13 +104,13 @@ def dataset_from_table(
 
     Args:
         table: The columns.
-        name: What people call the file.
+        name: Name of the file on screens and in messages.
         target: The column to predict; None is the last one.
         features: The columns to predict it from; None is all others.
-        task: "auto" looks at the target.
+        task: "auto" guesses it from the target.
 
     Raises:
-        DataError: a column is not there, or the target cannot be learned.
+        DataError: a column is missing, or the target cannot be learned.
     """
     columns = [str(column) for column in table.frame.columns]
     target = columns[-1] if target is None else target

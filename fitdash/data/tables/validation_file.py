@@ -1,4 +1,4 @@
-"""A second file to validate on: its rows below those of the data, by the same columns."""
+"""A second file to validate on: its rows, appended to those of the data by column name."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,11 +20,11 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Joined:
-    """Two tables as one.
+    """The data and the validation file as one data set.
 
     Attributes:
         dataset: The rows of the data, then those of the file.
-        train, validation: Indices of the ones and of the others.
+        train, validation: Indices of the rows of the data, and of those of the file.
     """
 
     dataset: Dataset
@@ -35,16 +35,16 @@ class Joined:
 def join_validation_rows(
     dataset: Dataset, more: pd.DataFrame, name: str = "The file", *, without: str | None = None
 ) -> Joined:
-    """The data set with the rows of a file below its own.
+    """The data set with the rows of a file appended.
 
     Args:
-        dataset: What is trained on; its classes are the only ones.
-        more: The rows to validate on; columns that the data does not have are kept aside.
-        name: What messages call the file.
-        without: A column that is no input: the sample_weight.
+        dataset: The training data; the file may have no other classes.
+        more: The rows to validate on; columns that the data does not have are dropped.
+        name: Name of the file in messages.
+        without: A column that is not an input: the sample_weight.
 
     Raises:
-        DataError: a column is missing or is of another kind, a target has gaps or a class that nobody trains on.
+        DataError: a column is missing or of another type, or a target has gaps or an unknown class.
     """
     dataset = replace(dataset, inputs=tuple(column for column in dataset.inputs if column != without))
     needed = tuple(dict.fromkeys((*dataset.inputs, *dataset.predicted)))
@@ -66,10 +66,10 @@ def join_validation_rows(
 
 
 def read_validation_file(held: HoldOut, uploads: Path | None) -> pd.DataFrame:
-    """The rows of the file that was kept.
+    """The rows of the stored file.
 
     Raises:
-        DataError: it is not there.
+        DataError: the file is missing.
     """
     if uploads is None:
         raise DataError("A validation file must be kept here to be read, got no folder of uploads.")
@@ -77,16 +77,16 @@ def read_validation_file(held: HoldOut, uploads: Path | None) -> pd.DataFrame:
 
 
 def add_validation_facts(facts: DataFacts, dataset: Dataset, fit: FitArgs, uploads: Path | None) -> DataFacts:
-    """The facts with what has to be known of the file that is validated on, where there is one.
+    """The facts with those of the validation file added, if there is one: rows, weight columns, overlap.
 
     Args:
-        facts: Of the data.
+        facts: Facts of the data.
         dataset: The data.
-        fit: Its `sample_weight` is no input, so the file needs no such column.
+        fit: Its `sample_weight` is not an input, so the file needs no such column.
         uploads: The folder where uploads are kept.
 
     Raises:
-        DataError: it is not there, or does not fit the data.
+        DataError: the file is missing, or does not fit the data.
     """
     held = fit.validation_data
     if held is None or held.kind != "upload" or held.content is None:
@@ -127,7 +127,7 @@ def _can_weigh(column: pd.Series) -> bool:
 
 
 def _overlap(both: Joined) -> int:
-    """Rows of the file that are training rows too."""
+    """Number of rows of the file that are training rows too."""
     columns = list(dict.fromkeys((*both.dataset.inputs, *both.dataset.predicted)))
     marks = pd.util.hash_pandas_object(both.dataset.table[columns], index=False).to_numpy()
     return int(np.isin(marks[both.validation], marks[both.train]).sum())

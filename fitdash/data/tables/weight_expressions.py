@@ -1,4 +1,4 @@
-"""The arithmetic of the expressions that say how much rows count."""
+"""Computes the weights of rows or steps that an expression of sample_weight describes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,17 +22,17 @@ Array = np.ndarray[Any, Any]
 def compute_expression(
     dataset: Dataset, meant: WeightExpression, uploads: Path | None = None, train: Array | None = None
 ) -> Array:
-    """The numbers that an expression comes to, (n,) or (n, steps) float64, whatever they are.
+    """The numbers that an expression gives, (n,) or (n, steps) float64, not yet checked to be weights.
 
     Args:
         dataset: The data.
         meant: The expression.
-        uploads: The folder where uploads are kept; without it a file is read where its name says.
-        train: Indices of the training rows, the only ones that what is rare or recent is told from; None: all.
+        uploads: The folder where uploads are kept; without it a file's name is its path.
+        train: Indices of the training rows, from which alone rarity and recency are learned; None: all rows.
 
     Raises:
-        SettingError: the expression lacks something.
-        DataError: a column or a file is not there, holds no numbers, or not one for each row.
+        SettingError: the expression lacks a column, a value or a file.
+        DataError: a column or a file is missing, holds no numbers, or not one for each row.
     """
     needs_file = meant.form in FILE_EXPRESSIONS
     by_name = meant.content is None and meant.filename and uploads is None
@@ -81,10 +81,10 @@ def _rarity(column: pd.Series, train: Array) -> Array:
 
 
 def _recency(column: pd.Series, train: Array) -> Array:
-    """Place of each row among the training rows in the order of the column, from 1 / rows to 1; gaps come first.
+    """Rank of each row among the training rows in the order of the column, from 1 / rows to 1; gaps come first.
 
-    Equal ones share their place. Dates are in the order of time, other words in that of their signs. A row that is held
-    out stands between its neighbours, behind the last one at 1.
+    Equal values share their rank. Dates sort by time, other words by their characters. A held-out row ranks between its
+    neighbours among the training rows, and at 1 behind the last of them.
     """
     dates = to_sortable_dates(column)
     places = (column if dates is None else dates).rank(method="dense", na_option="top").to_numpy(dtype=np.int64)
@@ -95,13 +95,13 @@ def _recency(column: pd.Series, train: Array) -> Array:
 
 def _compared(column: pd.Series, meant: WeightExpression) -> Array:
     values, threshold = _numbers(column), meant.threshold
-    assert threshold is not None  # `expressed` has asked
+    assert threshold is not None  # `compute_expression` has refused the others
     found = values > threshold if meant.form == "above" else values < threshold
     return np.where(found, meant.factor, 1.0)
 
 
 def _equal(column: pd.Series, meant: WeightExpression) -> Array:
-    """Numbers are compared as numbers, words as they are written."""
+    """`factor` for the rows that equal the value, 1 for others; numbers compare as numbers, words as text."""
     if pd.api.types.is_numeric_dtype(column.dtype) and meant.threshold is not None:
         found = _numbers(column) == meant.threshold
     else:
@@ -154,4 +154,4 @@ MADE: dict[str, Callable[[pd.Series, WeightExpression], Array]] = {
 }
 
 LEARNED: dict[str, Callable[[pd.Series, Array], Array]] = {"rarity": _rarity, "recency": _recency}
-"""Those that look at all rows to weigh one, and so at the training rows alone."""
+"""Expressions in which the weight of a row depends on other rows; they learn from the training rows alone."""

@@ -7,14 +7,15 @@ from typing import Any
 from fitdash.data.batches.arrays import ArraySource, ShuffleMode, is_single_array
 from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
-from fitdash.data.batches.make_source import DEFAULT_BATCH_SIZE, SOURCE_NAMES, make_source
+from fitdash.data.batches.make_source import SOURCE_NAMES, make_source
 from fitdash.data.batches.source import Batch, DeviceAndDtype, Source, detect_source_kind
-from fitdash.data.batches.split import require_validation_start
 from fitdash.engine.callbacks.callback_list import make_callbacks
 from fitdash.engine.step.step import Step
 from fitdash.engine.training import argument_checks
 from fitdash.engine.training.loop import Validation
 from fitdash.errors import DataError, SettingError
+from fitdash.settings.fit import DEFAULT_BATCH_SIZE
+from fitdash.settings.validation_split import refuse_empty_part, validation_start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +246,8 @@ def _validation_source(
             f"validation_split must be 0 unless x and y are arrays, got {split} with {_named(given.x)}. "
             "Give validation_data instead."
         )
-    first = require_validation_start(source.rows, split)
+    first = validation_start(source.rows, split)
+    refuse_empty_part("validation_split", split, source.rows, first)
     training = source.narrow(0, first, batch_size=batch_size or DEFAULT_BATCH_SIZE, order=order)
     size = validation_size or DEFAULT_BATCH_SIZE
     return training, source.narrow(first, source.rows, batch_size=size, order="given")

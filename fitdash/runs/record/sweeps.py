@@ -183,17 +183,6 @@ def change_budget(store: Store, uid: str, budget: Mapping[str, Any]) -> None:
         db.execute("UPDATE sweeps SET budget=? WHERE uid=?", [encode(budget), uid])
 
 
-def rename_sweep(store: Store, uid: str, name: str) -> None:
-    """Give a sweep another name.
-
-    Raises:
-        StoreError: there is no such sweep.
-    """
-    find_sweep(store, uid)
-    with store._transaction(durable=False) as db:
-        db.execute("UPDATE sweeps SET name=? WHERE uid=?", [name, uid])
-
-
 def newest_run_per_trial(runs: Sequence[Any]) -> list[Any]:
     """Of the runs of a sweep, the newest of each trial, in the order of their numbers.
 

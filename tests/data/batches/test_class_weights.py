@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fitdash.data.batches.class_weights import ClassWeights, balanced_weights_of_labels, multiply_weights
+from fitdash.data.batches.class_weights import ClassWeights, multiply_weights
 from fitdash.errors import DataError, SettingError
 
 
@@ -56,11 +56,3 @@ def test_6_6_the_product_aligns_samples_with_steps():
 def test_6_8_several_outputs_are_refused():
     with pytest.raises(DataError, match="class_weight works with one output, got 2"):
         ClassWeights({0: 1.0}).times(None, [torch.zeros(2), torch.zeros(2)], torch.zeros(2, 1))
-
-
-def test_balanced_weights_give_every_class_the_same_share():
-    y = np.array([0, 0, 0, 1])
-
-    weights = balanced_weights_of_labels(y)
-
-    assert weights == {0: pytest.approx(4 / 6), 1: pytest.approx(2.0)}

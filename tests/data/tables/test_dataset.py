@@ -89,9 +89,15 @@ def test_arrays_are_what_fit_takes_learned_from_the_rows_that_train():
     assert (classes.shape, classes.dtype, set(classes)) == ((150,), np.int64, {0, 1, 2})
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.0, 0.999, float("nan")])
-def test_arrays_need_rows_to_learn_from(share):
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_arrays_refuse_a_split_that_is_no_share(share):
     with pytest.raises(SettingError, match="validation_split must be from 0 to below 1 and leave rows, got"):
+        load_dataset("iris").arrays(validation_split=share)
+
+
+@pytest.mark.parametrize("share", [0.999, 1e-20])
+def test_arrays_need_rows_in_both_parts_as_fit_does(share):
+    with pytest.raises(SettingError, match=f"validation_split must leave rows in both parts, got {share} of 150"):
         load_dataset("iris").arrays(validation_split=share)
 
 

@@ -6,7 +6,7 @@ from fitdash.data.tables.catalogue import dataset_of
 from fitdash.data.tables.data_facts import facts_of
 from fitdash.data.tables.dataset import make_dataset
 from fitdash.data.tables.holdout import is_representative_split, split_rows
-from fitdash.errors import DataError
+from fitdash.errors import SettingError
 from fitdash.settings.dataset import DatasetArgs
 from fitdash.settings.fit import FitArgs, count_split_rows
 from fitdash.settings.validation_data import HoldOut
@@ -71,7 +71,7 @@ def test_stratified_rows_hold_the_same_share_of_every_class_and_of_every_size():
 
 
 def test_a_part_without_rows_is_refused():
-    with pytest.raises(DataError, match="validation_split must leave rows on both sides, got 0 and 4 rows."):
+    with pytest.raises(SettingError, match="validation_split must leave rows in both parts, got 0.9 of 4 samples"):
         split_rows(classes(4), FitArgs(validation_split=0.9), seed=0)
 
 

@@ -173,7 +173,9 @@ def test_the_last_rows_can_be_counted():
     assert iris.hold_out(kind="last", rows=7)[1].tolist() == list(range(143, 150))
     many = FitArgs(validation_data=HoldOut(kind="last", rows=150))
     (problem,) = problems_in(many, facts_of(iris))
-    assert problem.text == "validation_data must leave rows on both sides, got 0 and 150 from 150 of 150."
+    assert problem.text == (
+        "validation_data must leave rows in both parts, got 150 of 150 samples, which leaves none for training."
+    )
 
 
 def test_columns_of_the_data_that_nobody_needs_may_be_missing():
