@@ -8,7 +8,7 @@ import numpy as np
 from fitdash.charts.theme import SPLIT_LABELS, Chart
 from fitdash.charts.thin import Floats
 
-_COLOURS = {"training": "#0072b2", "validation": "#d55e00"}  # told apart by colour-blind readers too
+_COLOURS = {"training": "#0072b2", "validation": "#d55e00"}  # distinct for colour-blind readers too
 _SYMBOLS = {"training": "circle", "validation": "diamond"}
 _ENOUGH_TO_SMOOTH = 10
 _GAP = 0.06

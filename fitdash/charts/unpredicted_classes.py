@@ -39,28 +39,28 @@ class ClassCounts:
 
 
 def find_unpredicted_classes(
-    asked: Sequence[ClassCounts], classes: Sequence[str], trained: Array, *, is_over: bool, is_weighted: bool
+    counts: Sequence[ClassCounts], classes: Sequence[str], trained: Array, *, is_over: bool, is_weighted: bool
 ) -> list[Finding]:
     """The finding that some classes are never predicted, if there are any; while a run trains only a sure one.
 
     Args:
-        asked: Counts of the last epochs that were looked at, in order.
+        counts: Of the last epochs that were looked at, in order.
         classes: Names of the classes.
         trained: Training samples of each class, (classes,).
         is_over: Whether no epoch will follow.
         is_weighted: Whether class_weight is set already.
     """
-    if not asked or asked[-1].epoch < FEWEST_EPOCHS:
+    if not counts or counts[-1].epoch < FEWEST_EPOCHS:
         return []
-    last = asked[-1]
+    last = counts[-1]
     missing = np.flatnonzero((last.answers == 0) & (last.samples >= FEWEST_SAMPLES))
     if not len(missing):
         return []
     # Back to the first epoch since which all of them have been missing without a break.
-    since = len(asked)
-    while since and (asked[since - 1].answers[missing] == 0).all():
+    since = len(counts)
+    while since and (counts[since - 1].answers[missing] == 0).all():
         since -= 1
-    first, count = asked[since].epoch, len(asked) - since
+    first, count = counts[since].epoch, len(counts) - since
     names = ", ".join(classes[index] for index in missing[:3]) + (", …" if len(missing) > 3 else "")
     kind = "class" if len(missing) == 1 else "classes"
     samples = int(last.samples[missing].sum())

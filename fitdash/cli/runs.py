@@ -61,9 +61,9 @@ def show(uid: str, is_json: bool) -> None:
     """Tell all about a run but its epochs."""
     with open_store() as store:
         run = _find_run(store, uid)
-        told = [row.data for row in store.events(run.uid, "told")]
+        events = [row.data for row in store.events(run.uid, "told")]
     if is_json:
-        more = {"params": run.params, "experiment": run.experiment, "events": told, "traceback": run.traceback}
+        more = {"params": run.params, "experiment": run.experiment, "events": events, "traceback": run.traceback}
         click.echo(to_strict_json({**run_to_dict(run), **more}))
     else:
         click.echo("\n".join(describe_run(run, now=time.time())))

@@ -130,7 +130,7 @@ def weights(store: Store, uid: str, checkpoint: Checkpoint | None) -> bytes:
     if checkpoint is None:
         raise StoreError("The run must have kept its weights to give them, got none.")
     held = checkpoint.content()["weights"]
-    names = names_in_script(*told) if (told := _facts(store, uid)) else {}
+    names = names_in_script(*known) if (known := _facts(store, uid)) else {}
     tensors = {names.get(name, name): value.detach().clone().contiguous() for name, value in held.items()}
     return bytes(save(tensors, metadata={"run": uid, "epochs_done": str(checkpoint.epoch)}))
 
@@ -145,9 +145,9 @@ def script(store: Store, uid: str) -> str:
     known = _facts(store, uid)
     if known is None:
         raise StoreError("A run must have been started from the dashboard to be written as a script, got another.")
-    told = [row.data for row in store.events(uid, "told")]
-    changes = [facts for facts in told if facts.get("kind") == SETTING_CHANGED]
-    return fitdash_code(*known, changes=changes, notes=list(_notes(record, told)))
+    events = [row.data for row in store.events(uid, "told")]
+    changes = [facts for facts in events if facts.get("kind") == SETTING_CHANGED]
+    return fitdash_code(*known, changes=changes, notes=list(_notes(record, events)))
 
 
 def has_script(record: RunRecord) -> bool:
@@ -155,7 +155,7 @@ def has_script(record: RunRecord) -> bool:
     return _experiment(record) is not None
 
 
-def _notes(record: RunRecord, told: list[Any]) -> Iterator[str]:
+def _notes(record: RunRecord, events: list[Any]) -> Iterator[str]:
     """Comments for the top of the script: why its numbers may differ from those of the run."""
     if record.parent is not None:
         yield f"The run went on from run {record.parent}: without its weights the numbers are others."
@@ -163,7 +163,7 @@ def _notes(record: RunRecord, told: list[Any]) -> Iterator[str]:
         yield "The run is still on: what is changed from now on is not in here."
     if record.params.get("together"):
         yield "The run was trained together with others: its numbers are those of a run alone to about four digits."
-    for facts in told:
+    for facts in events:
         if facts.get("kind") == "stop_run":
             yield f"The run was stopped by hand in epoch {int(facts['epoch']) + 1}; this trains to the end."
     if record.state == "failed":

@@ -1,4 +1,4 @@
-"""Writes learning rate schedules as functions in Python and R number for number as `learning_rate_at`."""
+"""Writes learning rate schedules as functions in Python and R that equal `learning_rate_at` number for number."""
 
 from fitdash.settings.callbacks import LearningRateSchedulerArgs
 from fitdash.settings.experiment import Experiment
