@@ -1,8 +1,8 @@
-"""How soon the page answers: python -m benchmarks.clicks --help.
+"""How soon the page reacts to a click or a key: python -m benchmarks.clicks --help.
 
-The real server and a real Chromium, a run on the digits that does not end. Milliseconds from the key or the click in
-the page to the answer in it: the plan line after another validation_split, Pause and Resume on their button. A change
-while the run trains at full speed and one while it stands still take turns.
+The real server and a real Chromium, a run on the digits that does not end. Milliseconds from the key or the click to
+the change on the page: the plan line after another validation_split, Pause and Resume on their button. Changes while
+the run trains at full speed and while it is paused alternate.
 """
 
 import argparse
@@ -36,7 +36,7 @@ ARM = """([selector, pattern]) => {
 PLAN = [".st-key-plan", r"validates on [\d,]+"]
 BUTTON = [".st-key-pause", "Pause|Resume"]
 REST_MS = 700
-"""Between two changes: what one of them draws is over."""
+"""Milliseconds between two changes, after which the page has drawn the first."""
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def pressed(page: Any, word: str) -> float:
-    """Milliseconds until the button says something else."""
+    """Milliseconds until the button has another label."""
     page.wait_for_timeout(REST_MS)
     page.evaluate(ARM, BUTTON)
     page.get_by_role("button", name=word, exact=True).click()
@@ -80,7 +80,7 @@ def pressed(page: Any, word: str) -> float:
 
 
 def changed(page: Any, share: float) -> float:
-    """Milliseconds until the plan says how many rows are held out now."""
+    """Milliseconds until the plan line shows the new number of validation rows."""
     field = page.get_by_role("spinbutton", name="validation_split", exact=True)
     page.wait_for_timeout(REST_MS)
     field.fill(f"{share:.2f}")

@@ -1,7 +1,7 @@
-"""Who trains: each takes data, a network and a number of epochs, and gives the accuracy on the rows held out.
+"""Contenders: each trains a workload for a number of epochs and returns the accuracy on the held-out rows.
 
-All train on the first four fifths of the rows with Adam and cross-entropy, count loss and accuracy, and measure both on
-the rest after every epoch, unless the comment says what a peer leaves out.
+All train on the first four fifths of the rows with Adam and cross-entropy, compute loss and accuracy, and measure both
+on the rest after every epoch, unless the docstring says what a peer leaves out.
 """
 
 import atexit
@@ -27,14 +27,14 @@ Tensor = torch.Tensor
 
 
 class NoSuchNetwork(Exception):
-    """A contender has none like that of the workload, and is left out of it."""
+    """A contender cannot build the network of the workload, and is left out of it."""
 
 
 Contender = Callable[[Workload, Tensor, Tensor, int], float | keras_jax.Timed]
 
 
 def bare(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
-    """The loop that a careful person writes: sums as tensors, large batches for validation."""
+    """A careful hand-written loop: sums stay tensors, validation runs in large batches."""
     return _loop(work, x, y, epochs, fused=False, gathers=False)
 
 
@@ -44,7 +44,7 @@ def tuned(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
 
 
 def loader(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
-    """What tutorials write: a DataLoader, and `.item()` after every step."""
+    """The loop of tutorials: a DataLoader, and `.item()` after every step."""
     from torch.utils.data import DataLoader, TensorDataset
 
     cut, module = _cut(x), work.network()
@@ -70,17 +70,17 @@ def loader(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
 
 
 def fitdash(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
-    """fitdash as it comes: the step is recorded."""
+    """fitdash by default: the step is recorded."""
     return _fitdash(work, x, y, epochs, run_eagerly=False)
 
 
 def fitdash_eager(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
-    """fitdash, every step by itself."""
+    """fitdash with `run_eagerly`: every step runs as written."""
     return _fitdash(work, x, y, epochs, run_eagerly=True)
 
 
 def fitdash_stored(work: Workload, x: Tensor, y: Tensor, epochs: int) -> float:
-    """fitdash as it comes, its run written to the store meanwhile, as a dashboard shows it live."""
+    """fitdash by default, while the writer thread stores its run, as for a dashboard that shows it live."""
     from fitdash.model.view_metrics import ScriptRecorder
     from fitdash.runs.protocol.events import Created
 
@@ -233,7 +233,7 @@ NEEDS = {
 
 
 def is_here(name: str) -> bool:
-    """Whether what a contender needs is installed."""
+    """Whether the packages that a contender needs are installed."""
     if name.startswith("keras-jax"):
         return keras_jax.is_here()
     return name not in NEEDS or importlib.util.find_spec(NEEDS[name]) is not None
@@ -241,7 +241,7 @@ def is_here(name: str) -> bool:
 
 @functools.cache
 def _writer() -> Any:
-    """What writes to a store of this process's own, which goes with it."""
+    """The writer of a temporary store, which is removed when this process exits."""
     from fitdash.runs.record.store import Store
     from fitdash.runs.record.writer import Writer
 

@@ -1,4 +1,4 @@
-"""How long `fit` takes beside other ways to train the same: python -m benchmarks.fit --help.
+"""How long `fit` takes compared with other ways to train the same network: python -m benchmarks.fit --help.
 
 Rounds are interleaved: in each one every contender trains once, in a shuffled order, and is compared with the bare loop
 of the same round. The table shows the median of these ratios and their middle half.
@@ -88,7 +88,7 @@ def ratios(found: dict[str, list[Timed]], name: str, column: int) -> list[float]
 
 
 def machine() -> str:
-    """What it was measured with."""
+    """Versions and machine of the measurement, in one line."""
     packages = ["torch", *sorted(set(NEEDS.values()))]
     known = {"sklearn": "scikit-learn"}
     versions = []

@@ -1,7 +1,7 @@
-"""Keras 3 on JAX in a process of its own, since a process has one backend: trains once for each line that it reads.
+"""Keras 3 on JAX in a process of its own, because a process has one backend: trains once per line of its input.
 
-Needs no torch, so that its interpreter may be another one. Each line is a JSON object, see `trained`; each is answered
-by one with the seconds that this process took. What starts it is `benchmarks.keras_jax`.
+Needs no torch, so that its interpreter may be another one. Each line is a JSON object with the arguments of `trained`;
+the answer is a line with its result. `benchmarks.keras_jax` starts this process.
 """
 
 import functools
@@ -40,7 +40,7 @@ def trained(data: str, kind: str, layers: list[int], classes: int, batch: int, e
         data: File with the arrays x and y.
         kind, layers, classes: The network, see `network`.
         batch, epochs: As in `fit`.
-        at_once: Steps of one call; 0: one, in a network that is made and compiled anew.
+        at_once: Steps per call; 0: one, in a network that is made and compiled anew.
     """
     x, y = rows(data)
     model = None if at_once == 0 else warm(data, kind, tuple(layers), classes, batch, at_once)
@@ -58,7 +58,7 @@ def rows(data: str) -> tuple[Any, Any]:
 
 
 def warm(data: str, kind: str, layers: tuple[int, ...], classes: int, batch: int, at_once: int) -> Any:
-    """A network as it was made, its steps compiled by an epoch before."""
+    """A network with its initial weights, whose steps an earlier epoch has compiled."""
     model, begin, state = _kept(data, kind, layers, classes, batch, at_once)
     model.set_weights(begin)
     for variable, value in zip(model.optimizer.variables, state, strict=True):

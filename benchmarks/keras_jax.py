@@ -1,6 +1,6 @@
-"""Keras 3 on JAX as a contender: trains in a child process that tells its own seconds.
+"""Keras 3 on JAX as a contender: trains in a child process that measures its own seconds.
 
-KERAS_JAX_PYTHON names the interpreter that has both, such as one of an environment of its own; without it, this one.
+KERAS_JAX_PYTHON names an interpreter that has both, such as that of another virtual environment; without it, this one.
 """
 
 import atexit
@@ -24,7 +24,7 @@ HAS_BOTH = "import importlib.util as u, sys; sys.exit(not (u.find_spec('keras') 
 
 
 class Timed(NamedTuple):
-    """What a contender says that was timed where it ran."""
+    """Result of a contender that ran in a process of its own and measured its time there."""
 
     wall: float
     cpu: float
@@ -38,7 +38,7 @@ def is_here() -> bool:
 
 
 def versions() -> str:
-    """What the child runs on."""
+    """Versions of Keras and JAX in the child process."""
     return str(_child()[1])
 
 
@@ -46,7 +46,7 @@ def trained(work: Workload, x: torch.Tensor, y: torch.Tensor, epochs: int, at_on
     """Train once.
 
     Args:
-        at_once: Steps of one call of a network that was compiled before; 0: one step a call, compiling included.
+        at_once: Steps per call of a network that was compiled before; 0: one step per call, compilation included.
     """
     task = {
         "data": str(_stored(x, y)),
@@ -97,7 +97,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 @functools.lru_cache(maxsize=1)
 def _stored(x: torch.Tensor, y: torch.Tensor) -> Path:
-    """A file of these arrays, which a tensor is known by as the object that it is."""
+    """A file with these arrays, written once per pair of tensor objects."""
     path = Path(_folder().name) / f"{next(_NUMBERS)}.npz"
     np.savez(path, x=x.numpy(), y=y.numpy())
     return path

@@ -1,4 +1,4 @@
-"""The networks in Keras' own layers, on whatever backend the process has; needs no torch."""
+"""The networks of the workloads in Keras' own layers, for the Keras backend of the process; needs no torch."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ def network(shape: tuple[int, ...], kind: str, widths: tuple[int, ...], classes:
     """A compiled network: "mlp", "cnn" or "gru", as `benchmarks.workloads` has them.
 
     Args:
-        shape: Of one row, channels last.
-        widths: Of the hidden layers of an MLP.
-        at_once: Steps of one call.
+        shape: Shape of one row, channels last.
+        widths: Widths of the hidden layers of an MLP.
+        at_once: Steps per call.
     """
     import keras
 
@@ -36,5 +36,5 @@ def network(shape: tuple[int, ...], kind: str, widths: tuple[int, ...], classes:
 
 
 def channels_last(x: Any) -> Any:
-    """Rows as these networks take them."""
+    """Images with the channels last, as these networks take them; other rows as they are."""
     return np.ascontiguousarray(np.moveaxis(x, 1, -1)) if x.ndim == 4 else x

@@ -1,14 +1,14 @@
-"""What it costs to be watched, and how soon a point is seen: python -m benchmarks.live --help.
+"""What viewers cost a run that trains, and how soon they see a point: python -m benchmarks.live --help.
 
-The real server, with a run that trains on it, and viewers in a real Chromium. In every round the numbers of viewers
-take turns in shuffled order, on one run. Epochs are counted in the record. On few cores the browsers themselves
-take the time that training lacks: epochs per CPU second of the server and its processes leave them out.
+The real server, with a run that trains on it, and viewers in a real Chromium. In every round each number of viewers is
+measured once, in shuffled order, on one run. Epochs are counted in the record. On few cores the browsers themselves
+take time from training: epochs per CPU second of the server and its processes leave them out.
 
 With --script the run is trained by a script, `model.fit(..., view_metrics=True)`, in a process of its own: its own CPU
 seconds are counted, and the server is another process that shows it.
 
-A machine of one's own that others share tells two such windows apart by a tenth only. With --pairs one viewer's browser
-is held up every other two seconds (Linux), many times on a few runs: a mean with its standard error.
+On a machine with other load, only differences of a tenth or more show between two such windows. With --pairs one
+viewer's browser is suspended every other two seconds (Linux), many times on a few runs: a mean with its standard error.
 
 The second table: milliseconds from the end of an epoch, as the record has it, to the point in the chart of one viewer.
 """
@@ -53,11 +53,11 @@ model.compile("adam", loss="sparse_categorical_crossentropy", metrics=["accuracy
 model.fit(x, y, epochs=10000, validation_split=0.2, verbose=0, view_metrics=True)
 """
 SETTLE_SECONDS = 2.0
-"""Until a page that was just opened does no more than it does all the time."""
+"""Seconds until a newly opened page has finished loading and only follows the run."""
 MOST_SECONDS = 60
 PAIRED_SECONDS = 2.0
 MOST_EPOCHS = 8500
-"""Of the 10,000 of a run: what is measured is over before it ends."""
+"""Measurements end at this epoch of a run's 10,000, so that none reaches its end."""
 
 
 def main() -> None:
@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def pairs(browser: Any, url: str, home: Path, server: int, from_script: bool, count: int) -> list[tuple[float, float]]:
-    """Epochs per second and per CPU second while a viewer looks, divided by those while its browser is held up."""
+    """Epochs per second and per CPU second while a viewer watches, divided by those while its browser is suspended."""
     found: list[tuple[float, float]] = []
     with Store(home / "runs.db") as store:
         while len(found) < count:
@@ -125,7 +125,7 @@ def pairs(browser: Any, url: str, home: Path, server: int, from_script: bool, co
 
 
 def hold(still: bool) -> None:
-    """Let all processes of the browser stand still, or go on."""
+    """Suspends all processes of the browser, or resumes them."""
     for pid in _below(os.getpid()):
         with suppress(OSError):
             if Path(f"/proc/{pid}/comm").read_text().startswith("chrom"):
@@ -143,7 +143,7 @@ def paired_table(found: list[tuple[float, float]]) -> str:
 def begin(
     browser: Any, url: str, home: Path, store: Store, from_script: bool, server: int
 ) -> tuple[str, int, Callable[[], Any]]:
-    """A long run: its id, the process that trains it, and what ends it."""
+    """A long run: its uid, the process that trains it, and the function that ends it."""
     if not from_script:
         uid = begun(browser, url)
         return uid, server, lambda: stopped(browser, f"{url}/?run={uid}")
@@ -160,7 +160,7 @@ def begin(
 
 
 def served(home: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """A dashboard of its own, once it answers."""
+    """A dashboard server of this benchmark's own and its address, once it answers."""
     log = home / "server.log"
     call = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port=0", "--server.headless=true"]
     environment = {**os.environ, "FITDASH_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONPATH": os.getcwd()}
@@ -172,7 +172,7 @@ def served(home: Path) -> tuple[subprocess.Popen[bytes], str]:
 
 
 def begun(browser: Any, url: str) -> str:
-    """The id of a long run, begun with the button as a visitor does."""
+    """The uid of a long run, started with the Fit button as a visitor does."""
     page = browser.new_context().new_page()
     page.set_default_timeout(1000 * MOST_SECONDS)
     page.goto(f"{url}/?fit.epochs=10000")
@@ -184,7 +184,7 @@ def begun(browser: Any, url: str) -> str:
 
 
 def stopped(browser: Any, url: str) -> None:
-    """Press Stop run: the next round has a run of its own, which lasts."""
+    """Presses Stop run; the next round starts a new long run."""
     page = opened(browser, url)
     page.get_by_role("button", name="Stop run", exact=True).click()
     page.locator(".st-key-state").get_by_text("stopped").wait_for()
@@ -192,13 +192,13 @@ def stopped(browser: Any, url: str) -> None:
 
 
 def launched(playwright: Any) -> Any:
-    """A Chromium, the installed one before Playwright's own."""
+    """A Chromium: the installed one if there is one, else Playwright's own."""
     named = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     return playwright.chromium.launch(executable_path=named, args=["--no-sandbox", "--disable-gpu"])
 
 
 def opened(browser: Any, url: str) -> Any:
-    """A viewer whose chart is there."""
+    """The page of a new viewer, once its chart is drawn."""
     page = browser.new_context().new_page()
     page.set_default_timeout(1000 * MOST_SECONDS)
     page.goto(url)
@@ -218,7 +218,7 @@ def speed(store: Store, uid: str, pid: int, seconds: float) -> tuple[float, floa
 
 
 def delays(browser: Any, url: str, store: Store, uid: str, seconds: float) -> list[float]:
-    """Milliseconds from the end of the last epoch that a redrawing shows to that redrawing."""
+    """Milliseconds from the end of an epoch to the redraw of the chart whose last point it is."""
     page = opened(browser, url)
     page.evaluate(NOTE_POINTS, CHART)
     page.wait_for_timeout(1000 * seconds)
@@ -245,7 +245,7 @@ def delay_table(times: list[float]) -> str:
 
 
 def awaited(condition: Any) -> Any:
-    """What a condition gives as soon as it is true."""
+    """The value of a condition as soon as it is true."""
     end = time.monotonic() + MOST_SECONDS
     while not (found := condition()):
         if time.monotonic() > end:
@@ -262,14 +262,14 @@ def _answers(url: str) -> bool:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """CPU seconds of a process and those it started, as Linux counts them."""
+    """CPU seconds of a process and its descendants, as Linux counts them."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
     return own + sum(map(_cpu_seconds, _children(pid)))
 
 
 def _below(pid: int) -> list[int]:
-    """The processes that a process started, and those that they did."""
+    """All descendants of a process."""
     return [one for child in _children(pid) for one in (child, *_below(child))]
 
 

@@ -1,8 +1,8 @@
-"""How long `predict` and `evaluate` take beside hand-written loops: python -m benchmarks.predict --help.
+"""How long `predict` and `evaluate` take compared with hand-written loops: python -m benchmarks.predict --help.
 
-The loop has a batch size that a person would have to find: here that with the least median of a few rounds.
-fitdash is asked for none. Then both run in interleaved rounds, and the table shows the median of fitdash's time divided
-by that of the loop, round by round: 1 is as fast, below 1 faster.
+The loop has the best batch size, which its author would have to find: here the one with the least median of a few
+rounds. fitdash gets no batch size. Then both run in interleaved rounds, and the table shows the median of fitdash's
+time divided by that of the loop, round by round: 1 is as fast, below 1 faster.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""What `fit` costs as data and epochs grow, and how much memory it takes: python -m benchmarks.scale --help.
+"""Time and memory of `fit` as rows and epochs grow: python -m benchmarks.scale --help.
 
-Every cell is a process of its own, so that its peak of memory is its own. Time is that of the second of two equal fits,
-the first one warms up; memory is the peak during the fit above what was there when the data lay ready.
+Every cell is measured in a process of its own, which has a memory peak of its own. A fit of 20 epochs on at most 20
+batches warms up; memory is the peak during the measured fit minus what the process used with the data loaded.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def cell(who: str, rows: int, batch: int, epochs: int) -> dict[str, float]:
 
 
 def _data(rows: int) -> tuple[object, object]:
-    """Rows whose class is a sum's sign, made without a second copy of them."""
+    """Rows whose class is the sign of a sum of two features, made without a second copy of them."""
     import torch
 
     x = torch.randn(rows, FEATURES)
@@ -80,7 +80,7 @@ def _data(rows: int) -> tuple[object, object]:
 
 
 def _forget_peak() -> None:
-    """Let Linux count the peak of this process anew."""
+    """Resets the memory peak that Linux counts for this process."""
     try:
         with open("/proc/self/clear_refs", "w") as control:
             control.write("5")
@@ -89,7 +89,7 @@ def _forget_peak() -> None:
 
 
 def _resident(kind: str) -> int:
-    """Bytes of memory now ("VmRSS") or at the peak ("VmHWM"); 0 where the system does not say."""
+    """Resident bytes now ("VmRSS") or at the peak ("VmHWM"); 0 where the system does not report them."""
     try:
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith(kind))

@@ -1,7 +1,7 @@
-"""How long it takes until something happens: python -m benchmarks.start --help.
+"""How long imports, commands, the first epoch and the server take to start: python -m benchmarks.start --help.
 
 Every call is a process of its own, in shuffled order within each round; the table shows the median and the fastest. CPU
-seconds count the process and its children. The server counts from its start until its page's health is answered.
+seconds count the process and its children. The server is timed from its start until its health endpoint answers.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def timed(arguments: list[str], home: str) -> tuple[float, float]:
 
 
 def served(home: str) -> tuple[float, float]:
-    """Wall and CPU seconds until the dashboard answers; its end is not counted in the first."""
+    """Wall and CPU seconds until the dashboard answers; the wall seconds exclude its shutdown."""
     began, before, port = time.perf_counter(), os.times(), _free_port()
     call = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", f"--server.port={port}"]
     with subprocess.Popen(call, env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:

@@ -2,8 +2,8 @@
 
     python benchmarks/store.py [--rounds 21]
 
-Every round takes each reading once, one after the other, so that what else this computer does touches all alike. The
-table gives median, shortest and longest in milliseconds; "anew" is a process's first reading, with nothing kept.
+Every round takes each reading once, one after the other, so that other load on the machine affects all alike. The
+table gives median, shortest and longest in milliseconds; "anew" is a process's first reading, with empty caches.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def readings(store: Store) -> dict[str, Callable[[], object]]:
-    """What is measured, by name."""
+    """The readings that are measured, by name."""
     newest = store.epochs("long")[-1].seq
     return {
         "epochs: row by row, one decode for each": lambda: row_by_row(store),
@@ -66,7 +66,7 @@ def readings(store: Store) -> dict[str, Callable[[], object]]:
 
 
 def row_by_row(store: Store) -> list[object]:
-    """The plain way, to compare with."""
+    """Epochs read with one JSON decode per row, for comparison."""
     rows = store._read(
         "SELECT epochs.seq, epoch, at, seconds, logs FROM epochs JOIN runs ON runs.id = run"
         " WHERE uid = ? ORDER BY epoch",
@@ -80,7 +80,7 @@ def values(store: Store) -> list[object]:
 
 
 def fill(store: Store) -> None:
-    """One long run and many short ones, of an experiment as the page makes it."""
+    """Writes one long run and many short ones, of an experiment as the Train page makes it."""
     recipe = Experiment().to_dict()
     for number in range(RUNS - 1):
         store.write(run(f"run{number}", EPOCHS_EACH, recipe))

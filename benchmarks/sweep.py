@@ -1,4 +1,4 @@
-"""How long many small fits take together, one after the other, and by hand: python -m benchmarks.sweep --help.
+"""How long many small fits take: in one program, one after the other, or by hand: python -m benchmarks.sweep --help.
 
 Rounds are interleaved, and each contender is compared with the bare loop of the same round: see benchmarks/README.md.
 """
@@ -87,7 +87,7 @@ def many(work: Workload, members: int, epochs: int, rounds: int) -> str:
 
 
 def as_a_sweep(work: Workload, x: Tensor, y: Tensor, members: int, epochs: int) -> None:
-    """Together where the rule says that it is faster, else one after the other."""
+    """Trains the members in one program where `is_faster_together` says so, else one after the other."""
     torch.set_num_threads(1)
     parameters = sum(parameter.numel() for parameter in work.network().parameters())
     if members >= LEAST_MEMBERS and is_faster_together(parameters, work.batch):
@@ -114,7 +114,7 @@ def member(work: Workload, x: Tensor, y: Tensor, seed: int, epochs: int) -> Ense
 
 
 def searched(trials: int, rounds: int) -> str:
-    """Trials per minute of fitdash and of Optuna with a loop that somebody wrote."""
+    """Trials per minute of fitdash and of Optuna with a hand-written loop."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["FITDASH_HOME"] = home
         contenders = {
@@ -168,7 +168,7 @@ def _searched(trials: int, *, together: bool) -> None:
 
 
 def _by_hand(trials: int) -> None:
-    """What a careful person writes: the data loaded once, the loop of `bare`, the loss told to Optuna every epoch."""
+    """A careful hand-written search: data loaded once, the loop of `bare`, the loss reported to Optuna each epoch."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -1,4 +1,4 @@
-"""What is trained: data that can be learned, and the network, by name."""
+"""Workloads by name: data that can be learned, and the network that is trained on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,15 +11,16 @@ Tensor = torch.Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """One kind of training.
+    """Data and a network to train on it.
 
     Attributes:
-        rows: Samples, a fifth of which validates.
-        batch: Samples of a step.
-        data: Gives x and class indices.
+        rows: Number of samples; a fifth is the validation data.
+        batch: Samples per step.
+        data: Makes x and class indices for a number of rows.
         network: Makes the module.
+        layers: Widths of the hidden layers of an MLP, for peers that build their own; None for other networks.
+        classes: Number of classes.
         kind: "mlp", "cnn" or "gru".
-        layers: Widths of the hidden layers where it is an MLP, for peers that build their own; None: not one.
     """
 
     rows: int
@@ -32,7 +33,7 @@ class Workload:
 
 
 class Recurrent(nn.Module):
-    """A GRU and what it says at its last step."""
+    """A GRU and a linear layer on its output at the last step."""
 
     def __init__(self, inputs: int, width: int, classes: int) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class Recurrent(nn.Module):
 
 
 def table(features: int, classes: int) -> Callable[[int], tuple[Tensor, Tensor]]:
-    """Rows of normal numbers; the class is the largest of some products of them."""
+    """Rows of normal numbers; the class is the argmax of random projections (the product shifts all alike)."""
 
     def data(rows: int) -> tuple[Tensor, Tensor]:
         x = torch.randn(rows, features)
@@ -54,7 +55,7 @@ def table(features: int, classes: int) -> Callable[[int], tuple[Tensor, Tensor]]
 
 
 def images(size: int, classes: int) -> Callable[[int], tuple[Tensor, Tensor]]:
-    """Noise, brighter in a stripe that tells the class."""
+    """Noise images, brighter in a stripe whose row is the class."""
 
     def data(rows: int) -> tuple[Tensor, Tensor]:
         x, y = torch.randn(rows, 1, size, size), torch.randint(0, classes, (rows,))
@@ -65,7 +66,7 @@ def images(size: int, classes: int) -> Callable[[int], tuple[Tensor, Tensor]]:
 
 
 def series(steps: int, features: int) -> Callable[[int], tuple[Tensor, Tensor]]:
-    """Walks; the class is where the first one ends."""
+    """Random walks, as their increments; the class is whether the first feature's walk ends above 0."""
 
     def data(rows: int) -> tuple[Tensor, Tensor]:
         x = torch.randn(rows, steps, features)

@@ -1,4 +1,4 @@
-"""Signs on the curves where something happened: told apart by their shape, told in words when pointed at."""
+"""Annotations on the curves: a sign by kind of event, with its text on hover."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ SIGNS = {
     "stop_run": "■",
     "resumed": "▶",
 }
-"""Sign of each kind of happening."""
+"""Sign by kind of event."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Annotation:
-    """Something that happened at one place of all curves.
+    """An event of a run, at one place of all its curves.
 
     Attributes:
-        at: Shown epochs that were over then, with the part of the one at hand.
-        text: What happened.
-        kind: What kind of thing, one of `SIGNS`.
+        at: Epochs finished by then, with the fraction of the current one.
+        text: The event in words.
+        kind: Kind of event, one of `SIGNS`.
     """
 
     at: float
@@ -34,7 +34,7 @@ class Annotation:
 
 
 def annotation_layout(marks: Sequence[Annotation], axis: Axis) -> dict[str, Any]:
-    """A thin line from top to bottom for each, and its sign at the foot; signs at one place stand over each other."""
+    """A thin vertical line for each place, and the sign of each event at its foot; signs at one place are stacked."""
     heights: dict[float, int] = {}
     shapes, notes = [], []
     for one in marks:
@@ -47,7 +47,7 @@ def annotation_layout(marks: Sequence[Annotation], axis: Axis) -> dict[str, Any]
 
 
 def _line(x: float, *, is_change: bool) -> dict[str, Any]:
-    """What people changed is dashed; what callbacks did is dotted and thinner."""
+    """Dashed where a setting was changed by hand; dotted and thinner for other events."""
     look = {"width": 1.5, "dash": "dash"} if is_change else {"width": 1, "dash": "dot"}
     return {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "x0": x, "x1": x, "line": look}
 

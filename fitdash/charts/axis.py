@@ -1,4 +1,4 @@
-"""What the x axis counts, and where an epoch stands on it."""
+"""The x axis of charts over epochs: its unit, and the position of an epoch on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ KINDS = tuple(TITLES)
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """Places of a run on the x axis.
+    """Positions of a run's epochs on the x axis.
 
     Attributes:
         kind: One of `KINDS`.
-        over: Numbers of epochs that are over, (n,), ascending; the first is where the run began.
-        x: Where that is, (n,).
-        ahead: Length of an epoch that is still to come.
+        over: Numbers of finished epochs, (n,), ascending; the first is where the run began.
+        x: Position of each, (n,).
+        ahead: Length of an epoch that is still to come, in the unit of the axis.
     """
 
     kind: str = "epoch"
@@ -28,7 +28,7 @@ class Axis:
     ahead: float = 1.0
 
     def places(self, over: Floats) -> Floats:
-        """Where so many epochs are over; parts of an epoch count."""
+        """Positions where so many epochs are finished; fractions of an epoch count."""
         later = np.maximum(over - self.over[-1], 0) * self.ahead
         return np.asarray(np.interp(over, self.over, self.x) + later, dtype=float)
 
@@ -37,8 +37,8 @@ class Axis:
         return float(self.places(np.asarray([over], dtype=float))[0])
 
     def knots(self, most: int = 400) -> tuple[Floats, Floats]:
-        """Few points from which the places can be found: numbers of epochs, and where that is."""
-        if self.kind != "seconds":  # lines with a bend where the batch size changed: the bends are lows or highs of it
+        """A few points to interpolate between: numbers of finished epochs, and their positions."""
+        if self.kind != "seconds":  # straight lines, with a bend where the batch size changed: the bends suffice
             bends = np.flatnonzero(np.diff(np.diff(self.x)).round(9)) + 1
             kept = np.unique([0, *bends[:most], len(self.over) - 1])
             return self.over[kept], self.x[kept]
@@ -49,11 +49,11 @@ def axis_of(kind: str, epochs: Sequence[int], sizes: Sequence[float], *, start: 
     """The axis of a run.
 
     Args:
-        kind: What is counted.
+        kind: One of `KINDS`.
         epochs: Indices of the finished epochs, from 0, ascending, (n,).
-        sizes: How much each of them counts, (n,).
-        start: Epochs that were over when the run began.
-        ahead: How much an epoch to come counts.
+        sizes: Length of each of them in the unit of the axis, (n,).
+        start: Epochs that were finished when the run began.
+        ahead: Length of an epoch that is still to come.
     """
     if kind == "epoch":
         end = max(start + 1, epochs[-1] + 1 if epochs else 0)

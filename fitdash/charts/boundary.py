@@ -1,4 +1,4 @@
-"""What a model answers over the plane of two inputs, under the samples: numbers → a chart specification."""
+"""Decision boundary: predictions over the plane of two inputs, under the samples: numbers → a chart specification."""
 
 import base64
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from fitdash.charts.theme import Chart, format_metric, pack_float32
 
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 COLOURS = 6
-"""Places in the theme's list; classes beyond them begin anew with other signs."""
+"""Colours of the theme; further classes repeat them with other marker symbols."""
 
 LEVELS = 240
 MOST_STRETCHES = 36
-"""Of the scale; a class beyond them shares one, which has the same colour: 36 is six times six."""
+"""Segments of the colour scale; further classes share those of their own colour, as 36 is a multiple of six."""
 
 MOST_POINTS = 800
 PALE, FULL = 0.10, 0.72
-"""How much of a class's colour there is where the model is unsure, and where it is sure."""
+"""Share of a class's colour where the model is least confident, and where it is most."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,8 +29,8 @@ class SamplePoints:
 
     Attributes:
         split: "train" or "val".
-        x, y: Where they lie, (n,).
-        truth: Class indices or numbers, (n,).
+        x, y: Positions, (n,).
+        truth: True class indices or numbers, (n,).
     """
 
     split: str
@@ -48,15 +48,15 @@ def boundary_chart(
     *,
     run: str,
 ) -> Chart:
-    """Specification of the map of classes.
+    """Specification of the predicted classes over the plane.
 
     Args:
-        axes: Name and values across, name and values up.
-        answers: Class at each point of the plane, (up, across).
-        sureness: Its probability.
-        classes: Their names.
-        points: The samples over it.
-        run: Whose zoom and legend choices are kept.
+        axes: Name and values of the x axis, name and values of the y axis.
+        answers: Predicted class at each point of the plane, (y, x).
+        sureness: Its probability, (y, x).
+        classes: Names of the classes.
+        points: The samples.
+        run: Uid of the run; the zoom and legend choices belong to it.
     """
     count = len(classes)
     least = 1 / max(count, 2)
@@ -66,14 +66,14 @@ def boundary_chart(
     levels = (answers.astype(int) % stretches * step + np.round(depth * (step - 1)).astype(int)).astype(np.uint8)
     scale: list[list[Any]] = []
     for index in range(stretches):
-        # Each class has its own stretch of the scale, from pale to full.
+        # Each class has its own segment of the scale, from pale to full.
         low, high = (index * step - 0.5) / LEVELS, (index * step + step - 0.5) / LEVELS
         scale += [[max(low, 0), index % COLOURS, PALE], [min(high, 1), index % COLOURS, FULL]]
     scale[-1][0] = 1
     ground = _ground(axes, levels, scale, (0, LEVELS)) | {"hoverinfo": "skip"}
     dots = [dot for one in points for index in range(count) if (dot := _dots(one, index, classes[index]))]
     named: set[str] = set()
-    for dot in dots:  # one entry for each class, whichever split comes first
+    for dot in dots:  # one legend entry for each class, of the first split that has it
         dot["showlegend"] = dot["legendgroup"] not in named
         named.add(dot["legendgroup"])
     return {"data": [ground, *dots], "layout": _layout(axes, run)}
@@ -87,7 +87,7 @@ def surface_chart(
     *,
     run: str,
 ) -> Chart:
-    """Specification of the map of numbers; samples in the colour that their true number would have."""
+    """Specification of the predicted numbers over the plane; samples have the colour of their true number."""
     known = np.concatenate([one.truth[np.isfinite(one.truth)] for one in points] or [np.zeros(1)])
     low, high = float(known.min()), float(known.max())
     scale: list[list[Any]] = [[0, 0, 0.04], [0.5, 0, 0.55], [1, 0, 1]]
@@ -105,7 +105,7 @@ def surface_chart(
             {
                 "type": "scatter",
                 "uid": f"dots-{one.split}",
-                "name": _spoken(one.split),
+                "name": _split_label(one.split),
                 "mode": "markers",
                 "x": pack_float32(one.x[places]),
                 "y": pack_float32(one.y[places]),
@@ -115,7 +115,7 @@ def surface_chart(
                     "showscale": one is points[0],
                     "colorbar": bar,
                 },
-                "hovertemplate": f"{name} %{{marker.color:.4g}}<extra>{_spoken(one.split)}</extra>",
+                "hovertemplate": f"{name} %{{marker.color:.4g}}<extra>{_split_label(one.split)}</extra>",
                 "meta": {"markers": scale, "edge": "ink"},
             }
         )
@@ -123,14 +123,14 @@ def surface_chart(
 
 
 def describe_boundary(answers: Array, classes: Sequence[str], across: str, up: str) -> str:
-    """The map of classes in words."""
+    """Text alternative of `boundary_chart`."""
     shares = np.bincount(answers.astype(int).ravel(), minlength=len(classes)) / answers.size
     most = [f"{classes[index]} {shares[index]:.0%}" for index in np.argsort(-shares)[:6] if shares[index] > 0]
     return f"What is answered over {across} and {up}: {', '.join(most)} of the plane."
 
 
 def describe_surface(values: Array, name: str, across: str, up: str) -> str:
-    """The map of numbers in words."""
+    """Text alternative of `surface_chart`."""
     known = values[np.isfinite(values)]
     if not len(known):
         return f"{name} over {across} and {up}: nowhere a number."
@@ -139,7 +139,7 @@ def describe_surface(values: Array, name: str, across: str, up: str) -> str:
 
 
 def _ground(axes: Any, levels: Array, scale: list[list[Any]], bounds: tuple[int, int]) -> dict[str, Any]:
-    """The plane as one byte a cell."""
+    """The plane as a heatmap of one byte per cell."""
     (_, xs), (_, ys) = axes
     raw = base64.b64encode(np.ascontiguousarray(levels, np.uint8).tobytes()).decode()
     return {
@@ -156,7 +156,7 @@ def _ground(axes: Any, levels: Array, scale: list[list[Any]], bounds: tuple[int,
 
 
 def _dots(points: SamplePoints, index: int, name: str) -> dict[str, Any] | None:
-    """The samples of one class and split; filled where they are trained on, rings of ink where they are held out."""
+    """The samples of one class and split, None if there are none; held-out ones are outlined in the text colour."""
     places = _some(points)
     places = places[points.truth[places] == index]
     if not len(places):
@@ -176,17 +176,17 @@ def _dots(points: SamplePoints, index: int, name: str) -> dict[str, Any] | None:
             "symbol": SYMBOLS[(index + turn) % len(SYMBOLS)],
             "line": {"width": 1.6 if held else 0.8},
         },
-        "hovertemplate": f"%{{x:.4g}}, %{{y:.4g}}<extra>{name}, {_spoken(points.split)}</extra>",
+        "hovertemplate": f"%{{x:.4g}}, %{{y:.4g}}<extra>{name}, {_split_label(points.split)}</extra>",
         "meta": {"color": index % COLOURS, "edge": "ink" if held else "paper"},
     }
 
 
 def _some(points: SamplePoints) -> Array:
-    """Places of at most so many samples, evenly."""
+    """Indices of at most `MOST_POINTS` samples, evenly spaced."""
     return np.unique(np.linspace(0, len(points.x) - 1, min(MOST_POINTS, len(points.x))).astype(int))
 
 
-def _spoken(split: str) -> str:
+def _split_label(split: str) -> str:
     return "held out" if split == "val" else "training"
 
 

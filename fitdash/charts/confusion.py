@@ -1,4 +1,4 @@
-"""Which class is taken for which: counts → a chart specification."""
+"""Confusion matrix: counts → a chart specification."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,19 +9,19 @@ from fitdash.charts.prediction_counts import Array, accuracy, most_confused_pair
 from fitdash.charts.theme import Chart
 
 RIGHT, WRONG = 0, 1
-"""Places of their colours in the theme's list."""
+"""Indices of their colours in the theme's list."""
 
 MOST_WRITTEN = 14
-"""Up to so many classes the counts are written into the cells."""
+"""Up to this many classes the counts are written into the cells."""
 
 
 def confusion_chart(counts: Array, classes: Sequence[str], *, run: str) -> Chart:
-    """Specification of the matrix: what is right in one colour, mistakes in another, each by its share of the row.
+    """Specification of the matrix: the diagonal in one colour, mistakes in another, each shaded by share of its row.
 
     Args:
-        counts: Samples by true class (rows) and answer (columns).
-        classes: Their names.
-        run: Whose zoom is kept.
+        counts: Samples by true class (rows) and predicted class (columns).
+        classes: Names of the classes.
+        run: Uid of the run; the zoom belongs to it.
     """
     names = [_short(name) for name in classes]
     share = row_shares(counts)
@@ -30,7 +30,7 @@ def confusion_chart(counts: Array, classes: Sequence[str], *, run: str) -> Chart
     return {
         "data": [
             _cells(np.where(diagonal, share, np.nan), counts, RIGHT, written=written),
-            # A mistake is seen from a tenth of the row on, where it would be pale on the scale of what is right.
+            # The square root makes mistakes of a tenth of the row visible, which would be pale on the diagonal's scale.
             _cells(np.where(diagonal | (counts == 0), np.nan, np.sqrt(share)), counts, WRONG, written=written),
         ],
         "layout": {
@@ -44,18 +44,18 @@ def confusion_chart(counts: Array, classes: Sequence[str], *, run: str) -> Chart
 
 
 def _cells(share: Array, counts: Array, color: int, *, written: bool) -> dict[str, Any]:
-    """One colour's cells; none where the share is NaN."""
+    """The cells of one colour; empty where the share is NaN."""
     seen = ~np.isnan(share)
     text = [[str(n) if s and n else "" for n, s in zip(*row, strict=True)] for row in zip(counts, seen, strict=True)]
     whole = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    told = np.dstack([counts, whole]).tolist()
+    on_hover = np.dstack([counts, whole]).tolist()
     return {
         "type": "heatmap",
         "uid": f"cells-{color}",
         "z": [[None if np.isnan(one) else round(float(one), 4) for one in row] for row in share],
         "zmin": 0,
         "zmax": 1,
-        "customdata": told,
+        "customdata": on_hover,
         "xgap": 2,
         "ygap": 2,
         "showscale": False,
@@ -85,7 +85,7 @@ def _short(name: str) -> str:
 
 
 def describe_confusion(counts: Array, classes: Sequence[str]) -> str:
-    """The matrix in words."""
+    """Text alternative of `confusion_chart`."""
     found = most_confused_pair(counts)
     start = f"Confusion matrix of {int(counts.sum())} samples: {accuracy(counts):.1%} are right"
     if found is None:

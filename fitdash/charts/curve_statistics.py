@@ -1,6 +1,6 @@
-"""What the numbers of a curve say about its shape: level, scatter, where it turns, where it goes flat.
+"""Statistics of the shape of a curve: level, scatter, where it turns, where it goes flat.
 
-All of them take values in their order, (n,) without gaps, and need no figure and no words.
+All functions take values in order, (n,) without gaps.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ SMALL = 1e-12
 
 
 def smooth(values: Floats) -> Floats:
-    """The mean of each value and its neighbours, a tenth of all on either side at most; ends take what there is."""
+    """Mean of each value and its neighbours: a twentieth of all on either side, from 1 to 10; fewer near the ends."""
     reach = min(max(1, len(values) // 20), 10)
     if len(values) < 3:
         return values
@@ -24,7 +24,7 @@ def smooth(values: Floats) -> Floats:
 
 
 def scatter(values: Floats) -> float:
-    """Standard deviation of a single value around a straight line through its neighbours, heeding no outlier."""
+    """Standard deviation of a single value around a straight line through its neighbours, robust to outliers."""
     if len(values) < 4:
         return 0.0
     bends = np.abs(values[:-2] - 2 * values[1:-1] + values[2:])
@@ -32,17 +32,17 @@ def scatter(values: Floats) -> float:
 
 
 def roughness(values: Floats) -> float:
-    """How far a value lies from the middle of its neighbours on average: leaps count, a bend hardly does."""
+    """Mean distance of values from the midpoint of their neighbours, scaled: jumps count, a bend hardly does."""
     return 0.0 if len(values) < 3 else float(np.abs(values[:-2] - 2 * values[1:-1] + values[2:]).mean() / np.sqrt(6))
 
 
 def level(values: Floats, share: float = 1 / 3) -> float:
-    """The middle of the last values, so large a share of all."""
+    """Median of the last values, which are `share` of all."""
     return float(np.median(values[-max(1, round(share * len(values))) :]))
 
 
 def rise_after_best(values: Floats) -> tuple[int, float, float]:
-    """Where a curve was lowest, how far it has risen since, and how many times its scatter that is."""
+    """Index where the smoothed curve is lowest, the rise since then, and that rise as a multiple of its scatter."""
     smoothed = smooth(values)
     best = int(np.argmin(smoothed))
     after = len(values) - 1 - best
@@ -54,14 +54,14 @@ def rise_after_best(values: Floats) -> tuple[int, float, float]:
 
 
 def flat_since(values: Floats, room: float) -> int:
-    """The first place from which the smoothed curve stays within `room` of where it ends."""
+    """First index from which the smoothed curve stays within `room` of its end."""
     smoothed = smooth(values)
     outside = np.flatnonzero(np.abs(smoothed - np.median(smoothed[-3:])) > room)
     return min(int(outside[-1]) + 1, len(values) - 1) if len(outside) else 0
 
 
 def no_gain_since(values: Floats) -> int:
-    """The first place after which the smoothed curve gets no lower than the eye can see, whatever else it does."""
+    """First index after which the smoothed curve never falls visibly lower, whatever else it does."""
     smoothed = smooth(values)
     lowest = np.minimum.accumulate(smoothed[::-1])[::-1]
     room = 0.02 * float(values.max() - values.min()) + scatter(values)

@@ -1,4 +1,4 @@
-"""Curves of one run: logs → plain numbers, and their words."""
+"""Curves of one run: history → plain numbers, and their text alternative."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fitdash.charts.theme import SPLIT_LABELS, format_metric
 from fitdash.charts.thin import Floats
 
 SET = ("learning_rate", "lr")
-"""Logs that are set, not reached: none of their values is the best one."""
+"""Logs that are set, not measured: none of their values is the best one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +20,8 @@ class Curve:
 
     Attributes:
         split: "train", "val", or "fair": training rows measured as validation rows are.
-        epochs: Shown epochs, from 1, (n,); with parts of an epoch for running values.
-        x: Where that is on the axis, (n,).
+        epochs: Shown epochs, from 1, (n,); with fractions of an epoch for running values.
+        x: Their positions on the axis, (n,).
         values: (n,); NaN where the epoch has none.
     """
 
@@ -33,11 +33,11 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """What always gives the same answer, whatever it is asked, comes to.
+    """Result of a trivial model that predicts the same for every input.
 
     Attributes:
-        text: What it answers.
-        value: Of the metric.
+        text: What it predicts.
+        value: Its value of the metric.
     """
 
     text: str
@@ -51,8 +51,8 @@ class MetricPanel:
     Attributes:
         curves: By epoch, training first.
         within: Running values of training within long epochs.
-        ghost: The same metric of the run before, for comparison.
-        answer: The trivial answer, where it means something for this metric.
+        ghost: The same metric of the previous run, for comparison.
+        answer: The baseline, where there is one for this metric.
     """
 
     metric: str
@@ -70,7 +70,7 @@ def metric_panels(
     Args:
         epochs: Indices from 0, (n,).
         history: Values by log name, each (n,); None or NaN where an epoch has none.
-        axis: Where epochs stand; without it an epoch stands at its number.
+        axis: Positions of epochs; without it an epoch stands at its number.
     """
     names = list(dict.fromkeys(name.removeprefix("val_") for name in history))
     shown_epochs = np.asarray(epochs, dtype=float) + 1
@@ -79,7 +79,7 @@ def metric_panels(
 
 
 def _curves(metric: str, epochs: Floats, x: Floats, history: Mapping[str, Sequence[float] | Floats]) -> list[Curve]:
-    """Training first."""
+    """The curves of one metric, training first."""
     keys = {"train": metric, "val": f"val_{metric}"}
     found = {split: history[key] for split, key in keys.items() if key in history}
     return [Curve(split=s, epochs=epochs, x=x, values=np.asarray(v, dtype=float)) for s, v in found.items()]
@@ -109,16 +109,16 @@ def higher_is_better(metric: str) -> bool:
 
 
 def describe_panel(panel: MetricPanel, marks: Sequence[Annotation] = ()) -> str:
-    """The curve in words, for those who do not see it."""
-    told_curves = [_told_curve(curve) for curve in panel.curves]
+    """Text alternative of `curve_chart`, which screen readers speak."""
+    curves = [_describe_curve(curve) for curve in panel.curves]
     found = best_result(panel)
     ending = [] if found is None else [f"best {format_metric(found[1])} at epoch {found[0]}"]
     ending += [] if panel.answer is None else [f"{panel.answer.text} would be {format_metric(panel.answer.value)}"]
-    return f"{panel.metric}: " + "; ".join([*told_curves, *ending, *(one.text for one in marks)]) + "."
+    return f"{panel.metric}: " + "; ".join([*curves, *ending, *(one.text for one in marks)]) + "."
 
 
-def _told_curve(curve: Curve) -> str:
-    """From where to where."""
+def _describe_curve(curve: Curve) -> str:
+    """First and last value of a curve, with their epochs."""
     seen = np.flatnonzero(~np.isnan(curve.values))
     if not len(seen):
         return f"{SPLIT_LABELS[curve.split]} has no value" + (

@@ -1,4 +1,4 @@
-"""What a run shows, as plain facts: since which epoch, by which numbers, how surely, and one change to try."""
+"""Plain data of a diagnosis: the curves it judges, its findings with epoch, numbers and certainty, a change to try."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ class SuggestedChange:
     """A change to try.
 
     Attributes:
-        text: What to do, as a command.
-        settings: The values that do it, by address ("fit.epochs"); empty where no value alone does.
+        text: What to do, in the imperative.
+        settings: The values that do it, by address ("fit.epochs"); empty where setting values is not enough.
     """
 
     text: str
@@ -26,16 +26,16 @@ class SuggestedChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that the curves show.
+    """Something that the curves show, such as overfitting.
 
     Attributes:
         kind: One word.
-        epoch: The shown epoch that it is anchored at; None where it concerns the whole run.
+        epoch: The shown epoch that it points at; None where it concerns the whole run.
         is_sure: Whether the numbers leave no doubt.
         weight: Whether something is wrong, could be better, or is only worth knowing.
-        name: A few words.
+        name: Its title, a few words.
         text: The numbers behind it, one sentence.
-        change: What to try.
+        change: A change to try.
     """
 
     kind: str
@@ -49,17 +49,17 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class LossCurves:
-    """The curves of a run, and what has to be known to judge them.
+    """The curves of a run, and the settings that are needed to judge them.
 
     Attributes:
         epochs: Shown epochs, from 1, (n,).
-        loss: Training loss, (n,); NaN or infinite where it is no number.
+        loss: Training loss, (n,); may be NaN or infinite.
         val_loss: Validation loss, (n,); NaN where an epoch was not validated. None where nothing is held out.
-        planned: The epoch that the run is to end with.
-        is_over: No epoch will follow.
-        trivial: The loss of the best answer that looks at no input, None where it is not known.
-        learning_rate: In force, None where it is not known.
-        dropout: Share of units that is silenced in training.
+        planned: The last planned epoch, from 1.
+        is_over: Whether no epoch will follow.
+        trivial: Loss of the best prediction that ignores the input; None where it is not known.
+        learning_rate: The current one; None where it is not known.
+        dropout: Share of units that dropout silences in training.
         callbacks: Names of the callbacks in use.
     """
 
@@ -82,5 +82,5 @@ class LossCurves:
 
     @property
     def has_gone_far(self) -> bool:
-        """Enough has run to say what a longer run would show."""
+        """Whether enough epochs are finished to say what a longer run would show."""
         return self.is_over or len(self.epochs) >= max(10, self.planned / 2)

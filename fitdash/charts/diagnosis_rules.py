@@ -1,10 +1,10 @@
-"""The curves of a run in words. Each rule is a plain function of the numbers and says whether they leave no doubt.
+"""Rules that diagnose the curves of a run, such as overfitting. Each is a plain function of the numbers.
 
-The numbers that decide were set on 156 real small runs with healthy settings and 132 that were made ill, and tried on
-as many with other seeds: 1.3 % of the healthy ones are called ill; of the others 83 % are found where the curve is
-flat, 92 % or more of each other kind. One rule, for overfitting, was added after that trial had been looked at: before
-it 83 % of those were found. A flat validation loss beside a training loss that creeps was added later, too: of 64 runs
-on classes that overlap it finds 70 % instead of 63 %, and none of the 118 healthy ones that are kept.
+The thresholds were set on 156 real small runs with healthy settings and 132 with faulty ones, and tested on as many
+with other seeds: 1.3 % of the healthy runs get a finding; of the faulty ones 83 % are found where the curve is flat,
+92 % or more of each other kind. One rule, for overfitting, was added after the results of that test were known: before
+it 83 % of those were found. The rule for a flat validation loss beside a slowly falling training loss was added later,
+too: of 64 runs on classes that overlap 70 % are found instead of 63 %, and none of the 118 healthy runs that are kept.
 `tests/charts/recorded_curves.json` holds a part of the runs with other seeds.
 """
 
@@ -19,13 +19,13 @@ from fitdash.charts.thin import Floats
 
 Found = Iterator[Finding]
 FEWEST = 6
-"""Epochs below which a curve has no shape yet."""
+"""With fewer epochs a curve has no shape yet."""
 
 
 def diagnose_curves(curves: LossCurves) -> list[Finding]:
-    """What the curves show, what is wrong first; what something stronger explains is left out.
+    """What the curves show, the most serious first, without findings that a stronger one explains.
 
-    While a run goes on only that is told which leaves no doubt: the next epochs may tell otherwise.
+    While a run trains only sure findings are given: the next epochs may show otherwise.
     """
     found = [one for rule in RULES for one in rule(curves) if one.is_sure or curves.is_over]
     kinds = {one.kind for one in found}
@@ -34,7 +34,7 @@ def diagnose_curves(curves: LossCurves) -> list[Finding]:
 
 
 def _diverged(curves: LossCurves) -> Found:
-    """A loss that is no number, or far above where it began and above the trivial answer."""
+    """A loss that is not finite, or far above both its first value and the trivial answer."""
     bad = np.flatnonzero(~np.isfinite(curves.loss))
     if len(bad):
         first = int(bad[0])
@@ -67,12 +67,12 @@ def _diverged(curves: LossCurves) -> Found:
 
 
 def _too_fast(curves: LossCurves) -> Found:
-    """Steps that jump over the valley: thrown far off at first, never below the trivial answer, or leaping about."""
+    """Steps that overshoot: the loss peaks early, stays above the trivial answer, or jumps from epoch to epoch."""
     loss = curves.loss
     if len(loss) < FEWEST or not np.isfinite(loss).all():
         return
     usual = curves.trivial or float(loss[0])
-    if usual <= curve_statistics.SMALL:  # a loss that may be negative has no measure of what is far
+    if usual <= curve_statistics.SMALL:  # a loss that may be negative gives no scale for what is far
         return
     settled, late = loss[2:], loss[len(loss) // 2 :]
     leaps, height, peak = (
@@ -81,7 +81,7 @@ def _too_fast(curves: LossCurves) -> Found:
         float(loss.max()) / usual,
     )
     whose = "the trivial answer" if curves.trivial else "the first epoch"
-    told = (
+    symptoms = (
         (peak / 1.6, f"The loss went up to {format_metric(float(loss.max()))}; {whose} has {format_metric(usual)}."),
         (
             height / 1.1,
@@ -89,12 +89,12 @@ def _too_fast(curves: LossCurves) -> Found:
         ),
         (leaps / 0.04, f"The loss leaps by {format_metric(leaps * usual)} from epoch to epoch instead of falling."),
     )
-    strength, text = max(told)
+    strength, text = max(symptoms)
     rises = height > 1.02 and leaps > 0.015
     if strength > 1 or rises:
         yield Finding(
             kind="too_fast",
-            epoch=_at(curves, int(np.argmax(loss)) if text == told[0][1] else len(loss) // 2),
+            epoch=_at(curves, int(np.argmax(loss)) if text == symptoms[0][1] else len(loss) // 2),
             is_sure=strength > 1.4,
             weight="wrong",
             name="Learning rate too high",
@@ -141,7 +141,7 @@ def _overfits(curves: LossCurves) -> Found:
 
 
 def _underfits(curves: LossCurves) -> Found:
-    """Hardly better than the answer that looks at no input, on the rows that are held out or else on all."""
+    """Hardly better than a prediction that ignores the input, on the held-out rows or else on all."""
     loss, (_, val) = curves.loss, curves.validated
     if curves.trivial is None or len(loss) < 8 or not curves.has_gone_far or not np.isfinite(loss).all():
         return
@@ -194,7 +194,7 @@ def _too_slow(curves: LossCurves) -> Found:
 
 
 def _flat(curves: LossCurves) -> Found:
-    """For long nothing changes that could be seen on the chart, or nothing is won on the rows that are held out."""
+    """For many epochs the loss does not visibly change, or the validation loss does not get better."""
     loss, (epochs, val) = curves.loss, curves.validated
     if len(loss) < 20 or not np.isfinite(loss).all():
         return
@@ -229,12 +229,12 @@ def _flat(curves: LossCurves) -> Found:
 
 
 def _long(curves: LossCurves) -> float:
-    """So many epochs without a change are a plateau."""
+    """This many epochs without a change are a plateau."""
     return max(15, 0.4 * len(curves.loss))
 
 
 def _hardly_moves(late: Floats, late_val: Floats, loss: Floats, val: Floats) -> bool:
-    """Whether training has little left to win, and validation has not risen so far that it is another finding."""
+    """Whether training loss hardly falls, and validation loss has not risen so far that it is another finding."""
     won = float(np.median(late[:3]) - np.median(late[-3:]))
     lost = float(np.median(late_val[-3:]) - curve_statistics.smooth(val).min())
     most = min(0.12 * float(loss.max() - loss.min()), 0.06 * abs(float(np.median(late[-3:]))))
@@ -259,7 +259,7 @@ def _nothing_held_out(curves: LossCurves) -> Found:
 
 
 def _upside_down(curves: LossCurves) -> Found:
-    """Training loss above validation loss, which puzzles everybody once."""
+    """Training loss above validation loss, which looks like a mistake and is none."""
     epochs, val = curves.validated
     if len(val) < 3 or not np.isfinite(curves.loss).all():
         return
@@ -298,10 +298,10 @@ EXCLUDED_BY = {
     "flat": {"diverged", "too_fast", "overfits", "underfits"},
     "upside_down": {"diverged", "too_fast", "underfits"},
 }
-"""What is not said beside something stronger."""
+"""Kinds of findings, each with the stronger ones that it is left out beside."""
 
 FAST, SLOW = 0.02, 0.0003
-"""Learning rates of adam beyond which the rate is the first suspect."""
+"""Above and below these learning rates of adam the rate is the likeliest cause."""
 
 
 def _at(curves: LossCurves, place: int) -> int:
@@ -327,6 +327,6 @@ def _stop_at(curves: LossCurves, epoch: int) -> SuggestedChange:
 
 
 def _settled(values: Floats) -> int:
-    """The place from which a curve is flat for the eye, and would be on a logarithmic axis as well."""
+    """Index from which a curve looks flat, on a linear axis and on a logarithmic one."""
     room = min(0.02 * float(values.max() - values.min()), 0.2 * abs(curve_statistics.level(values, 0.1)))
     return curve_statistics.flat_since(values, room + curve_statistics.scatter(values))

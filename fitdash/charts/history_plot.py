@@ -1,4 +1,4 @@
-"""What `History.plot` shows: one panel per metric, training and validation together."""
+"""The figure of `History.plot`: one panel per metric, training and validation together."""
 
 import math
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from fitdash.charts.theme import SPLIT_LABELS, Chart
 from fitdash.charts.thin import Floats
 
-_COLOURS = {"training": "#0072b2", "validation": "#d55e00"}  # told apart by colour-blind readers too
+_COLOURS = {"training": "#0072b2", "validation": "#d55e00"}  # distinct for colour-blind readers too
 _SYMBOLS = {"training": "circle", "validation": "diamond"}
 _ENOUGH_TO_SMOOTH = 10
 _GAP = 0.06
@@ -49,12 +49,12 @@ def history_chart(frame: Any, *, smooth: bool, theme_bw: bool) -> Chart:
 
 
 def smooth_history(x: Floats, y: Floats, at: Floats, span: float = 0.75) -> Floats:
-    """Local parabolas through the nearest share of points, near ones weighing more.
+    """Local quadratic regression on the nearest share of points, near ones weighted more.
 
     Args:
         x, y: (n,) points, all finite.
         at: Where the smoothed curve is wanted, (m,).
-        span: Share of the points that each parabola heeds.
+        span: Share of the points that each parabola is fitted to.
 
     Source: R's `loess`, with its defaults.
     """
@@ -72,7 +72,7 @@ def _local(x: Floats, y: Floats, place: float, near: int) -> float:
 
 
 def _traces(rows: Any, data: str, *, axis: str, in_legend: bool, smooth: bool) -> list[dict[str, Any]]:
-    """Points of one metric and split, joined by a line or, where it is smoothed, faint behind it."""
+    """Points of one metric and split, joined by a line; with smoothing, faint behind the smoothed line."""
     if rows.empty:
         return []
     x, y = rows["epoch"].to_numpy(float), rows["value"].to_numpy(float)

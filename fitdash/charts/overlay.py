@@ -1,4 +1,4 @@
-"""Curves of several runs in one picture, and settings against results."""
+"""Charts that compare runs: curves of several runs in one chart, and settings against results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ THEME_COLOURS = 6
 LOW, HIGH = (62, 118, 190), (226, 122, 40)
 MOST_POINTS = 500
 MOST_NAMED = 6
-"""Of more lines the legend would take the room of the picture: each says its name when it is pointed at."""
+"""Most lines with a legend; of more it would take the room of the chart, so each shows its name on hover."""
 FEW = 6
 PRINTED = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#7f7f7f")
 HEX = "#{:02x}{:02x}{:02x}"
@@ -26,11 +26,11 @@ class RunCurve:
 
     Attributes:
         run: Uid.
-        name: What people call it.
+        name: Its display name.
         epochs: Shown epochs, from 1, (n,).
         values: (n,); NaN where the epoch has none.
         by: The value that it is coloured by; None: a colour of its own.
-        faint: It stands back, such as a pruned trial.
+        faint: Whether it is drawn faint, such as a pruned trial.
     """
 
     run: str
@@ -46,16 +46,16 @@ def overlay_chart(lines: Sequence[RunCurve], *, title: str, key: str, log: bool 
 
     Args:
         lines: The runs.
-        title: Of the y axis: what was measured.
-        key: Whose zoom and legend choices are kept.
+        title: Title of the y axis: what was measured.
+        key: The zoom and legend choices belong to it.
         log: Whether the y axis is logarithmic.
     """
     last = max((float(line.epochs[-1]) for line in lines if len(line.epochs)), default=1.0)
     room = max(0.02 * last, 0.2)
     layout = epoch_layout(key, "epoch", (1 - room, last + room), title, log=log)
-    # The names of the runs take the place above the picture.
+    # The legend takes the place above the chart.
     layout["yaxis"] |= {"title": {"text": layout.pop("title")["text"]}, "uirevision": f"{key} {title} {log}"}
-    # A cursor also where lines are so many that the hover names one of them.
+    # A vertical cursor, also where lines are so many that the hover names only one of them.
     layout["xaxis"] |= {"showspikes": True, "spikemode": "across", "spikethickness": 1, "spikedash": "dot"}
     layout["hovermode"] = "x unified" if len(lines) <= MOST_NAMED else "closest"
     layout["showlegend"] = len(lines) <= MOST_NAMED
@@ -65,7 +65,7 @@ def overlay_chart(lines: Sequence[RunCurve], *, title: str, key: str, log: bool 
 
 
 def restyle_for_print(chart: Chart) -> Chart:
-    """The picture for paper: every line in the legend beside it, in colours that need no page around them."""
+    """The chart for print: a legend of all lines beside it, and fixed colours instead of the page's theme."""
     lines = [
         {**line, "line": {"color": PRINTED[line["meta"].get("color", 0)], **line["line"]}} for line in chart["data"]
     ]
@@ -75,10 +75,10 @@ def restyle_for_print(chart: Chart) -> Chart:
 
 
 def line_styles(values: Sequence[Any]) -> list[dict[str, Any]]:
-    """Colour and dash of each line: of its own, or by the value that it stands for.
+    """Colour and dash of each line: of its own, or by its value.
 
-    Numbers go from one colour to another by their rank in size, so that 1e-5 and 1e-1 are as far apart as 1 and 5;
-    other values have a colour each, and the same value the same one.
+    Numbers are blended between two colours by rank, so that 1e-5 and 1e-1 are as far apart as 1 and 5; any other value
+    has a colour of its own.
     """
     known = list(dict.fromkeys(value for value in values if value is not None))
     if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
@@ -91,7 +91,7 @@ def line_styles(values: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def blend_colour(share: float) -> str:
-    """A colour on the way from cold to warm."""
+    """A colour between cold (0) and warm (1)."""
     return HEX.format(*(round(low + share * (high - low)) for low, high in zip(LOW, HIGH, strict=True)))
 
 
@@ -127,11 +127,11 @@ def parallel_chart(columns: Mapping[str, Sequence[Any]], *, result: str, key: st
     Args:
         columns: Values by name, the result among them, all of one length.
         result: Name of the column that colours.
-        key: Whose choices are kept.
+        key: The choices on the axes belong to it.
     """
     kept = [place for place, value in enumerate(columns[result]) if _is_number(value)]
     dimensions = [_dimension(name, [values[place] for place in kept]) for name, values in columns.items()]
-    # Coloured as the result stands on its axis, which is why no bar has to tell the colours.
+    # Colours follow the axis of the result, so no colour bar is needed.
     line = {
         "color": dimensions[list(columns).index(result)]["values"],
         "colorscale": [[0, blend_colour(0)], [1, blend_colour(1)]],
@@ -143,7 +143,7 @@ def parallel_chart(columns: Mapping[str, Sequence[Any]], *, result: str, key: st
 
 
 def _dimension(name: str, values: Sequence[Any]) -> dict[str, Any]:
-    """Numbers on their axis, on a logarithmic one where they span much; other values at even distances."""
+    """An axis: numbers linear, or logarithmic where they span a factor of 30; other values evenly spaced."""
     if all(_is_number(value) for value in values):
         numbers = np.asarray(values, dtype=float)
         if len(numbers) and numbers.min() > 0 and numbers.max() / numbers.min() >= 30:
@@ -198,7 +198,7 @@ def scatter_chart(
 
 
 def describe_overlay(lines: Sequence[RunCurve], title: str) -> str:
-    """The picture in words."""
+    """Text alternative of `overlay_chart`."""
     ends = []
     for line in lines[:12]:
         seen = line.values[np.isfinite(line.values)]
@@ -212,5 +212,5 @@ def _is_number(value: Any) -> bool:
 
 
 def _safe(text: str) -> str:
-    """Plotly reads some HTML in names."""
+    """The text with HTML escaped, because plotly renders some HTML in names."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

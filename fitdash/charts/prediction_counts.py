@@ -1,4 +1,4 @@
-"""What a model answered, counted and sorted: numbers for charts and tables."""
+"""Predictions of a model, counted and sorted: numbers for charts and tables."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ Array = np.ndarray[Any, Any]
 
 
 def count_predictions(truth: Array, answers: Array, classes: int) -> Array:
-    """How many samples of each class (rows) were given each answer (columns), (classes, classes)."""
+    """Confusion matrix: samples by true class (rows) and predicted class (columns), (classes, classes)."""
     return np.bincount(truth.astype(np.int64) * classes + answers.astype(np.int64), minlength=classes**2).reshape(
         classes, classes
     )
@@ -20,12 +20,12 @@ def row_shares(counts: Array) -> Array:
 
 
 def accuracy(counts: Array) -> float:
-    """Share of samples on the diagonal; NaN without any."""
+    """Share of samples on the diagonal; NaN without samples."""
     return float(np.trace(counts) / counts.sum()) if counts.sum() else float("nan")
 
 
 def most_confused_pair(counts: Array) -> tuple[int, int] | None:
-    """The cell beside the diagonal that holds most samples, as row and column; None where all is right."""
+    """The cell off the diagonal with the most samples, as row and column; None without a mistake."""
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     if not wrong.any():
@@ -35,12 +35,12 @@ def most_confused_pair(counts: Array) -> tuple[int, int] | None:
 
 
 def confident_mistakes(truth: Array, answers: Array, sureness: Array) -> Array:
-    """Places of the samples that were answered wrongly, those first of which the model was most sure."""
+    """Indices of the wrongly predicted samples, the most confident predictions first."""
     wrong = np.flatnonzero(truth != answers)
     return wrong[np.argsort(-np.nan_to_num(sureness[wrong].astype(float), nan=-1), kind="stable")]
 
 
 def largest_errors(truth: Array, predicted: Array) -> Array:
-    """Places of the samples, those first whose prediction is furthest off; what is no number comes last."""
+    """Indices of the samples, the largest errors first, errors that are not finite last."""
     off = np.abs(truth - predicted)
     return np.argsort(-np.where(np.isfinite(off), off, -1), kind="stable")

@@ -1,4 +1,4 @@
-"""The mean of repeats with its band, for some groups of them."""
+"""Chart of repeated runs: the mean of each group with a band of one standard deviation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class RepeatBand:
     """Repeats of one experiment, epoch by epoch.
 
     Attributes:
-        name: What people call it.
-        n: How many repeats.
+        name: Display name of the experiment.
+        n: Number of repeats.
         epochs: Shown epochs, from 1, (n,).
         mean, low, high: (n,); low and high one standard deviation away.
     """
@@ -41,7 +41,7 @@ def band_chart(bands: Sequence[RepeatBand], *, title: str, key: str) -> Chart:
 
 
 def describe_bands(bands: Sequence[RepeatBand], title: str) -> str:
-    """The picture in words."""
+    """Text alternative of `band_chart`."""
     ends = [
         f"{one.name} ends at {format_metric(float(one.mean[-1]))} on average of {one.n}"
         for one in bands

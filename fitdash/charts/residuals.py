@@ -1,4 +1,4 @@
-"""Predicted numbers against true ones: numbers → chart specifications."""
+"""Predicted against true numbers, and residuals: numbers → chart specifications."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ MOST_POINTS = 1000
 
 
 def predicted_chart(truth: Array, predicted: Array, name: str, *, run: str, split: str) -> Chart:
-    """Each sample by its true and its predicted number; on the diagonal the two are the same.
+    """Specification of predicted over true numbers, a point per sample; on the diagonal they are equal.
 
     Args:
         truth, predicted: (n,), in the unit of the column.
-        name: Of the column.
-        run: Whose zoom is kept.
+        name: Name of the column.
+        run: Uid of the run; the zoom belongs to it.
         split: "train" or "val".
     """
     low, high = _range(np.concatenate([truth, predicted]))
@@ -31,7 +31,7 @@ def predicted_chart(truth: Array, predicted: Array, name: str, *, run: str, spli
 
 
 def residual_chart(truth: Array, predicted: Array, name: str, *, run: str, split: str) -> Chart:
-    """How far the truth lies above the prediction, over the prediction; arguments as `predicted_chart`."""
+    """Specification of true − predicted over the prediction; arguments as for `predicted_chart`."""
     low, high = _range(predicted)
     zero = {"type": "line", "x0": low, "y0": 0, "x1": high, "y1": 0, "layer": "below"}
     off = truth - predicted
@@ -45,7 +45,7 @@ def residual_chart(truth: Array, predicted: Array, name: str, *, run: str, split
 
 
 def describe_errors(truth: Array, predicted: Array) -> str:
-    """How good the predictions are, in words."""
+    """Text alternative: median and largest absolute error, and R²."""
     known = np.isfinite(truth) & np.isfinite(predicted)
     if not known.any():
         return "no prediction is a number"

@@ -1,4 +1,4 @@
-"""Samples that are images, side by side in one chart: numbers → a chart specification."""
+"""Image samples side by side in one chart: numbers → a chart specification."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ def images_chart(images: Array, texts: Sequence[str], *, run: str, columns: int 
     Args:
         images: (n, height, width) of any range; each is shown from its darkest to its brightest.
         texts: One for each.
-        run: Whose zoom is kept.
+        run: Uid of the run; the zoom belongs to it.
         columns: Images in a row.
     """
     count, height, width = images.shape

@@ -1,4 +1,4 @@
-"""Sequences with a class for each step: the true ones above the predicted ones, as strips of colour."""
+"""Sequences with a class for each step: true classes above predicted ones, as strips of colour."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,17 +10,17 @@ from fitdash.charts.prediction_counts import Array
 from fitdash.charts.theme import Chart
 
 DEPTH = 0.85
-"""How much of a class's colour there is in a strip."""
+"""Share of a class's colour in a strip."""
 
 
 def strips_chart(truth: Array, answers: Array, names: Sequence[str], classes: Sequence[str], *, run: str) -> Chart:
-    """Specification of pairs of strips.
+    """Specification of the strips, a pair for each sequence.
 
     Args:
-        truth, answers: Class indices, (n, steps).
-        names: Of the sequences, (n,).
-        classes: Their names.
-        run: Whose zoom is kept.
+        truth, answers: True and predicted class indices, (n, steps).
+        names: Names of the sequences, (n,).
+        classes: Names of the classes.
+        run: Uid of the run; the zoom belongs to it.
     """
     count, steps = truth.shape
     lines: list[list[Any]] = []
@@ -29,7 +29,7 @@ def strips_chart(truth: Array, answers: Array, names: Sequence[str], classes: Se
         lines += [true, given, [None] * steps]
         labels += [f"{name} true", "predicted", ""]
     lines, labels = lines[:-1], labels[:-1]
-    told = [["" if one is None else classes[one] for one in line] for line in lines]
+    class_names = [["" if index is None else classes[index] for index in line] for line in lines]
     ground = {
         "type": "heatmap",
         "uid": "strips",
@@ -37,7 +37,7 @@ def strips_chart(truth: Array, answers: Array, names: Sequence[str], classes: Se
         "z": lines,
         "zmin": -0.5,
         "zmax": len(classes) - 0.5,
-        "text": told,
+        "text": class_names,
         "showscale": False,
         "hoverongaps": False,
         "hovertemplate": "step %{x}: %{text}<extra></extra>",
@@ -71,13 +71,13 @@ def flat_scale(count: int) -> list[list[Any]]:
 
 
 def describe_strips(truth: Array, answers: Array) -> str:
-    """The strips in words."""
+    """Text alternative of `strips_chart`."""
     right = float(np.mean(truth == answers)) if truth.size else 0.0
     return f"True and predicted class at each of {truth.shape[1]} steps of {len(truth)} sequences: {right:.1%} agree."
 
 
 def _entry(index: int, name: str) -> dict[str, Any]:
-    """A class in the legend."""
+    """An empty trace that shows a class in the legend."""
     return {
         "type": "scatter",
         "uid": f"class-{index}",

@@ -1,4 +1,4 @@
-"""A curve with less noise, for the eye; never in place of the values themselves."""
+"""Smooths a curve for display, beside its values and never in place of them."""
 
 import numpy as np
 import pandas as pd
@@ -7,11 +7,11 @@ from fitdash.charts.thin import Floats
 
 
 def running_mean(values: Floats, span: int) -> Floats:
-    """Mean of the values so far, recent ones weighing more; it looks back only, so that it never tells the future.
+    """Mean of the values so far, recent ones weighted more; later values do not change it.
 
     Args:
-        values: (n,); what is not finite counts for nothing and is NaN in the result.
-        span: About how many values it is a mean of.
+        values: (n,); those that are not finite are skipped, and NaN in the result.
+        span: About how many values the mean is over.
 
     Source: the exponentially weighted mean with alpha = 2 / (span + 1), without the pull to the first value.
     """

@@ -1,4 +1,4 @@
-"""Small pictures that need no axes: a line and bars as SVG, rows of pixels as PNG."""
+"""Small charts without axes: a line and bars as SVG, rows of pixels as PNG."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ from PIL import Image
 
 WIDTH, HEIGHT, EDGE = 300, 48, 3
 COLOUR = "#4477AA"
-"""Seen on a light page and on a dark one: a picture in an img element does not know which it stands on."""
+"""Visible on a light page and on a dark one: an SVG in an img element cannot read the theme of the page."""
 
 
 def line_svg(values: Sequence[float], alt: str) -> str:
@@ -35,7 +35,7 @@ def bars_svg(values: Sequence[float], alt: str) -> str:
     """Bars side by side, as an img element.
 
     Args:
-        values: Heights, 0 or more; any that is above 0 can be seen.
+        values: Heights, 0 or more; bars above 0 are at least 2 pixels high.
         alt: What they show, in words.
     """
     top = max(values, default=0.0) or 1.0
@@ -49,7 +49,7 @@ def bars_svg(values: Sequence[float], alt: str) -> str:
 
 
 def _img(drawn: str, alt: str) -> str:
-    """A drawing by its data URI: svg elements themselves are taken out of what a page is given as HTML."""
+    """The SVG in an img element, as a data URI: Streamlit removes svg elements from the HTML that it is given."""
     box = f'viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none"'
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" {box}>{drawn}</svg>'
     uri = "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -1,4 +1,4 @@
-"""The strip of rows as pixels: training rows in the upper band, validation rows in the lower one."""
+"""The split as a strip of pixels, a column per row: training rows in the upper band, validation rows in the lower."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 BAND, GAP = 12, 3
 CLASSES = ("4477AA", "EE6677", "228833", "CCBB44", "66CCEE", "AA3377", "DDAA66", "774411", "99AA00", "8899AA")
-"""Colours that are told apart by the colour-blind too, the first seven after Paul Tol; beyond ten they come again."""
+"""Distinct for colour-blind readers too, the first seven after Paul Tol; classes beyond ten repeat them."""
 LOW, HIGH = (68, 119, 170), (238, 170, 68)
 FAINT = 40
 
@@ -18,7 +18,7 @@ def strip_pixels(values: NDArray[Any], held: NDArray[np.bool_], *, is_class: boo
     Args:
         values: (n,) class indices, or numbers from 0 to 1.
         held: (n,) whether the row is held out.
-        is_class: Which of the two `values` are.
+        is_class: Whether `values` are class indices.
 
     Returns:
         (height, n, 4), red, green, blue, opacity; a row leaves a faint trace in the band where it is not.
@@ -37,7 +37,7 @@ def _class_colours(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _number_colours(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """From one colour to the other; grey where there is no number."""
+    """Colours between `LOW` and `HIGH`; grey for NaN."""
     share = np.nan_to_num(values)[:, None]
     mixed = (1 - share) * np.array(LOW) + share * np.array(HIGH)
     return np.where(np.isnan(values)[:, None], 128, mixed).astype(np.uint8)

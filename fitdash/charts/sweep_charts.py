@@ -1,4 +1,4 @@
-"""Pictures of a search: the best so far, and what decides."""
+"""Charts of a sweep: the best trial so far, and the importance of each setting."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -16,9 +16,9 @@ def best_chart(
     Args:
         values: Objective of each trial; None without one.
         best: The best up to each trial, of those that finished.
-        pruned: Whether a trial was given up early.
+        pruned: Whether each trial was pruned.
         title: Name of the objective.
-        key: Whose zoom is kept.
+        key: The zoom belongs to it.
     """
     numbers = list(range(1, len(values) + 1))
     points: list[dict[str, Any]] = []
@@ -65,7 +65,7 @@ def best_chart(
 
 
 def spans_decades(values: Iterable[float | None]) -> bool:
-    """Whether numbers differ so much that only their ratios can be seen."""
+    """Whether the largest is 100 times the smallest or more, all above 0, so that y should be logarithmic."""
     numbers = [value for value in values if value is not None and value == value]
     return bool(numbers) and min(numbers) > 0 and max(numbers) >= DECADES * min(numbers)
 
@@ -76,9 +76,9 @@ def importance_chart(
     """A bar per setting with its uncertainty, the most important on top.
 
     Args:
-        names: Of the settings.
+        names: Names of the settings.
         shares: Importance of each, 0 to 1.
-        low, high: Where nine of ten redrawn samples of the trials lie.
+        low, high: 5 % and 95 % quantiles of the importance over bootstrap samples of the trials.
     """
     bars = {
         "type": "bar",

@@ -1,4 +1,4 @@
-"""What every chart has in common: how numbers travel, how values read, the frame around the lines."""
+"""Shared by all charts: packed arrays, number formats, styles of the splits, layout over epochs."""
 
 import base64
 from typing import Any
@@ -14,11 +14,11 @@ LINES: dict[str, dict[str, Any]] = {
     "val": {"color": 1, "dash": "dot", "symbol": "diamond"},
     "fair": {"color": 2, "dash": "dashdot", "symbol": "square"},
 }
-"""Training and validation differ in colour, dash and marker; a colour is a place in the theme's list."""
+"""Training and validation differ in colour, dash and marker; a colour is an index in the theme's list."""
 
 SPLIT_LABELS = {"train": "training", "val": "validation", "fair": "training, fair"}
 QUIET = 5
-"""Place of the colour of what is there for comparison only."""
+"""Index of the colour of lines that are there only for comparison."""
 
 
 def pack_float32(values: Floats) -> dict[str, str]:
@@ -41,13 +41,13 @@ def epoch_layout(
     """Layout of a chart over epochs.
 
     Args:
-        run: Whose zoom and legend choices are kept.
-        x_range: What is in sight while nobody zooms.
-        log: Equal steps of y are equal factors.
+        run: The zoom and legend choices belong to it.
+        x_range: Range in sight until the visitor zooms.
+        log: Whether y is logarithmic.
     """
     return {
         "uirevision": run,
-        # In place of a title of the y axis: read without turning one's head.
+        # In place of a title of the y axis, which plotly would rotate.
         "title": {"text": f"<b>{y_title}</b>", "x": 0.01, "xanchor": "left", "y": 1, "yanchor": "top", "pad": {"t": 4}},
         "hovermode": "x unified",
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},

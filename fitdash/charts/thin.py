@@ -1,4 +1,4 @@
-"""Fewer points for the same picture."""
+"""Thins a curve to fewer points that look the same."""
 
 from typing import Any
 
@@ -13,21 +13,21 @@ def thin_curve(x: Floats, y: Floats, most: int = 1000) -> tuple[Floats, Floats]:
 
     Args:
         x: Positions, (n,), ascending.
-        y: Values, (n,); what is not finite is a gap.
-        most: Points that may stay.
+        y: Values, (n,); those that are not finite are gaps.
+        most: Points that may be kept.
 
     Returns:
-        Both, cut alike. No spike is lost, and a gap stays a gap.
+        x and y of the kept points. No spike is lost, and a gap stays a gap.
     """
     if len(y) <= most:
         return x, y
     width = -(-len(y) // (most // 4))
-    kept = np.unique([0, len(y) - 1, *_telling(y, width)])
+    kept = np.unique([0, len(y) - 1, *_lows_highs_and_gaps(y, width)])
     return x[kept], y[kept]
 
 
-def _telling(y: Floats, width: int) -> list[int]:
-    """Where each stretch of `width` points is lowest and highest, and where its first gap is."""
+def _lows_highs_and_gaps(y: Floats, width: int) -> list[int]:
+    """Indices where each stretch of `width` points is lowest and highest, and of its first gap."""
     rows = -(-len(y) // width)
     padded = np.full(rows * width, np.nan)
     padded[: len(y)] = np.where(np.isfinite(y), y, np.nan)

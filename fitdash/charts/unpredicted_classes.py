@@ -1,4 +1,4 @@
-"""Classes that a model answers to nothing, although there are samples of them."""
+"""Finds classes that a model never predicts, although they have samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from fitdash.charts.prediction_counts import Array
 
 FEWEST_SAMPLES = 5
 FEWEST_EPOCHS = 5
-"""Before that a model has not had the time to learn its classes."""
+"""Before this epoch a model has not had the time to learn its classes."""
 
 RARE = 0.7
-"""A class with fewer than so large a part of the average samples may be lost for its rarity."""
+"""A class with fewer samples than this share of the average may never be predicted because it is rare."""
 
 BALANCE = SuggestedChange(text="Set class_weight to balanced.", settings={"fit.class_weight": "balanced"})
 STRATIFY = SuggestedChange(
@@ -25,12 +25,12 @@ MORE = SuggestedChange(text="Try more epochs, or a larger network.")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ClassCounts:
-    """A look in numbers.
+    """True and predicted classes of the samples at one epoch, counted.
 
     Attributes:
         epoch: Shown epoch.
-        samples: Of each class, (classes,).
-        answers: How often each class was the answer, (classes,).
+        samples: Samples of each class, (classes,).
+        answers: Predictions of each class, (classes,).
     """
 
     epoch: int
@@ -39,28 +39,28 @@ class ClassCounts:
 
 
 def find_unpredicted_classes(
-    asked: Sequence[ClassCounts], classes: Sequence[str], trained: Array, *, is_over: bool, is_weighted: bool
+    counts: Sequence[ClassCounts], classes: Sequence[str], trained: Array, *, is_over: bool, is_weighted: bool
 ) -> list[Finding]:
-    """The finding that classes are never predicted, if they are not; while a run goes on only where it is sure.
+    """The finding that some classes are never predicted, if there are any; while a run trains only a sure one.
 
     Args:
-        asked: The last looks, in their order.
-        classes: Names.
+        counts: Of the last epochs that were looked at, in order.
+        classes: Names of the classes.
         trained: Training samples of each class, (classes,).
-        is_over: No epoch will follow.
-        is_weighted: class_weight is set already.
+        is_over: Whether no epoch will follow.
+        is_weighted: Whether class_weight is set already.
     """
-    if not asked or asked[-1].epoch < FEWEST_EPOCHS:
+    if not counts or counts[-1].epoch < FEWEST_EPOCHS:
         return []
-    last = asked[-1]
+    last = counts[-1]
     missing = np.flatnonzero((last.answers == 0) & (last.samples >= FEWEST_SAMPLES))
     if not len(missing):
         return []
-    # As long as every one of them has been missing without a break.
-    since = len(asked)
-    while since and (asked[since - 1].answers[missing] == 0).all():
+    # Back to the first epoch since which all of them have been missing without a break.
+    since = len(counts)
+    while since and (counts[since - 1].answers[missing] == 0).all():
         since -= 1
-    first, count = asked[since].epoch, len(asked) - since
+    first, count = counts[since].epoch, len(counts) - since
     names = ", ".join(classes[index] for index in missing[:3]) + (", …" if len(missing) > 3 else "")
     kind = "class" if len(missing) == 1 else "classes"
     samples = int(last.samples[missing].sum())

@@ -1,4 +1,4 @@
-"""Commands of which one is meant where none is named."""
+"""A click group with a default command."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import click
 
 
 class DefaultCommandGroup(click.Group):
-    """Commands; no words, or a flag in the place of a command, mean the `first` one."""
+    """A group that runs the command `first` where none is named, or where a flag stands in its place."""
 
     def __init__(self, *args: Any, first: str, **settings: Any) -> None:
         super().__init__(*args, **settings)

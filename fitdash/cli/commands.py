@@ -1,4 +1,4 @@
-"""The command line: `fitdash` opens the dashboard, `runs` and `sweeps` look at the record, `sweep` searches."""
+"""The command line: `fitdash` opens the dashboard; the groups runs, settings, sweep and sweeps are added to it."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ main.add_command(sweeps)
 @click.pass_context
 def dashboard(context: click.Context) -> None:
     """Open the dashboard; Streamlit's flags are passed on."""
-    load_settings()  # what cannot be in force is said here, not on every page
+    load_settings()  # an invalid setting ends the command here, instead of showing on every page
     _serve(context.args)
 
 
@@ -47,7 +47,7 @@ def app_path() -> Path:
 
 
 def _serve(flags: list[str]) -> None:
-    """Become the Streamlit server, so that signals reach it directly."""
+    """Replaces this process by the Streamlit server, where the system can, so that signals reach it directly."""
     command = [sys.executable, "-m", "streamlit", "run", str(app_path()), *flags]
     if os.name == "posix":
         sys.stdout.flush()

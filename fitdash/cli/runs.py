@@ -60,10 +60,10 @@ def list_runs(states: tuple[str, ...], limit: int | None, is_all: bool, deleted:
 def show(uid: str, is_json: bool) -> None:
     """Tell all about a run but its epochs."""
     with open_store() as store:
-        run = _found(store, uid)
-        told = [row.data for row in store.events(run.uid, "told")]
+        run = _find_run(store, uid)
+        events = [row.data for row in store.events(run.uid, "told")]
     if is_json:
-        more = {"params": run.params, "experiment": run.experiment, "events": told, "traceback": run.traceback}
+        more = {"params": run.params, "experiment": run.experiment, "events": events, "traceback": run.traceback}
         click.echo(to_strict_json({**run_to_dict(run), **more}))
     else:
         click.echo("\n".join(describe_run(run, now=time.time())))
@@ -84,7 +84,7 @@ def export(uid: str, form: str | None, output: Path | None, is_json: bool) -> No
     ending = output.suffix.lower().removeprefix(".") if output else ""
     form = "json" if is_json else form or (ending if ending in ("csv", "json") else "csv")
     with open_store() as store:
-        history = history_of(store, _found(store, uid).uid)
+        history = history_of(store, _find_run(store, uid).uid)
         text = (history.to_json if form == "json" else history.to_csv)(output)
     if text is not None:
         # As bytes: the line ends stay as they are everywhere.
@@ -100,7 +100,7 @@ def delete(uids: tuple[str, ...], is_json: bool) -> None:
         chosen, problems = [], []
         for uid in uids:
             try:
-                chosen.append(_found(store, uid).uid)
+                chosen.append(_find_run(store, uid).uid)
             except StoreError as error:
                 problems.append(str(error))
         if problems:
@@ -161,7 +161,7 @@ def purge(yes: bool, days: float, is_json: bool) -> None:
     """
     with open_store() as store:
         old = Deletion(store.beginning("", deleted=True), [one.uid for one in all_sweeps(store, deleted=True)])
-        if not yes and _is_asked() and (any(old) or unused_uploads(store, days=days)):
+        if not yes and _is_interactive() and (any(old) or unused_uploads(store, days=days)):
             which = _counts(old) if any(old) else "uploads that no run uses"
             click.confirm(f"Remove {which} for good?", abort=True, err=True)
         purged, uploads = store.purge(), remove_unused_uploads(store, days=days)
@@ -195,10 +195,10 @@ def backup(file: Path, force: bool, is_json: bool) -> None:
 
 @contextmanager
 def open_store() -> Iterator[Store]:
-    """The store; what it refuses ends the command in words."""
+    """The store; its errors and those of the file system end the command with their message."""
     try:
         with Store() as store:
-            # Runs of processes that died are told as interrupted. Not now is soon enough where the store is locked.
+            # Marks runs whose process died as interrupted; if the store is locked, a later command does it.
             with suppress(StoreError):
                 store.reap()
             yield store
@@ -206,8 +206,12 @@ def open_store() -> Iterator[Store]:
         raise click.ClickException(str(error)) from error
 
 
-def _found(store: Store, beginning: str) -> RunRecord:
-    """The run that is called this, or the only one whose uid begins so."""
+def _find_run(store: Store, beginning: str) -> RunRecord:
+    """The run with this uid, or the only one whose uid begins with it.
+
+    Raises:
+        StoreError: no run has such a uid, or several have.
+    """
     known = [beginning] if store.run(beginning) else store.beginning(beginning) if beginning else []
     run = store.run(known[0]) if len(known) == 1 else None
     if run:
@@ -224,15 +228,15 @@ def _found(store: Store, beginning: str) -> RunRecord:
     raise StoreError(f"UID must begin a run's uid, got {beginning!r}. `fitdash runs` lists them.")
 
 
-def _is_asked() -> bool:
-    """Somebody sits there who can answer."""
+def _is_interactive() -> bool:
+    """Whether the command runs in a terminal, so that the user can confirm."""
     return sys.stdin.isatty()
 
 
 def print_outcome(done: str, which: Deletion, is_json: bool, more: str = "") -> None:
-    """What was done to which runs and sweeps."""
+    """Prints which runs and sweeps were deleted, restored or purged."""
     if is_json:
-        # Of runs alone it is what it was before there were sweeps.
+        # Without sweeps the output is the same as before fitdash had them.
         click.echo(to_strict_json({done: which.runs} | ({"sweeps": which.sweeps} if which.sweeps else {})))
         return
     uids = [*which.sweeps, *which.runs]
@@ -248,12 +252,12 @@ def _counts(which: Deletion) -> str:
 
 
 def format_count(count: int, what: str = "run") -> str:
-    """So many of them."""
+    """A count with its noun: "1 run", "2 runs"."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _nothing(states: tuple[str, ...], deleted: bool) -> str:
-    """What a list without runs says."""
+    """The message in place of an empty list of runs."""
     if deleted:
         return "No run is deleted."
     return (

@@ -1,4 +1,4 @@
-"""`fitdash settings`: what is in force on this server, and where each setting comes from."""
+"""`fitdash settings`: the settings of this server, and where each comes from."""
 
 import textwrap
 
@@ -33,7 +33,7 @@ def settings(is_json: bool) -> None:
 
 
 def load_settings() -> dict[str, tuple[object, str]]:
-    """What is in force; what cannot be ends the command in words."""
+    """Value and origin of each setting; an invalid one ends the command with its error message."""
     try:
         return dict(settings_with_origins())
     except SettingError as error:
@@ -41,7 +41,7 @@ def load_settings() -> dict[str, tuple[object, str]]:
 
 
 def _shown(setting: Setting, value: object) -> str:
-    """The value as TOML has it."""
+    """The value in the syntax of TOML."""
     if value is None:
         return f"not set → {setting.arg.unset}"
     return str(value).lower() if isinstance(value, bool) else f"{value:_}" if isinstance(value, int) else str(value)

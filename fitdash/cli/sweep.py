@@ -1,4 +1,4 @@
-"""`fitdash sweep`: search a space that a TOML file describes, and go on with it when it is called again."""
+"""`fitdash sweep`: searches the space that a TOML file describes; called again, it continues the same sweep."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def sweep(file: Path, alone: bool, is_new: bool, is_json: bool, workers: str | N
     Ctrl-C stops it; the same command goes on where it was. Options count in place of what FILE says; with more
     --trials a search that has finished goes on.
     """
-    with _told():
+    with _errors_as_messages():
         from fitdash.sweeps.config import parse_sweep_toml, plan_sweep
 
         experiment, arguments = parse_sweep_toml(_text_of(file))
@@ -61,14 +61,14 @@ def sweep(file: Path, alone: bool, is_new: bool, is_json: bool, workers: str | N
         name = arguments.pop("name", file.stem)
         how = {"workers": chosen, "together": bool(arguments.pop("together", True)) and not alone}
         recipe, bounds = plan_sweep(experiment, arguments.pop("space"), **budget, **arguments)
-        _carry_out(recipe, bounds, name, how, is_new=is_new, is_json=is_json)
+        _run_or_resume(recipe, bounds, name, how, is_new=is_new, is_json=is_json)
 
 
 def _text_of(file: Path) -> str:
-    """What the file says.
+    """Content of the file.
 
     Raises:
-        SettingError: it is no text.
+        SettingError: it is not UTF-8.
     """
     try:
         return file.read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def _text_of(file: Path) -> str:
         raise SettingError(f"A sweep's file must be text in UTF-8, got {file.name}: {error}.") from error
 
 
-def _carry_out(
+def _run_or_resume(
     recipe: "SweepConfig", budget: Any, name: str, how: dict[str, Any], *, is_new: bool, is_json: bool
 ) -> None:
     from fitdash.runs.record.writer import Writer
@@ -87,9 +87,9 @@ def _carry_out(
 
     with Store() as store:
         store.reap()
-        known = None if is_new else _known(store, recipe)
+        known = None if is_new else _find_idle_sweep(store, recipe)
         if known is not None and _is_done(store, known, budget):
-            _say_result(Sweep(store, known.uid), is_json=is_json, more="It was finished before. --trials extends it.")
+            _print_result(Sweep(store, known.uid), is_json=is_json, more="It was finished before. --trials extends it.")
             return
         place, writer = make_executor(how.pop("workers")), Writer(store)
         is_cut = False
@@ -106,23 +106,23 @@ def _carry_out(
                 if how["together"] and (count := ensemble_size(recipe)) > 1:
                     click.echo(f"Up to {count} trials train together in one program; --alone trains each by itself.")
             with _terminable():
-                run_sweep(record, writer, place=place, listener=_teller(recipe, is_json=is_json), **how)
+                run_sweep(record, writer, place=place, listener=_trial_printer(recipe, is_json=is_json), **how)
         except KeyboardInterrupt:
             is_cut = True
         finally:
             writer.close()
             place.close()
         more = "Stopped. The same command goes on." if is_cut else ""
-        _say_result(Sweep(store, record.uid), is_json=is_json, more=more)
+        _print_result(Sweep(store, record.uid), is_json=is_json, more=more)
     if is_cut:
         sys.exit(130)
 
 
-def _known(store: Store, recipe: "SweepConfig") -> "SweepRecord | None":
-    """The same search in the record.
+def _find_idle_sweep(store: Store, recipe: "SweepConfig") -> "SweepRecord | None":
+    """The newest sweep of the same search in the record, None without one.
 
     Raises:
-        StoreError: another process carries it out.
+        StoreError: a process runs the same search.
     """
     from fitdash.runs.record import sweeps
     from fitdash.sweeps.api import find_same_sweep
@@ -139,7 +139,7 @@ def _known(store: Store, recipe: "SweepConfig") -> "SweepRecord | None":
 
 
 def _is_done(store: Store, record: "SweepRecord", budget: Any) -> bool:
-    """Nothing would be trained if it went on."""
+    """Whether the sweep has used its budget up, so that resuming it would train nothing."""
     from fitdash.runs.record import sweeps
 
     if record.state != "finished":
@@ -150,8 +150,8 @@ def _is_done(store: Store, record: "SweepRecord", budget: Any) -> bool:
     return in_trials or in_seconds or (budget.trials is None and budget.seconds is None)
 
 
-def _teller(recipe: "SweepConfig", *, is_json: bool) -> Callable[["Trial"], None]:
-    """Prints a line for each trial that ends, and on a terminal what trains below it."""
+def _trial_printer(recipe: "SweepConfig", *, is_json: bool) -> Callable[["Trial"], None]:
+    """A listener that prints a line for each trial that ends, and on a terminal the running one below."""
     best: list[Any] = [None]
     is_live = sys.stdout.isatty() and not is_json
 
@@ -176,13 +176,13 @@ def _teller(recipe: "SweepConfig", *, is_json: bool) -> Callable[["Trial"], None
 
 
 def _show(line: str) -> None:
-    """A line that the next one replaces."""
+    """Prints a line that the next one replaces."""
     width = shutil.get_terminal_size().columns - 1
     click.echo(f"\r\x1b[K{line[:width]}", nl=False)
 
 
-def _say_result(found: "Sweep", *, is_json: bool, more: str) -> None:
-    """The best trial, and what can be done next."""
+def _print_result(found: "Sweep", *, is_json: bool, more: str) -> None:
+    """Prints the best trial, and how to go on."""
     best = found.best
     if is_json:
         trials = found.trials()
@@ -212,7 +212,7 @@ def _values(trial: "Trial") -> str:
 
 
 def _facts(trial: "Trial", recipe: "SweepConfig") -> dict[str, Any]:
-    """A trial as plain data; numbers from 1, as people count."""
+    """A trial as plain data; trials are numbered from 1."""
     number = None if trial.number is None else trial.number + 1
     return {
         "trial": number,
@@ -232,7 +232,7 @@ def _workers(given: str) -> int | str:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM stops it as Ctrl-C does."""
+    """SIGTERM stops the sweep as Ctrl-C does."""
 
     def stop(number: int, frame: Any) -> None:
         raise KeyboardInterrupt
@@ -245,8 +245,8 @@ def _terminable() -> Iterator[None]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What is wrong ends the command in words."""
+def _errors_as_messages() -> Iterator[None]:
+    """Errors of fitdash and of the file system end the command with their message."""
     try:
         yield
     except (FitdashError, OSError) as error:

@@ -73,7 +73,7 @@ def delete(uids: tuple[str, ...], keep_runs: bool, is_json: bool) -> None:
         chosen, problems = [], []
         for uid in uids:
             try:
-                chosen.append(_found(store, uid))
+                chosen.append(_find_sweep_uid(store, uid))
             except StoreError as error:
                 problems.append(str(error))
         if problems:
@@ -97,8 +97,12 @@ def undo(is_json: bool) -> None:
     print_outcome("restored", back, is_json)
 
 
-def _found(store: Store, beginning: str) -> str:
-    """The uid of the sweep that is called this, or of the only one whose uid begins so."""
+def _find_sweep_uid(store: Store, beginning: str) -> str:
+    """The uid of the sweep with this uid, or of the only one whose uid begins with it.
+
+    Raises:
+        StoreError: no sweep has such a uid, or several have.
+    """
     known = [one.uid for one in record.all_sweeps(store) if beginning and one.uid.startswith(beginning)]
     known = [beginning] if beginning in known else known
     if len(known) == 1:
@@ -115,7 +119,7 @@ def _found(store: Store, beginning: str) -> str:
 
 
 def _facts(one: SweepRecord, runs: int) -> dict[str, Any]:
-    """What a list tells of a sweep; times as ISO 8601 in UTC."""
+    """A sweep as plain data for JSON; times as ISO 8601 in UTC."""
     return {
         "uid": one.uid,
         "name": one.name,

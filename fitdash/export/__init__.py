@@ -1,1 +1,1 @@
-"""An experiment as code: fitdash, Keras and R."""
+"""Exports an experiment as code for fitdash, Keras and R, and the files of a run."""

@@ -1,4 +1,4 @@
-"""Several files of a run as one ZIP with a manifest that tells what each is."""
+"""Packs the files of a run into one ZIP, with a manifest that describes each file."""
 
 import hashlib
 import io
@@ -11,21 +11,21 @@ from typing import Any
 from fitdash.errors import FitdashError
 
 LARGEST_BYTES = 200_000_000
-"""A larger file is left out of the ZIP, which is made in memory."""
+"""A larger file is left out of the ZIP, because the ZIP is built in memory."""
 MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DownloadFile:
-    """A file that can be taken away.
+    """A file that the visitor can download.
 
     Attributes:
-        name: Of the file.
-        title: What a button says.
-        what: What it is, in one sentence.
-        mime: Its type for browsers.
-        make: Gives its content when it is asked for.
-        in_archive: The ZIP holds it too.
+        name: File name.
+        title: Text of the download button.
+        what: Its content, described in one sentence.
+        mime: MIME type.
+        make: Builds the content when the file is downloaded.
+        in_archive: Whether the ZIP includes it.
     """
 
     name: str
@@ -37,11 +37,11 @@ class DownloadFile:
 
 
 def make_zip(parts: Sequence[DownloadFile], facts: Mapping[str, Any]) -> bytes:
-    """The ZIP; what cannot be made is left out, and the manifest says why.
+    """The ZIP; a file whose content cannot be built is left out, and the manifest gives the error.
 
     Args:
-        parts: What goes in.
-        facts: What the manifest says of the run.
+        parts: Files to include.
+        facts: Entries of the manifest about the run.
     """
     files, left_out = [], []
     whole = io.BytesIO()

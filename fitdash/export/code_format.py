@@ -1,4 +1,4 @@
-"""How calls and values are written down, in Python and in R."""
+"""Formats calls, literals and scripts as source text, in Python and in R."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ def format_call(name: str, arguments: Sequence[str], *, last: str = ",", by: int
     """A call on one line if it fits, else with an argument on each line.
 
     Args:
-        name: What is called.
-        arguments: As they are written.
-        last: What stands behind the last argument; R takes nothing there.
-        by: Spaces of an indent.
+        name: Name of the function.
+        arguments: Source text of each argument.
+        last: Written after the last argument of a call over several lines; R allows no comma there.
+        by: Spaces per indent.
     """
     line = f"{name}({', '.join(arguments)})"
     if len(line) <= WIDTH and "\n" not in line:
@@ -33,7 +33,7 @@ def format_list(items: Sequence[str]) -> str:
 
 
 def python_literal(value: Any) -> str:
-    """A value as Python writes it."""
+    """A value as a Python literal."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, tuple | list):
@@ -44,7 +44,7 @@ def python_literal(value: Any) -> str:
 
 
 def r_literal(value: Any) -> str:
-    """A value as R writes it: integers with L, lists for several, names quoted."""
+    """A value as an R literal: integers end in L, sequences and mappings are lists, keys are quoted."""
     if value is None or isinstance(value, bool):
         return {None: "NULL", True: "TRUE", False: "FALSE"}[value]
     if isinstance(value, int):
@@ -59,19 +59,19 @@ def r_literal(value: Any) -> str:
 
 
 def format_keywords(values: Mapping[str, Any]) -> list[str]:
-    """Python's named arguments."""
+    """Keyword arguments in Python."""
     return [f"{name}={python_literal(value)}" for name, value in values.items()]
 
 
 def format_r_keywords(values: Mapping[str, Any]) -> list[str]:
-    """R's named arguments."""
+    """Named arguments in R."""
     return [f"{name} = {r_literal(value)}" for name, value in values.items()]
 
 
 def join_script(
     *, imports: Sequence[str], functions: Sequence[str], sections: Sequence[Sequence[str]], notes: Sequence[str] = ()
 ) -> str:
-    """A Python script: what has to be known first, imports, functions with room around them, the other sections."""
+    """A Python script: notes as comments, imports, functions with blank lines around them, the other sections."""
     head = "\n\n".join(filter(None, ["\n".join(f"# {note}" for note in notes), "\n".join(imports)]))
     body = "\n\n".join("\n".join(lines) for lines in sections)
     return "\n\n\n".join([head, *functions, body]) + "\n" if functions else f"{head}\n\n{body}\n"

@@ -1,4 +1,4 @@
-"""The script that repeats a run of fitdash to the last digit on CPU."""
+"""Writes an experiment as a fitdash script, which repeats its run to the last digit on CPU."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,13 +27,13 @@ from fitdash.settings.experiment import Experiment
 def fitdash_code(
     experiment: Experiment, facts: DataFacts, *, changes: Sequence[Mapping[str, Any]] = (), notes: Sequence[str] = ()
 ) -> str:
-    """Python that needs fitdash and torch alone.
+    """A Python script that needs only fitdash and torch.
 
     Args:
-        experiment: What is to run, without problems.
-        facts: Its data.
-        changes: What was changed while a run of it was on: setting, new, epoch and step of each.
-        notes: What the reader has to know of that run.
+        experiment: The experiment, without problems.
+        facts: Facts about its data.
+        changes: Settings that were changed while its run trained: setting, new, epoch and step of each.
+        notes: Comments about that run for the top of the script.
     """
     recipe = resolve_experiment(experiment, facts)
     written = torch_network(recipe)
@@ -56,7 +56,7 @@ def fitdash_code(
 
 
 def compile_arguments(recipe: ResolvedExperiment) -> list[str]:
-    """What `compile` is given: the optimizer where it is not adam at its defaults, loss, metrics."""
+    """Arguments of `compile`: the optimizer unless it is the default one at its defaults, loss, metrics."""
     compiled = recipe.experiment.compile
     settings = optimizer_settings(compiled)
     chosen = (
@@ -73,7 +73,7 @@ def compile_arguments(recipe: ResolvedExperiment) -> list[str]:
 
 
 def fit_arguments(recipe: ResolvedExperiment, changes: Sequence[Mapping[str, Any]] = ()) -> list[str]:
-    """What `fit` is given."""
+    """Arguments of `fit`; each change of a setting becomes a callback."""
     fit = recipe.experiment.fit
     calls = callback_calls(recipe, "fd.callbacks") + [_change(fact) for fact in changes]
     return [
@@ -87,6 +87,6 @@ def fit_arguments(recipe: ResolvedExperiment, changes: Sequence[Mapping[str, Any
 
 
 def _change(fact: Mapping[str, Any]) -> str:
-    """A change of a setting while the run was on."""
+    """The callback that repeats a change of a setting at its epoch and step."""
     place = {"epoch": fact["epoch"]} | ({"step": fact["step"]} if fact.get("step") else {})
     return format_call("fd.callbacks.ChangeSettings", format_keywords(place | {fact["setting"]: fact["new"]}))

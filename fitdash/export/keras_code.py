@@ -1,4 +1,4 @@
-"""The same experiment for Keras 3, on any backend; comments say where Keras differs."""
+"""Writes an experiment as a script for Keras 3 on any backend, with comments where Keras behaves differently."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -43,15 +43,15 @@ OPTIMIZERS = {
 }
 BY_ANY_SHAPE = {"accuracy", "binary_accuracy", "precision", "recall", "auc", "mean_squared_error"}
 ONLY_LOSSES = ("huber", "log_cosh", "kld")
-"""Names that Keras does not know as metrics."""
+"""Losses whose names Keras does not accept as metrics."""
 
 
 def keras_code(experiment: Experiment, facts: DataFacts) -> str:
-    """Python for Keras 3; fitdash gives the data alone.
+    """A Python script for Keras 3, which takes only its data from fitdash.
 
     Args:
-        experiment: What is to run, without problems.
-        facts: Its data.
+        experiment: The experiment, without problems.
+        facts: Facts about its data.
     """
     recipe = resolve_experiment(_split_by_hand(experiment, facts), facts)
     product = _needs_product(recipe)
@@ -74,7 +74,7 @@ def keras_code(experiment: Experiment, facts: DataFacts) -> str:
 
 
 def compile_arguments(recipe: ResolvedExperiment) -> list[str]:
-    """What `compile` is given; the optimizer always, because Keras' own default is another."""
+    """Arguments of `compile`; the optimizer always, because Keras has another default."""
     compiled = recipe.experiment.compile
     settings = optimizer_settings(compiled)
     name = f"keras.optimizers.{OPTIMIZERS[compiled.optimizer]}"
@@ -90,7 +90,7 @@ def _measured(recipe: ResolvedExperiment) -> list[str]:
 
 
 def metric(name: str, recipe: ResolvedExperiment) -> str:
-    """A metric by a name that Keras knows, or made so that it counts and is called as in fitdash."""
+    """A metric by its Keras name, or as a call that gives it the computation and the name that it has in fitdash."""
     full, output = full_name(name), recipe.output
     if full == "f1_score":
         threshold = {"threshold": 0.5} if output.units == 1 else {}
@@ -104,7 +104,7 @@ def metric(name: str, recipe: ResolvedExperiment) -> str:
 
 
 def fit_arguments(recipe: ResolvedExperiment) -> list[str]:
-    """What `fit` is given; what Keras presets in another way is always said."""
+    """Arguments of `fit`; those with another default in Keras are always written."""
     fit = recipe.experiment.fit
     settings = {"epochs": fit.epochs} | fit_settings(recipe)
     settings.pop("view_metrics", None)
@@ -123,7 +123,7 @@ def fit_arguments(recipe: ResolvedExperiment) -> list[str]:
 
 
 def differences(recipe: ResolvedExperiment) -> Iterator[str]:
-    """Where Keras would do something else, or does."""
+    """Comments on what Keras does, or would do by default, differently from fitdash."""
     fit = recipe.experiment.fit
     if fit.epochs == FitArgs().epochs:
         yield "epochs: where it is not given, Keras trains 1, fitdash and R 10."
@@ -159,19 +159,22 @@ def _callback(args: CallbackArgs, schedule: str) -> str:
 
 
 def _loss(recipe: ResolvedExperiment) -> str:
-    """The loss; of several outputs by their names, which `loss_weights` needs."""
+    """The loss; for several outputs as a dict by output name, which `loss_weights` needs."""
     loss, outputs = python_literal(recipe.concrete_loss), recipe.facts.outputs
     return f"dict.fromkeys({python_literal(list(outputs))}, {loss})" if outputs else loss
 
 
 def _needs_product(recipe: ResolvedExperiment) -> bool:
-    """Whether class_weight has to become a weight of each row, or step."""
+    """Whether class_weight must be written as a weight of each row, or of each step of a sequence."""
     fit = recipe.experiment.fit
     return fit.class_weight is not None and (fit.sample_weight is not None or recipe.facts.steps is not None)
 
 
 def _split_by_hand(experiment: Experiment, facts: DataFacts) -> Experiment:
-    """The last rows held out in sight where class_weight would reach them: validation is not weighted by it."""
+    """The experiment with validation_split as an explicit hold-out, where class_weight becomes weights of rows.
+
+    Otherwise Keras would apply these weights to the validation rows too, which class_weight never weights.
+    """
     fit = experiment.fit
     weighs = fit.sample_weight is not None or facts.steps is not None
     if fit.class_weight is None or not weighs or fit.validation_data or not fit.validation_split:
@@ -181,7 +184,7 @@ def _split_by_hand(experiment: Experiment, facts: DataFacts) -> Experiment:
 
 
 def _steps(recipe: ResolvedExperiment) -> list[str]:
-    """Weights of sequences as weights of their steps."""
+    """The line that repeats the weight of each sequence for its steps."""
     column, steps = recipe.experiment.fit.sample_weight, recipe.facts.steps
     if steps is None or column is None or weighs_steps(column, recipe.facts):
         return []
@@ -189,14 +192,14 @@ def _steps(recipe: ResolvedExperiment) -> list[str]:
 
 
 def _column(recipe: ResolvedExperiment) -> list[str]:
-    """Targets as a column, where a metric of Keras would hold rows of them against a column of outputs."""
+    """The line that makes targets (n, 1), where a Keras metric would compare (n,) targets with (n, 1) outputs."""
     is_column = recipe.output.units > 1 or recipe.output.target != "index"
     safe = is_column or {full_name(name) for name in recipe.metrics} <= BY_ANY_SHAPE
     return [] if safe else ["y = y[:, None]  # Keras' metrics compare columns"]
 
 
 def _product_lines(recipe: ResolvedExperiment) -> list[str]:
-    """The weight of each row times that of its class, where both are set."""
+    """Lines that look up the class weight of each row or step, where `_needs_product`."""
     if not _needs_product(recipe):
         return []
     labels = "y.argmax(axis=-1)" if recipe.output.target == "one_hot" else "y"

@@ -1,4 +1,4 @@
-"""The network in Keras: a stack of layers, or inputs and outputs by name."""
+"""Writes the network in Keras: a Sequential model, or a functional one with named inputs or outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from fitdash.settings.network import LAYER_LIST, layers_in, pooled_sizes
 
 @dataclass(frozen=True, kw_only=True)
 class KerasLayer:
-    """A layer, in the words that Keras in Python and in R share.
+    """A layer in the terms that Keras in Python and in R share.
 
     Attributes:
         kind: Dense, Conv2D, …
-        settings: Its arguments; the first one has no name in Python.
+        settings: Its arguments; in Python the first one is written without its name.
     """
 
     kind: str
@@ -25,7 +25,7 @@ class KerasLayer:
 
 
 def sequential_layers(recipe: ResolvedExperiment) -> list[KerasLayer]:
-    """The layers of a network of one input and one output, between them."""
+    """The layers after the input, for a network of one input and one output."""
     net = recipe.experiment.network
     if recipe.kind == LAYER_LIST:
         return _listed(recipe)
@@ -38,25 +38,25 @@ def sequential_layers(recipe: ResolvedExperiment) -> list[KerasLayer]:
 
 
 def hidden_layers(recipe: ResolvedExperiment, depth: int) -> list[KerasLayer]:
-    """So many fully connected layers."""
-    settings = {"units": recipe.experiment.network.width} | _bend(recipe)
+    """`depth` fully connected layers, each with its dropout."""
+    settings = {"units": recipe.experiment.network.width} | _activation(recipe)
     return [KerasLayer(kind="Dense", settings=settings), *dropout(recipe)] * depth
 
 
 def dropout(recipe: ResolvedExperiment) -> list[KerasLayer]:
-    """What is silenced after a layer, if anything is."""
+    """The dropout layer after a hidden layer; empty without dropout."""
     share = recipe.experiment.network.dropout
     return [KerasLayer(kind="Dropout", settings={"rate": share})] if share else []
 
 
 def output_layer(recipe: ResolvedExperiment) -> KerasLayer:
-    """The last layer."""
+    """The output layer with its activation."""
     output = recipe.output
-    bend = {} if output.activation == "linear" else {"activation": output.activation}
-    return KerasLayer(kind="Dense", settings={"units": output.units} | bend)
+    activation = {} if output.activation == "linear" else {"activation": output.activation}
+    return KerasLayer(kind="Dense", settings={"units": output.units} | activation)
 
 
-def _bend(recipe: ResolvedExperiment) -> dict[str, Any]:
+def _activation(recipe: ResolvedExperiment) -> dict[str, Any]:
     activation = recipe.experiment.network.activation
     return {} if activation == "linear" else {"activation": activation}
 
@@ -64,7 +64,7 @@ def _bend(recipe: ResolvedExperiment) -> dict[str, Any]:
 def _convolutions(recipe: ResolvedExperiment) -> list[KerasLayer]:
     net, size = recipe.experiment.network, recipe.shape.image or (1, recipe.shape.inputs)
     layers = [KerasLayer(kind="Reshape", settings={"target_shape": (*size, 1)})]
-    window = {"filters": net.width, "kernel_size": 3, "padding": "same"} | _bend(recipe)
+    window = {"filters": net.width, "kernel_size": 3, "padding": "same"} | _activation(recipe)
     for after in pooled_sizes(size, net.depth):
         layers += [KerasLayer(kind="Conv2D", settings=window), *dropout(recipe)]
         layers += [KerasLayer(kind="MaxPooling2D", settings={"pool_size": 2})] if after != size else []
@@ -76,11 +76,11 @@ def _listed(recipe: ResolvedExperiment) -> list[KerasLayer]:
     places = layers_in(recipe.experiment.network, recipe.shape)
     is_image = places and len(places[0].before) == IMAGE
     begin = [KerasLayer(kind="Reshape", settings={"target_shape": (*places[0].before[1:], 1)})] if is_image else []
-    return [*begin, *(_spoken(one.args) for one in places), output_layer(recipe)]
+    return [*begin, *(_to_keras(one.args) for one in places), output_layer(recipe)]
 
 
-def _spoken(args: LayerArgs) -> KerasLayer:
-    """A listed layer: what it needs, and what differs from the defaults of Keras."""
+def _to_keras(args: LayerArgs) -> KerasLayer:
+    """An entry of the layer list, with its required arguments and those that differ from Keras' defaults."""
     given: dict[str, Any] = {name: getattr(args, name) for name in settings_of(type(args))}
     if args.kind == "BatchNormalization":
         given = non_default_settings(args)
@@ -90,7 +90,7 @@ def _spoken(args: LayerArgs) -> KerasLayer:
 
 
 def keras_network(recipe: ResolvedExperiment) -> list[str]:
-    """The lines that make `model`."""
+    """Lines that define `model`."""
     if recipe.kind in ("branches", "heads"):
         return BY_NAME[recipe.kind](recipe)
     layers = format_list([_input(recipe), *map(_layer, sequential_layers(recipe))])
@@ -119,7 +119,7 @@ def _heads(recipe: ResolvedExperiment) -> list[str]:
 
 
 def _through(layers: Sequence[KerasLayer], begin: str, name: str, lines: list[str]) -> str:
-    """Write how something goes through layers; gives the name of what comes out."""
+    """Appends a line per layer that calls it on `begin`; gives the name of the last output."""
     for layer in layers:
         lines.append(f"{name} = {_layer(layer)}({begin})")
         begin = name
@@ -144,6 +144,6 @@ def _layer(layer: KerasLayer) -> str:
 RECURRENT = ("GRU", "LSTM")
 KERAS_DEFAULTS = (("activation", "linear"), ("padding", "valid"))
 NAMED = ("BatchNormalization",)
-"""Layers whose first argument in Keras is another one."""
+"""Layers that are written with every argument named, because Keras has another first argument."""
 
 BY_NAME = {"branches": _branches, "heads": _heads}

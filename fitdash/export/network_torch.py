@@ -1,4 +1,4 @@
-"""The network in torch, as a reader would write it: its layers in the order in which their weights are drawn."""
+"""Writes the network in plain torch, with its layers in the order in which fitdash draws their weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ ACTIVATIONS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
-    """A network in code.
+class NetworkCode:
+    """The source text of a network.
 
     Attributes:
-        imports: What it needs beside fitdash and `torch.nn`.
-        definitions: Classes.
-        lines: What makes it.
+        imports: Import lines besides fitdash and `torch.nn`.
+        definitions: Definitions of classes.
+        lines: Lines that make the network.
     """
 
     lines: list[str]
@@ -36,13 +36,13 @@ class Written:
     imports: tuple[str, ...] = ()
 
 
-def torch_network(recipe: ResolvedExperiment) -> Written:
-    """The network of a recipe; `network` is its name."""
+def torch_network(recipe: ResolvedExperiment) -> NetworkCode:
+    """The source text of the network, which is assigned to `network`."""
     return KINDS[recipe.kind](recipe)
 
 
 def layers(recipe: ResolvedExperiment) -> list[str]:
-    """The modules of a stack of fully connected layers, in their order."""
+    """The modules of an MLP, in order."""
     net = recipe.experiment.network
     size = "x.shape[1]" if recipe.inputs is None else str(recipe.inputs)
     return [*_hidden(recipe, size, net.depth), *_output(recipe, str(net.width) if net.depth else size)]
@@ -52,21 +52,21 @@ def _stack(modules: list[str]) -> list[str]:
     return [f"network = {format_call('nn.Sequential', modules)}"]
 
 
-def _mlp(recipe: ResolvedExperiment) -> Written:
-    return Written(lines=_stack(layers(recipe)))
+def _mlp(recipe: ResolvedExperiment) -> NetworkCode:
+    return NetworkCode(lines=_stack(layers(recipe)))
 
 
-def _cnn(recipe: ResolvedExperiment) -> Written:
+def _cnn(recipe: ResolvedExperiment) -> NetworkCode:
     net, size = recipe.experiment.network, recipe.shape.image or (1, recipe.shape.inputs)
     modules, channels = [f"nn.Unflatten(1, (1, {size[0]}, {size[1]}))"], 1
     for after in pooled_sizes(size, net.depth):
-        modules += [f"nn.Conv2d({channels}, {net.width}, 3, padding=1)", *_bent(recipe)]
+        modules += [f"nn.Conv2d({channels}, {net.width}, 3, padding=1)", *_activation_and_dropout(recipe)]
         modules += ["nn.MaxPool2d(2)"] if after != size else []
         channels, size = net.width, after
-    return Written(lines=_stack([*modules, "nn.Flatten()", *_output(recipe, str(channels * size[0] * size[1]))]))
+    return NetworkCode(lines=_stack([*modules, "nn.Flatten()", *_output(recipe, str(channels * size[0] * size[1]))]))
 
 
-def _recurrent(recipe: ResolvedExperiment) -> Written:
+def _recurrent(recipe: ResolvedExperiment) -> NetworkCode:
     net, size = recipe.experiment.network, str(recipe.shape.inputs)
     modules = []
     for _ in range(net.depth):
@@ -74,37 +74,38 @@ def _recurrent(recipe: ResolvedExperiment) -> Written:
         modules += [f"nn.Dropout({net.dropout!r})"] if net.dropout else []
         size = str(net.width)
     definition = _sequence_alone(recipe.kind.upper())
-    return Written(lines=_stack([*modules, *_output(recipe, size)]), definitions=(definition,) if net.depth else ())
+    return NetworkCode(lines=_stack([*modules, *_output(recipe, size)]), definitions=(definition,) if net.depth else ())
 
 
 def _sequence_alone(kind: str) -> str:
-    """The class of a recurrent layer that gives its sequence alone."""
+    """The class of a recurrent layer that returns its output sequence without its state."""
     return f"class {kind}(nn.{kind}):\n    def forward(self, x):\n        return super().forward(x)[0]"
 
 
-def _listed(recipe: ResolvedExperiment) -> Written:
+def _listed(recipe: ResolvedExperiment) -> NetworkCode:
     net, shape = recipe.experiment.network, recipe.shape
     places = layers_in(net, shape)
     is_image = bool(places) and len(places[0].before) == IMAGE
     modules = [f"nn.Unflatten(1, {places[0].before})"] if is_image else []
     kinds = {one.args.kind for one in places} & {"GRU", "LSTM"}
-    # Columns that are learned from a file are counted by the script itself, up to the first layer that says its own.
+    # Where the encoder learns its columns from a file, the script counts them itself; they are the input size of every
+    # layer up to the first Dense one, which has units of its own.
     size = "x.shape[1]" if recipe.inputs is None else ""
     for one in places:
         modules += _module_of(one, size or str(one.before[-1]))
         size = "" if one.args.kind == "Dense" else size
     end = size or str(size_before_output(net, shape)[-1])
-    return Written(
+    return NetworkCode(
         lines=_stack([*modules, *_output(recipe, end)]), definitions=tuple(map(_sequence_alone, sorted(kinds)))
     )
 
 
 def _module_of(one: PlacedLayer, size: str) -> list[str]:
-    """A listed layer and its bend."""
+    """An entry of the layer list, followed by its activation."""
     args: Any = one.args
-    bend = ACTIVATIONS.get(getattr(args, "activation", "linear"))
-    made = [LAYERS[args.kind](one, size)] if args.kind in LAYERS else []
-    return made + ([bend] if bend else [])
+    activation = ACTIVATIONS.get(getattr(args, "activation", "linear"))
+    layer = [LAYERS[args.kind](one, size)] if args.kind in LAYERS else []
+    return layer + ([activation] if activation else [])
 
 
 def _linear(one: PlacedLayer, size: str) -> str:
@@ -112,7 +113,7 @@ def _linear(one: PlacedLayer, size: str) -> str:
     return f"nn.Linear({size}, {args.units})"
 
 
-def _remembering(one: PlacedLayer, size: str) -> str:
+def _recurrent_layer(one: PlacedLayer, size: str) -> str:
     args: Any = one.args
     return f"{args.kind}({size}, {args.units}, batch_first=True)"
 
@@ -139,7 +140,7 @@ def _convolution(one: PlacedLayer, size: str) -> str:
     return f"nn.Conv2d({one.before[0]}, {args.filters}, {args.kernel_size}{zeros})"
 
 
-def _branches(recipe: ResolvedExperiment) -> Written:
+def _branches(recipe: ResolvedExperiment) -> NetworkCode:
     net, parts = recipe.experiment.network, recipe.shape.parts
     joined = len(parts) * net.width
     together = [*_hidden(recipe, str(joined), 1), *_output(recipe, str(net.width))]
@@ -152,10 +153,10 @@ def _branches(recipe: ResolvedExperiment) -> Written:
     found = f"[{', '.join(f'self.{name}({name})' for name in names)}]"
     forward = f"return self.together(torch.cat({found}, dim=-1))"
     definition = _module("Branches", made, ", ".join(names), forward)
-    return Written(lines=["network = Branches()"], definitions=(definition,), imports=("import torch",))
+    return NetworkCode(lines=["network = Branches()"], definitions=(definition,), imports=("import torch",))
 
 
-def _heads(recipe: ResolvedExperiment) -> Written:
+def _heads(recipe: ResolvedExperiment) -> NetworkCode:
     net, shape = recipe.experiment.network, recipe.shape
     last = str(net.width if net.depth else shape.inputs)
     end = _output(recipe, last)
@@ -166,11 +167,11 @@ def _heads(recipe: ResolvedExperiment) -> Written:
         "self.heads = nn.ModuleDict(heads)",
     ]
     forward = "found = self.trunk(x)\nreturn {name: head(found) for name, head in self.heads.items()}"
-    return Written(lines=["network = Heads()"], definitions=(_module("Heads", made, "x", forward),))
+    return NetworkCode(lines=["network = Heads()"], definitions=(_module("Heads", made, "x", forward),))
 
 
 def _module(name: str, made: list[str], arguments: str, forward: str) -> str:
-    """A class of a module."""
+    """The definition of a module class."""
     begin = indent("\n".join(["super().__init__()", *made]), " " * 8)
     body = indent(forward, " " * 8)
     return f"class {name}(nn.Module):\n    def __init__(self):\n{begin}\n\n    def forward(self, {arguments}):\n{body}"
@@ -180,16 +181,16 @@ def _hidden(recipe: ResolvedExperiment, size: str, depth: int) -> list[str]:
     width = recipe.experiment.network.width
     modules: list[str] = []
     for _ in range(depth):
-        modules += [f"nn.Linear({size}, {width})", *_bent(recipe)]
+        modules += [f"nn.Linear({size}, {width})", *_activation_and_dropout(recipe)]
         size = str(width)
     return modules
 
 
-def _bent(recipe: ResolvedExperiment) -> list[str]:
-    """Activation and dropout after a layer."""
+def _activation_and_dropout(recipe: ResolvedExperiment) -> list[str]:
+    """The activation and the dropout after a hidden layer."""
     net = recipe.experiment.network
-    bend = [ACTIVATIONS[net.activation]] if net.activation in ACTIVATIONS else []
-    return bend + ([f"nn.Dropout({net.dropout!r})"] if net.dropout else [])
+    activation = [ACTIVATIONS[net.activation]] if net.activation in ACTIVATIONS else []
+    return activation + ([f"nn.Dropout({net.dropout!r})"] if net.dropout else [])
 
 
 def _output(recipe: ResolvedExperiment, size: str) -> list[str]:
@@ -206,10 +207,10 @@ LAYERS: dict[str, Callable[[PlacedLayer, str], str]] = {
     "Conv2D": _convolution,
     "MaxPooling2D": _pooling,
     "Flatten": lambda one, size: "nn.Flatten()",
-    "GRU": _remembering,
-    "LSTM": _remembering,
+    "GRU": _recurrent_layer,
+    "LSTM": _recurrent_layer,
 }
-KINDS: dict[str, Callable[[ResolvedExperiment], Written]] = {
+KINDS: dict[str, Callable[[ResolvedExperiment], NetworkCode]] = {
     "mlp": _mlp,
     "cnn": _cnn,
     "gru": _recurrent,

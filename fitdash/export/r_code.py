@@ -1,4 +1,4 @@
-"""The same experiment in R: only what the reference page of `fit` has, and the data from fitdash."""
+"""Writes an experiment in R for the package keras, with the arguments that R's reference page of `fit` has."""
 
 from collections.abc import Sequence
 
@@ -43,11 +43,11 @@ LAYERS = {
 
 
 def r_code(experiment: Experiment, facts: DataFacts) -> str:
-    """R for the package keras; fitdash gives the data, through reticulate.
+    """An R script for the package keras, which loads its data from fitdash through reticulate.
 
     Args:
-        experiment: What is to run, without problems.
-        facts: Its data.
+        experiment: The experiment, without problems.
+        facts: Facts about its data.
     """
     recipe = resolve_experiment(experiment, facts)
     return (
@@ -66,7 +66,7 @@ def r_code(experiment: Experiment, facts: DataFacts) -> str:
 
 
 def network(recipe: ResolvedExperiment) -> str:
-    """What makes `model`."""
+    """Lines that define `model`."""
     if recipe.kind == "branches":
         return _branches(recipe)
     if recipe.kind == "heads":
@@ -116,7 +116,7 @@ def _layer(layer: KerasLayer, more: Sequence[str] = ()) -> str:
 
 
 def compile_arguments(recipe: ResolvedExperiment) -> list[str]:
-    """What `compile` is given."""
+    """Arguments of `compile`."""
     compiled = recipe.experiment.compile
     settings = optimizer_settings(compiled)
     chosen = (
@@ -137,7 +137,7 @@ def compile_arguments(recipe: ResolvedExperiment) -> list[str]:
 
 
 def fit_arguments(recipe: ResolvedExperiment) -> list[str]:
-    """What `fit` is given, in the words of its page."""
+    """Arguments of `fit`, named as on R's reference page."""
     fit = recipe.experiment.fit
     held, weight, column = fit.validation_data, fit.class_weight, fit.sample_weight
     callbacks = [_callback(args, recipe.experiment) for args in recipe.experiment.callbacks]
@@ -156,7 +156,7 @@ def fit_arguments(recipe: ResolvedExperiment) -> list[str]:
 
 
 def _data(recipe: ResolvedExperiment) -> list[str]:
-    """Load the data, hold rows out, make arrays; R counts rows from 1."""
+    """Lines that load the data, hold rows out and make arrays; R counts rows from 1."""
     fit = recipe.experiment.fit
     held, column = fit.validation_data, fit.sample_weight
     name, settings = load_settings(recipe)
@@ -184,7 +184,7 @@ def _data(recipe: ResolvedExperiment) -> list[str]:
 
 
 def _validated(recipe: ResolvedExperiment) -> list[str]:
-    """What is validated on, with its weights where it has some."""
+    """Validation x and y, and their sample weights if there are any."""
     fit = recipe.experiment.fit
     held = fit.validation_data
     if held is not None and has_validation_file(recipe):
@@ -193,7 +193,7 @@ def _validated(recipe: ResolvedExperiment) -> list[str]:
 
 
 def _weight(recipe: ResolvedExperiment, part: str) -> str:
-    """The weights of a part of the rows."""
+    """The sample weights of the "train" or "val" rows."""
     fit, facts = recipe.experiment.fit, recipe.facts
     if fit.validation_data is None or has_validation_file(recipe):
         return "weight"
@@ -201,7 +201,7 @@ def _weight(recipe: ResolvedExperiment, part: str) -> str:
 
 
 def _rows(recipe: ResolvedExperiment, part: str) -> list[str]:
-    """x and y of a part of the rows."""
+    """x and y of the "train" or "val" rows."""
     facts = recipe.facts
     if recipe.experiment.fit.validation_data is None:
         return ["x", "y"]
@@ -214,7 +214,7 @@ def _rows(recipe: ResolvedExperiment, part: str) -> list[str]:
 
 
 def _picked(name: str, part: str, *, steps: bool, several: bool) -> str:
-    """Rows of an array of two axes, or three; or of each of several."""
+    """Rows of an array with two axes, or three with `steps`; with `several`, of each array in a list."""
     rows = f"[{part}, {', ' if steps else ''}, drop = FALSE]".replace(", , ,", ", , ,")
     return f"lapply({name}, function(one) one{rows})" if several else f"{name}{rows}"
 

@@ -1,4 +1,4 @@
-"""An experiment as code says it: what has an effect and nothing else, every name resolved."""
+"""Prepares an experiment for export: settings without effect at their defaults, "auto" resolved."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,13 +14,13 @@ from fitdash.settings.weight_expressions import shorten_sample_weight
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedExperiment:
-    """What is written down.
+    """An experiment ready to be written as code.
 
     Attributes:
-        experiment: Without effect is what stands at its default.
-        facts: The data in numbers.
-        output: What the last layer gives.
-        loss, metrics: Their names; nothing is left to "auto".
+        experiment: With settings without effect at their defaults.
+        facts: Facts about the data.
+        output: Units, activation and target of the output layer.
+        loss, metrics: Their names; none is "auto".
     """
 
     experiment: Experiment
@@ -31,31 +31,31 @@ class ResolvedExperiment:
 
     @property
     def concrete_loss(self) -> str:
-        """The loss by a name that Keras has too: crossentropy is one of two."""
+        """The loss by a name that Keras has too: crossentropy becomes binary or sparse categorical crossentropy."""
         if full_name(self.loss) != "crossentropy":
             return self.loss
         return "binary_crossentropy" if self.facts.class_count == 2 else "sparse_categorical_crossentropy"
 
     @property
     def inputs(self) -> int | None:
-        """Numbers that the network receives for a sample, where they are known before the columns are learned."""
+        """Features of a sample, or None where they are not known until the encoder has learned the columns."""
         experiment = self.experiment
         is_certain = experiment.data.name != "upload" and experiment.fit.sample_weight not in self.facts.features
         return self.facts.inputs if is_certain else None
 
     @property
     def shape(self) -> NetworkShape:
-        """What goes into the network and comes out of it."""
+        """Inputs and outputs of the network."""
         return shape_of(self.facts, self.output.units)
 
     @property
     def kind(self) -> str:
-        """The network; nothing is left to "auto"."""
+        """The kind of network; "auto" is resolved."""
         return resolved_network_kind(self.experiment.network.kind, self.facts)
 
 
 def resolve_experiment(experiment: Experiment, facts: DataFacts) -> ResolvedExperiment:
-    """What code has to say of an experiment; a value that cannot be counts as its default."""
+    """The experiment as code must state it; an invalid value counts as its default."""
     effective = without_inert(experiment, facts)
     if effective.fit.sample_weight is not None:
         effective = replace(
@@ -72,7 +72,7 @@ def resolve_experiment(experiment: Experiment, facts: DataFacts) -> ResolvedExpe
 
 
 def without_inert(experiment: Experiment, facts: DataFacts) -> Experiment:
-    """The experiment with the default in place of whatever is without effect."""
+    """The experiment with every setting without effect at its default."""
     inert = inert_in(experiment, facts)
 
     def cleaned(where: str, part: Any) -> Any:

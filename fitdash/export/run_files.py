@@ -1,4 +1,4 @@
-"""What is left of a run, as the content of files: history, charts, weights, experiment, script."""
+"""Contents of the files of a run that a visitor can download: history, charts, weights, experiment, script."""
 
 import json
 from collections.abc import Iterator
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 def record_of(store: Store, uid: str) -> RunRecord:
-    """The run.
+    """The record of the run.
 
     Raises:
-        StoreError: there is none.
+        StoreError: the store has no such run.
     """
     record = store.run(uid)
     if record is None:
@@ -61,12 +61,12 @@ def history_long(store: Store, uid: str) -> bytes:
 
 
 def experiment_json(store: Store, uid: str) -> str:
-    """The recipe as it was written down; of a script's fit, what it told of its arguments."""
+    """The experiment as it is stored; for a run of the user's script, what `fit` recorded of its arguments."""
     return json.dumps(dict(record_of(store, uid).experiment), indent=2, ensure_ascii=False) + "\n"
 
 
 def curves_figure(store: Store, uid: str) -> "go.Figure":
-    """All curves: a panel for the loss and each metric, with legend, axes and the look of plotly itself."""
+    """All curves: a panel for the loss and each metric, with legend and axes in plotly's own style."""
     from fitdash.charts.history_plot import plot_history
 
     made = plot_history(history_of(store, uid).as_data_frame(), smooth=False)
@@ -74,12 +74,12 @@ def curves_figure(store: Store, uid: str) -> "go.Figure":
 
 
 def charts_html(store: Store, uid: str) -> str:
-    """The curves as a page of their own: plotly.js stands in it once, nothing is loaded from elsewhere."""
+    """The curves as a standalone HTML page: it includes plotly.js once and loads nothing from the network."""
     return str(curves_figure(store, uid).to_html(include_plotlyjs=True, full_html=True))
 
 
 def can_draw_images() -> bool:
-    """Whether charts can become SVG and PNG here: kaleido is installed."""
+    """Whether kaleido is installed, which draws charts as SVG and PNG."""
     return find_spec("kaleido") is not None
 
 
@@ -93,7 +93,7 @@ def charts_image(store: Store, uid: str, kind: str) -> bytes:
 
 
 def render_image(made: "go.Figure", kind: str) -> bytes:
-    """A picture as "svg" or "png".
+    """A figure as "svg" or "png".
 
     Raises:
         StoreError: kaleido is not installed, or finds no browser.
@@ -107,13 +107,13 @@ def render_image(made: "go.Figure", kind: str) -> bytes:
 
 
 def last_checkpoint(uid: str) -> Checkpoint | None:
-    """How the run ended; while it is on, its newest state."""
+    """The newest checkpoint of the run: its final state once it has ended."""
     found = checkpoints_of(run_checkpoint_folder(uid))
     return found[-1] if found else None
 
 
 def best_checkpoint(uid: str) -> Checkpoint | None:
-    """The state after its best epoch, by validation loss, or loss."""
+    """The checkpoint of the best epoch, by validation loss, or by loss without validation."""
     return find_best_checkpoint(checkpoints_of(run_checkpoint_folder(uid)))
 
 
@@ -121,7 +121,7 @@ def weights(store: Store, uid: str, checkpoint: Checkpoint | None) -> bytes:
     """Parameters and buffers as safetensors, named as in the run's script.
 
     Raises:
-        StoreError: there are none, or the file is broken.
+        StoreError: the run has no checkpoint, or its file is broken.
     """
     from safetensors.torch import save
 
@@ -130,40 +130,40 @@ def weights(store: Store, uid: str, checkpoint: Checkpoint | None) -> bytes:
     if checkpoint is None:
         raise StoreError("The run must have kept its weights to give them, got none.")
     held = checkpoint.content()["weights"]
-    names = names_in_script(*told) if (told := _facts(store, uid)) else {}
+    names = names_in_script(*known) if (known := _facts(store, uid)) else {}
     tensors = {names.get(name, name): value.detach().clone().contiguous() for name, value in held.items()}
     return bytes(save(tensors, metadata={"run": uid, "epochs_done": str(checkpoint.epoch)}))
 
 
 def script(store: Store, uid: str) -> str:
-    """The run as a script of fitdash, with what was changed while it was on.
+    """The run as a fitdash script, with the settings that were changed while it trained.
 
     Raises:
-        StoreError: the run came from a script itself, or its data is no longer here.
+        StoreError: the run was started by the user's script, or its data is no longer here.
     """
     record = record_of(store, uid)
     known = _facts(store, uid)
     if known is None:
         raise StoreError("A run must have been started from the dashboard to be written as a script, got another.")
-    told = [row.data for row in store.events(uid, "told")]
-    changes = [facts for facts in told if facts.get("kind") == SETTING_CHANGED]
-    return fitdash_code(*known, changes=changes, notes=list(_notes(record, told)))
+    events = [row.data for row in store.events(uid, "told")]
+    changes = [facts for facts in events if facts.get("kind") == SETTING_CHANGED]
+    return fitdash_code(*known, changes=changes, notes=list(_notes(record, events)))
 
 
 def has_script(record: RunRecord) -> bool:
-    """Whether the run can be written as a script: it has an experiment that this version reads."""
+    """Whether the run can be written as a script: its experiment is one that this version can read."""
     return _experiment(record) is not None
 
 
-def _notes(record: RunRecord, told: list[Any]) -> Iterator[str]:
-    """What the reader of the script has to know of the run."""
+def _notes(record: RunRecord, events: list[Any]) -> Iterator[str]:
+    """Comments for the top of the script: why its numbers may differ from those of the run."""
     if record.parent is not None:
         yield f"The run went on from run {record.parent}: without its weights the numbers are others."
     if record.is_active:
         yield "The run is still on: what is changed from now on is not in here."
     if record.params.get("together"):
         yield "The run was trained together with others: its numbers are those of a run alone to about four digits."
-    for facts in told:
+    for facts in events:
         if facts.get("kind") == "stop_run":
             yield f"The run was stopped by hand in epoch {int(facts['epoch']) + 1}; this trains to the end."
     if record.state == "failed":
@@ -178,7 +178,7 @@ def _experiment(record: RunRecord) -> Experiment | None:
 
 
 def _facts(store: Store, uid: str) -> tuple[Experiment, DataFacts] | None:
-    """The experiment and its data in numbers, where it has one."""
+    """The experiment and the facts about its data; None for a run without an experiment."""
     experiment = _experiment(record_of(store, uid))
     if experiment is None:
         return None
@@ -189,5 +189,5 @@ def _facts(store: Store, uid: str) -> tuple[Experiment, DataFacts] | None:
 
 
 def to_bytes(content: str | bytes) -> bytes:
-    """A text as the bytes of a file."""
+    """A text encoded as the bytes of a file."""
     return content.encode() if isinstance(content, str) else content

@@ -1,4 +1,4 @@
-"""The courses of a learning rate as functions in code, number for number those of `rate_at`."""
+"""Writes learning rate schedules as functions in Python and R that equal `learning_rate_at` number for number."""
 
 from fitdash.settings.callbacks import LearningRateSchedulerArgs
 from fitdash.settings.experiment import Experiment
@@ -6,7 +6,7 @@ from fitdash.settings.losses_and_metrics import resolved_learning_rate
 
 
 def numbers_of(args: LearningRateSchedulerArgs, experiment: Experiment) -> dict[str, str]:
-    """What the formulas hold: the first rate, the factor, what is left beside it, epochs."""
+    """Numbers in the formulas: the initial rate, the factor, 1 - factor, and numbers of epochs."""
     compiled = experiment.compile
     factor = float(args.factor)
     return {
@@ -25,7 +25,7 @@ def python_schedule(name: str, args: LearningRateSchedulerArgs, experiment: Expe
 
 
 def r_schedule(args: LearningRateSchedulerArgs, experiment: Experiment) -> str:
-    """An R function of the same."""
+    """The same function in R."""
     return R[args.schedule].format(**numbers_of(args, experiment))
 
 

@@ -11,18 +11,18 @@ from fitdash.settings.callbacks import CallbackArgs, LearningRateSchedulerArgs
 from fitdash.settings.declaration import non_default_settings
 from fitdash.settings.validation_data import HoldOut
 
-ALWAYS = ("filepath", "filename")  # callbacks whose library asks for them
+ALWAYS = ("filepath", "filename")  # required by their callbacks, so they are written even at their defaults
 BY_HAND = ("validation_data", "class_weight", "sample_weight")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowIndexCode:
-    """Names of the parts of the data in a script.
+    """Source text that selects rows in a script.
 
     Attributes:
-        train: What stands behind an array for its training rows: "[train]", or nothing.
-        held: The same for the rows that are held out; empty where `fit` cuts them, or nothing is.
-        learned: Which rows the columns are learned from, as an argument.
+        train: Index of an array's training rows, "[train]", or "" for all rows.
+        held: The same for the held-out rows; "" where `fit` splits them off, or where there are none.
+        learned: Argument that names the rows from which the encoder learns the columns; "" for all rows.
     """
 
     train: str = ""
@@ -31,7 +31,7 @@ class RowIndexCode:
 
 
 def row_index_code(recipe: ResolvedExperiment) -> RowIndexCode:
-    """How the script names its rows."""
+    """How the script selects its rows."""
     fit = recipe.experiment.fit
     if fit.validation_data is not None:
         return RowIndexCode(train="[train]", held="[val]", learned="train=train")
@@ -50,7 +50,7 @@ def class_weight_code(recipe: ResolvedExperiment) -> str:
 
 
 def data_lines(recipe: ResolvedExperiment) -> list[str]:
-    """Load the data, hold rows out, make arrays."""
+    """Lines that load the data, hold rows out and make arrays."""
     fit, rows = recipe.experiment.fit, row_index_code(recipe)
     held, column = fit.validation_data, fit.sample_weight
     given = [rows.learned] if rows.learned else []
@@ -68,20 +68,23 @@ def data_lines(recipe: ResolvedExperiment) -> list[str]:
 
 
 def hold_out_arguments(recipe: ResolvedExperiment, held: HoldOut, write: Callable[[Any], str], sign: str) -> list[str]:
-    """How many rows are held out, which ones, and the seed where chance decides."""
+    """Arguments of `hold_out`: share or number of rows, kind, and the seed where the rows are drawn at random."""
     many = [write(float(held.share))] if held.rows is None else [f"rows{sign}{write(held.rows)}"]
     how: dict[str, Any] = {"kind": held.kind} | ({} if held.kind == "last" else {"seed": recipe.experiment.seed})
     return many + [f"{name}{sign}{write(value)}" for name, value in how.items()]
 
 
 def has_validation_file(recipe: ResolvedExperiment) -> bool:
-    """Whether a second file is validated on."""
+    """Whether the validation data is a file of its own."""
     held = recipe.experiment.fit.validation_data
     return held is not None and held.kind == "upload"
 
 
 def _file_lines(recipe: ResolvedExperiment) -> list[str]:
-    """Load the data and the file below it; the weights of the data are its own, so they are taken before."""
+    """Lines that load the data and append the validation file.
+
+    Sample weights belong to the rows of the data alone, so they are read before the file is appended.
+    """
     fit = recipe.experiment.fit
     held, column = fit.validation_data, fit.sample_weight
     lines = [f"data = {load(recipe)}"]
@@ -97,13 +100,13 @@ def _file_lines(recipe: ResolvedExperiment) -> list[str]:
 
 
 def load(recipe: ResolvedExperiment) -> str:
-    """The call that gives the data."""
+    """The call that loads the data."""
     name, settings = load_settings(recipe)
     return format_call("fd.load_dataset", [python_literal(name), *format_keywords(settings)])
 
 
 def load_settings(recipe: ResolvedExperiment) -> tuple[str, dict[str, Any]]:
-    """Name of the data, and its settings."""
+    """Name of the dataset, and the settings that it is loaded with."""
     data, column = recipe.experiment.data, recipe.experiment.fit.sample_weight
     settings = {k: v for k, v in non_default_settings(data).items() if k not in ("name", "content", "filename")}
     if has_validation_file(recipe) and column in recipe.facts.features:
@@ -112,7 +115,7 @@ def load_settings(recipe: ResolvedExperiment) -> tuple[str, dict[str, Any]]:
 
 
 def training_weight(recipe: ResolvedExperiment) -> str:
-    """The weights of the training rows."""
+    """Source text of the sample weights of the training rows."""
     return "weight" if has_validation_file(recipe) else f"weight{row_index_code(recipe).train}"
 
 
@@ -123,7 +126,7 @@ def training_arrays(recipe: ResolvedExperiment) -> list[str]:
 
 
 def validation_argument(recipe: ResolvedExperiment) -> list[str]:
-    """The held out rows as an argument of fit, or nothing."""
+    """The held-out rows as an argument of `fit`, if there are any."""
     held = row_index_code(recipe).held
     if not held:
         return []
@@ -143,7 +146,7 @@ def _part(name: str, rows: str, parts: Sequence[Any]) -> str:
 
 
 def metrics_arguments(recipe: ResolvedExperiment, write: Callable[[str], str]) -> list[str]:
-    """What compile is told beside optimizer and loss; of several outputs by their names."""
+    """Arguments of `compile` besides optimizer and loss; for several outputs as dicts by output name."""
     compiled, outputs = recipe.experiment.compile, recipe.facts.outputs
     given = []
     for argument, names in (("metrics", recipe.metrics), ("weighted_metrics", compiled.weighted_metrics)):
@@ -158,12 +161,12 @@ def metrics_arguments(recipe: ResolvedExperiment, write: Callable[[str], str]) -
 
 
 def fit_settings(recipe: ResolvedExperiment) -> dict[str, Any]:
-    """The plain arguments of fit that differ from their defaults, in the order of their declaration."""
+    """Arguments of `fit` that differ from their defaults, as declared, without those that need code (`BY_HAND`)."""
     return {name: value for name, value in non_default_settings(recipe.experiment.fit).items() if name not in BY_HAND}
 
 
 def schedule_functions(recipe: ResolvedExperiment) -> list[str]:
-    """The functions that the schedulers call."""
+    """Definitions of the functions that the LearningRateScheduler callbacks call."""
     experiment = recipe.experiment
     return [
         python_schedule(schedule_name(recipe, place), args, experiment)
@@ -173,7 +176,7 @@ def schedule_functions(recipe: ResolvedExperiment) -> list[str]:
 
 
 def schedule_name(recipe: ResolvedExperiment, place: int) -> str:
-    """Name of the function of the scheduler at this place: schedule, schedule_2, …"""
+    """Name of the function for the LearningRateScheduler at this index: schedule, schedule_2, …"""
     earlier = recipe.experiment.callbacks[: place + 1]
     count = sum(isinstance(args, LearningRateSchedulerArgs) for args in earlier)
     return "schedule" if count == 1 else f"schedule_{count}"
@@ -185,14 +188,14 @@ def needs_math(recipe: ResolvedExperiment) -> bool:
 
 
 def callback_calls(recipe: ResolvedExperiment, module: str) -> list[str]:
-    """The calls that make the callbacks of a library."""
+    """Calls that construct the callbacks, from a module such as `fd.callbacks`."""
     return [
         _callback(args, schedule_name(recipe, place), module) for place, args in enumerate(recipe.experiment.callbacks)
     ]
 
 
 def callbacks_argument(calls: list[str]) -> list[str]:
-    """The callbacks as an argument of fit, or nothing."""
+    """The callbacks as an argument of `fit`, if there are any."""
     return [f"callbacks={format_list(calls)}"] if calls else []
 
 
@@ -201,7 +204,7 @@ def _callback(args: CallbackArgs, schedule: str, module: str) -> str:
 
 
 def callback_arguments(args: CallbackArgs, schedule: str) -> list[str]:
-    """What a callback is given: what differs from its defaults."""
+    """Arguments of a callback; a scheduler's schedule is the name of its function."""
     given = callback_settings(args)
     if isinstance(args, LearningRateSchedulerArgs):
         return [schedule, *format_keywords({"verbose": args.verbose} if args.verbose else {})]
@@ -209,6 +212,6 @@ def callback_arguments(args: CallbackArgs, schedule: str) -> list[str]:
 
 
 def callback_settings(args: CallbackArgs) -> Mapping[str, Any]:
-    """The settings of a callback that are written down."""
+    """Settings of a callback that are written: required ones and those that differ from their defaults."""
     always = {name: getattr(args, name) for name in ALWAYS if hasattr(args, name)}
     return always | non_default_settings(args)

@@ -1,4 +1,4 @@
-"""Names of the weights in the network that a script makes, which has no names for its layers."""
+"""Maps the weight names of a run to those of the network in its exported script, whose layers have no names."""
 
 from collections.abc import Iterator
 
@@ -12,14 +12,17 @@ from fitdash.settings.experiment import Experiment
 
 
 def names_in_script(experiment: Experiment, facts: DataFacts) -> dict[str, str]:
-    """By the name in the run: `hidden_1.weight` is `0.weight`, because it comes first."""
+    """Weight names in the script by those in the run: `hidden_1.weight` is `0.weight`, as the first layer."""
     recipe = resolve_experiment(experiment, facts)
     module = make_network(recipe.experiment.network, recipe.shape, recipe.output.activation, "meta")
     return dict(_renamed(module, "", ""))
 
 
 def _renamed(module: nn.Module, old: str, new: str, *, is_head: bool = False) -> Iterator[tuple[str, str]]:
-    """Layers of a stack by their places; branches stand by themselves, a head of one layer is that layer."""
+    """Pairs of old and new names.
+
+    Layers of a Sequential are named by index, branches directly below the module, a head of one layer by no index.
+    """
     for name, _ in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
         yield f"{old}{name}", f"{new}{name}"
     for place, (name, child) in enumerate(module.named_children()):

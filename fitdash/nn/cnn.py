@@ -14,7 +14,7 @@ WINDOW = 3
 def cnn(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> nn.Sequential:
     """(n, height * width) to (n, units) through `depth` convolutions of `width` channels.
 
-    Each looks through windows of 3 by 3; while the image stays at least 2 by 2, it is halved after each.
+    Each has a kernel of 3 by 3 and is followed by pooling that halves the image, while that stays at least 2 by 2.
 
     Args:
         network, shape, ending, device: As for `mlp`.
@@ -24,10 +24,9 @@ def cnn(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | No
     channels = 1
     for place, after in enumerate(pooled_sizes(size, network.depth), start=1):
         layers[f"convolution_{place}"] = nn.Conv2d(channels, network.width, WINDOW, padding=WINDOW // 2, device=device)
-        after_bend = activation_and_dropout(network, place)
+        layers |= activation_and_dropout(network, place)
         if after != size:
-            after_bend[f"pool_{place}"] = nn.MaxPool2d(2)
-        layers |= after_bend
+            layers[f"pool_{place}"] = nn.MaxPool2d(2)
         channels, size = network.width, after
     layers["flat"] = nn.Flatten()
     return nn.Sequential(layers | output_layer(channels * size[0] * size[1], shape.units, ending, device))

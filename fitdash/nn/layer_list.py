@@ -1,4 +1,4 @@
-"""A network of listed layers."""
+"""A network from a layer list."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from fitdash.settings.network_shape import NetworkShape
 
 
 def layer_list(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> nn.Sequential:
-    """What goes in to (n, units), or (n, steps, units), through the layers in their order, and the output.
+    """The inputs to (n, units), or (n, steps, units), through the listed layers in order and an output layer.
 
     Args:
         network, shape, ending, device: As for `mlp`.
@@ -28,9 +28,9 @@ def layer_list(network: NetworkArgs, shape: NetworkShape, ending: str, device: s
         made = LAYERS[args.kind](args, one.before, device)
         if made is not None:
             layers[f"{NAMES[args.kind]}_{place}"] = made
-        bend = ACTIVATIONS[getattr(args, "activation", "linear")]
-        if bend is not None:
-            layers[f"{args.activation}_{place}"] = bend()
+        activation = ACTIVATIONS[getattr(args, "activation", "linear")]
+        if activation is not None:
+            layers[f"{args.activation}_{place}"] = activation()
     return nn.Sequential(layers | output_layer(size_before_output(network, shape)[-1], shape.units, ending, device))
 
 

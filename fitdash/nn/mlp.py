@@ -26,13 +26,13 @@ ENDINGS: dict[str, Callable[[], nn.Module] | None] = {
 
 
 def mlp(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> nn.Sequential:
-    """(n, inputs) to (n, units) through `depth` hidden layers of `width`; with steps, each step for itself.
+    """(n, inputs) to (n, units) through `depth` hidden layers of `width`; of sequences, each step by itself.
 
     Args:
         network: Its settings.
-        shape: What goes in and comes out.
-        ending: What the last layer does: linear, sigmoid or softmax.
-        device: "meta" makes it without memory and without drawing random numbers.
+        shape: Its inputs and outputs.
+        ending: Activation of the output layer: linear, sigmoid or softmax.
+        device: Device of the parameters; "meta" allocates no memory and draws no random numbers.
     """
     layers = hidden_layers(network, shape.inputs, network.depth, device)
     last = network.width if network.depth else shape.inputs
@@ -40,7 +40,7 @@ def mlp(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | No
 
 
 def hidden_layers(network: NetworkArgs, inputs: int, depth: int, device: str | None) -> NamedLayers:
-    """So many layers of `width`, each with its activation and dropout."""
+    """`depth` fully connected layers of `width`, each with its activation and dropout."""
     layers: NamedLayers = OrderedDict()
     size = inputs
     for place in range(1, depth + 1):
@@ -62,7 +62,7 @@ def activation_and_dropout(network: NetworkArgs, place: int) -> NamedLayers:
 
 
 def output_layer(inputs: int, units: int, ending: str, device: str | None) -> NamedLayers:
-    """The last layer."""
+    """The output layer with its activation."""
     layers: NamedLayers = OrderedDict(output=nn.Linear(inputs, units, device=device))
     last = ENDINGS[ending]
     if last is not None:

@@ -11,7 +11,7 @@ from fitdash.settings.network_shape import NetworkShape
 
 
 class Branches(nn.Module):
-    """Layers for each input, by its name, and layers for all that they give, side by side."""
+    """Layers for each input, by its name, and layers for their concatenated outputs."""
 
     def __init__(self, branches: Mapping[str, nn.Module], together: nn.Module) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Branches(nn.Module):
 
 
 class Heads(nn.Module):
-    """Layers that all outputs share, and the last ones of each, by its name."""
+    """Layers that all outputs share, and an output layer for each, by its name."""
 
     def __init__(self, trunk: nn.Module, heads: Mapping[str, nn.Module]) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Heads(nn.Module):
 
 
 def branches(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> Branches:
-    """A dict of (n, numbers) to (n, units): `depth` layers for each input, and one more for all together.
+    """A dict of (n, features) to (n, units): `depth` layers for each input, and one more after their concatenation.
 
     Args:
         network, shape, ending, device: As for `mlp`.
@@ -51,7 +51,7 @@ def branches(network: NetworkArgs, shape: NetworkShape, ending: str, device: str
 
 
 def heads(network: NetworkArgs, shape: NetworkShape, ending: str, device: str | None = None) -> Heads:
-    """(n, inputs) to a dict of (n, units): `depth` layers that all outputs share, and one for each.
+    """(n, inputs) to a dict of (n, units): `depth` layers that all outputs share, and an output layer for each.
 
     Args:
         network, shape, ending, device: As for `mlp`.

@@ -1,4 +1,4 @@
-"""A network that was trained, made again from its weights to ask it something."""
+"""Rebuilds a trained network from its weights, and computes its outputs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,16 +15,16 @@ Array = np.ndarray[Any, Any]
 
 
 def rebuild_network(network: NetworkArgs, shape: NetworkShape, ending: str, weights: Mapping[str, Array]) -> nn.Module:
-    """The network with these weights, ready to be asked; no random number is drawn.
+    """The network with these weights, in evaluation mode; no random number is drawn.
 
     Args:
         network: Its settings.
-        shape: What goes in and comes out.
-        ending: The last activation.
+        shape: Its inputs and outputs.
+        ending: Activation of the output layer.
         weights: Parameters and buffers by name.
 
     Raises:
-        RuntimeError: they are those of another network.
+        RuntimeError: the weights are those of another network.
     """
     module = make_network(network, shape, ending, "meta")
     module.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, assign=True)
@@ -32,7 +32,7 @@ def rebuild_network(network: NetworkArgs, shape: NetworkShape, ending: str, weig
 
 
 def compute_outputs(module: nn.Module, x: Array) -> Any:
-    """What it gives for (n, inputs) samples: (n, units) float32, or a dict of them."""
+    """Outputs for (n, inputs) samples: (n, units) float32, or a dict of them by output."""
     with torch.inference_mode():
         given = module(torch.from_numpy(x))
     return {name: part.numpy() for name, part in given.items()} if isinstance(given, dict) else given.numpy()

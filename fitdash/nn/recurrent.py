@@ -1,4 +1,4 @@
-"""Layers that go through the steps of a sequence and remember; they give a value per step."""
+"""Networks of GRU or LSTM layers, with an output at each step of a sequence."""
 
 from collections import OrderedDict
 from typing import Any
@@ -12,7 +12,7 @@ from fitdash.settings.network_shape import NetworkShape
 
 
 class GRU(nn.GRU):
-    """`torch.nn.GRU` that gives its sequence alone: (n, steps, inputs) to (n, steps, width)."""
+    """`torch.nn.GRU` that returns its sequence without its state: (n, steps, inputs) to (n, steps, width)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         found: torch.Tensor = super().forward(x)[0]
@@ -20,7 +20,7 @@ class GRU(nn.GRU):
 
 
 class LSTM(nn.LSTM):
-    """`torch.nn.LSTM` that gives its sequence alone: (n, steps, inputs) to (n, steps, width)."""
+    """`torch.nn.LSTM` that returns its sequence without its state: (n, steps, inputs) to (n, steps, width)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         found: torch.Tensor = super().forward(x)[0]

@@ -1,4 +1,4 @@
-"""Networks by the name of their kind; how large they are, told without making them."""
+"""Makes networks by the name of their kind; lists their layers and counts parameters without drawing weights."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from fitdash.settings.network import NetworkArgs, resolved_network_kind
 from fitdash.settings.network_shape import NetworkShape
 
 FEW_PARAMETERS = 1_000_000
-"""Of a network that takes a sample in no time: without memory the first one imports torch's compiler, for 0.8 s."""
+"""Up to this many, `layers_of` runs a sample on the CPU: the first on "meta" imports torch's compiler, for 0.8 s."""
 Builder = Callable[[NetworkArgs, NetworkShape, str, str | None], nn.Module]
 NETWORKS: dict[str, Builder] = {
     "mlp": mlp,
@@ -33,13 +33,13 @@ NETWORKS: dict[str, Builder] = {
 
 @dataclass(frozen=True, kw_only=True)
 class LayerSummary:
-    """One layer as a list of layers shows it.
+    """One layer of a network, without its weights.
 
     Attributes:
-        name: In the module.
-        kind: Its class.
-        shape: Numbers of one sample that come out of it.
-        parameters: How many it has.
+        name: Its name in the module.
+        kind: Name of its class.
+        shape: Shape of its output for one sample.
+        parameters: Number of its parameters.
     """
 
     name: str
@@ -55,12 +55,12 @@ def make_network(
 
     Args:
         network: Its settings.
-        shape: What goes in and comes out.
-        ending: The last activation: linear, sigmoid or softmax.
-        device: Where it is made; "meta" needs no memory and draws nothing.
+        shape: Its inputs and outputs.
+        ending: Activation of the output layer: linear, sigmoid or softmax.
+        device: Device of the parameters; "meta" allocates no memory and draws no random numbers.
 
     Raises:
-        SettingError: nobody knows its kind.
+        SettingError: its kind is not a registered one.
     """
     kind = resolved_network_kind(network.kind, shape)
     if kind not in NETWORKS:
@@ -69,7 +69,7 @@ def make_network(
 
 
 def layers_of(network: NetworkArgs, shape: NetworkShape, ending: str = "linear") -> list[LayerSummary]:
-    """Name, shape and parameters of each layer; no random number is drawn."""
+    """Name, class, output shape and number of parameters of each layer; no random number is drawn."""
     module, device = make_network(network, shape, ending, "meta").eval(), "meta"
     if sum(parameter.numel() for parameter in module.parameters()) <= FEW_PARAMETERS:
         module, device = module.to_empty(device="cpu"), "cpu"
@@ -94,12 +94,12 @@ def layers_of(network: NetworkArgs, shape: NetworkShape, ending: str = "linear")
 
 
 def parameter_count(network: NetworkArgs, shape: NetworkShape) -> int:
-    """Numbers that training changes."""
+    """Number of parameters that training changes."""
     return sum(parameter.numel() for parameter in make_network(network, shape, device="meta").parameters())
 
 
 def _inputs(shape: NetworkShape, device: str) -> Any:
-    """One sample of whatever numbers."""
+    """One sample with uninitialized values."""
     if shape.parts:
         return {name: torch.empty(1, size, device=device) for name, size in shape.parts}
     steps = () if shape.steps is None else (shape.steps,)

@@ -1,1 +1,1 @@
-"""Calls that somebody pastes, read as settings. Nothing is evaluated, nothing is run."""
+"""Reads code that the visitor pastes as settings. Nothing is evaluated, nothing is run."""

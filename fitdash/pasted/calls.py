@@ -1,4 +1,4 @@
-"""What each call that means something here says: settings by address, and what was not understood."""
+"""Reads settings by address from the calls of a pasted program, and notes what was not understood."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -23,23 +23,24 @@ COMPILE_ORDER = ["optimizer", "loss", "metrics", "loss_weights", "weighted_metri
 OLDER = {"nb_epoch": "epochs", "lr": "learning_rate", "object": "object", "class.weight": "class_weight"}
 NAMED_HERE = ("x", "y", "generator")
 OTHER_FITS = re.compile("scaler|encoder|tokeni|vectori|imputer|binarizer|pca|transform", re.IGNORECASE)
-"""What is fitted but no network."""
+"""Objects whose `fit` is not that of a network."""
 CALLBACK_NAMES = {"terminate_on_naan": "TerminateOnNaN", "reduce_lr_on_plateau": "ReduceLROnPlateau"}
 
 
 @dataclass
 class SettingsReader:
-    """What has been read so far.
+    """Collects settings while a pasted program is read.
 
     Attributes:
         language: "Python" or "R".
-        own: It is written for fitdash: its defaults count, not Keras'.
-        known: Values by the names that the text gave them.
-        settings: By address.
-        callbacks: None where the text says nothing of them.
-        sections: Parts of an experiment that a call describes whole.
-        not_understood: Sentences.
-        layers: Of the network.
+        own: Whether the program is written for fitdash, whose defaults then apply instead of Keras'.
+        known: Values by the variables that the program assigns them to.
+        settings: Values by address, such as "fit.epochs".
+        callbacks: None where the program does not set them.
+        sections: Parts of an experiment that a call sets as a whole.
+        not_understood: Sentences about what was not understood.
+        layers: Layers of the network.
+        weights_column: The column that holds the sample weights.
     """
 
     language: str
@@ -53,7 +54,7 @@ class SettingsReader:
     weights_column: str | None = None
 
     def take(self, call: Call) -> bool:
-        """Read a call; whether it means something here."""
+        """Reads a call; false if it is none that this form has settings for."""
         known = CALL_READERS.get(call.name)
         if known is None or OTHER_FITS.search(quote_value(call.on)):
             return self.layers.add(call, self.known)
@@ -61,14 +62,14 @@ class SettingsReader:
         return True
 
     def value(self, value: Any, depth: int = 5) -> Any:
-        """A value with what is known of its names put in, lists too."""
+        """A value with its variables replaced by the values assigned to them, inside lists too."""
         value = resolve_variable(value, self.known)
         if isinstance(value, Items) and depth:
             return Items(tuple(Argument(one.name, self.value(one.value, depth - 1)) for one in value.given[:1000]))
         return value
 
     def forget(self, section: str) -> None:
-        """Leave out what an earlier call of the same kind said; rows that are held out were said by another one."""
+        """Drops the settings of an earlier call of the same kind; not the hold-out, which another call sets."""
         kept = {key: value for key, value in self.settings.items() if not key.startswith(f"{section}.")}
         held = {key: self.settings[key] for key in ("fit.validation_data",) if key in self.settings}
         self.settings = kept | held
@@ -77,7 +78,7 @@ class SettingsReader:
         self.not_understood.append(f"{where}: {text}")
 
     def set(self, where: str, section: str, setting: Setting, value: Any) -> None:
-        """Take a value over, or say why not."""
+        """Stores the value of a setting, or notes why it is refused."""
         try:
             self.settings[f"{section}.{setting.name}"] = value_for(setting, value)
         except NotUnderstood as reason:
@@ -85,10 +86,10 @@ class SettingsReader:
 
 
 def arguments(reading: SettingsReader, call: Call, order: Sequence[str], where: str) -> dict[str, Any]:
-    """The arguments of a call by name; those by place get theirs from the order."""
+    """Arguments of a call by name; positional ones take their names from `order`."""
     places = [one.value for one in call.given if one.name is None]
     if call.on is None and places and order[:1] != ["object"] and isinstance(places[0], Name) and len(places) > 1:
-        order = ["object", *order]  # fit(model, x, y): what is trained comes first
+        order = ["object", *order]  # fit(model, x, y): the model comes first
     elif call.on is not None and order[:1] == ["object"]:
         order = order[1:]
     found = dict(zip(order, places, strict=False))
@@ -101,7 +102,7 @@ def arguments(reading: SettingsReader, call: Call, order: Sequence[str], where: 
 
 
 def read_fit(reading: SettingsReader, call: Call) -> None:
-    """`fit(…)`: what it does not name is at its default; the last one counts."""
+    """Reads `fit(…)`: arguments that it leaves out are at their defaults; the last call counts."""
     reading.forget("fit")
     order = FIT_ORDER if reading.language == "R" or reading.own else [n for n in FIT_ORDER if n != "view_metrics"]
     given = arguments(reading, call, order[1:] if reading.language == "Python" else order, "fit")
@@ -113,7 +114,7 @@ def read_fit(reading: SettingsReader, call: Call) -> None:
 
 
 def read_arguments(reading: SettingsReader, call: Call) -> None:
-    """Arguments without a call: what they do not name stays as it is."""
+    """Reads arguments that were pasted without their call: all other settings stay as they are."""
     given = {str(one.name): reading.value(one.value) for one in call.given if one.name is not None}
     fit = {OLDER.get(name, name): value for name, value in given.items()}
     compiled = {name: fit.pop(name) for name in list(fit) if name in COMPILE and name not in FIT}
@@ -167,7 +168,7 @@ def _read_callback(reading: SettingsReader, value: Any) -> CallbackArgs | None:
             _keep(reading, kind, declared[name], one, taken)
         else:
             reading.note(kind, f"{name} = {quote_value(one)}")
-    return _sound(reading, cls, taken)
+    return _without_invalid(reading, cls, taken)
 
 
 def _keep(reading: SettingsReader, where: str, setting: Setting, value: Any, taken: dict[str, Any]) -> None:
@@ -177,8 +178,8 @@ def _keep(reading: SettingsReader, where: str, setting: Setting, value: Any, tak
         reading.note(where, reason)
 
 
-def _sound(reading: SettingsReader, cls: type[CallbackArgs], taken: Mapping[str, Any]) -> CallbackArgs:
-    """The settings of a callback without those that cannot be here, such as a file in another folder."""
+def _without_invalid(reading: SettingsReader, cls: type[CallbackArgs], taken: Mapping[str, Any]) -> CallbackArgs:
+    """The callback without settings that are invalid here, such as a file in another folder."""
     problems = {problem.where.rpartition(".")[2]: problem.text for problem in problems_in(cls(**taken))}
     for text in problems.values():
         reading.note(cls.kind, text)
@@ -213,7 +214,7 @@ BY_HAND: dict[str, Callable[[SettingsReader, Any], None]] = {
 
 
 def read_compile(reading: SettingsReader, call: Call) -> None:
-    """`compile(…)`: what it does not name is at its default."""
+    """Reads `compile(…)`: arguments that it leaves out are at their defaults."""
     order = COMPILE_ORDER if reading.language == "Python" else ["object", *COMPILE_ORDER]
     reading.forget("compile")
     given = arguments(reading, call, order, "compile")
@@ -272,7 +273,7 @@ def _read_loss(reading: SettingsReader, value: Any) -> None:
 
 
 def _of_outputs(reading: SettingsReader, value: Any) -> Any:
-    """What is given to several outputs by their names, where it is the same for all; anything else as it is."""
+    """The value for each output, where a dict by output name has the same for all; any other value as it is."""
     if isinstance(value, Call) and value.name == "fromkeys" and len(value.given) == 2:
         return reading.value(value.given[1].value)
     if isinstance(value, Items) and value.given and all(one.name is not None for one in value.given):
@@ -289,8 +290,8 @@ def _read_metrics(reading: SettingsReader, argument: str, value: Any) -> None:
         return
     names = []
     for one in map(reading.value, listed):
-        said = extract_name(one, "metric_") or ""
-        name = said if said in SHORT_NAMES else match_name(said, (*METRICS, *SHORT_NAMES))
+        written = extract_name(one, "metric_") or ""
+        name = written if written in SHORT_NAMES else match_name(written, (*METRICS, *SHORT_NAMES))
         if name is None:
             reading.note("compile", f"{argument} {quote_value(one)}")
         elif name not in names:
@@ -299,7 +300,7 @@ def _read_metrics(reading: SettingsReader, argument: str, value: Any) -> None:
 
 
 def read_data(reading: SettingsReader, call: Call) -> None:
-    """`load_dataset(…)`: which data."""
+    """Reads `load_dataset(…)`: the dataset and its settings."""
     given = arguments(reading, replace(call, on=Name("here")), ["name"], "data")
     name = given.pop("name", "digits")
     reading.sections.add("data")
@@ -315,7 +316,7 @@ def read_data(reading: SettingsReader, call: Call) -> None:
 
 
 def read_hold_out(reading: SettingsReader, call: Call) -> None:
-    """`data.hold_out(…)`: rows that are held out."""
+    """Reads `data.hold_out(…)`: the rows that are held out."""
     declared: Mapping[str, Setting] = settings_of(HoldOut)
     taken: dict[str, Any] = {}
     for name, value in arguments(reading, call, ["share", "kind", "seed", "rows"], "hold_out").items():
@@ -326,7 +327,7 @@ def read_hold_out(reading: SettingsReader, call: Call) -> None:
 
 
 def read_file(reading: SettingsReader, call: Call) -> None:
-    """`data.with_file(…)`: a second file to validate on."""
+    """Reads `data.with_file(…)`: a second file as validation data."""
     given = arguments(reading, call, ["path", "sample_weight"], "with_file")
     path, column = given.get("path"), given.get("sample_weight")
     if isinstance(path, str):
@@ -338,20 +339,20 @@ def read_file(reading: SettingsReader, call: Call) -> None:
 
 
 def read_arrays(reading: SettingsReader, call: Call) -> None:
-    """`data.arrays(…)`: which column weighs the rows."""
+    """Reads `data.arrays(…)`: the column of sample weights."""
     column = reading.value(next((one.value for one in call.given if one.name == "sample_weight"), None))
     if isinstance(column, str):
         reading.weights_column = column
 
 
 def read_weights(reading: SettingsReader, call: Call) -> None:
-    """`data.weights(…)`: what weighs the rows."""
+    """Reads `data.weights(…)`: the column or expression of sample weights."""
     weighs = reading.value(call.given[0].value) if call.given else None
     reading.weights_column = weighs if isinstance(weighs, str) else None
 
 
 def read_seed(reading: SettingsReader, call: Call) -> None:
-    """Where random numbers start."""
+    """Reads the random seed, of fitdash, Keras, torch, NumPy or R."""
     value = reading.value(call.given[0].value) if call.given else None
     number = int(value) if isinstance(value, float) and value.is_integer() else value
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**32:

@@ -1,4 +1,4 @@
-"""One layer that a call makes, as the form lists it."""
+"""Reads one call of Keras, torch or R as an entry of the form's layer list."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -56,11 +56,11 @@ OTHER_BENDS = {f"layer_activation_{bend}": bend for bend in BENDS} | {"swish": "
 
 
 def read_layer(call: Call, given: Mapping[Any, Any], places: Sequence[Any]) -> tuple[LayerArgs | None, list[str]]:
-    """The layer, None where the call makes none that can be listed; and what of it has no place here.
+    """The layer, or None if the layer list has none like it, and sentences about arguments that it cannot hold.
 
     Args:
-        call: What was written.
-        given, places: Its arguments by name, and those without one.
+        call: The call.
+        given, places: Its named arguments, and its positional ones.
     """
     kind = KIND_OF.get(call.name)
     if kind is None:
@@ -90,7 +90,7 @@ def _made(kind: str, found: Mapping[str, Any]) -> tuple[LayerArgs | None, list[s
             except NotUnderstood as reason:
                 if name != "activation" or isinstance(value, Call):
                     return None, [f"model: {kind} {reason}"]
-                taken[name] = "linear"  # softmax is for outputs
+                taken[name] = "linear"  # such as softmax, which is for the output layer
                 left.append(f"model: {kind} {reason}")
         elif name not in UNSAID and not (name == "epsilon" and value == EPSILON):
             left.append(f"model: {kind} {name} = {quote_value(value)}")
@@ -103,12 +103,12 @@ def _value(setting: Setting, value: Any) -> Any:
     if setting.name == "activation":
         return value_for(setting, _bend(value))
     if isinstance(value, Items) and len(set(map(str, value.values))) == 1:
-        value = value.values[0]  # as high as wide
+        value = value.values[0]  # (3, 3) is 3: height and width are equal
     return value_for(setting, value)
 
 
 def _bend(value: Any) -> Any:
-    """The activation that is meant."""
+    """The name of an activation as the form has it; any other value as it is."""
     if value is None:
         return "linear"
     name = extract_name(value, "activation_")
@@ -116,7 +116,10 @@ def _bend(value: Any) -> Any:
 
 
 def _as_keras(kind: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of torch in the words of Keras: zeros at the edge, and what of a batch is taken."""
+    """Arguments of torch as Keras has them.
+
+    padding=1 of a 3 × 3 kernel is "same"; momentum, the share of the new batch in torch, is the share of the old mean.
+    """
     found = dict(found)
     if kind == "Conv2D":
         size, zeros = found.get("kernel_size"), found.get("padding", 0)

@@ -1,4 +1,4 @@
-"""The network that layers describe: a preset where it is a stack of equal hidden layers, else the list of them."""
+"""Builds network settings from pasted layers: a preset where all hidden layers are alike, else a layer list."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from fitdash.settings.network import LAYER_LIST, NetworkArgs
 NETWORK = settings_of(NetworkArgs)
 BENDS = tuple(str(choice) for choice in NETWORK["activation"].choices)
 WIDTHS = {"units": 0, "filters": 0, "out_features": 1, "out_channels": 1, "hidden_size": 1}
-"""What layers call their width, and its place among their arguments."""
+"""Arguments that hold the width of a layer, each with its index among the positional arguments."""
 DENSE = {"Dense": "units", "layer_dense": "units", "Linear": "out_features"}
 CONVOLUTIONS = {"Conv2D": "filters", "Convolution2D": "filters", "layer_conv_2d": "filters", "Conv2d": "out_channels"}
 MEMORIES = {"GRU": "gru", "layer_gru": "gru", "LSTM": "lstm", "layer_lstm": "lstm"}
@@ -44,7 +44,7 @@ STRANGE += ("TimeDis", "Bidirectional", "MultiHead")
 
 @dataclass
 class PastedLayer:
-    """A layer with weights while it is read."""
+    """A layer with weights, to which a later call may add its activation or dropout."""
 
     width: Any
     bend: Any = "linear"
@@ -54,16 +54,16 @@ class PastedLayer:
 
 @dataclass
 class LayerCollector:
-    """Layers as they come.
+    """Collects the layers of a pasted program, in order.
 
     Attributes:
-        found: Those with weights.
-        strange: What has no place in the network of the form.
-        inputs, outputs: How many there are, where they are named.
-        is_joined: Several inputs come together.
-        listed: Every layer that can be listed.
-        is_listable: There is none beside them.
-        left: What of them has no place here, after the place of each.
+        found: Layers with weights.
+        strange: Sentences about what no preset of the form can express.
+        inputs, outputs: How many inputs and outputs the model names.
+        is_joined: Whether several inputs are concatenated.
+        listed: Layers that the layer list can hold.
+        is_listable: Whether those are all layers.
+        left: Sentences about arguments that `listed` cannot hold, each after the index of its layer.
     """
 
     found: list[PastedLayer] = field(default_factory=list)
@@ -76,12 +76,12 @@ class LayerCollector:
     left: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, call: Call, known: KnownValues) -> bool:
-        """Take a call that makes a layer; whether it does."""
+        """Adds the layer or input that a call makes; false if the call belongs to no network."""
         name = call.name
         given = {one.name: resolve_variable(one.value, known) for one in call.given if one.name is not None}
         places = [resolve_variable(one.value, known) for one in call.given if one.name is None]
         if name.startswith("layer_") and places and isinstance(places[0], Name | Call):
-            places = places[1:]  # R's own object, where there is no pipe
+            places = places[1:]  # in R without a pipe the model or layer before comes first
         self._list(call, given, places)
         if name in DENSE or name in CONVOLUTIONS or name in MEMORIES:
             self._with_weights(call, given, places)
@@ -96,7 +96,7 @@ class LayerCollector:
         return True
 
     def _list(self, call: Call, given: Mapping[Any, Any], places: Sequence[Any]) -> None:
-        """Take the layer into the list; in torch the bend of one with weights is a layer of its own."""
+        """Adds the layer to the list; an activation module of torch goes into the layer before it."""
         made, left = read_layer(call, given, places)
         self.left += [(len(self.listed), text) for text in left]
         self.is_listable &= made is not None or not left
@@ -108,7 +108,7 @@ class LayerCollector:
             self.listed.append(made)
 
     def _around(self, call: Call, given: Mapping[str, Any], places: Sequence[Any]) -> bool:
-        """What has no weights: inputs, what joins them, the model itself."""
+        """Reads calls that make no layer with weights: inputs, concatenations, the model itself."""
         name = call.name
         if name in INPUTS:
             self.inputs += 1
@@ -145,7 +145,7 @@ class LayerCollector:
             self.strange.append(f"model: {what} {quote_value(value)} before the first hidden layer")
 
     def settings(self) -> tuple[dict[str, Any], list[str]]:
-        """The settings of the network by address, and what could not be taken over."""
+        """The settings of the network by address, and sentences about what could not be taken over."""
         settings, complaints = self._preset()
         before = self._before_output()
         if before is None or settings.get("network.kind") in ("branches", "heads"):
@@ -157,7 +157,7 @@ class LayerCollector:
         ]
 
     def _before_output(self) -> list[LayerArgs] | None:
-        """The layers without the output, where they are one list; None where they are none."""
+        """The layers before the output layer; None where the network is no sequence of listable layers."""
         dense = [place for place, args in enumerate(self.listed) if isinstance(args, DenseArgs)]
         is_one = self.is_listable and self.inputs <= 1 and self.outputs == 1 and not self.is_joined
         if not dense or not is_one or any(not isinstance(one, ActivationArgs) for one in self.listed[dense[-1] + 1 :]):
@@ -165,7 +165,7 @@ class LayerCollector:
         return self.listed[: dense[-1]]
 
     def _preset(self) -> tuple[dict[str, Any], list[str]]:
-        """The preset that they are, and what of them is none."""
+        """The settings of the nearest preset, and sentences about what it cannot express."""
         if not self.found:
             return {}, list(self.strange)
         kind, hidden, depth = self._kind()
@@ -187,7 +187,7 @@ class LayerCollector:
         return settings, complaints + self._left(kind, hidden)
 
     def _kind(self) -> tuple[str, list[PastedLayer], int]:
-        """The family of the network, its hidden layers, and how many there are behind each other."""
+        """The kind of network, its hidden layers, and its depth."""
         special = next((layer.kind for layer in self.found if layer.kind != "dense"), None)
         if special is not None:
             hidden = [layer for layer in self.found if layer.kind == special]
@@ -199,7 +199,7 @@ class LayerCollector:
         return ("heads" if self.outputs > 1 else "mlp"), hidden, len(hidden)
 
     def _left(self, kind: str, hidden: Sequence[PastedLayer]) -> list[str]:
-        """Layers beside those of the family that are not the last one."""
+        """Sentences about layers of another kind before the output layer."""
         if kind in ("mlp", "branches", "heads"):
             return []
         others = [layer for layer in self.found[:-1] if layer not in hidden]
@@ -207,18 +207,18 @@ class LayerCollector:
 
 
 def _is_like(settings: Mapping[str, Any], listed: Sequence[LayerArgs]) -> bool:
-    """Whether a preset has these layers; where a cnn halves the image depends on its size."""
+    """Whether a preset has these layers, apart from pooling: where a cnn halves the image depends on its size."""
     given = {address.removeprefix("network."): value for address, value in settings.items()}
     preset = as_layer_list(NetworkArgs(**given), None)
-    return preset is not None and _told_apart(preset.layers) == _told_apart(_merged(listed))
+    return preset is not None and _without_pooling(preset.layers) == _without_pooling(_merged(listed))
 
 
-def _told_apart(layers: Sequence[LayerArgs]) -> list[LayerArgs]:
+def _without_pooling(layers: Sequence[LayerArgs]) -> list[LayerArgs]:
     return [one for one in layers if not isinstance(one, FlattenArgs) and one != PoolingArgs()]
 
 
 def _merged(layers: Sequence[LayerArgs]) -> list[LayerArgs]:
-    """The layers with each bend in the layer right before it, where that does not bend yet."""
+    """The layers with each activation moved into the Dense or Conv2D layer right before it, if that has none."""
     merged: list[LayerArgs] = []
     for one in layers:
         before = merged[-1] if merged else None
@@ -231,7 +231,7 @@ def _merged(layers: Sequence[LayerArgs]) -> list[LayerArgs]:
 
 
 def _bend(value: Any) -> Any:
-    """The activation that is meant."""
+    """The name of an activation as the form has it; any other value as it is."""
     if value is None:
         return "linear"
     name = extract_name(value, "activation_")

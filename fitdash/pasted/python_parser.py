@@ -1,4 +1,4 @@
-"""Python as a tree, by Python's own parser; what it refuses is read piece by piece."""
+"""Parses pasted Python with `ast`; a text with a syntax error is parsed statement by statement."""
 
 import ast
 import re
@@ -11,11 +11,11 @@ from fitdash.pasted.syntax_tree import Argument, Call, Items, Name, Other, Parse
 FAILURES = (SyntaxError, ValueError, RecursionError, MemoryError)
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 MOST_UNREAD = 12
-"""After so many pieces that cannot be read the rest is left alone."""
+"""After this many pieces that cannot be parsed the rest is skipped."""
 
 
 def read_python(text: str) -> ParsedProgram:
-    """The statements of a Python text, those of functions and blocks too."""
+    """The statements of a Python text, those inside functions and blocks too."""
     text = _plain(text)
     complaints: list[str] = []
     statements: list[Statement] = []
@@ -35,7 +35,7 @@ def read_python(text: str) -> ParsedProgram:
 
 
 def _plain(text: str) -> str:
-    """Without prompts, magics of notebooks, and a common indent."""
+    """The text without prompts, notebook magics and a common indent."""
     lines = text.replace("\t", "    ").splitlines()
     if any(line.lstrip().startswith(">>> ") for line in lines):
         lines = [line.lstrip()[4:] for line in lines if line.lstrip().startswith((">>> ", "... "))]
@@ -66,7 +66,7 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _parsed(piece: str) -> tuple[ast.Module, bool]:
-    """The tree of a piece, and whether brackets had to be closed for that."""
+    """The syntax tree of a piece, and whether brackets had to be closed to parse it."""
     try:
         return ast.parse(textwrap.dedent(piece)), False
     except SyntaxError:

@@ -1,4 +1,4 @@
-"""R as a tree, by a small parser of our own that goes on after what it cannot read."""
+"""Parses pasted R with a small parser of fitdash's own, which continues after a line that it cannot parse."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ STRENGTH |= {"|>": 22, ":": 24, "^": 28}
 SPECIAL, SIGN, NOT = 22, 26, 14
 DEEPEST = 60
 MOST_UNREAD = 12
-"""More lines that cannot be read are passed over in silence."""
+"""Further lines that cannot be parsed are skipped without a complaint."""
 
 
 class Unreadable(Exception):
-    """A word that cannot stand where it stands."""
+    """A token stands where the grammar does not allow it."""
 
 
 def read_r(text: str) -> ParsedProgram:
-    """The statements of an R text, those of functions and blocks too."""
+    """The statements of an R text, those inside functions and blocks too."""
     lines = text.splitlines()
     if any(line.startswith("> ") for line in lines):
         lines = [line[2:] for line in lines if line.startswith(("> ", "+ "))]
@@ -31,7 +31,7 @@ def read_r(text: str) -> ParsedProgram:
 
 
 class _Reader:
-    """Goes through the words once."""
+    """Parses the tokens (`words`) in one pass, by recursive descent with operator precedence."""
 
     def __init__(self, words: list[RToken]) -> None:
         self.words, self.place, self.depth = words, 0, 0
@@ -66,7 +66,7 @@ class _Reader:
             self.statements.append(Statement((), value))
 
     def expression(self, least: int) -> Any:
-        """A value and the signs behind it that bind at least so strongly."""
+        """A value with the binary operators after it that bind at least as strongly as `least`."""
         self.depth += 1
         if self.depth > DEEPEST:
             raise Unreadable("too deep")
@@ -82,7 +82,7 @@ class _Reader:
             self.depth -= 1
 
     def start(self) -> Any:
-        """What an expression begins with."""
+        """The first operand of an expression, with its prefix operator."""
         word = self.take()
         if word.kind in ("text", "number"):
             return word.value
@@ -105,7 +105,7 @@ class _Reader:
         raise Unreadable(word.text)
 
     def named(self, word: RToken) -> Any:
-        """A name, a value that is written as one, or what a keyword begins."""
+        """A name, a constant such as TRUE, or the expression that a keyword such as `if` begins."""
         if word.text in R_CONSTANTS:
             return R_CONSTANTS[word.text]
         if word.text == "function":
@@ -120,7 +120,7 @@ class _Reader:
         return Name(word.text.strip("`"))
 
     def function(self, begin: int) -> Any:
-        """A function as its text; what its body does is noted as statements."""
+        """A function as its text; the statements in its body are collected like all others."""
         if self.is_next("("):
             self.given(")")
         self.skip_ends()
@@ -128,7 +128,7 @@ class _Reader:
         return Other(" ".join(word.text for word in self.words[begin : self.place]), (value,))
 
     def behind(self, value: Any) -> Any:
-        """Calls, places and parts that follow a value."""
+        """A value with the calls, indices and members after it: `f(x)`, `x[1]`, `x$name`."""
         while (word := self.here()) is not None:
             if word.text == "(" and not isinstance(value, int | float | str | None):
                 self.place += 1
@@ -173,7 +173,7 @@ class _Reader:
         return word.value if word.kind == "text" else word.text.strip("`")
 
     def close(self, end: str) -> None:
-        """Take the closing bracket; at the end of the text it may be missing."""
+        """Consumes the closing bracket; at the end of the text it may be missing."""
         word = self.here()
         if word is None:
             self.complaints.append("A bracket is not closed; what stands before is read.")
@@ -183,7 +183,7 @@ class _Reader:
             self.place += 1
 
     def sign(self) -> RToken | None:
-        """The next sign between two values; a pipe may stand on the next line."""
+        """The next binary operator, if there is one; a pipe may stand on the next line."""
         ahead = self.place
         while ahead < len(self.words) and self.words[ahead].text == "\n":
             ahead += 1
@@ -193,7 +193,7 @@ class _Reader:
         return word if word is not None and word.kind == "sign" else None
 
     def is_next(self, text: str) -> bool:
-        """Take this word if it comes next."""
+        """Consumes this token if it comes next; true if it did."""
         word = self.here()
         if word is None or word.text != text:
             return False
@@ -201,7 +201,7 @@ class _Reader:
         return True
 
     def is_else(self) -> bool:
-        """Take `else` on a later line."""
+        """Consumes `else` on a later line; true if it was there."""
         ahead = self.place
         while ahead < len(self.words) and self.words[ahead].text == "\n":
             ahead += 1
@@ -229,7 +229,7 @@ class _Reader:
             self.complaints.append(f"Not R: line {word.line} at {word.text.strip()[:20] or 'its end'}.")
 
     def skip(self, before: int, end: str | None) -> None:
-        """Go on behind the line that cannot be read."""
+        """Skips the rest of a line that cannot be parsed."""
         self.place = max(self.place, before + 1)
         while (word := self.here()) is not None and word.kind != "end" and word.text != end:
             self.place += 1
@@ -275,5 +275,5 @@ def _name(value: Any) -> str:
 
 
 def _bare(value: Any) -> Any:
-    """The value of an assignment that stands where a value is asked for."""
+    """The assigned value where an assignment stands in place of a value; any other value as it is."""
     return value.value if isinstance(value, Statement) else value

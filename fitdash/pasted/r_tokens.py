@@ -1,4 +1,4 @@
-"""R as a row of words: names, numbers, texts, signs, ends of lines."""
+"""Splits R into tokens: names, numbers, strings, operators, ends of lines."""
 
 import ast
 import re
@@ -23,10 +23,12 @@ R_CONSTANTS |= {"NA_integer_": None, "NA_real_": None, "NA_character_": None, "I
 
 @dataclass(frozen=True)
 class RToken:
-    """One word: its kind, how it is written, its value if it has one, and where it stands.
+    """One token of R.
 
     Attributes:
-        kind: "text", "number", "name", "sign", "end" or "strange".
+        kind: "text" (a string), "number", "name", "sign", "end" (of a line or statement) or "strange".
+        text: The token as written.
+        value: Of a string or number.
         line: From 1.
     """
 
@@ -37,7 +39,7 @@ class RToken:
 
 
 def tokenize_r(text: str) -> list[RToken]:
-    """The words of a text; ends of lines only where they may end a statement."""
+    """The tokens of a text; an end of line only where it may end a statement."""
     words: list[RToken] = []
     brackets: list[str] = []
     line = 1

@@ -1,4 +1,4 @@
-"""A pasted text as settings: what was understood fills the form, what was not is told."""
+"""Reads a pasted text as settings for the form, with sentences about what was not understood."""
 
 import re
 from collections.abc import Mapping
@@ -27,15 +27,15 @@ PYTHON_SIGNS = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class PastedSettings:
-    """What a pasted text says.
+    """The settings in a pasted text.
 
     Attributes:
         language: "Python" or "R".
-        settings: What is set, by address: "fit.epochs", "compile.loss", "seed".
-        callbacks: Those that are chosen; None where the text says nothing of them.
-        sections: Parts of an experiment that a call describes whole: what it does not name is at its default.
-        not_understood: Sentences, one for each word that has no meaning here.
-        passed_over: Other lines of the program.
+        settings: Values by address: "fit.epochs", "compile.loss", "seed".
+        callbacks: The callbacks in the text; None where it does not set them.
+        sections: Parts of an experiment that a call sets as a whole, with defaults for what it leaves out.
+        not_understood: Sentences about what has no counterpart in the form.
+        passed_over: Other calls of the program, which set nothing.
     """
 
     language: str
@@ -47,11 +47,11 @@ class PastedSettings:
 
     @property
     def says_something(self) -> bool:
-        """Anything of it can be set."""
+        """Whether the text sets anything."""
         return bool(self.settings or self.sections or self.callbacks)
 
     def applied(self, experiment: Experiment) -> Experiment:
-        """The experiment with what the text says."""
+        """The experiment with the settings of the text."""
         parts: dict[str, Any] = {}
         for name, cls in SECTIONS.items():
             given = {key.partition(".")[2]: value for key, value in self.settings.items() if key.startswith(f"{name}.")}
@@ -71,7 +71,7 @@ class PastedSettings:
 
 
 def read_pasted(text: str) -> PastedSettings:
-    """The settings in a text of Python or R; whatever it is, this gives an answer."""
+    """The settings in a text of Python or R; no text makes it raise."""
     if len(text) > LONGEST:
         size = f"got {len(text):,}"
         return PastedSettings(language="", not_understood=(f"The text must have at most {LONGEST:,} signs, {size}.",))
@@ -104,7 +104,7 @@ def _read_text(text: str) -> PastedSettings:
 
 
 def _program(text: str) -> ParsedProgram:
-    """Read as the language that it looks like; as the other one where that leaves less unread."""
+    """The text parsed as the language that it looks like, or as the other one where that gives more."""
     bare = BARE.sub("''", text)
     is_r = len(R_SIGNS.findall(bare)) > len(PYTHON_SIGNS.findall(bare))
     first, second = (read_r, read_python) if is_r else (read_python, read_r)
@@ -120,13 +120,13 @@ def _program(text: str) -> ParsedProgram:
 
 
 def _meaning(program: ParsedProgram) -> tuple[int, int]:
-    """How much of a program means something here, and how little of it could not be read."""
+    """How many calls of a program set something, then, negative, how many complaints it has."""
     calls = [call for one in program.statements for call in calls_in(one.value)]
     return sum(call.name in CALL_READERS for call in calls), -len(program.complaints)
 
 
 def _arguments(text: str, read: Any) -> ParsedProgram | None:
-    """Arguments that were pasted without their call."""
+    """Arguments that were pasted without their call, as those of `arguments`; None for any other text."""
     program: ParsedProgram = read(f"arguments({text.strip().strip(',')}\n)")
     single = len(program.statements) == 1 and isinstance(program.statements[0].value, Call)
     call: Any = program.statements[0].value if single else None
@@ -135,7 +135,7 @@ def _arguments(text: str, read: Any) -> ParsedProgram | None:
 
 
 def _read(reading: SettingsReader, statement: Statement) -> bool:
-    """Take a statement; whether it means something here, or only gives a name to a value."""
+    """Reads a statement; false for a call that sets nothing and is assigned to no variable."""
     found = [call for call in calls_in(statement.value) if reading.take(call)]
     for name in statement.names:
         if len(statement.names) == 1:
@@ -144,7 +144,7 @@ def _read(reading: SettingsReader, statement: Statement) -> bool:
 
 
 def _read_loose(reading: SettingsReader, program: ParsedProgram) -> None:
-    """Names that are those of arguments, where the text has no call that they could belong to."""
+    """Reads variables that are named like arguments of `fit`, in a text without a call that sets something."""
     names = FitArgs.__dataclass_fields__
     given = [Argument(name.lower(), one.value) for one in program.statements for name in one.names]
     reading.take(Call("arguments", tuple(one for one in given if one.name in names)))

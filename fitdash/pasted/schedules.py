@@ -1,4 +1,4 @@
-"""Which course of the learning rate a function is: known by its wording alone, never called."""
+"""Recognizes a learning rate schedule by the source text of its function, which is never called."""
 
 import re
 from typing import Any
@@ -20,7 +20,7 @@ WORDING = {
 
 
 def match_schedule(text: str) -> dict[str, Any] | None:
-    """The settings of the scheduler whose function is written like this; None for any other function."""
+    """The settings of the scheduler whose exported function has this text; None for any other function."""
     short = re.sub(r"\s+", "", text[:500])
     short = re.sub(r"^function\(epoch,lr\)", "", short).removeprefix("return")
     for schedule, wordings in WORDING.items():

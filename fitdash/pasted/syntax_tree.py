@@ -1,4 +1,4 @@
-"""What Python and R have in common once they are read: calls, lists, names; numbers, texts and truths as they are."""
+"""The syntax tree of pasted Python and R: calls, lists, names; numbers, strings and booleans as they are."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ LONGEST = 60
 
 @dataclass(frozen=True)
 class Name:
-    """A name, dotted or with dollars: what it means is known to the program alone."""
+    """A name, dotted (`nn.ReLU`) or with dollars (`data$arrays`)."""
 
     text: str
 
@@ -21,7 +21,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument, or an item: its name, None where it has none, and its value."""
+    """An argument of a call or an item of a list: its name, or None, and its value."""
 
     name: Any
     value: Any
@@ -29,7 +29,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class Call:
-    """A call: its last name, its arguments, and what it is called on: `model` of `model.fit(…)`, `model %>% fit(…)`."""
+    """A call: last name, arguments, and the object it is called on: `model` of `model.fit(…)`, `model %>% fit(…)`."""
 
     name: str
     given: tuple[Argument, ...] = ()
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Items:
-    """A list, a vector or a table."""
+    """A list, tuple, set, vector or dictionary."""
 
     given: tuple[Argument, ...] = ()
 
@@ -49,7 +49,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Other:
-    """Anything else, with the parts that may hold calls."""
+    """Any other expression as text, with the parts that may hold calls."""
 
     text: str
     parts: tuple[Any, ...] = ()
@@ -57,7 +57,7 @@ class Other:
 
 @dataclass(frozen=True)
 class Statement:
-    """A line of a program: the names that it gives, if any, to a value."""
+    """A statement: a value, and the variables that it is assigned to, if any."""
 
     names: tuple[str, ...]
     value: Any
@@ -65,7 +65,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class ParsedProgram:
-    """What was read, and sentences about what could not be."""
+    """The statements of a program, and sentences about what could not be parsed."""
 
     language: str
     statements: tuple[Statement, ...] = ()
@@ -73,7 +73,7 @@ class ParsedProgram:
 
 
 def calls_in(value: Any) -> Iterator[Call]:
-    """Every call in a value, in the order in which they happen: what it is called on, its arguments, itself."""
+    """Every call in a value, in order of evaluation: the object it is called on, its arguments, itself."""
     if isinstance(value, Call):
         yield from calls_in(value.on)
         for one in value.given:
@@ -88,7 +88,7 @@ def calls_in(value: Any) -> Iterator[Call]:
 
 
 def quote_value(value: Any) -> str:
-    """A value as a sentence quotes it: short."""
+    """A value as text for a sentence, cut to `LONGEST` characters."""
     text = _text(value, 3)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
@@ -103,7 +103,7 @@ def _text(value: Any, depth: int) -> str:
 
 
 def number_text(value: float) -> str:
-    """A number as people write it: R's 5 is no 5.0."""
+    """A number as text, whole ones without a point: R's 5 is a float."""
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
@@ -113,11 +113,11 @@ def _argument(one: Argument, depth: int) -> str:
 
 
 KnownValues = Mapping[str, Any]
-"""Values by the names that the pasted text gave them."""
+"""Values by the variables that the pasted text assigns them to."""
 
 
 def resolve_variable(value: Any, known: KnownValues) -> Any:
-    """The value that a name stands for, where the text itself says it; what would have to be computed stays a name."""
+    """The value assigned to a variable; the variable itself where its value is unknown or would need computing."""
     for _ in range(10):
         if not isinstance(value, Name) or isinstance(known.get(value.text, value), Other):
             return value

@@ -1,4 +1,4 @@
-"""From what was written to what a setting holds, or the sentence that says why not."""
+"""Converts a pasted value to the value of a setting, or says why the setting cannot hold it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,19 +10,19 @@ from fitdash.settings.type_checks import union_members
 
 
 class NotUnderstood(Exception):
-    """Why a value cannot be taken, as a sentence."""
+    """A setting cannot hold a value; the message is the reason as a sentence."""
 
 
 def value_for(setting: Setting, value: Any, label: str = "") -> Any:
-    """What the setting holds after this was written.
+    """The value of a setting for a pasted value.
 
     Args:
         setting: The declaration.
-        value: A number, a text, a truth, or a list of them.
-        label: What sentences call it.
+        value: A number, a string, a boolean, or a list of them.
+        label: Name of the setting in messages.
 
     Raises:
-        NotUnderstood: it is none of these, or cannot be.
+        NotUnderstood: the value is of no such type, or the setting refuses it.
     """
     name = label or setting.name
     plain = _plain(value, setting)
@@ -35,13 +35,13 @@ def value_for(setting: Setting, value: Any, label: str = "") -> Any:
 
 
 def match_name(name: str, known: Sequence[str]) -> str | None:
-    """The known name that this is in another spelling: Adam, KLDivergence, optimizer_adam, keras.losses.mse."""
+    """The known name that differs in spelling alone, such as Adam, KLDivergence, keras.losses.mse; None without one."""
     short = _letters(name)
     return next((one for one in known if _letters(one) == short), None)
 
 
 def extract_name(value: Any, prefix: str = "") -> str | None:
-    """The name in a text, in a name, or of what is called; without what R puts before it."""
+    """The name that a string, a dotted name or a call gives, without R's prefix such as `optimizer_`."""
     if isinstance(value, str):
         return value
     if isinstance(value, Name):
@@ -54,7 +54,7 @@ def _letters(name: str) -> str:
 
 
 def _plain(value: Any, setting: Setting) -> Any:
-    """Lists as tuples and tables as dictionaries; a list of one is that one where several make no sense."""
+    """Lists as tuples or dicts; a list of one item as that item where the setting takes no list."""
     if not isinstance(value, Items):
         return value
     names = [one.name for one in value.given]
@@ -73,12 +73,12 @@ def _takes_several(setting: Setting) -> bool:
 
 
 def _index(name: Any) -> Any:
-    """The class that a key is: R writes "0", Python 0."""
+    """The class index that a key stands for: R writes "0", Python 0."""
     return int(name) if isinstance(name, str) and re.fullmatch(r"\d{1,9}", name) else name
 
 
 def _fitting(value: Any, setting: Setting) -> Any:
-    """Whole numbers as integers where the setting takes those, a truth as 0 or 1 where it takes no truths."""
+    """Whole numbers as integers where the setting takes no float, booleans as 0 or 1 where it takes no boolean."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, tuple):

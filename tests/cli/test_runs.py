@@ -254,7 +254,7 @@ def test_purged_runs_do_not_come_back(store):
 
 def test_purging_asks_at_a_terminal(store, monkeypatch):
     told("delete", "aa11")
-    monkeypatch.setattr("fitdash.cli.runs._is_asked", lambda: True)
+    monkeypatch.setattr("fitdash.cli.runs._is_interactive", lambda: True)
 
     result = CliRunner().invoke(main, ["runs", "purge"], input="n\n")
 
@@ -279,7 +279,7 @@ def test_purging_removes_uploads_that_nothing_uses(store, home):
 def test_purging_tells_of_uploads_and_asks_first(store, home, monkeypatch):
     content = save_upload(b"a,b\n1,1\n2,3\n", home / "uploads")
     os.utime(home / "uploads" / content, (0, 0))
-    monkeypatch.setattr("fitdash.cli.runs._is_asked", lambda: True)
+    monkeypatch.setattr("fitdash.cli.runs._is_interactive", lambda: True)
 
     result = CliRunner().invoke(main, ["runs", "purge"], input="n\n")
 

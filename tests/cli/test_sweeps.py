@@ -102,7 +102,7 @@ def test_deleting_takes_the_runs_along_and_undo_brings_both_back(store):
     assert told("list", "--deleted") == ["No sweep is deleted."]
 
 
-def test_the_runs_stay_where_that_is_asked_for(store):
+def test_the_runs_stay_where_that_is_interactive_for(store):
     assert told("delete", "aa11", "--keep-runs") == [
         "Deleted 1 sweep: aa11.",
         "`fitdash sweeps undo` brings it back.",
@@ -145,7 +145,7 @@ def test_the_upload_of_a_deleted_sweep_goes_with_purge(store, home, monkeypatch)
     store.write([SweepEnded(uid="up", state="finished", seconds=1.0)])
     assert given("purge", group="runs")["uploads"] == []
     told("delete", "up")
-    monkeypatch.setattr("fitdash.cli.runs._is_asked", lambda: True)
+    monkeypatch.setattr("fitdash.cli.runs._is_interactive", lambda: True)
 
     asked = CliRunner().invoke(main, ["runs", "purge"], input="n\n")
 
