@@ -11,17 +11,10 @@ from fitdash.runs.protocol import events
 from fitdash.runs.protocol.events import Event
 from fitdash.runs.protocol.json_codec import decode, encode
 
+# From the classes themselves, so that no kind of event is forgotten here. Read off the module and not off
+# `Event.__subclasses__()`, which also lists each class as it was before `slots=True` made it anew.
 _KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (
-        events.Changed,
-        events.Began,
-        events.EpochEnded,
-        events.BatchEnded,
-        events.PartialEpoch,
-        events.Told,
-        events.Printed,
-    )
+    name: kind for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, Event)
 }
 
 
@@ -35,10 +28,10 @@ def to_line(message: Mapping[str, Any] | Event) -> bytes:
 
 
 def from_line(line: bytes) -> dict[str, Any]:
-    """The message of a line."""
+    """The message that a line holds."""
     return dict(decode(line.decode("utf-8", "surrogatepass")))
 
 
 def event_of(message: Mapping[str, Any]) -> Event:
-    """The event that a message tells of."""
+    """The event in a message that `to_line` made of one."""
     return _KINDS[message["kind"]](**message["facts"])
