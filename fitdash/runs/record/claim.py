@@ -15,7 +15,7 @@ def claim_run(store: Store, uid: str, writer: str) -> None:
     run = store.run(uid)
     if run is None:
         raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         taken = db.execute(
             "UPDATE runs SET state='queued', writer=?, ended=NULL, error=NULL, traceback=NULL, seq=seq+1"
             f" WHERE uid=? AND state IN {RESUMABLE}",

@@ -66,7 +66,7 @@ class Store:
         for event in events:
             if not isinstance(event, SweepEnded):
                 by_run.setdefault(event.uid, []).append(event)
-        with self._transaction(durable=ends) as db:
+        with self.write_transaction(durable=ends) as db:
             for uid, its_events in by_run.items():
                 append_events(db, uid, its_events)
             for end in over:
@@ -77,12 +77,12 @@ class Store:
         active = (
             f"SELECT writer FROM runs WHERE state IN {ACTIVE} UNION SELECT writer FROM sweeps WHERE state IN {ACTIVE}"
         )
-        writers = [row[0] for row in self._read(active)]
+        writers = [row[0] for row in self.read_rows(active)]
         dead = [writer for writer in writers if not process_lock.is_held(self.lock_path(writer))]
         if not dead:
             return []
         unknown = ",".join("?" * len(dead))
-        with self._transaction(durable=True) as db:
+        with self.write_transaction(durable=True) as db:
             reaped = db.execute(
                 "UPDATE runs SET state='interrupted', seq=seq+1,"
                 " ended=max(created, coalesce(started, 0),"
@@ -126,7 +126,7 @@ class Store:
 
     def revision(self) -> int:
         """A number that differs after anybody else, this process's writer included, has written; costs microseconds."""
-        return int(self._read("PRAGMA data_version")[0][0])
+        return int(self.read_rows("PRAGMA data_version")[0][0])
 
     def delete(self, uids: Sequence[str]) -> None:
         """Hide these runs from everybody, all or none, until `undelete` or `purge`.
@@ -134,7 +134,7 @@ class Store:
         Raises:
             StoreError: one is unknown or has not ended.
         """
-        with self._transaction(durable=True) as db:
+        with self.write_transaction(durable=True) as db:
             deletion.delete(db, uids)
 
     def undelete(self, of: RecordKind = "runs") -> Deletion:
@@ -143,12 +143,12 @@ class Store:
         Args:
             of: Deletions that took none of these are passed over.
         """
-        with self._transaction(durable=True) as db:
+        with self.write_transaction(durable=True) as db:
             return deletion.undelete(db, of)
 
     def purge(self) -> Deletion:
         """Remove what is deleted for good, its files too, and give the room back; gives what is gone."""
-        with self._transaction(durable=True) as db:
+        with self.write_transaction(durable=True) as db:
             purged = deletion.purge(db)
         deletion.remove_files(self.path.parent, purged.runs)
         if any(purged):
@@ -166,7 +166,7 @@ class Store:
     ) -> list[RunRecord]:
         """All runs, the newest first; only one owner's, in some states, or the trials of a sweep, if asked."""
         where, values = _where(owner, states, sweep)
-        rows = self._read(f"SELECT {RUN_COLUMNS} FROM runs WHERE {where} ORDER BY id DESC", values)
+        rows = self.read_rows(f"SELECT {RUN_COLUMNS} FROM runs WHERE {where} ORDER BY id DESC", values)
         return [RunRecord.of(row) for row in rows]
 
     def lines(
@@ -185,7 +185,7 @@ class Store:
         """
         where, values = _where(owner, states, deleted=deleted)
         order = "deleted DESC, id DESC" if deleted else "id DESC"
-        rows = self._read(
+        rows = self.read_rows(
             f"SELECT {LINE_COLUMNS} FROM runs WHERE {where} ORDER BY {order} LIMIT ?",
             [*values, -1 if limit is None else limit],
         )
@@ -195,21 +195,21 @@ class Store:
         """The uids that begin like this, the newest first."""
         where, _ = _where(deleted=deleted)
         query = f"SELECT uid FROM runs WHERE {where} AND substr(uid, 1, ?) = ? ORDER BY id DESC"
-        return [row[0] for row in self._read(query, [len(prefix), prefix])]
+        return [row[0] for row in self.read_rows(query, [len(prefix), prefix])]
 
     def run(self, uid: str) -> RunRecord | None:
         """This run, None where there is no such run."""
-        rows = self._read(f"SELECT {RUN_COLUMNS} FROM runs WHERE uid = ? AND deleted IS NULL", [uid])
+        rows = self.read_rows(f"SELECT {RUN_COLUMNS} FROM runs WHERE uid = ? AND deleted IS NULL", [uid])
         return RunRecord.of(rows[0]) if rows else None
 
     def epochs(self, uid: str, *, since: int = 0) -> list[EpochRow]:
         """The run's finished epochs in order, to be read only; only those written after the row numbered `since`."""
-        return epoch_blocks.epoch_rows(self._read(epoch_blocks.SELECT_EPOCHS, {"uid": uid, "since": since}), since)
+        return epoch_blocks.epoch_rows(self.read_rows(epoch_blocks.SELECT_EPOCHS, {"uid": uid, "since": since}), since)
 
     def events(self, uid: str, *kinds: str, since: int = 0) -> list[EventRow]:
         """What else happened to the run, in order: "told", "printed", "batch", "partial" (all without `kinds`)."""
         kinds = kinds or ("told", "printed", "batch", "partial")
-        rows = self._read(
+        rows = self.read_rows(
             "SELECT events.seq, kind, at, data FROM events JOIN runs ON runs.id = run WHERE uid = ?"
             f" AND deleted IS NULL AND kind IN ({','.join('?' * len(kinds))}) AND events.seq > ? ORDER BY events.seq",
             [uid, *kinds, since],
@@ -219,7 +219,7 @@ class Store:
 
     def latest(self, uid: str, kind: str) -> EventRow | None:
         """The newest event of this kind."""
-        rows = self._read(
+        rows = self.read_rows(
             "SELECT events.seq, kind, at, data FROM events JOIN runs ON runs.id = run"
             " WHERE uid = ? AND deleted IS NULL AND kind = ? ORDER BY events.seq DESC LIMIT 1",
             [uid, kind],
@@ -230,16 +230,12 @@ class Store:
         """The lines that the run printed."""
         return [row.data for row in self.events(uid, "printed", since=since)]
 
-    def _annotate(self, uid: str, **values: str | int) -> None:
-        columns = "".join(f"{column} = ?, " for column in values)
-        with self._transaction(durable=False) as db:
-            changed = db.execute(
-                f"UPDATE runs SET {columns} seq = seq + 1 WHERE uid = ?", [*values.values(), uid]
-            ).rowcount
-        if not changed:
-            raise StoreError(f"{self.path} must know the run to change it, got {uid!r}.")
+    def read_rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows that a query of the record's tables finds, read in one statement.
 
-    def _read(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        Raises:
+            StoreError: the file cannot be read.
+        """
         with self._read_lock:
             try:
                 return self._reads.execute(query, values).fetchall()
@@ -247,7 +243,15 @@ class Store:
                 raise StoreError(f"{self.path} cannot be read: {error}.") from error
 
     @contextmanager
-    def _transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+    def write_transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        """The connection that writes, in a transaction: committed at the end, rolled back where the block raises.
+
+        Args:
+            durable: What was written also survives a power cut; costs one more wait for the disk.
+
+        Raises:
+            UnwritableError: not now: the file is locked, the disk is full, …
+        """
         with self._write_lock:
             try:
                 self._writes.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
@@ -260,6 +264,15 @@ class Store:
             finally:
                 if self._writes.in_transaction:
                     self._writes.execute("ROLLBACK")
+
+    def _annotate(self, uid: str, **values: str | int) -> None:
+        columns = "".join(f"{column} = ?, " for column in values)
+        with self.write_transaction(durable=False) as db:
+            changed = db.execute(
+                f"UPDATE runs SET {columns} seq = seq + 1 WHERE uid = ?", [*values.values(), uid]
+            ).rowcount
+        if not changed:
+            raise StoreError(f"{self.path} must know the run to change it, got {uid!r}.")
 
 
 def _where(

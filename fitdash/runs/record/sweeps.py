@@ -69,14 +69,14 @@ def all_sweeps(store: Store, *, owner: str | None = None, deleted: bool = False)
     """
     where, order = ("deleted IS NOT NULL", "deleted DESC, id DESC") if deleted else ("deleted IS NULL", "id DESC")
     where, values = (f"{where} AND owner = ?", [owner]) if owner is not None else (where, [])
-    rows = store._read(f"SELECT {COLUMNS} FROM sweeps WHERE {where} ORDER BY {order}", values)
+    rows = store.read_rows(f"SELECT {COLUMNS} FROM sweeps WHERE {where} ORDER BY {order}", values)
     return [SweepRecord(*row) for row in rows]
 
 
 def run_counts(store: Store) -> dict[str, int]:
     """How many runs each sweep has, by its uid; of a deleted one, those that were deleted with it."""
     return dict(
-        store._read(
+        store.read_rows(
             "SELECT sweeps.uid, count(runs.id) FROM sweeps"
             " LEFT JOIN runs ON runs.sweep = sweeps.uid AND runs.deleted IS sweeps.deleted GROUP BY sweeps.uid"
         )
@@ -92,7 +92,7 @@ def delete_sweeps(store: Store, uids: Sequence[str], *, with_runs: bool = True) 
     Raises:
         StoreError: one is unknown, or it or one of its runs has not ended.
     """
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         return deletion.delete_sweeps(db, uids, with_runs=with_runs)
 
 
@@ -102,7 +102,7 @@ def find_sweep(store: Store, uid: str) -> SweepRecord:
     Raises:
         StoreError: there is no such sweep.
     """
-    rows = store._read(f"SELECT {COLUMNS} FROM sweeps WHERE uid = ? AND deleted IS NULL", [uid])
+    rows = store.read_rows(f"SELECT {COLUMNS} FROM sweeps WHERE uid = ? AND deleted IS NULL", [uid])
     if not rows:
         raise StoreError(f"{store.path} must know the sweep, got {uid!r}.")
     return SweepRecord(*rows[0])
@@ -119,7 +119,7 @@ def create_sweep(
     owner: str | None = None,
 ) -> SweepRecord:
     """A new sweep that this writer's process searches."""
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         db.execute(
             "INSERT INTO sweeps (uid, name, state, created, writer, owner, recipe, budget)"
             " VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
@@ -135,7 +135,7 @@ def claim_sweep(store: Store, uid: str, writer: str, budget: Mapping[str, Any]) 
         StoreError: there is no such sweep, or somebody searches.
     """
     found = find_sweep(store, uid)
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         taken = db.execute(
             f"UPDATE sweeps SET state='running', writer=?, budget=?, ended=NULL, error=NULL"
             f" WHERE uid=? AND deleted IS NULL AND state NOT IN {ACTIVE}",
@@ -148,7 +148,7 @@ def claim_sweep(store: Store, uid: str, writer: str, budget: Mapping[str, Any]) 
 
 def tell_pause(store: Store, uid: str, why: str | None) -> None:
     """Note why no trial begins for now, or with None that they begin again; one that is to stop still is."""
-    with store._transaction(durable=False) as db:
+    with store.write_transaction(durable=False) as db:
         db.execute(
             "UPDATE sweeps SET state=?, error=? WHERE uid=? AND state IN ('running', 'paused')",
             ["running" if why is None else "paused", why, uid],
@@ -157,7 +157,7 @@ def tell_pause(store: Store, uid: str, why: str | None) -> None:
 
 def note_seconds(store: Store, uid: str, seconds: float) -> None:
     """Note how long it has searched, so that a budget of seconds outlives the process."""
-    with store._transaction(durable=False) as db:
+    with store.write_transaction(durable=False) as db:
         db.execute("UPDATE sweeps SET seconds=? WHERE uid=?", [seconds, uid])
 
 
@@ -168,7 +168,7 @@ def ask_to_stop(store: Store, uid: str) -> None:
         StoreError: there is no such sweep.
     """
     find_sweep(store, uid)
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         db.execute("UPDATE sweeps SET state='stopping' WHERE uid=? AND state IN ('running', 'paused')", [uid])
 
 
@@ -179,7 +179,7 @@ def change_budget(store: Store, uid: str, budget: Mapping[str, Any]) -> None:
         StoreError: there is no such sweep.
     """
     find_sweep(store, uid)
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         db.execute("UPDATE sweeps SET budget=? WHERE uid=?", [encode(budget), uid])
 
 
@@ -190,7 +190,7 @@ def rename_sweep(store: Store, uid: str, name: str) -> None:
         StoreError: there is no such sweep.
     """
     find_sweep(store, uid)
-    with store._transaction(durable=False) as db:
+    with store.write_transaction(durable=False) as db:
         db.execute("UPDATE sweeps SET name=? WHERE uid=?", [name, uid])
 
 

@@ -74,4 +74,4 @@ def remove_unused_uploads(store: Store, *, days: float) -> list[Upload]:
 
 def _named(store: Store, query: str, *values: str) -> set[str]:
     """Every hash in the texts that this finds: one too many keeps a file, one too few would lose it."""
-    return {name for (text,) in store._read(query, values) for name in _NAME.findall(text)}
+    return {name for (text,) in store.read_rows(query, values) for name in _NAME.findall(text)}
