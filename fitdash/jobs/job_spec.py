@@ -8,6 +8,7 @@ from typing import Any
 from fitdash.errors import StoreError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.messages import JobSpec
 from fitdash.runs.record.store import Store
 from fitdash.settings.experiment import Experiment
 
@@ -43,7 +44,7 @@ def make_ensemble_spec(runs: Mapping[str, Experiment], *, uploads: Path | None =
     }
 
 
-def job_from_spec(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
+def job_from_spec(order: JobSpec) -> Callable[[Recorder, Control], None]:
     """The job that an order asks for.
 
     Raises:

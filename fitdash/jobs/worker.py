@@ -21,7 +21,7 @@ from fitdash.errors import SettingError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Told
-from fitdash.runs.protocol.messages import from_line
+from fitdash.runs.protocol.messages import JobSpec, from_line
 from fitdash.runs.scheduling.failures import failure_event
 from fitdash.runs.scheduling.outbox import Outbox
 
@@ -37,7 +37,7 @@ class JobLoop:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._orders: queue.SimpleQueue[tuple[str, Mapping[str, Any], Control] | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[tuple[str, JobSpec, Control] | None] = queue.SimpleQueue()
         self._uid = ""
         self._control = Control()
 
@@ -83,7 +83,7 @@ class JobLoop:
                     facts = {"epoch": epoch, "kind": "refused", "setting": name, "new": value, "step": 0, "reason": why}
                     self._outbox.put(Told(uid=self._uid, facts=facts))
 
-    def _train(self, uid: str, order: Mapping[str, Any], control: Control) -> None:
+    def _train(self, uid: str, order: JobSpec, control: Control) -> None:
         from fitdash.jobs.job_spec import job_from_spec
 
         recorder = Recorder(uid, self._outbox.put)

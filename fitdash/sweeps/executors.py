@@ -1,16 +1,15 @@
 """Where trials train: in this process, in processes beside it, or on a cluster. All take the same orders."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from fitdash.errors import SettingError
 from fitdash.jobs.job_spec import job_from_spec
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Event
+from fitdash.runs.protocol.messages import JobSpec
 from fitdash.runs.scheduling.workers import WorkerPool
-
-JobSpec = Mapping[str, Any]
 
 
 class TrialExecutor(Protocol):

@@ -11,7 +11,7 @@ from fitdash.errors import SettingError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Changed, CheckpointTaken, Event, PredictionsTaken
-from fitdash.runs.protocol.messages import event_of, from_line, to_line
+from fitdash.runs.protocol.messages import JobSpec, event_of, from_line, to_line
 from fitdash.runs.scheduling.failures import RunEndedElsewhere, failure_event
 
 TAKE_SECONDS = 0.5
@@ -24,7 +24,7 @@ class RayActor:
         self._control = Control()
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
-    def train(self, order: Mapping[str, Any], uid: str) -> None:
+    def train(self, order: JobSpec, uid: str) -> None:
         """Train the run; its last line says that it is over."""
         from fitdash.jobs.job_spec import job_from_spec
 
@@ -84,7 +84,7 @@ class RayExecutor:
         self.most = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._actors: Any = ray.remote(num_cpus=1, max_concurrency=3)(RayActor)
 
-    def train(self, order: Mapping[str, Any], uid: str, put: Callable[[Event], None], control: Control) -> None:
+    def train(self, order: JobSpec, uid: str, put: Callable[[Event], None], control: Control) -> None:
         actor = self._actors.remote()
         try:
             actor.train.remote(order, uid)

@@ -1,11 +1,9 @@
 """One run, trained in this process and kept in the record, for whoever waits for it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from fitdash.errors import FitdashError
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Changed, Created
+from fitdash.runs.protocol.messages import JobSpec
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.failures import failure_event
@@ -13,7 +11,7 @@ from fitdash.runs.scheduling.runner import new_uid
 from fitdash.sweeps.executors import InlineExecutor
 
 
-def train_inline(store: Store, order: Mapping[str, Any], *, name: str = "", parent: str | None = None) -> str:
+def train_inline(store: Store, order: JobSpec, *, name: str = "", parent: str | None = None) -> str:
     """Train what is ordered and wait for it; gives the uid of the run.
 
     Raises:

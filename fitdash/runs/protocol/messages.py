@@ -11,6 +11,9 @@ from fitdash.runs.protocol import events
 from fitdash.runs.protocol.events import Event
 from fitdash.runs.protocol.json_codec import decode, encode
 
+JobSpec = Mapping[str, Any]
+"""What a worker process is to train, as plain values; `fitdash.jobs.job_spec` makes one and makes a job of it."""
+
 # From the classes themselves, so that no kind of event is forgotten here. Read off the module and not off
 # `Event.__subclasses__()`, which also lists each class as it was before `slots=True` made it anew.
 _KINDS: dict[str, type[Event]] = {

@@ -12,11 +12,12 @@ from fitdash.errors import StoreError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control, Pace
 from fitdash.runs.protocol.events import Changed, Created
+from fitdash.runs.protocol.messages import JobSpec
 from fitdash.runs.record.claim import claim_run
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.failures import failure_event
 from fitdash.runs.scheduling.round_robin import order_round_robin
-from fitdash.runs.scheduling.workers import JobSpec, WorkerPool
+from fitdash.runs.scheduling.workers import WorkerPool
 
 Job = Callable[[Recorder, Control], None]
 

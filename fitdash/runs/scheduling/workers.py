@@ -13,13 +13,10 @@ from typing import Any
 from fitdash.errors import StoreError
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import BatchEnded, Changed, EpochEnded, Event
-from fitdash.runs.protocol.messages import event_of, from_line, to_line
+from fitdash.runs.protocol.messages import JobSpec, event_of, from_line, to_line
 from fitdash.runs.scheduling.child_environment import child_environment
 from fitdash.runs.scheduling.failures import RunEndedElsewhere
 from fitdash.runs.scheduling.free_memory import free_bytes
-
-JobSpec = Mapping[str, Any]
-"""What a worker is to train, as plain values; `fitdash.jobs.job_spec` makes one and understands it."""
 
 # torch and a small network; another process is started only where as much again is left over.
 WORKER_BYTES = 500_000_000
