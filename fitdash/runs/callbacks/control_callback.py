@@ -7,10 +7,8 @@ from typing import Any
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
 from fitdash.engine.training import live_settings
 from fitdash.errors import SettingError
-from fitdash.runs.protocol.control import Control, Pace
+from fitdash.runs.protocol.control import WATCHABLE_EPOCHS_PER_SECOND, WATCHABLE_EXTRA_SECONDS, Control, Pace
 
-WATCHABLE_EPOCHS_PER_SECOND = 5
-WATCHABLE_EXTRA_SECONDS = 15.0
 # A wait below this is not worth waking up for; it is made up for at a later epoch.
 SHORTEST_WAIT_SECONDS = 1e-4
 

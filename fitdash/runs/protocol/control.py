@@ -12,6 +12,9 @@ from fitdash.settings.live_settings import live_problems
 PACE_RATES = (1, 5, 20)
 PACES = ("watchable", "full", *PACE_RATES)
 Pace = str | float
+# "watchable" trains at most so many epochs a second, and lasts at most so much longer than the run needs.
+WATCHABLE_EPOCHS_PER_SECOND = 5
+WATCHABLE_EXTRA_SECONDS = 15.0
 Wish = Mapping[str, Any]
 """A wish as plain values: {"do": which one, setting: value, …}."""
 
