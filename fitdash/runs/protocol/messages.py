@@ -1,6 +1,6 @@
-"""Messages between processes as lines of JSON, and events within them, without loss.
+"""Messages between processes, events among them, as lines of JSON and back, without loss.
 
-Floats come back as the same floats, NaN and the infinities too: see `encoding`.
+Floats come back as the same floats, NaN and the infinities too: see `json_codec`.
 """
 
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ _KINDS: dict[str, type[Event]] = {
 
 
 def to_line(message: Mapping[str, Any] | Event) -> bytes:
-    """The line of a message, or of the message that an event happened."""
+    """A message, or an event as a message, as a line of JSON."""
     if isinstance(message, Event):
         facts = {field.name: getattr(message, field.name) for field in fields(message)}
         message = {"is": "event", "kind": type(message).__name__, "facts": facts}
-    # What a user's text holds of no character, such as half a surrogate, passes as it is.
+    # Code points in a user's text that UTF-8 lacks, such as half a surrogate pair, pass as they are.
     return encode(message).encode("utf-8", "surrogatepass") + b"\n"
 
 
