@@ -1,4 +1,4 @@
-"""One run, trained in this process and kept in the record, for whoever waits for it."""
+"""Trains one run in the calling thread and records it."""
 
 from fitdash.errors import FitdashError
 from fitdash.runs.protocol.control import Control
@@ -12,10 +12,10 @@ from fitdash.sweeps.executors import InlineExecutor
 
 
 def train_inline(store: Store, order: JobSpec, *, name: str = "", parent: str | None = None) -> str:
-    """Train what is ordered and wait for it; gives the uid of the run.
+    """Train a job spec as a recorded run; returns its uid when it is over.
 
     Raises:
-        FitdashError: it cannot run, or failed; the record has the traceback.
+        FitdashError: the run cannot be built, or failed; the record has the traceback.
     """
     uid, writer = new_uid(), Writer(store)
     created = Created(uid=uid, name=name, experiment=order["experiment"], writer=writer.uid, parent=parent)
