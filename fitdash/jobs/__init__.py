@@ -1,1 +1,1 @@
-"""From a stored experiment to a training run: build, launch, warm start, worker process, quotas."""
+"""Jobs: from an experiment to a training run. Build, launch, warm start, worker process, quotas."""

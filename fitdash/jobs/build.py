@@ -1,4 +1,4 @@
-"""From an experiment to a compiled model and the arguments of its `fit`; and the job that a `Runner` trains with."""
+"""Builds the compiled model and the arguments of `fit` from an experiment, and the job that a `Runner` runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -45,7 +45,7 @@ from fitdash.settings.fit import DEFAULT_BATCH_SIZE, FitArgs
 from fitdash.settings.losses_and_metrics import resolved_loss, resolved_metrics
 
 MOST_LOOKED_AT = 2000
-"""Rows that the model is asked about after an epoch, for the page to show what it has learned."""
+"""Rows that are predicted after an epoch, for the page to show what the model has learned."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,8 +54,8 @@ class Built:
 
     Attributes:
         model: Compiled, its weights drawn from the experiment's seed.
-        data: The arrays, and how they were made.
-        fit_arguments: What `model.fit` is given; x, y and callbacks too.
+        data: The arrays, with their encoders and facts.
+        fit_arguments: All arguments of `model.fit`, with x, y and callbacks.
     """
 
     model: Model
@@ -66,16 +66,16 @@ class Built:
 def build(
     experiment: Experiment, *, uploads: Path | None = None, files: Path | None = None, data: PreparedData | None = None
 ) -> Built:
-    """Load the data, seed everything, make and compile the network.
+    """Load the data, set the seed, make and compile the network.
 
     Args:
-        experiment: What is to run.
-        uploads: The folder where uploads are kept; None is fitdash's own.
-        files: The folder that callbacks write their files to; None is the current one.
-        data: Of an experiment that differs in no more than numbers and has this seed, loaded before.
+        experiment: The experiment to build.
+        uploads: The folder of uploads; None is fitdash's own.
+        files: The folder that callbacks write their files to; None is the current folder.
+        data: The prepared data of an experiment that differs in numbers alone and has the same seed; None loads it.
 
     Raises:
-        SettingError, DataError: it cannot run; all that is wrong with the settings, one per line.
+        SettingError, DataError: it cannot run; every problem of the settings, one per line.
     """
     if data is None:
         data = prepare_data(experiment, uploads or home() / "uploads")
@@ -95,19 +95,19 @@ def make_job(
     uploads: Path | None = None,
     looks_often: bool = True,
 ) -> Callable[[Recorder, Control], None]:
-    """What a `Runner` runs: builds the experiment and trains it.
+    """The job that builds an experiment and trains it.
 
     Args:
-        experiment: What is to run.
-        origin: uid of a run to go on from: its weights, its optimizer's state and, with the same seed, its random
-            numbers; None draws new weights from the seed.
-        epoch: So many epochs of `origin` are taken as done, one of `epochs_kept`; callbacks that are the same go on
-            too. None: how `origin` ended.
-        uploads: The folder where uploads are kept; None is fitdash's own.
-        looks_often: What the model has learned is kept again and again; else only after the last epoch.
+        experiment: The experiment to train.
+        origin: uid of a run to start from: its weights, its optimizer's state and, with the same seed, its random
+            states; None draws new weights from the seed.
+        epoch: Start from the state after this many epochs of `origin`, one of `checkpoint_epochs`; the state of equal
+            callbacks is restored too. None: from the end of `origin`.
+        uploads: The folder of uploads; None is fitdash's own.
+        looks_often: Keep predictions again and again during training; False: only after the last epoch.
 
     Raises:
-        SettingError: the experiment has problems, or the weights of `origin` are no longer here.
+        SettingError: the experiment has problems, or the weights of `origin` are no longer kept.
     """
     refuse_problems(experiment)
     start = None if origin is None else load_warm_start(origin, epoch)
@@ -115,16 +115,16 @@ def make_job(
 
 
 def make_resume_job(record: RunRecord, told: Sequence[Mapping[str, Any]], *, uploads: Path | None = None) -> Job:
-    """The job that goes on with a run that was stopped, interrupted or failed, as if it had not been.
+    """The job that resumes a stopped, interrupted or failed run as if it had not ended.
 
     Args:
         record: The run.
-        told: What its callbacks told so far: `Store.events(uid, "told")`, the facts of each.
-        uploads: The folder where uploads are kept; None is fitdash's own.
+        told: The entries of `history.events` so far: the data of `Store.events(uid, "told")`.
+        uploads: The folder of uploads; None is fitdash's own.
 
     Raises:
-        StoreError: no experiment was kept with the run, or every checkpoint of it is broken.
-        SettingError, DataError: the experiment cannot run here, such as an upload that is not kept.
+        StoreError: the run has no experiment that can be built, or all its checkpoints are broken.
+        SettingError, DataError: the experiment cannot run here, for instance because its upload was removed.
     """
     experiment = experiment_of(record)
     uploads_there = uploads or home() / "uploads"
@@ -133,22 +133,25 @@ def make_resume_job(record: RunRecord, told: Sequence[Mapping[str, Any]], *, upl
     add_validation_facts(facts, dataset, experiment.fit, uploads_there)
     if (weighs := reset_inert_settings(experiment.fit, facts).sample_weight) is not None:
         compute_sample_weight(dataset, weighs, uploads_there)
-    kept = [one for one in checkpoints_of(run_checkpoint_folder(record.uid)) if not one.is_end]
-    # Files are synced and rows are not: after a power cut, or where another process wrote the files, one may be ahead.
+    kept = [checkpoint for checkpoint in checkpoints_of(run_checkpoint_folder(record.uid)) if not checkpoint.is_end]
+    # Files are synced and rows are not: after a power cut, or where a worker process wrote the files, a file may be
+    # ahead of the rows.
     done = record.summary.get("epoch", -1) + 1
-    content = load_newest_checkpoint([one for one in kept if one.epoch <= done or one is kept[0]])
+    content = load_newest_checkpoint(
+        [checkpoint for checkpoint in kept if checkpoint.epoch <= done or checkpoint is kept[0]]
+    )
     if content is None and record.parent is not None:
         raise StoreError("A run that went on from another must have a checkpoint to go on, got none. Start it again.")
     if content is None:
         return partial(_train, experiment, WarmStart(told=list(told)), uploads)
     start = WarmStart(
-        content=content, is_same_run=True, told=[one for one in told if one.get("epoch", 0) >= content["epoch"]]
+        content=content, is_same_run=True, told=[event for event in told if event.get("epoch", 0) >= content["epoch"]]
     )
     return partial(_train, experiment, start, uploads)
 
 
 def compile_arguments(args: CompileArgs, facts: DataFacts) -> dict[str, Any]:
-    """The arguments of `compile` by name; metrics of each output, where there are several."""
+    """The arguments of `compile` by name; with several outputs, metrics by output."""
     metrics, weighted = list(resolved_metrics(facts.task, args.metrics)), list(args.weighted_metrics)
     return {
         "optimizer": optimizer_of(args),
@@ -161,7 +164,7 @@ def compile_arguments(args: CompileArgs, facts: DataFacts) -> dict[str, Any]:
 
 
 def optimizer_of(args: CompileArgs) -> Any:
-    """The optimizer as `compile` takes it: its name, or a factory where one of its settings is set."""
+    """The optimizer as `compile` takes it: its name, or a factory if any of its settings is set."""
     given = optimizer_settings(args)
     return RULES[args.optimizer](**given) if given else args.optimizer
 
@@ -182,12 +185,12 @@ def _fit_arguments(experiment: Experiment, data: PreparedData, files: Path) -> d
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedRun:
-    """A run whose `model.fit(**arguments)` trains it, told to the record and steered.
+    """A run that `model.fit(**arguments)` trains, with the callbacks that record and control it.
 
     Attributes:
-        data: The arrays, and how they were made.
-        saving: Knows how training ended.
-        console: Where it prints.
+        data: The arrays, with their encoders and facts.
+        saving: The checkpoint callback, which has the final state.
+        console: The text stream that takes the run's output.
     """
 
     model: Model
@@ -207,7 +210,7 @@ def prepare_run(
     looks_often: bool = True,
     data: PreparedData | None = None,
 ) -> PreparedRun:
-    """Build what a run needs; `data` as `build` takes it.
+    """The model, arguments and callbacks of a run; `data` as `build` takes it.
 
     Raises:
         SettingError, DataError: it cannot run.
@@ -223,25 +226,25 @@ def prepare_run(
     if start.is_same_run and start.content is not None:
         remove_checkpoints_after(run_checkpoint_folder(recorder.uid), start.content["epoch"])
         saving = Checkpointing(recorder.uid, recorder.put, start=start.content)
-        arguments |= _gone_on(arguments, start.content)
+        arguments |= _resumed_arguments(arguments, start.content)
     elif start.content is not None:
         apply_warm_start(built.model, experiment, start)
         if start.is_between and start.experiment and start.experiment.callbacks == experiment.callbacks:
             saving = Checkpointing(recorder.uid, recorder.put, memory=start.content)
     recorder.known = list(start.told)
     again = [facts for facts in start.told if facts.get("kind") == SETTING_CHANGED]
-    opening = _Opening(built.data, experiment.compile, start)
+    opening = _OpeningEvents(built.data, experiment.compile, start)
     fair = TrainEvaluation(recorder.uid, recorder.put, control, built.data.trained_on)
     steering = ControlCallback(control, again=again, show=recorder.show)
     built.model.watchers = [
         recorder,
         opening,
         saving,
-        _looking(built.data, recorder, often=looks_often),
+        _prediction_snapshots(built.data, recorder, often=looks_often),
         fair,
         steering,
     ]
-    console: Any = recorder.console  # text goes one way: it has what printing needs of a stream
+    console: Any = recorder.console  # write-only: it has the methods of a stream that print needs
     built.model.console = console
     return PreparedRun(model=built.model, data=built.data, arguments=arguments, saving=saving, console=console)
 
@@ -255,37 +258,37 @@ def _train(
     *,
     looks_often: bool = True,
 ) -> None:
-    """Build, train, and keep where it ended."""
+    """Build and train, and keep the final state in memory."""
     made = prepare_run(experiment, start, uploads, recorder, control, looks_often=looks_often)
     with redirect_warnings(made.console):
         made.model.fit(**made.arguments)
     remember_final_state(recorder.uid, WarmStart(content=made.saving.end, experiment=experiment))
 
 
-def _looking(data: PreparedData, recorder: Recorder, *, often: bool) -> Callback:
-    """What asks the model for answers now and then."""
+def _prediction_snapshots(data: PreparedData, recorder: Recorder, *, often: bool) -> Callback:
+    """The callback that predicts some rows now and then."""
     rows, x = data.looked_at(MOST_LOOKED_AT)
     return PredictionSnapshots(recorder.uid, recorder.put, x=x, rows=rows, task=data.facts.task, often=often)
 
 
-def _gone_on(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of fit that are others where a run goes on: the first epoch, and what changed meanwhile."""
+def _resumed_arguments(arguments: Mapping[str, Any], content: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `fit` that differ in a resumed run: its first epoch, and settings changed while it trained."""
     for callback in arguments["callbacks"]:
         if isinstance(callback, CSVLogger):
             callback.append = True
     settings = content["settings"]
-    # Validation goes on in the batches that it began with, whatever became of batch_size.
-    began = ImpliedBatchSize(arguments["batch_size"] or DEFAULT_BATCH_SIZE)
+    # Validation goes on with the batch size that the run began with, also where batch_size was changed since.
+    initial_size = ImpliedBatchSize(arguments["batch_size"] or DEFAULT_BATCH_SIZE)
     return {
         "initial_epoch": content["epoch"],
         "epochs": settings["epochs"],
         "batch_size": settings["batch_size"],
-        "validation_batch_size": arguments["validation_batch_size"] or began,
+        "validation_batch_size": arguments["validation_batch_size"] or initial_size,
     }
 
 
-class _Opening(Callback):
-    """Puts into the record what the data is, what was done to it and what has to be beaten, or that the run goes on."""
+class _OpeningEvents(Callback):
+    """Records a description of the data and the baseline to beat, or that the run was resumed."""
 
     def __init__(self, data: PreparedData, compiled: CompileArgs, start: WarmStart) -> None:
         super().__init__()
@@ -296,19 +299,23 @@ class _Opening(Callback):
             self.tell("resumed", start_epoch=self.model.start_epoch)
             return
         self.tell("data", text=self.data.line)
-        if answers := measure_baseline(self.data, *_measured(self.data, self.compiled)):
+        if answers := measure_baseline(self.data, *_loss_and_metrics(self.data, self.compiled)):
             self.tell("trivial", rows="validation" if len(self.data.validation) else "training", answers=answers)
 
 
-def _measured(data: PreparedData, compiled: CompileArgs) -> tuple[str, list[str], Mapping[str, float] | None]:
-    """The loss and the metrics by name, and how much the loss of each output counts."""
+def _loss_and_metrics(data: PreparedData, compiled: CompileArgs) -> tuple[str, list[str], Mapping[str, float] | None]:
+    """The names of the loss and the metrics, and the weight of each output's loss."""
     facts = data.facts
     loss = resolved_loss(facts.task, facts.class_count, compiled.loss)
     return loss, list(resolved_metrics(facts.task, compiled.metrics)), compiled.loss_weights
 
 
 def experiment_of(record: RunRecord) -> Experiment:
-    """The experiment of a run; a script's fit has none that could be built again."""
+    """The experiment of a run.
+
+    Raises:
+        StoreError: it cannot be built, such as that of a script's `fit`.
+    """
     try:
         experiment = Experiment.from_dict(record.experiment)
         refuse_problems(experiment)

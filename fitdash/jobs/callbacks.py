@@ -27,7 +27,7 @@ KINDS: dict[str, type[Callback]] = {
         CSVLogger,
     )
 }
-"""What the form offers, by the name that links and the store keep."""
+"""The callbacks that the form offers, by the name in links and in stored experiments."""
 
 
 def make_callback(args: CallbackArgs, experiment: Experiment, files: Path) -> Callback:
@@ -35,8 +35,8 @@ def make_callback(args: CallbackArgs, experiment: Experiment, files: Path) -> Ca
 
     Args:
         args: Its settings.
-        experiment: What it belongs to; a schedule needs its epochs and its learning rate.
-        files: The folder of its files.
+        experiment: Its experiment; a schedule needs the number of epochs and the learning rate.
+        files: The folder for its files.
     """
     settings = asdict(args)
     for name in ("filepath", "filename"):

@@ -1,4 +1,4 @@
-"""What a worker process is to train, as plain values, and the job that comes of it there."""
+"""Job specs: a run to train as plain values for a worker process, and the job built from them there."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -8,6 +8,7 @@ from typing import Any
 from fitdash.errors import StoreError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.messages import JobSpec
 from fitdash.runs.record.store import Store
 from fitdash.settings.experiment import Experiment
 
@@ -20,7 +21,7 @@ def make_job_spec(
     uploads: Path | None = None,
     looks_often: bool = True,
 ) -> dict[str, Any]:
-    """The order to train an experiment; arguments as `build.job`."""
+    """The spec of a new run of an experiment; arguments as `build.make_job`."""
     return {
         "experiment": experiment.to_dict(),
         "origin": origin,
@@ -31,25 +32,25 @@ def make_job_spec(
 
 
 def make_resume_spec(uid: str, *, uploads: Path | None = None) -> dict[str, Any]:
-    """The order to go on with a run from its last checkpoint, as `build.resumed` does."""
+    """The spec to resume a run from its last checkpoint, as `build.make_resume_job` does."""
     return {"resume": uid, "uploads": None if uploads is None else str(uploads)}
 
 
 def make_ensemble_spec(runs: Mapping[str, Experiment], *, uploads: Path | None = None) -> dict[str, Any]:
-    """The order to train several experiments in one program, by the uid of their run; they differ in numbers alone."""
+    """The spec to train several experiments in one program, by the uid of their run; they differ in numbers alone."""
     return {
         "together": [{"uid": uid, "experiment": experiment.to_dict()} for uid, experiment in runs.items()],
         "uploads": None if uploads is None else str(uploads),
     }
 
 
-def job_from_spec(order: Mapping[str, Any]) -> Callable[[Recorder, Control], None]:
-    """The job that an order asks for.
+def job_from_spec(order: JobSpec) -> Callable[[Recorder, Control], None]:
+    """The job of a spec.
 
     Raises:
-        SettingError, DataError, StoreError: it cannot be.
+        SettingError, DataError, StoreError: it cannot run.
     """
-    # Whoever gives orders need not have torch yet.
+    # Imported here: the process that makes specs need not import torch.
     from fitdash.jobs.build import make_job, make_resume_job
 
     uploads = None if order["uploads"] is None else Path(order["uploads"])
@@ -65,5 +66,5 @@ def job_from_spec(order: Mapping[str, Any]) -> Callable[[Recorder, Control], Non
         record = store.run(order["resume"])
         if record is None:
             raise StoreError(f"{store.path} must know the run to go on with it, got {order['resume']!r}.")
-        told = [row.data for row in store.events(record.uid, "told")]
-    return make_resume_job(record, told, uploads=uploads)
+        history_events = [row.data for row in store.events(record.uid, "told")]
+    return make_resume_job(record, history_events, uploads=uploads)

@@ -1,6 +1,6 @@
-"""How runs come to be: a new one, one that goes on, one from where another was, one all over again.
+"""Launches runs: new, resumed, branched from a checkpoint, or repeated.
 
-torch is imported by the functions that need it: a page that draws its buttons does not wait for it.
+torch is imported by the functions that need it, so that a page can draw its buttons before.
 """
 
 import sys
@@ -37,25 +37,27 @@ def launch_run(
     """Train an experiment as a new run, when its turn comes.
 
     Args:
-        runner: Trains it.
-        name: What people call it; its data by default.
-        owner: Whose it is.
-        origin, epoch, uploads: As `build.job` takes them; the new run knows `origin` as its parent.
-        settings: What is in force on this server; None: no bounds.
-        late: Where torch is still being imported, let the run's own thread wait for it, and check there.
+        runner: Trains the run.
+        name: The name shown for it; default: the name of its data.
+        owner: The visitor whose run it is.
+        origin, epoch, uploads: As `build.make_job` takes them; `origin` is recorded as the run's parent.
+        settings: The settings of this server, with its quotas; None: no quotas.
+        late: Where torch is still being imported, let the run's thread wait for it and check the experiment there.
 
     Raises:
-        SettingError, DataError, StoreError: it cannot be, or not here; nothing is recorded then.
+        SettingError, DataError, StoreError: it cannot run, or exceeds a quota; nothing is recorded then.
     """
     check: Callable[[], None] = partial(_check, runner.writer.store, experiment, settings, owner, uploads)
-    make: Callable[[], Job] = partial(_job, experiment, origin, epoch, uploads)
+    make: Callable[[], Job] = partial(_make_job, experiment, origin, epoch, uploads)
     is_late = late and not {"fitdash.jobs.build", "fitdash.jobs.quotas"} <= sys.modules.keys()
     if not is_late:
         check()
     elif settings is not None:
-        check_disk_quota(runner.writer.store, settings, owner)  # looks at files alone, so that it can be asked at once
+        check_disk_quota(
+            runner.writer.store, settings, owner
+        )  # reads file sizes alone, so it can be checked before torch is imported
     return runner.submit(
-        partial(_late, check, make) if is_late else make(),
+        partial(_check_and_train, check, make) if is_late else make(),
         experiment=experiment.to_dict(),
         name=name or experiment.data.filename or experiment.data.name,
         pace=pace,
@@ -73,23 +75,24 @@ def resume_run(
     uploads: Path | None = None,
     settings: ServerArgs | None = None,
 ) -> Run:
-    """Go on with a run that was stopped, interrupted or failed: the same run, from its last checkpoint.
+    """Resume a run that was stopped, interrupted or failed, under the same uid, from its last checkpoint.
 
     Args:
-        settings: Of which the bounds on the disk are asked, for the run's owner; its rows and its network are known.
+        settings: The settings of this server; only the disk quotas are checked, for the run's owner: its rows and
+            parameters were checked when it was launched.
 
     Raises:
-        StoreError, SettingError, DataError: it cannot go on; nothing is changed then.
+        StoreError, SettingError, DataError: it cannot be resumed; nothing is changed then.
     """
     from fitdash.jobs.build import make_resume_job
 
     store = runner.writer.store
     runner.writer.flush(FLUSH_SECONDS)
-    record = _recorded(store, uid)
+    record = _find_record(store, uid)
     if settings is not None:
         check_disk_quota(store, settings, record.owner)
-    told = [row.data for row in store.events(uid, "told")]
-    train = make_resume_job(record, told, uploads=uploads)
+    history_events = [row.data for row in store.events(uid, "told")]
+    train = make_resume_job(record, history_events, uploads=uploads)
     return runner.resume(uid, train, pace=pace, owner=record.owner, order=make_resume_spec(uid, uploads=uploads))
 
 
@@ -102,34 +105,34 @@ def start_over(
     owner: str | None = None,
     settings: ServerArgs | None = None,
 ) -> Run:
-    """Train the experiment of a run again, from the same initial weights, as a new run; what is left of it is stopped.
+    """Repeat the experiment of a run from its initial weights, as a new run; the earlier run is stopped if it trains.
 
     Args:
-        runner: Trains it, when its turn comes.
-        uid: The run; if this runner trains it, it is stopped first.
-        seed: Draws other weights, and everything else that is random; None: the run's own.
-        owner: Whose the new one is; None: whose the run is.
-        settings: As `begin` takes them.
+        runner: Trains the new run when its turn comes.
+        uid: The earlier run.
+        seed: A seed for other weights and all other random numbers; None: the seed of the earlier run.
+        owner: The visitor whose run it is; None: the owner of the earlier run.
+        settings: As `launch_run` takes them.
 
     Raises:
-        StoreError: there is no such run, or no experiment was kept with it.
-        SettingError: the seed cannot be.
+        StoreError: the run is unknown, or has no experiment that can be built.
+        SettingError: the seed is invalid.
     """
     from fitdash.jobs.build import experiment_of
 
     runner.writer.flush(FLUSH_SECONDS)
-    record = _recorded(runner.writer.store, uid)
+    record = _find_record(runner.writer.store, uid)
     experiment = experiment_of(record)
     experiment = experiment if seed is None else replace(experiment, seed=seed)
     again = launch_run(runner, experiment, name=record.name, owner=owner or record.owner, pace=pace, settings=settings)
-    # Only now: what cannot be trained shall not end the run.
+    # Only now, so that an experiment that cannot be launched does not end the earlier run.
     earlier = runner.find(uid)
     if earlier is not None:
         earlier.stop()
     return again
 
 
-def _recorded(store: Store, uid: str) -> RunRecord:
+def _find_record(store: Store, uid: str) -> RunRecord:
     record = store.run(uid)
     if record is None:
         raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
@@ -145,13 +148,13 @@ def _check(
         check_quotas(store, experiment, settings, owner=owner, uploads=uploads)
 
 
-def _job(experiment: Experiment, origin: str | None, epoch: int | None, uploads: Path | None) -> Job:
+def _make_job(experiment: Experiment, origin: str | None, epoch: int | None, uploads: Path | None) -> Job:
     from fitdash.jobs.build import make_job
 
     return make_job(experiment, origin=origin, epoch=epoch, uploads=uploads)
 
 
-def _late(check: Callable[[], None], make: Callable[[], Job], recorder: Recorder, control: Control) -> None:
-    """The job that is made when it begins."""
+def _check_and_train(check: Callable[[], None], make: Callable[[], Job], recorder: Recorder, control: Control) -> None:
+    """A job that checks and builds the experiment in the thread of the run."""
     check()
     make()(recorder, control)

@@ -1,4 +1,4 @@
-"""What a server allows: bounds on rows, parameters and disk, asked before a run is recorded."""
+"""Quotas of a server: bounds on rows, parameters and disk, checked before a run is recorded."""
 
 from pathlib import Path
 
@@ -26,16 +26,16 @@ def check_quotas(
     owner: str | None = None,
     uploads: Path | None = None,
 ) -> None:
-    """Refuse what goes beyond the bounds of this server.
+    """Raise if the experiment exceeds a quota of this server.
 
     Args:
-        owner: Whose run it would be.
-        uploads: The folder where uploads are kept; None is fitdash's own.
+        owner: The visitor whose run it would be.
+        uploads: The folder of uploads; None is fitdash's own.
 
     Raises:
         SettingError: the experiment has problems, too many rows or too many parameters.
-        DataError: its data cannot be had.
-        StoreError: the disk is used up.
+        DataError: its data cannot be loaded.
+        StoreError: the quota of the disk is used up.
     """
     refuse_problems(experiment)
     dataset = dataset_of(experiment.data, uploads or home() / "uploads")

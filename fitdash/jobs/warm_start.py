@@ -1,4 +1,4 @@
-"""What a run goes on from: how another one ended, an epoch of it, or where it was interrupted itself."""
+"""Warm starts: a run goes on from the end or an epoch of another run, or from its own last checkpoint."""
 
 import copy
 import threading
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from fitdash.model.model import Model
 
 MOST_KEPT = 4
-"""Runs whose weights are kept in this process, so that another run can go on from them."""
+"""Runs whose final weights are kept in memory, so that another run can start from them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WarmStart:
-    """What a run goes on from.
+    """The state that a run starts from.
 
     Attributes:
-        content: As `training_state.taken` gives it, None for new weights.
-        experiment: Of the run that it comes from, where that is another one.
-        is_same_run: Everything goes on as it was.
-        is_between: It was taken between two epochs, so that callbacks may go on too.
-        told: What was told before and may happen again.
+        content: From `training_state.copy_training_state`; None for new weights.
+        experiment: The experiment of the run that the state comes from, if that is another run.
+        is_same_run: The run is resumed: everything goes on as it was.
+        is_between: The state was copied between two epochs, so that the state of callbacks can be restored too.
+        told: Entries of `history.events` already in the record, which may happen again.
     """
 
     content: Mapping[str, Any] | None = None
@@ -38,22 +38,22 @@ class WarmStart:
     told: Sequence[Mapping[str, Any]] = ()
 
 
-_kept: dict[str, WarmStart] = {}
+_final_states: dict[str, WarmStart] = {}
 _lock = threading.Lock()
 
 
 def has_final_weights(uid: str) -> bool:
-    """Whether the weights of this run are still here to go on from."""
-    return uid in _kept or (run_checkpoint_folder(uid) / END_FILE).exists()
+    """True if the final weights of this run are kept, in memory or in a file."""
+    return uid in _final_states or (run_checkpoint_folder(uid) / END_FILE).exists()
 
 
 def checkpoint_epochs(uid: str) -> list[int]:
-    """After how many epochs of this run another can go on: what `job` takes as `epoch`."""
-    return [one.epoch for one in checkpoints_of(run_checkpoint_folder(uid)) if not one.is_end]
+    """Numbers of finished epochs from which another run can start: what `make_job` takes as `epoch`."""
+    return [kept.epoch for kept in checkpoints_of(run_checkpoint_folder(uid)) if not kept.is_end]
 
 
 def apply_warm_start(model: "Model", experiment: Experiment, start: WarmStart) -> None:
-    """Take over weights, and what else still fits: the optimizer's state, the random numbers."""
+    """Take over the weights, for the same optimizer its state, and for the same seed the random states."""
     assert start.content is not None
     assert start.experiment is not None
     content, before, now = start.content, start.experiment, experiment.compile
@@ -67,7 +67,7 @@ def apply_warm_start(model: "Model", experiment: Experiment, start: WarmStart) -
     same_rule = (now.optimizer, now.momentum) == (before.compile.optimizer, before.compile.momentum)
     if model.optimizer is not None and content["optimizer"] is not None and same_rule:
         state = copy.deepcopy(content["optimizer"])
-        if now != before.compile:  # the form's learning rate counts, not the one that a callback left
+        if now != before.compile:  # the form's learning rate counts, not the rate that a callback left
             state["param_groups"] = model.optimizer.state_dict()["param_groups"]
         model.optimizer.load_state_dict(state)
     if experiment.seed == before.seed:
@@ -75,19 +75,23 @@ def apply_warm_start(model: "Model", experiment: Experiment, start: WarmStart) -
 
 
 def remember_final_state(uid: str, start: WarmStart) -> None:
-    """Remember how a run ended, so that another can go on from it although no file could be written."""
+    """Keep the final state of a run in memory, so that another run can start from it even if no file was written."""
     with _lock:
-        _kept[uid] = start
-        while len(_kept) > MOST_KEPT:
-            del _kept[next(iter(_kept))]
+        _final_states[uid] = start
+        while len(_final_states) > MOST_KEPT:
+            del _final_states[next(iter(_final_states))]
 
 
 def load_warm_start(uid: str, epoch: int | None) -> WarmStart:
-    """What another run goes on from: how this one ended, or an epoch of it."""
-    if epoch is None and uid in _kept:
-        return _kept[uid]
-    found = [one for one in checkpoints_of(run_checkpoint_folder(uid)) if one.is_end is (epoch is None)]
-    chosen = [one for one in found if epoch is None or one.epoch == epoch]
+    """The end of this run, or one of its epochs, as the start of another run.
+
+    Raises:
+        SettingError: the state is not kept, or cannot be read.
+    """
+    if epoch is None and uid in _final_states:
+        return _final_states[uid]
+    found = [kept for kept in checkpoints_of(run_checkpoint_folder(uid)) if kept.is_end is (epoch is None)]
+    chosen = [kept for kept in found if epoch is None or kept.epoch == epoch]
     try:
         if chosen:
             experiment = Experiment.from_json((run_folder(uid) / "experiment.json").read_bytes())
@@ -98,5 +102,5 @@ def load_warm_start(uid: str, epoch: int | None) -> WarmStart:
         raise SettingError(
             f"The run to go on from must be one whose weights are kept, got {uid!r}. Start from new weights."
         )
-    kept = ", ".join(str(one.epoch) for one in found) or "none"
-    raise SettingError(f"epoch must be one that is kept of the run, got {epoch}. Kept: {kept}.")
+    epochs = ", ".join(str(kept.epoch) for kept in found) or "none"
+    raise SettingError(f"epoch must be one that is kept of the run, got {epoch}. Kept: {epochs}.")

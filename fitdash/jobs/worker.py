@@ -1,8 +1,8 @@
-"""Trains for another process: `python -m fitdash.jobs.worker`, which `runs.workers.Worker` starts.
+"""The worker process, `python -m fitdash.jobs.worker`, which `runs.scheduling.workers.Worker` starts.
 
-Lines of JSON come in on the standard input: start (an order), exit, and the wishes of a `Control`. Others go out on
-the standard output: ready, event, stands, trouble, over. Where the input ends the other process is gone, and this
-one goes at once, as if it had been killed with it: what was told counts.
+It reads lines of JSON from the standard input: start (with an order), exit, and the wishes of a `Control`. It writes
+lines to the standard output: ready, event, stands, trouble, over. Where the input ends the parent process is gone, and
+this process exits at once, as if it had been killed with it: the events sent so far count.
 """
 
 import os
@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,48 +20,48 @@ from fitdash.errors import SettingError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Told
-from fitdash.runs.protocol.messages import from_line
+from fitdash.runs.protocol.messages import JobSpec, from_line
 from fitdash.runs.scheduling.failures import failure_event
 from fitdash.runs.scheduling.outbox import Outbox
 
 FLUSH_SECONDS = 2.0
 BEHIND = 5
-"""How nice it is to the server that started it and to browsers: with ten of these on two cores, a click is answered in
-2.6 s where it took 16. At 10 a pause took up to 0.9 s to be heeded, where others kept the cores busy.
+"""Niceness of the process below the server and browsers: with ten workers on two cores, a click is answered in 2.6 s
+instead of 16. At 10, a pause took up to 0.9 s to be heeded where other processes kept the cores busy.
 """
 
 
 class JobLoop:
-    """Takes orders and trains them, one after the other, in the thread that calls `work`."""
+    """Trains the runs that the parent process orders, one after the other, in the thread that calls `work`."""
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-        self._orders: queue.SimpleQueue[tuple[str, Mapping[str, Any], Control] | None] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[tuple[str, JobSpec, Control] | None] = queue.SimpleQueue()
         self._uid = ""
         self._control = Control()
 
     def listen(self, lines: Iterable[bytes]) -> None:
-        """Take in what the other process says, until it is gone."""
+        """Handle the messages of the parent process; exits this process when the parent is gone."""
         with suppress(OSError, ValueError):
             for line in lines:
-                self._take(from_line(line))
+                self._handle(from_line(line))
         os._exit(0)
 
     def leave(self) -> None:
-        """Interrupt what trains, and end."""
+        """Interrupt the current run, and let `work` return."""
         self._control.stop("interrupted")
         self._orders.put(None)
 
     def work(self) -> None:
-        """Train what was ordered, until it is time to leave."""
-        import fitdash.jobs.build  # noqa: F401  the first order shall not wait for it
+        """Train the ordered runs until `leave`."""
+        import fitdash.jobs.build  # noqa: F401  imports torch before the first order
 
         self._outbox.say({"is": "ready"})
         while (order := self._orders.get()) is not None:
             self._train(*order)
         self._outbox.flush(FLUSH_SECONDS)
 
-    def _take(self, message: Mapping[str, Any]) -> None:
+    def _handle(self, message: Mapping[str, Any]) -> None:
         match message["do"]:
             case "start":
                 self._uid, self._control = message["uid"], Control()
@@ -73,7 +72,7 @@ class JobLoop:
                 self._wish(message)
 
     def _wish(self, wish: Mapping[str, Any]) -> None:
-        """Wish it; what has become impossible on the way is told like what a model refuses."""
+        """Apply a wish; where it has become impossible on the way, put the event of a refused setting."""
         try:
             self._control.take(wish)
         except SettingError as error:
@@ -83,11 +82,11 @@ class JobLoop:
                     facts = {"epoch": epoch, "kind": "refused", "setting": name, "new": value, "step": 0, "reason": why}
                     self._outbox.put(Told(uid=self._uid, facts=facts))
 
-    def _train(self, uid: str, order: Mapping[str, Any], control: Control) -> None:
+    def _train(self, uid: str, order: JobSpec, control: Control) -> None:
         from fitdash.jobs.job_spec import job_from_spec
 
         recorder = Recorder(uid, self._outbox.put)
-        control.listen(partial(self._stands, uid))
+        control.listen(self._report_pause)
         end: Any = None
         try:
             job_from_spec(order)(recorder, control)
@@ -104,25 +103,24 @@ class JobLoop:
             }
         )
 
-    def _stands(self, uid: str, is_standing: bool) -> None:
+    def _report_pause(self, is_standing: bool) -> None:
         self._outbox.say({"is": "stands", "stands": is_standing})
 
 
 def main() -> None:
-    """Work until the other process says that it is enough, or is gone."""
-    _stand_back()
-    outbox = Outbox(_own_output())
-    post = JobLoop(outbox)
-    signal.signal(signal.SIGTERM, lambda number, frame: post.leave())
-    threading.Thread(target=post.listen, args=[sys.stdin.buffer], name="fitdash-listens", daemon=True).start()
-    post.work()
+    """Train until the parent process sends exit, or is gone."""
+    _lower_priority()
+    loop = JobLoop(Outbox(_own_output()))
+    signal.signal(signal.SIGTERM, lambda number, frame: loop.leave())
+    threading.Thread(target=loop.listen, args=[sys.stdin.buffer], name="fitdash-listens", daemon=True).start()
+    loop.work()
 
 
-def _stand_back() -> None:
-    """Let the pages, which somebody waits for, go first."""
-    with suppress(AttributeError, OSError):  # not known on Windows
+def _lower_priority() -> None:
+    """Give the processes that serve pages a higher priority than this process."""
+    with suppress(AttributeError, OSError):  # not available on Windows
         os.nice(BEHIND)
-    # Linux may weigh sessions first, and this process has one of its own; it lets only ten be changed a second.
+    # Linux may schedule by session first, and this process has its own; the system accepts ten such changes a second.
     own = Path("/proc/self/autogroup")
     for _ in range(10 if own.exists() and os.getsid(0) == os.getpid() else 0):
         with suppress(OSError):
@@ -132,7 +130,7 @@ def _stand_back() -> None:
 
 
 def _own_output() -> IO[bytes]:
-    """The standard output for messages alone: whatever else is printed goes to the standard error."""
+    """The standard output, for messages alone: all other prints are redirected to the standard error."""
     own = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return own

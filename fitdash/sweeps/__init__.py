@@ -1,1 +1,1 @@
-"""Sweeps: many runs over a search space."""
+"""Sweeps: many runs over a search space, repeats over seeds, and their results."""

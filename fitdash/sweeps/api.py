@@ -1,4 +1,4 @@
-"""`fitdash.sweep`: search a space from code; what the command line and the pages begin with, too."""
+"""`fitdash.sweep`, the search from code, and its steps, which the command line and the pages use too."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -43,32 +43,34 @@ def sweep(
     """Train many variants of an experiment and keep all of them.
 
     Args:
-        experiment: What is varied: an Experiment, or its settings as tables; what is left out has its default.
-        space: A table of what varies: {"compile.learning_rate": "1e-4..1e-1 log", "network.width": [16, 32, 64]}.
-        trials: So many variants, those of earlier starts included; None: no bound.
-        seconds: So long, over all starts; None: no bound.
-        objective: The number that counts, by its name in the history; None: val_loss, or loss without validation.
+        experiment: The experiment to vary: an Experiment, or its settings as tables, the others at their defaults.
+        space: The varied settings and their values:
+            {"compile.learning_rate": "1e-4..1e-1 log", "network.width": [16, 32, 64]}.
+        trials: Bound on the number of trials, those of earlier starts included; None: no bound.
+        seconds: Bound on the duration, over all starts; None: no bound.
+        objective: The number by which trials are compared, by its name in the history; None: val_loss, or loss
+            without validation.
         mode: "min", "max", or "auto": by the name.
-        which: The "best" epoch of a trial counts, or the "last".
+        which: The epoch of a trial that counts: "best" or "last".
         sampler: "tpe", "random", "grid", "quasi-random" or "cma-es".
-        pruner: What is given up early: "median", "hyperband" or "none".
-        seed: Of the sampler.
-        workers: So many processes; 0: this one; None: one for each core but one, this process if that is one; the
-            address of a Ray cluster.
+        pruner: Ends poor trials early: "median", "hyperband" or "none".
+        seed: The seed of the sampler.
+        workers: Number of worker processes; 0: this process; None: one process for each core but one, or this process
+            if that is one; the address of a Ray cluster.
         together: Trials of small networks that differ in numbers alone may train in one program, where that is faster;
-            their numbers agree with those of a run alone to about 1e-4 of them.
-        include: uids of runs made by hand that the search learns from.
-        name: What it is called in the record.
-        resume: uid of a sweep to go on with; its own experiment and space count, and this budget.
-        listener: Told of every trial that begins and ends, and after each of its epochs.
+            their numbers agree with those of a run alone to a relative error of about 1e-4.
+        include: uids of runs outside of the sweep that the sampler learns from.
+        name: The name of the sweep in the record.
+        resume: uid of a sweep to resume, with its own experiment and space, and this budget.
+        listener: Called when a trial begins, after each of its epochs, and when it ends.
         store: The file of the record; None: the user's.
 
     Returns:
-        The sweep: its trials as a frame, the best of them.
+        The sweep, with its trials, the best trial, and tables of them.
 
     Raises:
-        SettingError, DataError, StoreError: all that is wrong, before anything trains.
-        KeyboardInterrupt: Ctrl-C; the sweep was stopped properly, and `resume` goes on with it.
+        SettingError, DataError, StoreError: every problem, before any trial trains.
+        KeyboardInterrupt: Ctrl-C; the sweep was stopped and recorded, and `resume` goes on with it.
     """
     opened = Store(store)
     recipe = None
@@ -104,7 +106,7 @@ def sweep(
 def begin_sweep(
     store: Store, recipe: SweepConfig, budget: Budget, *, name: str = "", writer: Writer, owner: str | None = None
 ) -> SweepRecord:
-    """A new sweep in the record, searched by whoever calls `carry_out` with it."""
+    """Record a new sweep, for `run_sweep` to search."""
     uid = secrets.token_hex(8)
     return sweeps.create_sweep(
         store,
@@ -120,14 +122,14 @@ def begin_sweep(
 def resume_sweep(
     store: Store, uid: str, *, writer: Writer, trials: int | None = None, seconds: float | None = None
 ) -> SweepRecord:
-    """Claim a sweep that has ended, to go on with it.
+    """Claim a sweep that has ended, for `run_sweep` to go on with it.
 
     Args:
         trials, seconds: The budget over all starts; both None leave it as it was.
 
     Raises:
-        StoreError: there is none, or somebody searches.
-        SettingError: the budget cannot be.
+        StoreError: the sweep is unknown, or a process searches it.
+        SettingError: the budget is invalid.
     """
     record = sweeps.find_sweep(store, uid)
     budget = Budget(**record.budget)
@@ -148,16 +150,16 @@ def run_sweep(
     only: TrialRetry | None = None,
     started: Callable[[Coordinator], None] | None = None,
 ) -> str:
-    """Search until it is over; gives the state it ended in.
+    """Search until the sweep ends; returns the state it ended in.
 
     Args:
-        record: As `begin` or `go_on` gave it.
+        record: From `begin_sweep` or `resume_sweep`.
         workers: As `sweep` takes it.
-        place: Where trials train, in place of `workers`; it stays open.
+        place: The executor to use in place of `workers`; it stays open.
         together: As `sweep` takes it.
         refuse: Raises StoreError where there is no room for another trial; the sweep pauses until there is.
-        only: Nothing but this trial is trained, again.
-        started: Given what carries it out, to stop it or a trial from another thread.
+        only: Train only this trial, again.
+        started: Called with the coordinator, so that another thread can stop the sweep or a trial.
     """
     own = place is None
     try:
@@ -179,9 +181,12 @@ def run_sweep(
 
 
 def find_same_sweep(store: Store, recipe: SweepConfig, *, active: bool = False) -> SweepRecord | None:
-    """The newest sweep that searches the same: one that nobody carries out, or that somebody does.
+    """The newest sweep with the same configuration, included runs aside; None if there is none.
 
-    `fitdash sweep` goes on with it.
+    `fitdash sweep` resumes it.
+
+    Args:
+        active: True for a sweep that a process searches, False for an ended sweep.
     """
     wanted = decode(encode(recipe.to_dict() | {"include": None}))
     for record in sweeps.all_sweeps(store):

@@ -1,4 +1,4 @@
-"""Sweeps that go on in threads of this process; their trials train in processes of their own."""
+"""Sweeps in background threads of a server; their trials train in worker processes."""
 
 import atexit
 import threading
@@ -24,17 +24,17 @@ SHUTDOWN_SECONDS = 2.0
 
 
 class Sweeper:
-    """Begins sweeps, goes on with them, and knows those that this process carries out.
+    """Begins and resumes sweeps, and finds those that this process searches.
 
     Args:
-        writer: Keeps what happens.
+        writer: Writes the events of sweeps and trials to the store.
         most: Trials that train at once, of all sweeps together; None: one for each core but one.
-        settings: What is in force on this server; None: no bounds.
+        settings: The settings of this server, with its quotas; None: no quotas.
     """
 
     def __init__(self, writer: Writer, most: int | None = None, settings: ServerArgs | None = None) -> None:
         self.writer = writer
-        # Never in this process: torch has one random generator, and a run may train here.
+        # Never in this process: torch has one random generator, and a run may train in a thread of this process.
         self.most = most or max(1, available_cores() - 1)
         self._settings = settings
         self._workers = WorkerPool(self.most, note_trouble=writer.note_trouble)
@@ -45,36 +45,39 @@ class Sweeper:
         atexit.register(self.shutdown)
 
     def begin(self, recipe: SweepConfig, budget: Budget, *, name: str = "", owner: str | None = None) -> SweepRecord:
-        """Search from now on; gives the sweep.
+        """Begin a sweep in the background; returns its record.
 
         Raises:
-            SettingError: one of the trials would go beyond the bounds of this server.
-            StoreError: the record cannot be written, the disk is used up, or this process ends.
+            SettingError: a trial would exceed a quota of this server.
+            StoreError: the store cannot be written, the quota of the disk is used up, or this process ends.
         """
         self._refuse_when_closed()
-        self._refuse_beyond_bounds(recipe, owner)
-        return self._carry_out(
+        self._check_quotas(recipe, owner)
+        return self._start_thread(
             begin_sweep(self.writer.store, recipe, budget, name=name, writer=self.writer, owner=owner)
         )
 
     def go_on(self, uid: str, *, trials: int | None = None, seconds: float | None = None) -> SweepRecord:
-        """Go on with a sweep that has ended, with another budget over all starts where one is given.
+        """Resume a sweep that has ended, with another budget over all starts where one is given.
 
         Raises:
-            StoreError: there is none, somebody searches, the disk is used up, or this process ends.
-            SettingError: the budget cannot be, or a trial would go beyond the bounds of this server.
+            StoreError: the sweep is unknown, a process searches it, the quota of the disk is used up, or this process
+                ends.
+            SettingError: the budget is invalid, or a trial would exceed a quota of this server.
         """
         self._refuse_when_closed()
         record = sweeps.find_sweep(self.writer.store, uid)
-        self._refuse_beyond_bounds(SweepConfig.from_dict(record.recipe), record.owner)
-        return self._carry_out(resume_sweep(self.writer.store, uid, writer=self.writer, trials=trials, seconds=seconds))
+        self._check_quotas(SweepConfig.from_dict(record.recipe), record.owner)
+        return self._start_thread(
+            resume_sweep(self.writer.store, uid, writer=self.writer, trials=trials, seconds=seconds)
+        )
 
     def retry(self, uid: str, number: int) -> None:
-        """Train a trial again; of a sweep that has ended, this one and no other.
+        """Train a trial again; of a sweep that has ended, only this trial.
 
         Raises:
-            StoreError: there is none, it trains, the disk is used up, or this process ends.
-            SettingError: it would go beyond the bounds of this server.
+            StoreError: the trial is unknown, it trains, the quota of the disk is used up, or this process ends.
+            SettingError: it would exceed a quota of this server.
         """
         coordinator = self.find(uid)
         if coordinator is not None:
@@ -86,13 +89,13 @@ class Sweeper:
         runs = sweeps.newest_run_per_trial(store.runs(sweep=uid))
         if not any(run.trial == number for run in runs):
             raise StoreError(f"A trial must be there to be retried, got {number}.")
-        self._refuse_beyond_bounds(SweepConfig.from_dict(record.recipe), record.owner)
-        # What was cut off is left to whoever goes on with the whole.
+        self._check_quotas(SweepConfig.from_dict(record.recipe), record.owner)
+        # Interrupted trials are left for a resume of the whole sweep.
         only = TrialRetry(number=number, leaves="finished" if record.state == "finished" else "stopped")
-        self._carry_out(resume_sweep(store, uid, writer=self.writer), only)
+        self._start_thread(resume_sweep(store, uid, writer=self.writer), only)
 
     def stop(self, uid: str) -> None:
-        """Stop a sweep, whoever carries it out; what trains is trained again when it goes on."""
+        """Stop a sweep, in this process or another; trials that train are trained again when it is resumed."""
         coordinator = self.find(uid)
         if coordinator is not None:
             coordinator.stop()
@@ -100,27 +103,27 @@ class Sweeper:
             sweeps.ask_to_stop(self.writer.store, uid)
         except StoreError:
             if coordinator is None:
-                raise  # what is carried out here stops all the same
+                raise  # a sweep of this process stops all the same
 
     def find(self, uid: str) -> Coordinator | None:
-        """What carries this sweep out, where that is this process."""
+        """The coordinator of this sweep; None if this process does not search it."""
         with self._lock:
             return self._coordinators.get(uid)
 
     def join(self, uid: str, timeout: float | None = None) -> bool:
-        """Wait until a sweep of this process is over; False if that took longer than `timeout` seconds."""
+        """Wait until a sweep of this process has ended; False if that took longer than `timeout` seconds."""
         thread = self._threads.get(uid)
         if thread is not None:
             thread.join(timeout)
         return thread is None or not thread.is_alive()
 
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
-        """Cut all of them off: they may go on by themselves on the next server. More than once is fine."""
+        """Interrupt all sweeps: the next server may resume them by itself. May be called more than once."""
         with self._lock:
             self._is_closed = True
-            on = list(self._coordinators.values())
+            coordinators = list(self._coordinators.values())
             threads = list(self._threads.values())
-        for coordinator in on:
+        for coordinator in coordinators:
             coordinator.leave()
         end = time.monotonic() + timeout
         for thread in threads:
@@ -131,8 +134,8 @@ class Sweeper:
         if self._is_closed:
             raise StoreError("A server must be on to search, got a sweep while it ends.")
 
-    def _refuse_beyond_bounds(self, recipe: SweepConfig, owner: str | None) -> None:
-        """Look at the extremes of what is searched: the largest network, the most rows."""
+    def _check_quotas(self, recipe: SweepConfig, owner: str | None) -> None:
+        """Check the corners of the space, with the largest network and the most rows, against the quotas."""
         if self._settings is None:
             return
         from fitdash.jobs.quotas import check_quotas
@@ -140,11 +143,11 @@ class Sweeper:
         for varied in corners(recipe.space, recipe.experiment):
             check_quotas(self.writer.store, varied, self._settings, owner=owner)
 
-    def _refuse_without_room(self, owner: str | None) -> Callable[[], None] | None:
-        """What asks before each trial whether the disk is used up."""
+    def _capacity_check(self, owner: str | None) -> Callable[[], None] | None:
+        """The check of the disk quota before each trial; None without quotas."""
         return None if self._settings is None else partial(check_disk_quota, self.writer.store, self._settings, owner)
 
-    def _carry_out(self, record: SweepRecord, only: TrialRetry | None = None) -> SweepRecord:
+    def _start_thread(self, record: SweepRecord, only: TrialRetry | None = None) -> SweepRecord:
         with self._lock:
             thread = threading.Thread(
                 target=self._search, args=[record, only], name=f"fitdash-sweep-{record.uid}", daemon=True
@@ -155,19 +158,19 @@ class Sweeper:
 
     def _search(self, record: SweepRecord, only: TrialRetry | None) -> None:
         try:
-            with suppress(Exception):  # kept with the sweep, whose page tells it
-                refuse = self._refuse_without_room(record.owner)
-                note = self._note(record.uid)
-                run_sweep(record, self.writer, place=self._workers, refuse=refuse, only=only, started=note)
+            with suppress(Exception):  # recorded with the sweep, whose page shows it
+                refuse = self._capacity_check(record.owner)
+                remember = self._remember(record.uid)
+                run_sweep(record, self.writer, place=self._workers, refuse=refuse, only=only, started=remember)
         finally:
             with self._lock:
                 self._coordinators.pop(record.uid, None)
 
-    def _note(self, uid: str) -> Callable[[Any], None]:
-        def note(coordinator: Coordinator) -> None:
+    def _remember(self, uid: str) -> Callable[[Any], None]:
+        def remember(coordinator: Coordinator) -> None:
             with self._lock:
                 self._coordinators[uid] = coordinator
                 if self._is_closed:
                     coordinator.leave()
 
-        return note
+        return remember

@@ -1,4 +1,4 @@
-"""What a sweep searches and how, checked and as plain data; and for how long."""
+"""The configuration of a sweep (experiment, search space, objective, sampler, pruner) and its budget, checked."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -28,9 +28,9 @@ class SweepObjective:
     """The number by which trials are compared.
 
     Attributes:
-        name: In the logs of an epoch.
-        mode: Whether smaller or larger is better.
-        which: The best epoch of a trial counts, or its last.
+        name: Its name in the logs of an epoch.
+        mode: "min" if smaller is better, "max" if larger is.
+        which: "best" or "last": the epoch of a trial that counts.
     """
 
     name: str
@@ -39,15 +39,15 @@ class SweepObjective:
 
     @property
     def rises(self) -> bool:
-        """Whether larger is better."""
+        """True if larger is better."""
         return self.mode == "max"
 
     def better(self, value: float, other: float | None) -> bool:
-        """Whether a value is better than another one; anything is better than none."""
+        """True if `value` is better than `other`; every value is better than None."""
         return other is None or (value > other if self.rises else value < other)
 
     def of(self, curve: Mapping[int, float]) -> float | None:
-        """The number of a trial with these values by epoch; None without one that is a number."""
+        """The objective of a trial with these values by epoch; None if all are NaN or there are none."""
         values = {epoch: value for epoch, value in curve.items() if value == value}
         if not values:
             return None
@@ -56,7 +56,7 @@ class SweepObjective:
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How long a sweep goes on: so many trials, so many seconds, or whichever comes first; None: no limit."""
+    """How long a sweep searches: a number of trials, seconds, or whichever is reached first; None: no bound."""
 
     trials: int | None = None
     seconds: float | None = None
@@ -67,15 +67,15 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepConfig:
-    """What a sweep searches and how; `recipe_of` makes and checks it.
+    """The configuration of a sweep; `make_sweep_config` makes and checks it.
 
     Attributes:
-        experiment: What is varied.
-        space: Over what.
-        objective: What counts.
-        sampler, pruner: One of `SAMPLERS` and `PRUNERS`.
-        seed: Of the sampler.
-        include: uids of runs made by hand that the search learns from.
+        experiment: The experiment whose settings vary.
+        space: The varied settings and their values.
+        objective: The number by which trials are compared.
+        sampler, pruner: One of `SAMPLERS` and of `PRUNERS`.
+        seed: The seed of the sampler.
+        include: uids of runs outside of the sweep that the sampler learns from.
     """
 
     experiment: Experiment
@@ -87,7 +87,7 @@ class SweepConfig:
     include: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `from_dict` reads."""
+        """The configuration as plain values that `from_dict` reads."""
         objective = {field.name: getattr(self.objective, field.name) for field in fields(SweepObjective)}
         plain = {"sampler": self.sampler, "pruner": self.pruner, "seed": self.seed, "include": list(self.include)}
         return {
@@ -99,10 +99,10 @@ class SweepConfig:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """The recipe that `to_dict` wrote.
+        """The configuration that `to_dict` wrote.
 
         Raises:
-            SettingError: it cannot be, such as after a setting was renamed.
+            SettingError: it is no longer valid, for instance because a setting was renamed.
         """
         experiment = Experiment.from_dict(plain["experiment"])
         return cls(
@@ -117,9 +117,11 @@ class SweepConfig:
 
 
 def why_incomparable(recipe: SweepConfig) -> str | None:
-    """Why trials cannot be compared by the objective, where it is another sum in each of them."""
+    """Why trials that weigh their rows differently cannot be compared by the objective; None if they can."""
     name, held = recipe.objective.name, recipe.experiment.fit.validation_data
-    of_file = name.startswith("val_") and held is not None and held.kind == "upload"  # its rows have their own weights
+    of_file = (
+        name.startswith("val_") and held is not None and held.kind == "upload"
+    )  # its rows have weights of their own
     if "fit.sample_weight" not in recipe.space.dimensions or not name.endswith("loss") or of_file:
         return None
     return f"sample_weight weighs {name} too, so trials are not alike in it: compare by a metric, such as accuracy."
@@ -138,16 +140,16 @@ def make_sweep_config(
     include: tuple[str, ...] = (),
     uploads: Path | None = None,
 ) -> SweepConfig:
-    """A recipe, checked against its data.
+    """A configuration, checked against its data.
 
     Args:
-        space: What `space_of` takes.
-        objective: A name of the logs; None: val_loss, or loss where nothing is held out.
+        space: As `parse_search_space` takes it.
+        objective: A name in the logs; None: val_loss, or loss without validation.
         mode: "min", "max", or "auto": by the name.
 
     Raises:
-        SettingError: everything that is wrong, one per line.
-        DataError: the data is not there.
+        SettingError: every problem, one per line.
+        DataError: the data cannot be loaded.
     """
     complaints: list[str] = []
     facts = facts_of(dataset_of(experiment.data, uploads or home() / "uploads"))
@@ -185,14 +187,14 @@ def make_sweep_config(
 def plan_sweep(
     experiment: Experiment, space: Any, *, trials: Any, seconds: Any, **settings: Any
 ) -> tuple[SweepConfig, Budget]:
-    """A recipe and a budget for it.
+    """A configuration and its budget.
 
     Args:
-        settings: As `recipe_of` takes them.
+        settings: As `make_sweep_config` takes them.
 
     Raises:
-        SettingError: everything that is wrong with both, one per line.
-        DataError: the data is not there.
+        SettingError: every problem of both, one per line.
+        DataError: the data cannot be loaded.
     """
     complaints, recipe, budget = [], None, None
     try:
@@ -209,10 +211,10 @@ def plan_sweep(
 
 
 def budget_of(trials: Any, seconds: Any, *, sampler: str) -> Budget:
-    """A budget that ends; a grid ends by itself.
+    """A budget with at least one bound; only a grid, which is finite, may have none.
 
     Raises:
-        SettingError: it does not, or a number cannot be.
+        SettingError: there is no bound, or a number is invalid.
     """
     complaints = []
     if trials is not None and (type(trials) is not int or trials < 1):
@@ -227,7 +229,7 @@ def budget_of(trials: Any, seconds: Any, *, sampler: str) -> Budget:
 
 
 def most_trials(recipe: SweepConfig, trials: int | None) -> int | None:
-    """How many trials there are at most: by a bound, and by the grid; None where neither ends the search."""
+    """The largest number of trials by this bound and by the grid; None where neither bounds it."""
     if recipe.sampler != "grid":
         return trials
     cells = len(recipe.space.grid(recipe.experiment))
@@ -235,12 +237,12 @@ def most_trials(recipe: SweepConfig, trials: int | None) -> int | None:
 
 
 def parse_sweep_toml(text: str) -> tuple[Experiment, dict[str, Any]]:
-    """The experiment and the other arguments of `fitdash.sweep` that a TOML file gives.
+    """The experiment and the other arguments of `fitdash.sweep` in a TOML text.
 
-    The tables `space` and `experiment` (or `experiment_file`, the path of a JSON file) and the arguments beside them.
+    It has the tables `space` and `experiment` (or `experiment_file`, the path of a JSON file) and further arguments.
 
     Raises:
-        SettingError: it is no TOML, or has names that have no place.
+        SettingError: it is not TOML, has unknown names, or values of the wrong type; every problem, one per line.
     """
     try:
         plain = tomllib.loads(text)
@@ -249,7 +251,7 @@ def parse_sweep_toml(text: str) -> tuple[Experiment, dict[str, Any]]:
     known = ("experiment", "experiment_file", "space", *SWEEP_ARGUMENTS)
     complaints = [describe_unknown_name("name in a sweep's file,", name, known) for name in plain if name not in known]
     complaints += [
-        f"{name} must be {WORDS[kinds]}, got {short_repr(plain[name])}."
+        f"{name} must be {TYPE_WORDS[kinds]}, got {short_repr(plain[name])}."
         for name, kinds in SWEEP_ARGUMENTS.items()
         if name in plain and type(plain[name]) not in kinds
     ]
@@ -266,7 +268,7 @@ def parse_sweep_toml(text: str) -> tuple[Experiment, dict[str, Any]]:
 
 
 def _experiment(given: Any, file: Any) -> Experiment:
-    """What a sweep's file gives, over what another file has where one is named."""
+    """The experiment of a sweep's file: its settings over those of the experiment file, if it names one."""
     if file is None:
         return Experiment.from_dict(given)
     try:
@@ -278,7 +280,7 @@ def _experiment(given: Any, file: Any) -> Experiment:
     return Experiment.from_dict(_merged(base, given) if isinstance(given, Mapping) else given)
 
 
-WORDS = {
+TYPE_WORDS = {
     (str,): "a text",
     (int,): "an integer",
     (int, float): "a number",
@@ -293,11 +295,11 @@ SWEEP_ARGUMENTS = {
     "workers": (int, str),
     "together": (bool,),
 }
-"""What a sweep's file may say beside its tables, and of which kind."""
+"""Arguments that a sweep's file may have beside its tables, and their types."""
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables put over each other."""
+    """The tables of `base`, with the values of `over` in place of theirs."""
     merged = dict(base)
     for name, value in over.items():
         is_table = isinstance(value, Mapping) and isinstance(base.get(name), dict)
@@ -312,13 +314,13 @@ def _unknown_words(**given: tuple[str, tuple[str, ...]]) -> Iterator[str]:
 
 
 def _misfits(space: SearchSpace, experiment: Experiment, sampler: str) -> list[str]:
-    """What a sampler cannot search."""
+    """Why the sampler cannot search this space, as texts; empty if it can."""
     if sampler == "grid":
         try:
             space.grid(experiment)
         except SettingError as error:
             return [str(error)]
-    ranges = sum(isinstance(one, Range) for one in space.dimensions.values())
+    ranges = sum(isinstance(dimension, Range) for dimension in space.dimensions.values())
     if sampler == "cma-es" and ranges < 2:
         return [f"sampler 'cma-es' must have two ranges of numbers or more, got {ranges}. Use 'tpe'."]
     return []

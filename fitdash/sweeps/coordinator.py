@@ -1,4 +1,4 @@
-"""Carries out a sweep: asks what to try, has it trained, gives up what is no good, and keeps the record."""
+"""The coordinator of a sweep: asks the study for trials, has them trained, prunes and records them."""
 
 import logging
 import threading
@@ -28,22 +28,22 @@ from fitdash.sweeps.trial import Trial, included_runs, past_trial_of
 from fitdash.sweeps.trial_queue import TrialQueue
 
 LOOK_SECONDS = 0.5
-"""The record is looked at this often for what others want of the sweep."""
+"""Seconds between two reads of the record for a stop or another budget from a page or another process."""
 MOST_ATTEMPTS = 3
-"""Times that a trial is begun whose process was lost."""
+"""How often a trial is begun whose worker process dies."""
 MOST_FAILURES = 5
-"""Trials that fail before any succeeds: the sweep ends then."""
+"""The sweep fails after this many failed trials, if no trial has succeeded before."""
 
 PRUNED, INTERRUPTED = "pruned", "interrupted"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRetry:
-    """One trial that is trained again, of a sweep that has ended.
+    """A single trial of an ended sweep that is to be trained again.
 
     Attributes:
-        number: Of the trial.
-        leaves: The state that the sweep is in afterwards.
+        number: The number of the trial.
+        leaves: The state of the sweep afterwards.
     """
 
     number: int
@@ -55,13 +55,13 @@ class Coordinator:
 
     Args:
         record: The sweep, claimed by this process.
-        writer: Keeps what happens.
-        place: Where trials train.
-        listener: Told of every trial that begins and ends, and after each of its epochs.
+        writer: Writes the events of the sweep and its trials to the store.
+        place: The executor that trains the trials.
+        listener: Called when a trial begins, after each of its epochs, and when it ends.
         together: Trials that differ in numbers alone may train in one program, where that is faster.
-        refuse: As `Room` takes it: asked before trials begin; the sweep waits where there is no room.
-        only: Nothing but this trial is trained, again and whatever the budget.
-        clock: Seconds that only grow.
+        refuse: As `CapacityCheck` takes it: checked before trials begin; the sweep waits while there is no room.
+        only: Train only this trial, again, regardless of the budget.
+        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Coordinator:
         self.recipe = SweepConfig.from_dict(record.recipe)
         self.budget = Budget(**record.budget)
         self._writer, self._place, self._clock = writer, place, clock
-        self._listener = listener or _nobody
+        self._listener = listener or _ignore_trial
         self._room = CapacityCheck(writer.store, self.uid, refuse, clock=clock)
         self._changed = threading.Condition(threading.RLock())
         self._live: dict[str, RunningTrial] = {}
@@ -91,14 +91,14 @@ class Coordinator:
         self._failures: int | None = 0
         self._error: str | None = None
         self._only = only
-        self._study = self._rebuilt()
-        self._upcoming = self._taken_up(trials_asked_ahead(self.recipe) if together and only is None else 1)
+        self._study = self._rebuild_study()
+        self._upcoming = self._make_queue(trials_asked_ahead(self.recipe) if together and only is None else 1)
 
     def run(self) -> str:
-        """Search until the budget is used, somebody stops it, or nothing is left; gives the state it ended in.
+        """Search until the budget is used up, a stop, or the end of the grid; returns the state it ended in.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; the sweep was stopped properly before.
+            KeyboardInterrupt: Ctrl-C; the sweep was stopped and recorded before.
         """
         broken: BaseException | None = None
         try:
@@ -116,16 +116,16 @@ class Coordinator:
             state = self._stopped
         elif self._only is not None:
             state = self._only.leaves
-        self._tell_end(state)
+        self._record_end(state)
         if broken is not None:
             raise broken
         return state
 
-    def _tell_end(self, state: str) -> None:
-        """Have it noted that nobody searches any longer, after what happened to the trials.
+    def _record_end(self, state: str) -> None:
+        """Put the end of the sweep, after the events of its trials, and wait until it is written.
 
-        While the record cannot be written that waits in memory with them, however long. Who stopped the sweep may be
-        about to leave and is not held up.
+        While the store cannot be written the events wait in memory, however long. After a stop or an interruption the
+        process may be about to end, so this does not wait longer than `FLUSH_SECONDS`.
         """
         self._writer.put(SweepEnded(uid=self.uid, state=state, seconds=self._seconds(), error=self._error))
         if not self._writer.flush(FLUSH_SECONDS) and state not in ("stopped", INTERRUPTED):
@@ -134,11 +134,11 @@ class Coordinator:
             self._writer.flush()
 
     def stop(self) -> None:
-        """End the search; what trains is interrupted, and trained again when the sweep goes on."""
+        """End the search; trials that train are interrupted, and trained again when the sweep is resumed."""
         self._end("stopped")
 
     def leave(self) -> None:
-        """As `stop`, because the process ends and not because anybody wants the search to: it may go on by itself."""
+        """As `stop`, but because the process ends: the next server may resume the sweep by itself."""
         self._end(INTERRUPTED)
 
     def _end(self, state: str) -> None:
@@ -147,22 +147,22 @@ class Coordinator:
             self._interrupt()
 
     def stop_trial(self, number: int) -> None:
-        """End one trial; what it reached counts.
+        """Stop one trial; its epochs so far count.
 
         Raises:
-            SettingError: it does not train.
+            SettingError: the trial does not train.
         """
         with self._changed:
-            live = next((one for one in self._live.values() if one.number == number), None)
+            live = next((trial for trial in self._live.values() if trial.number == number), None)
             if live is None:
                 raise SettingError(f"trial must be one that trains to be stopped, got {number}.")
             live.control.stop()
 
     def retry(self, number: int) -> None:
-        """Train a trial again, with the same values, before anything new is tried.
+        """Train a trial again, with the same values, before any new trial.
 
         Raises:
-            StoreError: there is no such trial, or it trains.
+            StoreError: the trial is unknown, or it trains.
         """
         self._writer.flush(FLUSH_SECONDS)
         with self._changed:
@@ -175,39 +175,39 @@ class Coordinator:
 
     # searching --------------------------------------------------------------------------------------------------------
 
-    def _rebuilt(self) -> Study:
-        """The search as the record has it."""
+    def _rebuild_study(self) -> Study:
+        """The study with the ended trials of the record."""
         store = self._writer.store
         seen = [past_trial_of(store, run, self.recipe) for run in included_runs(store, self.recipe)]
-        for run in self._begun_before():
+        for run in self._earlier_runs():
             if run.state != INTERRUPTED:
                 seen.append(past_trial_of(store, run, self.recipe))
                 if run.state != "failed":
                     self._failures = None
         return Study(self.recipe, seen)
 
-    def _taken_up(self, ahead: int) -> TrialQueue:
-        """What comes next: first what did not end, or nothing but the one that is asked for."""
+    def _make_queue(self, ahead: int) -> TrialQueue:
+        """The queue of trials, the interrupted trials first; with `only`, just that trial."""
         upcoming = TrialQueue(self.recipe, self._study, ahead=ahead, places=self._place.most)
         upcoming.is_closed = self._only is not None
-        runs = self._begun_before()
+        runs = self._earlier_runs()
         upcoming.begin_after({run.trial for run in runs})
         for run in runs:
             if run.trial == self._only.number if self._only is not None else run.state == INTERRUPTED:
                 upcoming.again(run.trial, past_trial_of(self._writer.store, run, self.recipe).values)
         return upcoming
 
-    def _begun_before(self) -> list[Any]:
-        """The newest run of each trial."""
+    def _earlier_runs(self) -> list[Any]:
+        """The newest run of each trial in the record."""
         return sweeps.newest_run_per_trial(self._writer.store.runs(sweep=self.uid))
 
     def _search(self) -> None:
         while True:
             with self._changed:
-                self._look(at_once=True)
+                self._read_wishes(at_once=True)
                 if self._is_over() and not self._is_busy():
                     return
-                group = self._begun() if self._has_place() else []
+                group = self._begin_next() if self._has_place() else []
                 if not group and not self._is_busy() and not self._upcoming:
                     return
                 if not group:
@@ -219,16 +219,16 @@ class Coordinator:
                 threading.Thread(target=self._train, args=[group], name=f"fitdash-{group[0].uid}", daemon=True).start()
 
     def _join(self) -> None:
-        """Wait for what trains in other threads."""
+        """Wait for the trials that train in other threads."""
         with self._changed:
             self._changed.wait_for(lambda: not self._is_busy())
 
     def _is_busy(self) -> bool:
-        """Whether something trains. The trials of a group end before the place where they trained is free again."""
+        """True while a trial trains or its place is taken: a group's trials end before their place is free."""
         return bool(self._live or self._busy)
 
     def _wait(self) -> None:
-        """Until something happens, or others want something; without room and trials that is no searching."""
+        """Wait for an event or `LOOK_SECONDS`; time without room and without trials does not count as searching."""
         began = self._clock()
         self._changed.wait(LOOK_SECONDS)
         if self._room.is_missing and not self._is_busy():
@@ -237,8 +237,8 @@ class Coordinator:
     def _has_place(self) -> bool:
         return self._busy < self._place.most and not self._is_over()
 
-    def _begun(self) -> list[RunningTrial]:
-        """The next trials that train as one, told to the record; none where there are none to begin now."""
+    def _begin_next(self) -> list[RunningTrial]:
+        """Record the begin of the next group of trials and return it; empty where no trial may begin now."""
         if not self._upcoming:
             self._upcoming.plan(self.budget.trials, self._seconds_left())
         if not self._upcoming or not self._room.is_there():
@@ -250,10 +250,10 @@ class Coordinator:
             for live in group:
                 live.control = MemberControl(control, live.uid)
         for live in group:
-            self._tell_begin(live)
+            self._record_begin(live)
         return group
 
-    def _tell_begin(self, live: RunningTrial) -> None:
+    def _record_begin(self, live: RunningTrial) -> None:
         self._live[live.uid] = live
         live.began = self._clock()
         self._writer.put(
@@ -268,19 +268,19 @@ class Coordinator:
             )
         )
         self._writer.put(Changed(uid=live.uid, state="running"))
-        self._listener(self._told(live, "running"))
+        self._listener(self._to_trial(live, "running"))
 
     def _train(self, group: list[RunningTrial]) -> None:
-        """Have trials trained as one, in the calling thread; those of several end by themselves."""
+        """Train a group of trials, in the calling thread; trials of a larger group report their own ends."""
         first, many = group[0], len(group) > 1
         end: Changed | None = None
         try:
-            # Of thousands of trials, looks at every epoch would fill the disk.
+            # Predictions of every epoch of thousands of trials would fill the disk.
             order = make_job_spec(self._upcoming.experiment(first), looks_often=False)
             if many:
                 order = make_ensemble_spec({live.uid: self._upcoming.experiment(live) for live in group})
             control = first.control.group if isinstance(first.control, MemberControl) else first.control
-            self._place.train(order, first.uid, self._take, control)
+            self._place.train(order, first.uid, self._take_event, control)
         except KeyboardInterrupt:
             end = Changed(uid=first.uid, state=INTERRUPTED)
             raise
@@ -292,19 +292,19 @@ class Coordinator:
                 self._upcoming.note(self._clock() - first.began, len(group))
                 for live in group:
                     if live.uid in self._live:
-                        self._ended(live, end and replace(end, uid=live.uid))
+                        self._end_trial(live, end and replace(end, uid=live.uid))
                 self._changed.notify_all()
 
-    def _take(self, event: Event) -> None:
-        """Something happened to a trial."""
+    def _take_event(self, event: Event) -> None:
+        """Record an event of a trial, and report its epochs to the study."""
         live = self._live.get(event.uid)
         if isinstance(event, Changed) and event.state in ENDED:
             if live is not None:
-                self._ended(live, event)
+                self._end_trial(live, event)
             return
         self._writer.put(event)
         if live is None or not isinstance(event, EpochEnded):
-            return  # the study has been told of the end of a trial that is no longer live
+            return  # the end of a trial that is no longer live was reported to the study
         value = event.logs.get(self.recipe.objective.name)
         with self._changed:
             live.epochs += 1
@@ -312,15 +312,15 @@ class Coordinator:
                 live.curve[event.epoch] = float(value)
                 if self._study.report(live.asked, event.epoch, float(value)) and not self._is_last(event.epoch):
                     live.control.stop(PRUNED)
-            self._look()
-            self._listener(self._told(live, "running"))
+            self._read_wishes()
+            self._listener(self._to_trial(live, "running"))
 
     def _is_last(self, epoch: int) -> bool:
-        """Whether a trial would be over anyway."""
+        """True if this is the last epoch of every trial, so that pruning saves nothing."""
         return epoch + 1 >= self.recipe.experiment.fit.epochs and "fit.epochs" not in self.recipe.space.dimensions
 
-    def _ended(self, live: RunningTrial, end: Changed | None) -> None:
-        """Note how a trial ended, and tell the study."""
+    def _end_trial(self, live: RunningTrial, end: Changed | None) -> None:
+        """Record how a trial ended, and report it to the study."""
         with self._changed:
             why = live.control.stopped_by
             if end is None:
@@ -339,11 +339,11 @@ class Coordinator:
                 self._study.tell(live.asked, PastTrial(values=live.asked.values, curve=live.curve, ended=ended))
                 self._count_failure(end)
             self._listener(
-                self._told(live, PRUNED if why == PRUNED and end.state == "stopped" else end.state, end.error)
+                self._to_trial(live, PRUNED if why == PRUNED and end.state == "stopped" else end.state, end.error)
             )
 
     def _count_failure(self, end: Changed) -> None:
-        """End a sweep whose trials all fail."""
+        """Count a failed trial; the sweep fails where its first `MOST_FAILURES` trials failed."""
         if end.state != "failed":
             self._failures = None
         elif self._failures is not None:
@@ -351,8 +351,8 @@ class Coordinator:
             if self._failures >= MOST_FAILURES:
                 self._error = f"The first {self._failures} trials failed, the last one with: {end.error}"
 
-    def _look(self, *, at_once: bool = False) -> None:
-        """Heed what others want of the sweep, and the seconds."""
+    def _read_wishes(self, *, at_once: bool = False) -> None:
+        """Read a stop and the budget from the record, and interrupt the trials where the sweep is over."""
         now = self._clock()
         if at_once or now - self._looked >= LOOK_SECONDS:
             self._looked = now
@@ -360,7 +360,7 @@ class Coordinator:
             self.budget = Budget(**record.budget)
             if record.state == "stopping":
                 self._stopped = self._stopped or "stopped"
-            with suppress(StoreError):  # not now: somebody holds the store, or the disk is full
+            with suppress(StoreError):  # not now: the store is locked, or the disk is full
                 sweeps.note_seconds(self._writer.store, self.uid, self._seconds())
         if self._is_over():
             self._interrupt()
@@ -371,7 +371,7 @@ class Coordinator:
         self._changed.notify_all()
 
     def _is_over(self) -> bool:
-        """Nothing more is to be begun, and what trains is to end."""
+        """True if no trial may begin, and those that train are to be interrupted."""
         left = self._seconds_left()
         return self._stopped is not None or (left is not None and left <= 0) or self._error is not None
 
@@ -380,14 +380,14 @@ class Coordinator:
         return self._spent + self._clock() - self._began - self._waited
 
     def _seconds_left(self) -> float | None:
-        """Of the budget; None where it has no such bound."""
+        """Seconds left of the budget; None if it has no such bound."""
         if self.budget.seconds is None or self._only is not None:
             return None
         return self.budget.seconds - self._seconds()
 
-    def _told(self, live: RunningTrial, state: str, error: str | None = None) -> Trial:
-        return live.told(state, self.recipe.objective, now=self._clock(), error=error)
+    def _to_trial(self, live: RunningTrial, state: str, error: str | None = None) -> Trial:
+        return live.to_trial(state, self.recipe.objective, now=self._clock(), error=error)
 
 
-def _nobody(trial: Trial) -> None:
-    """Takes what nobody listens to."""
+def _ignore_trial(trial: Trial) -> None:
+    """The listener if none was given."""

@@ -1,20 +1,19 @@
-"""Where trials train: in this process, in processes beside it, or on a cluster. All take the same orders."""
+"""Executors of trials: this process, worker processes, or a Ray cluster. All take the same job specs."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from fitdash.errors import SettingError
 from fitdash.jobs.job_spec import job_from_spec
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Event
+from fitdash.runs.protocol.messages import JobSpec
 from fitdash.runs.scheduling.workers import WorkerPool
-
-JobSpec = Mapping[str, Any]
 
 
 class TrialExecutor(Protocol):
-    """Trains what it is ordered.
+    """Trains the runs of trials.
 
     Attributes:
         most: How many runs it trains at once.
@@ -28,19 +27,19 @@ class TrialExecutor(Protocol):
         Args:
             order: As `fitdash.jobs.job_spec` makes it.
             uid: The run.
-            put: Takes what happens to it, in this thread.
-            control: What is wanted of it.
+            put: Takes the events of the run, in the calling thread.
+            control: The control of the run.
 
         Raises:
-            Ended: it ended otherwise than by itself or by what `control` wants.
+            RunEndedElsewhere: the run failed or was cut off in another process.
         """
 
     def close(self) -> None:
-        """Let go of everything; what trains is interrupted."""
+        """Free all processes; runs that train are interrupted."""
 
 
 class InlineExecutor:
-    """This process and the calling thread: one run at a time, and the search decides between two epochs."""
+    """Trains in the calling thread: one run at a time, and the search decides about pruning between two epochs."""
 
     most = 1
 
@@ -52,18 +51,18 @@ class InlineExecutor:
             recorder.console.end()
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Do nothing: there is nothing to free."""
 
 
 def make_executor(workers: int | str | None) -> TrialExecutor:
-    """Where trials train.
+    """The executor for `workers`.
 
     Args:
-        workers: So many processes; 0: this process; None: one for each core but one, this process if that is one; text:
-            the address of a Ray cluster, "ray" for one on this machine.
+        workers: Number of worker processes; 0: this process; None: one process for each core but one, or this process
+            if that is one; text: the address of a Ray cluster, "ray" for a cluster on this machine.
 
     Raises:
-        SettingError: it is none of these, or Ray is not installed.
+        SettingError: `workers` is none of these, or Ray is not installed.
     """
     if isinstance(workers, str):
         from fitdash.sweeps.ray_executor import RayExecutor
@@ -73,5 +72,5 @@ def make_executor(workers: int | str | None) -> TrialExecutor:
         raise SettingError(f"workers must be an integer from 0, None or the address of a Ray cluster, got {workers!r}.")
     if workers == 0:
         return InlineExecutor()
-    places = WorkerPool(most=workers)
-    return InlineExecutor() if workers is None and places.most == 1 else places
+    pool = WorkerPool(most=workers)
+    return InlineExecutor() if workers is None and pool.most == 1 else pool

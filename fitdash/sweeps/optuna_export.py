@@ -1,4 +1,4 @@
-"""A sweep as a study that other programs open: an Optuna storage in a file."""
+"""Export of a sweep as an Optuna storage in a file, for other programs."""
 
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,19 @@ KINDS = {".log": "journal", ".journal": "journal", ".jsonl": "journal", ".db": "
 
 
 def write_optuna_study(study: Study, uid: str, file: str | Path, *, kind: str | None = None) -> str:
-    """Write the trials that are over into a file: `optuna-dashboard FILE` opens it.
+    """Write the ended trials into a file, which `optuna-dashboard FILE` opens.
 
     Args:
-        study: The search with those trials.
-        uid: Of the sweep; the study is named after it.
-        file: Must not be there yet.
+        study: The study with these trials.
+        uid: The sweep, after which the study is named.
+        file: A path that does not exist yet.
         kind: "journal" or "sqlite"; None: by the ending of the file.
 
     Returns:
         The name of the study in it.
 
     Raises:
-        SettingError: the file is there already, or its kind is unknown.
+        SettingError: the file exists already, or its kind is unknown.
     """
     path = Path(file)
     chosen = kind or KINDS.get(path.suffix.lower(), "")

@@ -1,6 +1,6 @@
-"""Trials on a Ray cluster: each run is an actor there, and what happens to it comes back as the lines of a worker.
+"""Trials on a Ray cluster: each run is an actor there, and its events come back as lines, as those of a worker process.
 
-The record stays here. Files of such runs, their weights among them, are not kept: training one again alone gives them.
+The record stays on this machine. Files of such runs, weights included, are not kept: `Sweep.rerun` gives them.
 """
 
 import queue
@@ -11,21 +11,21 @@ from fitdash.errors import SettingError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Changed, CheckpointTaken, Event, PredictionsTaken
-from fitdash.runs.protocol.messages import event_of, from_line, to_line
+from fitdash.runs.protocol.messages import JobSpec, event_of, from_line, to_line
 from fitdash.runs.scheduling.failures import RunEndedElsewhere, failure_event
 
 TAKE_SECONDS = 0.5
 
 
 class RayActor:
-    """What an actor is: it trains one run, and may be asked for what happened and told what is wanted meanwhile."""
+    """The class of the actors: trains one run, and meanwhile returns its events and takes wishes."""
 
     def __init__(self) -> None:
         self._control = Control()
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
-    def train(self, order: Mapping[str, Any], uid: str) -> None:
-        """Train the run; its last line says that it is over."""
+    def train(self, order: JobSpec, uid: str) -> None:
+        """Train the run; the last line is the message that it is over."""
         from fitdash.jobs.job_spec import job_from_spec
 
         recorder = Recorder(uid, self._put)
@@ -39,7 +39,7 @@ class RayActor:
         self._lines.put(to_line({"is": "over", "error": error, "traceback": traceback}))
 
     def take(self) -> list[bytes]:
-        """The lines since the last time, waiting a little for the first."""
+        """The lines since the last call; waits up to `TAKE_SECONDS` for the first."""
         lines = []
         try:
             lines.append(self._lines.get(timeout=TAKE_SECONDS))
@@ -49,7 +49,7 @@ class RayActor:
             return lines
 
     def wish(self, wish: Mapping[str, Any]) -> None:
-        """Heed a wish of the control over there."""
+        """Apply a wish that the control on the calling machine relayed."""
         self._control.take(wish)
 
     def _put(self, event: Event) -> None:
@@ -58,13 +58,13 @@ class RayActor:
 
 
 class RayExecutor:
-    """A Ray cluster as a place for trials.
+    """Trains trials on a Ray cluster.
 
     Args:
-        address: Of the cluster; "ray" starts one on this machine.
+        address: The address of the cluster; "ray" starts a cluster on this machine.
 
     Attributes:
-        most: As many runs as it has processor cores.
+        most: Number of runs that train at once: one for each core of the cluster.
 
     Raises:
         SettingError: Ray is not installed, or there is no cluster at the address.
@@ -84,7 +84,7 @@ class RayExecutor:
         self.most = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._actors: Any = ray.remote(num_cpus=1, max_concurrency=3)(RayActor)
 
-    def train(self, order: Mapping[str, Any], uid: str, put: Callable[[Event], None], control: Control) -> None:
+    def train(self, order: JobSpec, uid: str, put: Callable[[Event], None], control: Control) -> None:
         actor = self._actors.remote()
         try:
             actor.train.remote(order, uid)
@@ -104,10 +104,10 @@ class RayExecutor:
 
 
 def forward_events(take: Callable[[], list[bytes]], uid: str, put: Callable[[Event], None]) -> None:
-    """Put what the lines tell until they say that the run is over.
+    """Put the events in the lines until the message that the run is over.
 
     Raises:
-        Ended: it failed there.
+        RunEndedElsewhere: the run failed there.
     """
     while True:
         for line in take():

@@ -1,4 +1,4 @@
-"""The same experiment with several seeds: training it, finding such runs in the record, and their mean and band."""
+"""Repeats: the same experiment with several seeds. Trains them, finds them in the record, and averages them."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,10 +18,10 @@ MOST_REPEATS = 1000
 
 
 def make_repeats_config(experiment: Experiment, n: int, *, objective: str | None = None) -> SweepConfig:
-    """A sweep over n seeds, the experiment's own first: nothing is pruned, and nothing is searched.
+    """A sweep over n seeds, the experiment's own first, without pruning.
 
     Raises:
-        SettingError: n cannot be, or the experiment has problems.
+        SettingError: n is invalid, or the experiment has problems.
     """
     if type(n) is not int or not 2 <= n <= MOST_REPEATS:
         raise SettingError(f"n must be an integer from 2 to {MOST_REPEATS}, got {n!r}.")
@@ -32,12 +32,12 @@ def make_repeats_config(experiment: Experiment, n: int, *, objective: str | None
 
 
 def group_repeats(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
-    """Runs that are equal but for their seed, by what they share; those that have no equal are left out.
+    """Runs that differ only in their seed, by their shared settings as JSON; runs without a repeat are left out.
 
-    Of several with one seed the first counts: they are one result, and would be taken for more than there are.
+    Of several runs with the same seed only the first counts: they are one result, not several.
 
     Args:
-        runs: Those that are to be looked at; runs that have not finished are left out.
+        runs: The runs to group; runs that have not finished are left out.
     """
     found: dict[str, dict[int, RunRecord]] = {}
     for run in runs:
@@ -51,8 +51,8 @@ def repeat_band(store: Store, uids: Sequence[str], name: str) -> "pd.DataFrame":
     """The mean of a logged value over several runs, epoch by epoch.
 
     Returns:
-        `epoch` (from 1), `n` (runs that have a value there), `mean`, `low` and `high` (one standard deviation; missing
-        with one run), `min`, `max`.
+        `epoch` (from 1), `n` (runs with a value in this epoch), `mean`, `low` and `high` (one standard deviation;
+        missing for a single run), `min`, `max`.
     """
     import pandas as pd
 
@@ -66,7 +66,7 @@ def repeat_band(store: Store, uids: Sequence[str], name: str) -> "pd.DataFrame":
 
 
 def band(values: "pd.DataFrame") -> "pd.DataFrame":
-    """Mean and band of `value` by `epoch`; as `band_of` gives them. NaN is left out."""
+    """Mean and band of `value` by `epoch`, with the columns of `repeat_band`; NaN is left out."""
     grouped = values.dropna().groupby("epoch")["value"]
     table = grouped.agg(["count", "mean", "std", "min", "max"]).reset_index()
     table = table.assign(low=table["mean"] - table["std"], high=table["mean"] + table["std"])
@@ -76,10 +76,10 @@ def band(values: "pd.DataFrame") -> "pd.DataFrame":
 def compare_groups(
     a: Sequence[RunRecord], b: Sequence[RunRecord], objective: SweepObjective, *, names: tuple[str, str] = ("A", "B")
 ) -> SignificanceResult | None:
-    """Whether the runs of A beat those of B beyond the noise of their seeds; None where a side has no number.
+    """Test whether the runs of A beat those of B beyond the noise of their seeds; None if a side has no value.
 
     Args:
-        objective: Which number counts, and whether the best epoch or the last one of a run.
+        objective: The number to compare, and whether the best or the last epoch of a run counts.
     """
     sides = [[value for run in side if (value := _value(run, objective)) is not None] for side in (a, b)]
     return significance_test(sides[0], sides[1], rises=objective.rises, what=objective.name, names=names)
@@ -94,10 +94,10 @@ def repeat(
     name: str = "",
     listener: Callable[[Any], None] | None = None,
 ) -> Any:
-    """Train an experiment with n seeds, its own first; gives the `Sweep` that they are.
+    """Train an experiment with n seeds, its own first; returns them as a `Sweep`.
 
     Raises:
-        SettingError, DataError, StoreError: all that is wrong, before anything trains.
+        SettingError, DataError, StoreError: every problem, before any run trains.
     """
     from fitdash.sweeps.api import sweep
 

@@ -1,4 +1,4 @@
-"""What came of a sweep, read from the record at any moment, also while it goes on."""
+"""Results of a sweep, read from the record at any moment, also while it searches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from fitdash.engine.callbacks.history import History
 
 LEAST_FOR_IMPORTANCE = 8
-"""Complete trials below which nothing can be said of importance."""
-REDRAWN = 20
+"""Least number of complete trials for an importance."""
+BOOTSTRAP_SAMPLES = 20
 
 
 class Sweep:
@@ -33,10 +33,10 @@ class Sweep:
         uid: The sweep.
 
     Attributes:
-        recipe: What it searches and how.
+        recipe: Its configuration.
 
     Raises:
-        StoreError: there is no such sweep.
+        StoreError: the sweep is unknown.
     """
 
     def __init__(self, store: Store, uid: str) -> None:
@@ -50,7 +50,7 @@ class Sweep:
 
     @property
     def state(self) -> str:
-        """Whether it goes on, and else how it ended."""
+        """The state in the record, such as "running" or "finished"."""
         return sweeps.find_sweep(self.store, self.uid).state
 
     @property
@@ -58,17 +58,17 @@ class Sweep:
         return Budget(**sweeps.find_sweep(self.store, self.uid).budget)
 
     def trials(self) -> list[Trial]:
-        """The trials in the order of their numbers, then the runs made by hand."""
+        """The trials in the order of their numbers, then the included runs."""
         runs = sweeps.newest_run_per_trial(self.store.runs(sweep=self.uid)) + included_runs(self.store, self.recipe)
         return [trial_of(run, self.recipe) for run in runs]
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the best objective, None before there is one."""
+        """The trial with the best objective; None if no trial has a value."""
         return best_trial(self.trials(), self.recipe)
 
     def frame(self) -> "pd.DataFrame":
-        """One row per trial; see `frame_of`."""
+        """One row per trial; see `trials_frame`."""
         return trials_frame(self.trials(), self.recipe)
 
     def curves(self) -> "pd.DataFrame":
@@ -83,36 +83,36 @@ class Sweep:
         return pd.DataFrame(rows, columns=["trial", "run", "epoch", "value", "state"])
 
     def importance(self) -> "pd.DataFrame":
-        """How much each setting decides; see `importance_of`."""
+        """Importance of each varied setting; see `importance_of`."""
         runs = sweeps.newest_run_per_trial(self.store.runs(sweep=self.uid)) + included_runs(self.store, self.recipe)
         ended = [run for run in runs if not run.is_active and run.state != "interrupted"]
         return importance_of([past_trial_of(self.store, run, self.recipe) for run in ended], self.recipe)
 
     def experiment(self, number: int | None = None) -> Experiment:
-        """The experiment of a trial, the best one without a number.
+        """The experiment of a trial; of the best trial without a number.
 
         Raises:
-            SettingError: there is none.
+            SettingError: there is no such trial, or no best trial yet.
         """
-        trial = self._chosen(number)
+        trial = self._find_trial(number)
         return self.recipe.space.apply(self.recipe.experiment, trial.values)
 
     def history(self, number: int | None = None) -> "History":
-        """What a trial logged, the best one without a number.
+        """The history of a trial; of the best trial without a number.
 
         Raises:
-            SettingError: there is none.
+            SettingError: there is no such trial, or no best trial yet.
         """
-        return history_of(self.store, self._chosen(number).run)
+        return history_of(self.store, self._find_trial(number).run)
 
     def rerun(self, number: int | None = None, *, seed: int | None = None) -> "History":
-        """Train a trial again, alone and in this process, as a run of its own; the best one without a number.
+        """Train a trial again, alone and in this process, as a separate run; the best trial without a number.
 
         Args:
-            seed: Another one; None: the same, which gives the same numbers on a CPU.
+            seed: Another seed; None: the trial's, which gives the same numbers on a CPU.
 
         Raises:
-            SettingError: there is no such trial.
+            SettingError: there is no such trial, or no best trial yet.
         """
         from fitdash.sweeps.run_inline import train_inline
 
@@ -122,11 +122,11 @@ class Sweep:
         return history_of(self.store, uid)
 
     def to_optuna(self, file: Any, *, kind: str | None = None) -> str:
-        """Write it as a study for optuna-dashboard; see `write_optuna_study`."""
+        """Write the sweep as a study for optuna-dashboard; see `write_optuna_study`."""
         return write_optuna_study(self.study(), self.uid, file, kind=kind)
 
     def study(self) -> Study:
-        """The search with all trials that are over, as it would go on."""
+        """The study with all ended trials, as a resumed sweep would use it."""
         runs = sweeps.newest_run_per_trial(self.store.runs(sweep=self.uid))
         ended = [run for run in runs if not run.is_active and run.state != "interrupted"]
         return Study(
@@ -134,8 +134,10 @@ class Sweep:
             [past_trial_of(self.store, run, self.recipe) for run in [*included_runs(self.store, self.recipe), *ended]],
         )
 
-    def _chosen(self, number: int | None) -> Trial:
-        trial = self.best if number is None else next((one for one in self.trials() if one.number == number), None)
+    def _find_trial(self, number: int | None) -> Trial:
+        trial = (
+            self.best if number is None else next((found for found in self.trials() if found.number == number), None)
+        )
         if trial is None:
             what = "have a result" if number is None else f"have the trial {number}"
             raise SettingError(f"The sweep must {what}, got {len(self.trials())} trials without it.")
@@ -143,7 +145,7 @@ class Sweep:
 
 
 def best_trial(trials: Sequence[Trial], recipe: SweepConfig) -> Trial | None:
-    """The trial with the best objective; those given up early count only where no other has a number."""
+    """The trial with the best objective; pruned and stopped trials count only where no finished trial has a value."""
     numbered = [trial for trial in trials if trial.value is not None]
     complete = [trial for trial in numbered if trial.state == "finished"] or numbered
     pick = max if recipe.objective.rises else min
@@ -154,7 +156,7 @@ def trials_frame(trials: Sequence[Trial], recipe: SweepConfig) -> "pd.DataFrame"
     """One row per trial.
 
     Returns:
-        `trial` (from 1; missing for a run made by hand), `state`, the objective by its name, `best` (the best so far),
+        `trial` (from 1; missing for an included run), `state`, the objective by its name, `best` (the best so far),
         a column for each varied setting, `epochs`, `seconds`, `run`, `words`.
     """
     import pandas as pd
@@ -171,7 +173,7 @@ def trials_frame(trials: Sequence[Trial], recipe: SweepConfig) -> "pd.DataFrame"
 
 
 def best_so_far(trials: Sequence[Trial], recipe: SweepConfig) -> list[float | None]:
-    """The best objective up to each trial, of those that went to their end."""
+    """The best objective up to each trial, of finished trials; None before the first."""
     found: list[float | None] = []
     best: float | None = None
     for trial in trials:
@@ -182,14 +184,14 @@ def best_so_far(trials: Sequence[Trial], recipe: SweepConfig) -> list[float | No
 
 
 def importance_of(seen: Sequence[PastTrial], recipe: SweepConfig) -> "pd.DataFrame":
-    """How much of the difference between trials each setting decides, and how sure that is.
+    """Share of each setting in the differences between trials, with a bootstrap interval.
 
     Args:
-        seen: Trials that are over; those that went to their end count.
+        seen: Ended trials; only complete trials count.
 
     Returns:
-        `setting`, `importance` (they sum to 1), `low` and `high` (what nine of ten redrawn samples of the trials say),
-        the most important first; empty below `LEAST_FOR_IMPORTANCE` trials or where all reached the same.
+        `setting`, `importance` (they sum to 1), `low` and `high` (the interval of nine of ten bootstrap samples of the
+        trials), the most important first; empty below `LEAST_FOR_IMPORTANCE` trials or if all have the same value.
 
     Source: Watanabe, Bansal, Hutter, PED-ANOVA, IJCAI 2023, as Optuna has it; Efron's bootstrap for its spread.
     """
@@ -197,24 +199,24 @@ def importance_of(seen: Sequence[PastTrial], recipe: SweepConfig) -> "pd.DataFra
     import pandas as pd
 
     empty = pd.DataFrame(columns=["setting", "importance", "low", "high"])
-    complete = [one for one in seen if one.ended == "complete" and recipe.objective.of(one.curve) is not None]
-    if len(complete) < LEAST_FOR_IMPORTANCE or len({recipe.objective.of(one.curve) for one in complete}) < 2:
+    complete = [past for past in seen if past.ended == "complete" and recipe.objective.of(past.curve) is not None]
+    if len(complete) < LEAST_FOR_IMPORTANCE or len({recipe.objective.of(past.curve) for past in complete}) < 2:
         return empty
     middle = _importance(complete, recipe)
     draw = np.random.default_rng(recipe.seed)
     drawn = [
         _importance([complete[i] for i in draw.integers(0, len(complete), len(complete))], recipe)
-        for _ in range(REDRAWN)
+        for _ in range(BOOTSTRAP_SAMPLES)
     ]
     rows = [
-        (name, share, *np.quantile([one.get(name, 0.0) for one in drawn], [0.05, 0.95]).tolist())
+        (name, share, *np.quantile([sample.get(name, 0.0) for sample in drawn], [0.05, 0.95]).tolist())
         for name, share in middle.items()
     ]
     return pd.DataFrame(rows, columns=list(empty)).sort_values("importance", ascending=False, ignore_index=True)
 
 
 def _importance(seen: Sequence[PastTrial], recipe: SweepConfig) -> Mapping[str, float]:
-    """Share of each setting; 0 where the trials are all alike."""
+    """Importance of each setting by Optuna; 0 where it finds none."""
     import optuna
 
     study = Study(replace(recipe, sampler="random", pruner="none"), seen)

@@ -1,11 +1,9 @@
-"""One run, trained in this process and kept in the record, for whoever waits for it."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Trains one run in the calling thread and records it."""
 
 from fitdash.errors import FitdashError
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Changed, Created
+from fitdash.runs.protocol.messages import JobSpec
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.failures import failure_event
@@ -13,11 +11,11 @@ from fitdash.runs.scheduling.runner import new_uid
 from fitdash.sweeps.executors import InlineExecutor
 
 
-def train_inline(store: Store, order: Mapping[str, Any], *, name: str = "", parent: str | None = None) -> str:
-    """Train what is ordered and wait for it; gives the uid of the run.
+def train_inline(store: Store, order: JobSpec, *, name: str = "", parent: str | None = None) -> str:
+    """Train a job spec as a recorded run; returns its uid when it is over.
 
     Raises:
-        FitdashError: it cannot run, or failed; the record has the traceback.
+        FitdashError: the run cannot be built, or failed; the record has the traceback.
     """
     uid, writer = new_uid(), Writer(store)
     created = Created(uid=uid, name=name, experiment=order["experiment"], writer=writer.uid, parent=parent)

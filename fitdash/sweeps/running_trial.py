@@ -1,4 +1,4 @@
-"""A trial while it trains."""
+"""A trial while it is queued or trains."""
 
 from dataclasses import dataclass, field
 
@@ -11,13 +11,13 @@ from fitdash.sweeps.trial import Trial
 
 @dataclass(eq=False, kw_only=True)
 class RunningTrial:
-    """One trial, and how far it is.
+    """One trial and its progress.
 
     Attributes:
-        asked: What it tries.
-        attempt: It was begun so often.
-        curve: The objective by epoch, where it is a number.
-        began: By the clock of the search.
+        asked: The values that it tries, from the study.
+        attempt: How often it was begun, this time included.
+        curve: The objective by epoch, without NaN.
+        began: When it began, by the clock of the coordinator.
     """
 
     number: int
@@ -29,8 +29,8 @@ class RunningTrial:
     epochs: int = 0
     began: float = 0.0
 
-    def told(self, state: str, objective: SweepObjective, *, now: float, error: str | None) -> Trial:
-        """The trial as whoever listens to the search sees it."""
+    def to_trial(self, state: str, objective: SweepObjective, *, now: float, error: str | None) -> Trial:
+        """The trial as the listener of the sweep gets it."""
         return Trial(
             number=self.number,
             run=self.uid,

@@ -1,4 +1,4 @@
-"""Whether one setting beats another beyond the noise of the seeds: pure arithmetic on the results of repeats."""
+"""Significance test: does one setting beat another beyond the noise of the seeds? Pure arithmetic on repeats."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 LEVEL = 0.05
 MOST_SPLITS = 20_000
-"""Ways to deal out the results that are gone through one by one; where there are more, Welch's test is used."""
+"""Largest number of splits for the exact permutation test; above it, Welch's test is used."""
 EXACT = "exact permutation test of the means"
 WELCH = "Welch's t-test"
 
@@ -19,17 +19,17 @@ Answer = Literal["a", "b", "neither", "too few"]
 
 @dataclass(frozen=True, kw_only=True)
 class SignificanceResult:
-    """What repeats of A and of B say.
+    """The result of comparing repeats of A and of B.
 
     Attributes:
-        answer: "a" or "b" beats the other beyond the noise, "neither", or there are "too few" repeats to say.
-        test: Its name.
-        n: How many results of A and of B.
+        answer: "a" or "b" beats the other beyond the noise, "neither" does, or there are "too few" repeats to say.
+        test: The name of the test.
+        n: Numbers of results of A and of B.
         means, spreads: Mean and standard deviation of each.
-        p: Share of chance results at least as far apart.
+        p: Probability of a difference at least as large by chance alone.
         effect: Hedges' g: the difference in standard deviations, above 0 where A is better; None without spread.
-        low, high: The difference A − B lies between them in 95 of 100 (Welch).
-        words: All of it in one or two sentences.
+        low, high: Confidence interval of the difference A − B at 95 % (Welch).
+        words: The result in one or two sentences.
     """
 
     answer: Answer
@@ -55,13 +55,13 @@ def significance_test(
     """Compare repeats of A and of B.
 
     Args:
-        a, b: One number for each seed; those that are not finite are left out.
-        rises: Whether larger is better.
-        what: What the numbers are, for the words.
-        names: What A and B are called there.
+        a, b: One number for each seed; numbers that are not finite are left out.
+        rises: True if larger is better.
+        what: The name of the number, for `words`.
+        names: The names of A and B there.
 
     Returns:
-        None where one side has no number.
+        None if one side has no finite number.
 
     Source: Fisher, The Design of Experiments, 1935 (permutation); Welch 1947; Hedges 1981.
     """
@@ -69,7 +69,7 @@ def significance_test(
     if not len(x) or not len(y):
         return None
     exact = math.comb(len(x) + len(y), len(x)) <= MOST_SPLITS
-    p, least = _permuted(x, y) if exact else (_welch(x, y)[0], 0.0)
+    p, least = _permutation_p(x, y) if exact else (_welch(x, y)[0], 0.0)
     too_few = least > LEVEL or min(len(x), len(y)) < 2
     gap = float(x.mean() - y.mean())
     better = "a" if (gap > 0) == rises else "b"
@@ -92,13 +92,13 @@ def significance_test(
 
 
 def needed_repeats(n: int) -> int:
-    """Repeats of each side from which an exact permutation test can say something, when the other has `n`."""
+    """Least number of repeats of a side for a significant exact permutation test, where the other side has `n`."""
     most = max(n, 2)
     return next(k for k in range(2, 100) if 2 / math.comb(k + max(k, most), k) <= LEVEL)
 
 
-def _permuted(x: Any, y: Any) -> tuple[float, float]:
-    """p of the two-sided test, and the smallest that these numbers of results can give."""
+def _permutation_p(x: Any, y: Any) -> tuple[float, float]:
+    """p of the two-sided permutation test, and the smallest p that these numbers of results can give."""
     everything = np.concatenate([x, y])
     chosen = np.array(list(combinations(range(len(everything)), len(x))))
     sums = everything[chosen].sum(1)
@@ -110,7 +110,7 @@ def _permuted(x: Any, y: Any) -> tuple[float, float]:
 
 
 def _welch(x: Any, y: Any) -> tuple[float, float, float]:
-    """p of Welch's test, and the interval of the difference; NaN where a side has one result."""
+    """p of Welch's test, and the interval of the difference; NaN if a side has a single result."""
     if min(len(x), len(y)) < 2:
         return math.nan, math.nan, math.nan
     from scipy import stats
@@ -126,7 +126,7 @@ def _welch(x: Any, y: Any) -> tuple[float, float, float]:
 
 
 def _hedges(x: Any, y: Any, rises: bool) -> float | None:
-    """The difference in pooled standard deviations, corrected for few results."""
+    """Hedges' g: the difference in pooled standard deviations, corrected for small samples; None without spread."""
     freedom = len(x) + len(y) - 2
     if freedom < 1:
         return None

@@ -1,4 +1,4 @@
-"""The search itself, by Optuna: a study in memory, made anew from the record whenever it is needed."""
+"""The search by Optuna: a study in memory, rebuilt from the record whenever a sweep starts or is shown."""
 
 import logging
 import math
@@ -14,19 +14,19 @@ from fitdash.settings.search_space import sweepable_settings
 from fitdash.sweeps.config import SweepConfig
 
 STARTUP_TRIALS = 5
-"""Trials that end before the median prunes."""
+"""Trials that end before the median pruner prunes."""
 LEAST_TO_LEARN = 10
-"""Trials from which CMA-ES learns where to begin; with fewer it begins in the middle."""
+"""Least number of trials from which CMA-ES learns its starting point; with fewer it starts in the middle."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PastTrial:
-    """A trial that is over.
+    """A trial that has ended.
 
     Attributes:
-        values: By the address of the setting.
-        curve: The objective by epoch, those that are numbers.
-        ended: As it was meant, before that, or without a number.
+        values: The tried values by the address of their setting.
+        curve: The objective by epoch, without NaN.
+        ended: "complete", "pruned" (or stopped) before its last epoch, or "failed".
     """
 
     values: Mapping[str, Any]
@@ -36,72 +36,75 @@ class PastTrial:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PendingTrial:
-    """A trial that the study waits for: what to try, and Optuna's own trial."""
+    """A trial that the study asked for: the values to try, and Optuna's own trial."""
 
     values: dict[str, Any]
     trial: Any
 
 
 class Study:
-    """Says what to try next and what to give up.
+    """Suggests the values of trials and decides which trials to prune.
 
     Args:
-        recipe: What is searched and how.
-        seen: What was tried before, in its order.
+        recipe: The configuration of the sweep.
+        seen: The ended trials, in their order.
     """
 
     def __init__(self, recipe: SweepConfig, seen: Sequence[PastTrial] = ()) -> None:
         self.recipe = recipe
         self._distributions = distributions_of(recipe)
-        trials = [made for one in seen if (made := _frozen(one, recipe, self._distributions)) is not None]
-        self.optuna = _study(recipe, trials)
+        known = [_optuna_trial(past, recipe, self._distributions) for past in seen]
+        trials = [trial for trial in known if trial is not None]
+        self.optuna = _make_optuna_study(recipe, trials)
         self._cells = recipe.space.grid(recipe.experiment) if recipe.sampler == "grid" else []
-        done = [dict(one.values) for one in seen]
+        done = [dict(past.values) for past in seen]
         self._cells = [cell for cell in self._cells if cell not in done]
-        self._points = _points(len(recipe.space.dimensions), recipe.seed) if recipe.sampler == "quasi-random" else None
+        self._points = (
+            _sobol_points(len(recipe.space.dimensions), recipe.seed) if recipe.sampler == "quasi-random" else None
+        )
 
     def ask(self, number: int = 0) -> PendingTrial | None:
-        """What to try as the trial of this number; None where there is nothing left."""
+        """The values for the trial of this number; None where a grid has no cell left."""
         if self.recipe.sampler == "grid":
             return self.again(self._cells.pop(0)) if self._cells else None
         if self._points is not None:
             return self.again(self.recipe.space.at(self.recipe.experiment, self._points(number)))
         trial = self.optuna.ask(self._distributions)
-        return PendingTrial(values=_decoded(self.recipe, trial.params), trial=trial)
+        return PendingTrial(values=_from_optuna(self.recipe, trial.params), trial=trial)
 
     def again(self, values: Mapping[str, Any]) -> PendingTrial:
-        """Try these values; a grid does so once."""
+        """A trial of these values; a grid does not suggest them again."""
         self._cells = [cell for cell in self._cells if cell != values]
-        self.optuna.enqueue_trial(_encoded(self.recipe, values))
+        self.optuna.enqueue_trial(_to_optuna(self.recipe, values))
         return PendingTrial(values=dict(values), trial=self.optuna.ask(self._distributions))
 
     def report(self, asked: PendingTrial, epoch: int, value: float) -> bool:
-        """Note the objective after an epoch; True where the trial is to be given up."""
+        """Report the objective after an epoch; True if the trial is to be pruned."""
         if not math.isfinite(value):
             return False
         asked.trial.report(value, epoch)
         return bool(asked.trial.should_prune())
 
     def tell(self, asked: PendingTrial, seen: PastTrial) -> None:
-        """Note how a trial ended."""
+        """Report how a trial ended."""
         value = self.recipe.objective.of(seen.curve)
         state = _states()[seen.ended if value is not None else "failed"]
         self.optuna.tell(asked.trial, value if seen.ended == "complete" else None, state=state)
 
     def forget(self, asked: PendingTrial) -> None:
-        """Let go of a trial that did not end; it is not held against its values."""
+        """Drop a trial that was interrupted; samplers ignore failed trials, so its values are not judged by it."""
         self.optuna.tell(asked.trial, state=_states()["failed"])
 
 
 def distributions_of(recipe: SweepConfig) -> dict[str, Any]:
-    """The space as Optuna takes it."""
+    """The search space as Optuna's distributions, by address."""
     from optuna import distributions
 
     declared = sweepable_settings(recipe.experiment)
     found: dict[str, Any] = {}
     for address, one in recipe.space.dimensions.items():
         if not isinstance(one, Range):
-            found[address] = distributions.CategoricalDistribution([_word(value) for value in one.values])
+            found[address] = distributions.CategoricalDistribution([_to_choice(value) for value in one.values])
         elif is_whole(declared[address]):
             step, log = int(one.step or 1), one.log
             last = int(one.low) + (int(one.high) - int(one.low)) // step * step
@@ -114,7 +117,7 @@ def distributions_of(recipe: SweepConfig) -> dict[str, Any]:
 
 @contextmanager
 def silence_optuna() -> Iterator[None]:
-    """Optuna without its lines in the log and its warnings that something may change in a later version."""
+    """Within the block, Optuna logs no information and warns of no experimental features."""
     from optuna.exceptions import ExperimentalWarning
 
     log = logging.getLogger("optuna")
@@ -128,7 +131,7 @@ def silence_optuna() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _study(recipe: SweepConfig, trials: list[Any]) -> Any:
+def _make_optuna_study(recipe: SweepConfig, trials: list[Any]) -> Any:
     import optuna
 
     with silence_optuna():
@@ -142,7 +145,7 @@ def _study(recipe: SweepConfig, trials: list[Any]) -> Any:
 
 
 def _sampler(recipe: SweepConfig, trials: list[Any]) -> Any:
-    """The sampler; the seed moves on with the trials there are, so that none is drawn twice after a restart."""
+    """The sampler; its seed depends on the number of trials, so that no values are drawn twice after a restart."""
     from optuna import samplers
 
     seed = (recipe.seed + len(trials)) % 2**32
@@ -156,11 +159,11 @@ def _sampler(recipe: SweepConfig, trials: list[Any]) -> Any:
 
 
 def _numbers_alone(trial: Any) -> Any:
-    """The trial without its choices, which CMA-ES does not search and does not begin from."""
+    """The trial without categorical values, which CMA-ES neither searches nor starts from."""
     from optuna.distributions import CategoricalDistribution
     from optuna.trial import create_trial
 
-    kept = {a: one for a, one in trial.distributions.items() if not isinstance(one, CategoricalDistribution)}
+    kept = {a: axis for a, axis in trial.distributions.items() if not isinstance(axis, CategoricalDistribution)}
     params = {address: value for address, value in trial.params.items() if address in kept}
     return create_trial(params=params, distributions=kept, value=trial.value)
 
@@ -175,8 +178,8 @@ def _pruner(recipe: SweepConfig) -> Any:
     return pruners.NopPruner()
 
 
-def _frozen(seen: PastTrial, recipe: SweepConfig, distributions: Mapping[str, Any]) -> Any:
-    """The trial as Optuna keeps it; None where its values are none of the space's."""
+def _optuna_trial(seen: PastTrial, recipe: SweepConfig, distributions: Mapping[str, Any]) -> Any:
+    """The trial as Optuna keeps it; None if its values are outside of the space."""
     from optuna.trial import create_trial
 
     value = recipe.objective.of(seen.curve)
@@ -184,7 +187,7 @@ def _frozen(seen: PastTrial, recipe: SweepConfig, distributions: Mapping[str, An
     try:
         return create_trial(
             state=state,
-            params=_encoded(recipe, seen.values),
+            params=_to_optuna(recipe, seen.values),
             distributions=dict(distributions),
             value=value if state.name == "COMPLETE" else None,
             intermediate_values=dict(seen.curve),
@@ -199,8 +202,8 @@ def _states() -> dict[str, Any]:
     return {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
-def _points(axes: int, seed: int) -> Any:
-    """The points of a scrambled Sobol sequence by their number, the same whenever they are asked for."""
+def _sobol_points(axes: int, seed: int) -> Any:
+    """A function from a number to the point of a scrambled Sobol sequence, the same for every call."""
     from scipy.stats.qmc import Sobol
 
     def point(number: int) -> tuple[float, ...]:
@@ -212,27 +215,27 @@ def _points(axes: int, seed: int) -> Any:
     return point
 
 
-def _encoded(recipe: SweepConfig, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as Optuna keeps them."""
+def _to_optuna(recipe: SweepConfig, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of settings as Optuna keeps them."""
     dimensions = recipe.space.dimensions
-    return {a: value if isinstance(dimensions[a], Range) else _word(value) for a, value in values.items()}
+    return {a: value if isinstance(dimensions[a], Range) else _to_choice(value) for a, value in values.items()}
 
 
-def _decoded(recipe: SweepConfig, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as settings take them, in the order of the space."""
+def _from_optuna(recipe: SweepConfig, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Optuna's values as values of settings, in the order of the space."""
     values = {}
     for address, one in recipe.space.dimensions.items():
         kept = params[address]
         values[address] = (
-            kept if isinstance(one, Range) else next(value for value in one.values if _same(_word(value), kept))
+            kept if isinstance(one, Range) else next(value for value in one.values if _same(_to_choice(value), kept))
         )
     return values
 
 
-def _word(value: Any) -> Any:
-    """A choice as Optuna takes it: what is not a plain value as text."""
+def _to_choice(value: Any) -> Any:
+    """A categorical value as Optuna takes it: plain values as they are, others as JSON text."""
     return value if value is None or isinstance(value, bool | int | float | str) else encode(value)
 
 
-def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and one == other
+def _same(value: Any, other: Any) -> bool:
+    return type(value) is type(other) and value == other

@@ -1,4 +1,4 @@
-"""Trials of a sweep as the record has them: what was tried, what came of it, and how it ended, in words."""
+"""Trials of a sweep, read from the record: tried values, objective, and how each ended."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ class Trial:
     """One trial.
 
     Attributes:
-        number: In its sweep, from 0; None for a run made by hand.
-        run: uid of the run.
-        values: By the address of the setting.
-        state: Of the run, or "pruned".
-        value: The objective, None without one.
-        epochs: How many it trained.
-        seconds: How long it trained, None before it ended.
-        error: What made it fail.
+        number: Its number in the sweep, from 0; None for an included run.
+        run: uid of its run.
+        values: The tried values by the address of their setting.
+        state: The state of its run, or "pruned".
+        value: The objective; None if it has no value.
+        epochs: Number of trained epochs.
+        seconds: How long it trained; None before it ended.
+        error: Why it failed.
     """
 
     number: int | None
@@ -39,7 +39,7 @@ class Trial:
 
     @property
     def words(self) -> str:
-        """How it ended, or what it does."""
+        """How it ended, in words, or its state."""
         after = f"after epoch {self.epochs}" if self.epochs else "before its first epoch ended"
         if self.state == "failed":
             return f"failed {after}: {self.error}"
@@ -49,7 +49,7 @@ class Trial:
 
 
 def trial_of(run: RunRecord, recipe: SweepConfig) -> Trial:
-    """The trial that a run is."""
+    """The trial of a run."""
     return Trial(
         number=run.trial,
         run=run.uid,
@@ -63,16 +63,17 @@ def trial_of(run: RunRecord, recipe: SweepConfig) -> Trial:
 
 
 def values_of(run: RunRecord, recipe: SweepConfig) -> dict[str, Any]:
-    """What the run tried, read from its experiment; None for a setting that it lacks."""
+    """The values of the varied settings in the run's experiment; None for a setting that it lacks."""
     plain, found = run.experiment, {}
-    for address, one in recipe.space.dimensions.items():
+    for address, dimension in recipe.space.dimensions.items():
         value = _at(plain, address.split("."))
-        found[address] = next((choice for choice in getattr(one, "values", ()) if _plain_same(choice, value)), value)
+        choices = getattr(dimension, "values", ())
+        found[address] = next((choice for choice in choices if _plain_same(choice, value)), value)
     return found
 
 
 def value_of(run: RunRecord, recipe: SweepConfig) -> float | None:
-    """The objective of the run, from its summary."""
+    """The objective of the run, from its summary; None if it has no value."""
     objective = recipe.objective
     entry = run.summary.get("logs", {}).get(objective.name, {})
     value = entry.get("last" if objective.which == "last" else "max" if objective.rises else "min")
@@ -80,29 +81,29 @@ def value_of(run: RunRecord, recipe: SweepConfig) -> float | None:
 
 
 def objective_curve(store: Store, uid: str, recipe: SweepConfig) -> dict[int, float]:
-    """The objective of a run by epoch, where it is a number."""
+    """The objective of a run by epoch, without NaN."""
     name = recipe.objective.name
     logged = ((row.epoch, row.logs.get(name)) for row in store.epochs(uid))
     return {epoch: float(value) for epoch, value in logged if isinstance(value, int | float) and value == value}
 
 
 def past_trial_of(store: Store, run: RunRecord, recipe: SweepConfig) -> PastTrial:
-    """The trial as the search learns from it."""
+    """The trial of an ended run, as the study learns from it."""
     ended: Any = "complete" if run.state == "finished" else "failed" if run.state == "failed" else "pruned"
     return PastTrial(values=values_of(run, recipe), curve=objective_curve(store, run.uid, recipe), ended=ended)
 
 
 def included_runs(store: Store, recipe: SweepConfig) -> list[RunRecord]:
-    """The runs made by hand that the sweep learns from, those that are still there."""
+    """The runs outside of the sweep that its sampler learns from, without deleted runs."""
     return [run for uid in recipe.include if (run := store.run(uid)) is not None]
 
 
 def check_included_runs(store: Store, recipe: SweepConfig, uids: Iterable[str]) -> None:
-    """Stop here if a run cannot be included.
+    """Raise if a run cannot be included.
 
     Raises:
-        StoreError: one is not there.
-        SettingError: one differs in more than the space, or still trains.
+        StoreError: a run is unknown.
+        SettingError: a run differs in other settings than those of the space, or still trains.
     """
     problems = []
     for uid in uids:
@@ -135,7 +136,7 @@ def _at(plain: Any, path: list[str]) -> Any:
 
 
 def _plain_same(choice: Any, value: Any) -> bool:
-    """Whether a choice is this plain value: class indices are texts there, tuples lists."""
+    """True if a choice is this plain value, in which class indices are texts and tuples are lists."""
     if isinstance(choice, Mapping) and isinstance(value, Mapping):
         return {str(key): one for key, one in choice.items()} == {str(key): one for key, one in value.items()}
     return isinstance(choice, bool) == isinstance(value, bool) and bool(choice == value)

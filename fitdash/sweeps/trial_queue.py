@@ -1,4 +1,4 @@
-"""What a search tries next: trials that did not end, then new ones, put together as they are best trained."""
+"""Queue of a sweep's trials: interrupted trials, then new trials, grouped into ensembles that train in one program."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -9,18 +9,18 @@ from fitdash.sweeps.config import SweepConfig
 from fitdash.sweeps.running_trial import RunningTrial
 from fitdash.sweeps.study import Study
 
-LATEST = 20
+RECENT_GROUPS = 20
 
 
 class TrialQueue:
-    """Asks the study, and keeps what was asked for and has not begun.
+    """Asks the study for trials, and keeps those that have not begun.
 
     Args:
-        ahead: Trials that are asked for at once.
-        places: Groups that train at once.
+        ahead: Number of trials to ask at once.
+        places: Number of groups that train at once.
 
     Attributes:
-        is_closed: Nothing new is asked for, only what is to be tried again.
+        is_closed: True if only repeated trials are left, and no new trial is asked.
     """
 
     def __init__(self, recipe: SweepConfig, study: Study, *, ahead: int, places: int) -> None:
@@ -34,33 +34,33 @@ class TrialQueue:
         self._took: list[tuple[float, int]] = []
 
     def __bool__(self) -> bool:
-        """Whether something is planned."""
+        """True if a group is planned."""
         return bool(self._groups)
 
     def begin_after(self, numbers: Collection[int]) -> None:
-        """Trials of these numbers have begun once; others before the last of them were asked for ahead."""
+        """Note the numbers of trials that have begun; smaller numbers without a run were asked but never begun."""
         self._next = max(numbers, default=-1) + 1
         self._free = [number for number in range(self._next) if number not in numbers]
 
     def again(self, number: int, values: Mapping[str, Any], attempt: int = 1) -> None:
-        """Try this once more, before anything new."""
+        """Train this trial once more, before any new trial."""
         self._again.append((number, values, attempt))
 
     def note(self, seconds: float, count: int) -> None:
-        """So many trials have trained together for so long."""
-        self._took = [*self._took[-LATEST:], (seconds, count)]
+        """Note how long a group of `count` trials trained."""
+        self._took = [*self._took[-RECENT_GROUPS:], (seconds, count)]
 
     def plan(self, trials: int | None, seconds: float | None) -> None:
-        """Ask for what comes next, and put together what trains as one.
+        """Ask for the next trials, and group those that can train in one program.
 
         Args:
-            trials: How many there may be in all; None for no bound.
-            seconds: That are left; None for no bound. No more are put together than would fit one after the other:
-                what the end interrupts has come to nothing.
+            trials: Bound on the number of all trials; None: no bound.
+            seconds: Seconds that are left; None: no bound. Not more trials are grouped than would fit one after the
+                other: a trial that the end interrupts is lost.
         """
         most = min(self._ahead, self._fitting(seconds))
         asked: list[RunningTrial] = []
-        while len(asked) < most and (live := self._asked(trials)) is not None:
+        while len(asked) < most and (live := self._ask_next(trials)) is not None:
             asked.append(live)
         if most == 1:
             self._groups = [[live] for live in asked]
@@ -69,26 +69,26 @@ class TrialQueue:
         self._groups = [[asked[place] for place in group] for group in group_experiments(shared, places=self._places)]
 
     def pop(self) -> list[RunningTrial]:
-        """The next trials that train as one."""
+        """Take the next group of trials."""
         return self._groups.pop(0)
 
     def experiment(self, live: RunningTrial) -> Experiment:
-        """What this trial trains."""
+        """The experiment of this trial."""
         return self._recipe.space.apply(self._recipe.experiment, live.asked.values)
 
     def _fitting(self, seconds: float | None) -> int:
-        """How many trials would fit into the seconds, by what the latest took; one by one where that is unknown."""
+        """Number of trials that fit into the seconds, by the duration of recent groups; 1 while no group has ended."""
         if seconds is None or self._ahead == 1:
             return self._ahead
-        known = self._took[1:] or self._took  # the first one waits for what has to be imported, too
-        took = sum(one for one, _ in known) / max(1, sum(count for _, count in known))
+        known = self._took[1:] or self._took  # the first group waits for imports too
+        took = sum(of_group for of_group, _ in known) / max(1, sum(count for _, count in known))
         if took == 0:
             return self._ahead if known else 1
         fitting = int(seconds / took)
         return min(self._ahead, fitting * self._places) if fitting >= LEAST_MEMBERS else 1
 
-    def _asked(self, trials: int | None) -> RunningTrial | None:
-        """The next trial: one that did not end, or a new one; None where there is none."""
+    def _ask_next(self, trials: int | None) -> RunningTrial | None:
+        """The next trial: an interrupted or repeated trial, else a new one; None if there is none."""
         if self._again:
             number, values, attempt = self._again.pop(0)
             return RunningTrial(number=number, asked=self._study.again(values), attempt=attempt)

@@ -261,7 +261,7 @@ def test_an_epoch_that_is_not_kept_is_refused(runner):
 
 def test_a_run_can_go_on_where_another_process_ended_it(store, runner, monkeypatch):
     uid = whole(runner, EVERYTHING)
-    monkeypatch.setattr("fitdash.jobs.warm_start._kept", {})
+    monkeypatch.setattr("fitdash.jobs.warm_start._final_states", {})
     experiment = replace(EVERYTHING, fit=replace(EVERYTHING.fit, initial_epoch=7, epochs=8))
 
     run = runner.submit(make_job(experiment, origin=uid), experiment=experiment.to_dict(), parent=uid)

@@ -13,7 +13,7 @@ from tests.jobs.test_resume import EVERYTHING, SECONDS, cut, gone_on, logs, whol
 def behind(store, runner):
     """The uid of a run of which only the first row is there."""
     uid = cut(runner, EVERYTHING, 60)
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         summary = json.dumps({"epochs": 1, "epoch": 0, "logs": {}})
         db.execute("UPDATE runs SET summary = ? WHERE uid = ?", [summary, uid])
         db.execute("DELETE FROM epochs WHERE epoch > 0 AND run = (SELECT id FROM runs WHERE uid = ?)", [uid])

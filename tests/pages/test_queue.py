@@ -119,7 +119,7 @@ def test_what_cannot_go_on_is_said(training):
     wait_for(lambda: page.run().button(key="pause").label == "Resume")
     for path in (server_resources().store.path.parent / "runs" / run.uid / "checkpoints").iterdir():
         path.write_bytes(b"no checkpoint")
-    with server_resources().store._transaction(durable=True) as db:
+    with server_resources().store.write_transaction(durable=True) as db:
         db.execute("UPDATE runs SET parent = 'a'")
 
     page.button(key="pause").click().run()

@@ -168,7 +168,7 @@ def test_a_second_sweep_of_the_same_name_and_minute_is_the_one_that_is_shown(swe
     page = sweep_page(**VARIED | {"sweep.sampler": "grid", "sweep.pruner": "none"})
     searched(page)
     searched(page)
-    with server_resources().store._transaction(durable=True) as db:
+    with server_resources().store.write_transaction(durable=True) as db:
         db.execute("UPDATE sweeps SET created = 1e9")
 
     page.run()

@@ -102,7 +102,7 @@ def test_one_trial_of_a_sweep_that_has_ended_is_trained_again_and_no_other(sweep
     assert sweeper.join(record.uid, SECONDS)
     if state == "stopped":
         sweeps.change_budget(store, record.uid, {"trials": 2, "seconds": None})
-        with store._transaction(durable=True) as db:
+        with store.write_transaction(durable=True) as db:
             db.execute("UPDATE sweeps SET state='stopped'")
     before = {run.uid for run in store.runs(sweep=record.uid)}
 

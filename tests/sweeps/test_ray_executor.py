@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 import fitdash
+from fitdash.sweeps.ray_executor import RayActor
 
 ray = pytest.importorskip("ray", reason="needs the extra: pip install 'fitdash[ray]'")
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -31,7 +32,8 @@ def test_a_worker_that_is_killed_costs_its_trial_a_start_and_nothing_else(cluste
 
     def told(trial):
         if trial.epochs == 2 and not killed:
-            found = subprocess.run(["pgrep", "-f", "ray::Post"], capture_output=True, text=True, check=True)
+            actors = ["pgrep", "-f", f"ray::{RayActor.__name__}"]
+            found = subprocess.run(actors, capture_output=True, text=True, check=True)
             killed.append(int(found.stdout.split()[0]))
             os.kill(killed[0], signal.SIGKILL)
 

@@ -9,15 +9,15 @@ from fitdash.settings.live_settings import live_problems
 
 
 class ChangeSettings(ControlCallback):
-    """Changes settings at one place of the training, exactly as the controls of the dashboard do.
+    """Changes settings before one batch of the training, exactly as the controls of the dashboard do.
 
     Args:
         epoch: Index of the epoch, from 0.
-        step: Index of the batch in it, from 0: the first one that the new settings hold for.
+        step: Index of the batch in it, from 0: the first batch for which the new settings hold.
         settings: learning_rate, weight_decay, dropout, batch_size (from the next pass over the data on) or epochs.
 
     Raises:
-        SettingError: a setting cannot change, or not to this value; all that is wrong, one per line.
+        SettingError: a setting cannot change, or not to this value; every problem, one per line.
     """
 
     def __init__(self, epoch: int, step: int = 0, **settings: Any) -> None:
@@ -28,10 +28,12 @@ class ChangeSettings(ControlCallback):
                 problems.append(f"ChangeSettings {name} must be an integer from 0, got {value!r}.")
         if problems:
             raise SettingError("\n".join(problems))
-        told = [{"kind": SETTING_CHANGED, "setting": name, "new": value, **places} for name, value in settings.items()]
-        super().__init__(Control(), again=told)
-        self._told = told
+        changes = [
+            {"kind": SETTING_CHANGED, "setting": name, "new": value, **places} for name, value in settings.items()
+        ]
+        super().__init__(Control(), again=changes)
+        self._changes = changes
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._again = list(self._told)
+        self._again = list(self._changes)
         super().on_train_begin(logs)

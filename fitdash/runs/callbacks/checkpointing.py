@@ -1,4 +1,4 @@
-"""The callback that copies what a run can go on from; the writer makes files of it."""
+"""The callback that copies the training state; the writer thread makes checkpoint files of the copies."""
 
 import math
 import time
@@ -13,18 +13,18 @@ EVERY_SECONDS = 1.0
 
 
 class Checkpointing(Callback):
-    """Takes a copy when training begins, after an epoch (at most one a second, and each that is the best), and at
-    the end; belongs after the recorder and before what pauses.
+    """Copies the training state when training begins, after epochs (at most once a second, and after each best epoch),
+    and at the end. Its place is after the recorder and before the control callback.
 
     Args:
         uid: The run.
         put: Takes an event at once and never fails: `Writer.put`.
-        start: What an earlier copy holds, to go on exactly from there; None begins anew.
-        memory: The same, of another run whose callbacks are the same: only their memory is taken over.
-        clock: Seconds that only grow.
+        start: The content of an earlier copy, to go on exactly from there; None begins anew.
+        memory: The content of a copy of another run with the same callbacks, of which only their state is restored.
+        clock: Monotonic seconds.
 
     Attributes:
-        end: The last copy that was taken; when training is over, how it ended.
+        end: The latest copy; after training, the state in which it ended.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class Checkpointing(Callback):
         self._take(None, is_end=True)
 
     def _take(self, value: float | None, *, is_end: bool = False) -> None:
-        """Copy; what keeps it from being copied is told once, and training goes on."""
+        """Copy and put; an error is reported as an event once, and training goes on."""
         try:
             self.end = copy_training_state(self.model, self._others(), self._next)
-        except Exception as error:  # a state_dict of the user's can raise anything
+        except Exception as error:  # the user's state_dict can raise anything
             if not self._has_failed:
                 self._has_failed = True
                 self.tell("not_saved", reason=f"{type(error).__name__}: {error}")
@@ -92,11 +92,11 @@ class Checkpointing(Callback):
         )
 
     def _others(self) -> list[Callback]:
-        """The callbacks whose memory belongs to the run: not those that look on."""
-        return [one for one in self.model.training.callbacks.callbacks if one not in self.model.watchers]
+        """The callbacks whose state belongs to the run: all but the model's watchers."""
+        return [callback for callback in self.model.training.callbacks.callbacks if callback not in self.model.watchers]
 
 
 def _watched(logs: Logs) -> float | None:
-    """The value by which the best epoch is told: val_loss, else loss; None if it is no number."""
+    """The value whose minimum marks the best epoch: val_loss, else loss; None if it is not a finite number."""
     value = logs.get("val_loss", logs.get("loss"))
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 
 class Console(io.TextIOBase):
-    """Takes what is printed and hands on each finished line.
+    """Passes each printed line to `tell` once it is complete.
 
-    Of a line that is redrawn in place only the last state is a line. It is no terminal, so nobody should redraw.
+    Of a line that is redrawn in place (a progress bar) only the last state is passed. `isatty` is False, so a progress
+    bar should not redraw.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
@@ -25,7 +26,7 @@ class Console(io.TextIOBase):
         return len(text)
 
     def end(self) -> None:
-        """Hand on what was printed without an end of line."""
+        """Pass on the text after the last line end."""
         if self._unfinished:
             self.write("\n")
 

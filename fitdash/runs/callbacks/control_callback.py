@@ -1,4 +1,4 @@
-"""Makes training do what its control says: stop, pause, steps, pace, changed settings."""
+"""The callback that applies a run's control in the training thread: stop, pause, steps, pace, changed settings."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -7,30 +7,27 @@ from typing import Any
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
 from fitdash.engine.training import live_settings
 from fitdash.errors import SettingError
-from fitdash.runs.protocol.control import Control, Pace
+from fitdash.runs.protocol.control import WATCHABLE_EPOCHS_PER_SECOND, WATCHABLE_EXTRA_SECONDS, Control, Pace
 
-WATCHABLE_EPOCHS_PER_SECOND = 5
-WATCHABLE_EXTRA_SECONDS = 15.0
-# A wait below this is not worth waking up for; it is made up for at a later epoch.
+# A shorter wait is skipped and made up for after a later epoch.
 SHORTEST_WAIT_SECONDS = 1e-4
 
 SETTING_CHANGED = "setting"
-"""Kind of the event that tells of a changed setting: setting, old, new, and the epoch and step it counts from."""
+"""Kind of the event for a changed setting: setting, old, new, and the epoch and step from which it holds."""
 
 SETTING_REFUSED = "refused"
-"""Kind of the event that tells of one that could not be changed: setting, new, reason, epoch and step."""
+"""Kind of the event for a setting that could not be changed: setting, new, reason, epoch and step."""
 
 
 class ControlCallback(Callback):
-    """Heeds a `Control`; belongs after the recorder and what saves, so that an epoch is told before a wait.
+    """Heeds a `Control`. Its place is after the recorder and checkpoints, so that an epoch is recorded before a wait.
 
     Args:
         control: The wishes.
-        again: Events of the kind `SETTING` that happened before and are to happen again, when a run goes on from an
-            earlier epoch.
-        show: Called when training begins to stand still, with what there is to see.
-        clock: Seconds that only grow.
-        wait: Waits like `Control.wait`.
+        again: Earlier events of the kind `SETTING_CHANGED` to apply again, where a run goes on from an earlier epoch.
+        show: Called when a pause begins within an epoch, with the running values.
+        clock: Monotonic seconds.
+        wait: Waits as `Control.wait` does; tests replace it.
     """
 
     def __init__(
@@ -63,7 +60,7 @@ class ControlCallback(Callback):
         self._epoch_began = self._clock()
 
     def steps_until_due(self) -> int | None:
-        """Training steps that may run before `between_steps` has to be called."""
+        """Training steps that may run before `between_steps` has to be called; None: any number."""
         left = self.control.batches_left
         if not self._again or _place(self._again[0])[0] > self._at[0]:
             return left
@@ -94,11 +91,11 @@ class ControlCallback(Callback):
             self.tell(self.control.stopped_by)
 
     def _heed(self, epoch: int, step: int, moment: Moment | None = None) -> None:
-        """Change what was asked for, and stand still while the run is paused.
+        """Apply the changes of settings, and wait while the run is paused.
 
         Args:
-            epoch, step: The batch that comes next.
-            moment: Where training is within the epoch, None between two of them.
+            epoch, step: The next batch.
+            moment: Where training is within the epoch, None between two epochs.
         """
         stands = False
         while True:
@@ -116,7 +113,7 @@ class ControlCallback(Callback):
             self.control.stand(False)
 
     def _change(self, epoch: int, step: int) -> None:
-        """Make the changes that are due; what cannot be changed is told, and training goes on."""
+        """Apply the changes that are due; a refused one becomes an event, and training goes on."""
         wanted = self.control.take_wanted()
         while self._again and _place(self._again[0]) <= (epoch, step):
             fact = self._again.pop(0)
@@ -131,7 +128,7 @@ class ControlCallback(Callback):
             self.tell(SETTING_CHANGED, epoch=epoch, setting=setting, old=old, new=new, step=step, applies=applies)
 
     def _keep_pace(self, planned: int) -> None:
-        """Wait until this epoch has taken as long as the pace asks; a new pace counts at once."""
+        """Wait until this epoch has taken as long as the pace demands; a new pace takes effect at once."""
         began = now = self._clock()
         while not (self.control.stop_is_wanted or self.control.holds):
             changes = self.control.changes
@@ -145,11 +142,11 @@ class ControlCallback(Callback):
 
 
 def wait_seconds(pace: Pace, took: float, done: int, planned: int, waited: float) -> float:
-    """How long to wait at the end of an epoch.
+    """Seconds to wait at the end of an epoch.
 
     Args:
         took: Seconds since this epoch began.
-        done: Epochs that this run has trained, this one included, of the `planned` ones.
+        done: Epochs that this run has trained, this epoch included, of the `planned` epochs.
         waited: Seconds that this run has waited so far.
     """
     if pace == "full":
@@ -161,5 +158,5 @@ def wait_seconds(pace: Pace, took: float, done: int, planned: int, waited: float
 
 
 def _place(fact: Mapping[str, Any]) -> tuple[int, int]:
-    """The batch that a changed setting counts from, as epoch and step."""
+    """The batch from which a changed setting holds, as epoch and step."""
     return int(fact["epoch"]), int(fact["step"])

@@ -1,4 +1,4 @@
-"""The callback that asks a model now and then what it would answer; the writer makes files of it."""
+"""The callback that predicts some rows now and then while a model trains; the writer thread makes files of them."""
 
 import math
 import time
@@ -14,11 +14,11 @@ from fitdash.engine.training.loop import evaluation_mode
 from fitdash.engine.training.prepare import prepare_evaluation
 from fitdash.runs.protocol.events import Event, PredictionsTaken
 
-# A little less than an epoch at the watchable pace takes, so that each of its epochs can be looked back on.
+# A little less than an epoch takes at the watchable pace, so that each of its epochs has predictions.
 LEAST_SECONDS = 0.18
-# Of the time of training, at most so much is spent on looking.
+# Share of the training time that may be spent on predictions.
 MOST_SHARE = 0.02
-# What is written a second on average; weights of a network that would take more than this are not kept.
+# Bytes that may be written a second, on average; and the largest weights that are kept with the predictions.
 MOST_BYTES_A_SECOND = 1_000_000
 MOST_WEIGHT_BYTES = 4_000_000
 ROWS_AT_ONCE = 512
@@ -27,19 +27,19 @@ Array = np.ndarray[Any, Any]
 
 
 class PredictionSnapshots(Callback):
-    """Looks after an epoch, at most five times a second and for at most 2 % of the time, and after the last one.
+    """Predicts after an epoch, at most five times a second and for at most 2 % of the time, and after the last epoch.
 
-    It changes nothing: evaluation mode, no gradients, no random numbers; the modes come back. Belongs after what
-    records and before what waits.
+    It changes nothing: evaluation mode, no gradients, no random numbers; the modes are restored. Its place is after the
+    recorder and before the control callback.
 
     Args:
         uid: The run.
         put: Takes an event at once and never fails: `Writer.put`.
-        x: Inputs of the rows that it asks about, as `fit` takes them.
-        rows: Index of each of them in the data, (n,).
-        task: Whether the answers are classes or numbers.
-        often: Whether it looks before the last epoch, too.
-        clock: Seconds that only grow.
+        x: Inputs of the rows to predict, as `fit` takes them.
+        rows: Index of each of these rows in the data, (n,).
+        task: "classification" predicts classes, "regression" numbers.
+        often: True to predict before the last epoch, too.
+        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -82,24 +82,24 @@ class PredictionSnapshots(Callback):
             self._look(self._missed)
 
     def _look(self, epoch: int) -> None:
-        """Ask and put; what keeps the model from answering is told once, and training goes on."""
+        """Predict and put; an error is reported as an event once, and training goes on."""
         began = self._clock()
         self._missed = None
         if self._has_failed:
             return
         try:
-            looked = self._asked(epoch)
-        except Exception as error:  # a module of the user's can raise anything
+            predictions = self._predict(epoch)
+        except Exception as error:  # the user's module can raise anything
             self._has_failed = True
             self.tell("not_looked", reason=f"{type(error).__name__}: {error}")
             return
-        self._put(looked)
+        self._put(predictions)
         self._cost = min(self._cost, self._clock() - began)
-        size = looked.answers.nbytes + sum(array.nbytes for array in looked.weights.values())
+        size = predictions.answers.nbytes + sum(array.nbytes for array in predictions.weights.values())
         wait = max(LEAST_SECONDS, self._cost / MOST_SHARE, size / MOST_BYTES_A_SECOND)
         self._next = began + wait
 
-    def _asked(self, epoch: int) -> PredictionsTaken:
+    def _predict(self, epoch: int) -> PredictionsTaken:
         step = self.model.training.step
         if self._window is None:
             target = device_and_dtype_of(step.module)
@@ -114,11 +114,11 @@ class PredictionSnapshots(Callback):
 
 
 def decode_outputs(given: Any, task: str, links: list[str | None]) -> tuple[Array, Array | None]:
-    """What outputs say: class and its probability for classes, the numbers themselves for numbers.
+    """The predicted class and its probability of a classification, or the predicted numbers of a regression.
 
     Args:
         given: (n, …) outputs, the classes in their last axis; of several outputs a dict of (n, 1) numbers.
-        links: What turns the outputs of a logits loss into probabilities.
+        links: For each output the function that a logits loss applies: "softmax", "sigmoid" or None.
 
     Returns:
         (n, …) uint16 classes and float16 probabilities, or (n, numbers) float32 and None.
@@ -134,7 +134,7 @@ def decode_outputs(given: Any, task: str, links: list[str | None]) -> tuple[Arra
 
 
 def weights_of(module: Any) -> dict[str, Array]:
-    """A copy of the complete state_dict; nothing where that is too large."""
+    """A copy of the complete state_dict; empty if it is larger than `MOST_WEIGHT_BYTES`."""
     state = module.state_dict()
     if sum(value.nbytes for value in state.values() if hasattr(value, "nbytes")) > MOST_WEIGHT_BYTES:
         return {}

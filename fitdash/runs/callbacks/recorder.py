@@ -1,4 +1,4 @@
-"""The callback that tells what happens while a model trains."""
+"""The callback that turns training into events for the writer thread."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,21 +9,22 @@ from fitdash.runs.callbacks.console import Console
 from fitdash.runs.protocol.events import BatchEnded, Began, EpochEnded, Event, PartialEpoch, Printed, Told
 from fitdash.runs.protocol.json_codec import to_plain
 
-# Running values within an epoch are told this often; an epoch that is shorter tells none.
+# Seconds between two events with running values; a shorter epoch has none.
 BETWEEN_SECONDS = 0.2
 
 
 class Recorder(Callback):
-    """Puts what happens on a queue; belongs at the end of the callbacks, after History.
+    """Puts the events of a run on a queue. Its place is at the end of the callbacks, after History.
 
     Args:
         uid: The run.
         put: Takes an event at once and never fails: `Writer.put`.
-        clock: Seconds that only grow, to thin what is told within epochs.
+        clock: Monotonic seconds, to limit the events within an epoch.
 
     Attributes:
         console: A text stream; its lines become events of the run.
-        known: What was told before, where a run goes on from an earlier epoch; it is not told twice.
+        known: Entries of `history.events` already in the record, where a run goes on from an earlier epoch; they are
+            not put again.
         put: Puts an event of this run on the queue.
     """
 
@@ -36,31 +37,31 @@ class Recorder(Callback):
         self.put = put
         self.console = Console(lambda line: put(Printed(uid=uid, text=line)))
         self._clock = clock
-        self._told_params: Mapping[str, Any] = {}
-        self._epoch_began = self._last_told = 0.0
+        self._last_params: Mapping[str, Any] = {}
+        self._epoch_began = self._last_shown = 0.0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self._tell_params()
+        self._put_params()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self._tell_params()
+        self._put_params()
         self.console.end()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epoch_began = self._last_told = self._clock()
+        self._epoch_began = self._last_shown = self._clock()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         # The number of steps may be known only after the first epoch.
-        self._tell_params()
+        self._put_params()
         self.put(EpochEnded(uid=self.uid, epoch=epoch, logs=_plain_logs(logs or {}), seconds=self._seconds()))
 
     def between_steps(self, moment: Moment) -> None:
-        if self._clock() - self._last_told >= BETWEEN_SECONDS:
+        if self._clock() - self._last_shown >= BETWEEN_SECONDS:
             self.show(moment)
 
     def show(self, moment: Moment) -> None:
-        """Tell the running values of this moment."""
-        self._last_told = self._clock()
+        """Put the running values of this moment."""
+        self._last_shown = self._clock()
         logs = _plain_logs(moment.logs())
         self.put(BatchEnded(uid=self.uid, epoch=moment.epoch, step=moment.last, steps=moment.steps, logs=logs))
 
@@ -72,18 +73,18 @@ class Recorder(Callback):
         if facts in self.known:
             self.known.remove(facts)
             return
-        if self._told_params:  # what happened may have changed them
-            self._tell_params()
+        if self._last_params:  # a changed setting may have changed them
+            self._put_params()
         self.put(Told(uid=self.uid, facts=facts))
 
-    def _tell_params(self) -> None:
+    def _put_params(self) -> None:
         params = getattr(self._history(), "params", self.params)
-        if params != self._told_params:
-            self._told_params = dict(params)
-            self.put(Began(uid=self.uid, params=to_plain(self._told_params)))
+        if params != self._last_params:
+            self._last_params = dict(params)
+            self.put(Began(uid=self.uid, params=to_plain(self._last_params)))
 
     def _seconds(self) -> float:
-        """How long the epoch took: what History says, so that both tell the same."""
+        """How long the epoch took: History's number, so that record and history agree."""
         seconds = getattr(self._history(), "seconds", None)
         return float(seconds[-1]) if seconds else self._clock() - self._epoch_began
 
@@ -92,5 +93,5 @@ class Recorder(Callback):
 
 
 def _plain_logs(logs: Logs) -> Logs:
-    """A copy of its own with Python's numbers."""
+    """A copy of the logs with Python's numbers."""
     return {name: value if type(value) is float else to_plain(value) for name, value in logs.items()}

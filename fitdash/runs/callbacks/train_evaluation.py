@@ -1,4 +1,4 @@
-"""The callback that measures the training rows as validation rows are: after the epoch, with the weights at rest."""
+"""The callback that measures the training rows as validation rows are: after the epoch, with fixed weights."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,18 +16,18 @@ ROWS_AT_ONCE = 512
 
 
 class TrainEvaluation(Callback):
-    """Measures after each epoch, while its control wishes so, and tells the values and what they cost.
+    """Measures after each epoch while `Control.fair` is on, and reports the values and the seconds they took.
 
     The training loss of an epoch is a mean over the epoch, with dropout, while the weights were still moving; these
     values can be compared with those of the validation rows. Nothing of the run is changed: evaluation mode, no
-    gradients, random numbers and modes come back. Belongs after what records and before what waits.
+    gradients; random states and modes are restored. Its place is after the recorder and before the control callback.
 
     Args:
         uid: The run.
         put: Takes an event at once and never fails: `Writer.put`.
-        control: Says whether it is wished.
-        rows: Gives (x, y) of the training rows, as `fit` takes them.
-        clock: Seconds that only grow.
+        control: Its `fair` switches the measurement on, its stop ends it early.
+        rows: Returns (x, y) of the training rows, as `fit` takes them.
+        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class TrainEvaluation(Callback):
             return
         began = self._clock()
         try:
-            values = self._measured()
-        except Exception as error:  # a metric of the user's can raise anything
+            values = self._measure()
+        except Exception as error:  # the user's metric can raise anything
             self._has_failed = True
             self.tell("not_measured", reason=f"{type(error).__name__}: {error}")
             return
         if values is not None:
             self._put(TrainEvaluated(uid=self.uid, epoch=epoch, logs=values, seconds=self._clock() - began))
 
-    def _measured(self) -> Mapping[str, float] | None:
-        """The values of all training rows; None where somebody stops the run meanwhile."""
+    def _measure(self) -> Mapping[str, float] | None:
+        """Loss and metrics of all training rows; None if the run is stopped meanwhile."""
         step = self.model.training.step
         if self._window is None:
             size = self.params.get("batch_size") if step.objective.depends_on_batches else None

@@ -1,4 +1,4 @@
-"""Warnings that training gives: each belongs to the log of its run, not to the server's console."""
+"""Prints the warnings of a training thread to the console of its run instead of the server's."""
 
 import threading
 import warnings
@@ -6,34 +6,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-_here = threading.local()
+_this_thread = threading.local()
 _lock = threading.Lock()
 
 
 @contextmanager
 def redirect_warnings(console: TextIO) -> Iterator[None]:
-    """What this thread warns about meanwhile is printed there, each sentence once; other threads are left alone."""
+    """Print the warnings of this thread to `console`, each text once; those of other threads go where they went."""
     _install()
-    _here.console, _here.told = console, set()
+    _this_thread.console, _this_thread.printed = console, set()
     try:
         yield
     finally:
-        _here.console = None
+        _this_thread.console = None
 
 
 def _install() -> None:
-    """Stand before Python's own way of showing warnings; it stays in force for every other thread."""
+    """Wrap `warnings.showwarning` once; for other threads the wrapper calls the original."""
     with _lock:
         if getattr(warnings.showwarning, "is_fitdash", False):
             return
-        others = warnings.showwarning
+        original = warnings.showwarning
 
         def show(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-            console = getattr(_here, "console", None)
+            console = getattr(_this_thread, "console", None)
             if console is None:
-                others(message, category, filename, lineno, file, line)
-            elif str(message) not in _here.told:
-                _here.told.add(str(message))
+                original(message, category, filename, lineno, file, line)
+            elif str(message) not in _this_thread.printed:
+                _this_thread.printed.add(str(message))
                 print(f"Warning: {message}", file=console)
 
         show.is_fitdash = True  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The files that a run can go on from: which there are, which are kept."""
+"""Checkpoint files of a run: writing, reading, and thinning them out."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from fitdash.runs.checkpoints.tensor_file import pack, read_facts, unpack
 from fitdash.runs.protocol.events import CheckpointTaken
 from fitdash.runs.protocol.paths import home
 
-# Beside the best, the last and the first.
+# Checkpoints kept beside the best, the last and the first, and their bytes.
 MOST_KEPT = 8
 MOST_BYTES = 500_000_000
 
@@ -23,14 +23,14 @@ _NAME = re.compile(r"epoch-(\d+)\.safetensors")
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """One file.
+    """One checkpoint file.
 
     Attributes:
-        epoch: The epoch that comes next, from 0: so many are done.
-        step: Batches of that epoch that were trained too, where a stop cut it.
+        epoch: Index of the next epoch, which is the number of finished epochs.
+        step: Batches of that epoch already trained, where a stop cut the epoch.
         value: Validation loss, or loss, of the epoch before; None where there was none.
-        is_end: The weights as the run left them, perhaps in mid-epoch or those of the best epoch; a run is not
-            resumed from here.
+        is_end: True for the weights at the end of the run, perhaps in mid-epoch or those of the best epoch; a run is
+            not resumed from it.
     """
 
     path: Path
@@ -41,41 +41,41 @@ class Checkpoint:
     size_bytes: int
 
     def content(self) -> Any:
-        """What `training_state.taken` gave.
+        """The training state, as `training_state.copy_training_state` returns it.
 
         Raises:
-            StoreError: the file is broken or no longer there.
+            StoreError: the file is broken or missing.
         """
         return unpack(self.path)
 
 
 def checkpoint_folder(home: Path, uid: str) -> Path:
-    """Where the checkpoints of a run are."""
+    """The folder of a run's checkpoints."""
     return home / "runs" / uid / "checkpoints"
 
 
 def run_checkpoint_folder(uid: str) -> Path:
-    """Where the checkpoints of a run are, in the folder of this user."""
+    """The folder of a run's checkpoints, in this user's fitdash folder."""
     return checkpoint_folder(home(), uid)
 
 
 def checkpoints_of(folder: Path) -> list[Checkpoint]:
-    """The checkpoints by their epochs, the end last; files that are none are left out."""
-    found = [_described(path) for path in sorted(folder.glob("*.safetensors"))]
+    """The checkpoints by their epochs, the end last; unreadable files are left out."""
+    found = [_read_checkpoint(path) for path in sorted(folder.glob("*.safetensors"))]
     return sorted((one for one in found if one is not None), key=lambda one: (one.is_end, one.epoch))
 
 
 def find_best_checkpoint(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
-    """The one with the lowest value."""
+    """The checkpoint with the lowest value; None if none has a value."""
     valued = [one for one in checkpoints if one.value is not None and not one.is_end]
     return min(valued, key=lambda one: (one.value, one.epoch), default=None)
 
 
 def load_newest_checkpoint(checkpoints: Sequence[Checkpoint]) -> Any:
-    """The content of the newest one that can be read; None where there is none.
+    """The content of the newest readable checkpoint; None if there are no checkpoints.
 
     Raises:
-        StoreError: there are some, and none can be read.
+        StoreError: there are checkpoints, and none can be read.
     """
     problem: StoreError | None = None
     for one in sorted(checkpoints, key=lambda one: one.epoch, reverse=True):
@@ -89,10 +89,10 @@ def load_newest_checkpoint(checkpoints: Sequence[Checkpoint]) -> Any:
 
 
 def write_checkpoint(folder: Path, event: CheckpointTaken) -> None:
-    """Write it whole or not at all, then remove what need not be kept.
+    """Write the file whole or not at all, then remove surplus checkpoints.
 
     Raises:
-        StoreError: not now: the disk is full, the folder cannot be written, …
+        StoreError: it cannot be written now: the disk is full, the folder cannot be written, …
     """
     name = END_FILE if event.is_end else f"epoch-{event.epoch:06d}.safetensors"
     facts = {"epoch": event.epoch, "step": event.step, "value": event.value, "is_end": event.is_end, "at": event.at}
@@ -105,7 +105,7 @@ def write_checkpoint(folder: Path, event: CheckpointTaken) -> None:
             os.fsync(file.fileno())
         os.replace(part, folder / name)
         if not event.is_end:
-            _forget_end(folder / END_FILE, event.at)
+            _remove_older_end(folder / END_FILE, event.at)
         _sync(folder)
         for one in surplus_checkpoints(checkpoints_of(folder)):
             one.path.unlink(missing_ok=True)
@@ -116,7 +116,7 @@ def write_checkpoint(folder: Path, event: CheckpointTaken) -> None:
 
 
 def remove_checkpoints_after(folder: Path, epoch: int) -> None:
-    """Remove those of later epochs: a run that goes on from here may take another course."""
+    """Remove the checkpoints of later epochs: a run that goes on from `epoch` may take another course."""
     for one in checkpoints_of(folder):
         if one.epoch > epoch and not one.is_end:
             one.path.unlink(missing_ok=True)
@@ -125,7 +125,7 @@ def remove_checkpoints_after(folder: Path, epoch: int) -> None:
 def surplus_checkpoints(
     checkpoints: Sequence[Checkpoint], most: int = MOST_KEPT, most_bytes: int = MOST_BYTES
 ) -> list[Checkpoint]:
-    """Those beyond the bounds: the first, the best, the last and the end stay, the others are thinned evenly."""
+    """The checkpoints beyond the bounds: the first, best, last and end stay, the others are thinned evenly."""
     kept = [one for one in checkpoints if not one.is_end]
     stays = [find_best_checkpoint(kept), *kept[:1], *kept[-1:]]
     gone: list[Checkpoint] = []
@@ -133,25 +133,25 @@ def surplus_checkpoints(
         others = [one for one in kept if one not in stays]
         if len(others) <= most and sum(one.size_bytes for one in others) <= most_bytes:
             return gone
-        dense = min(others, key=lambda one: _room(kept, one))
+        dense = min(others, key=lambda one: _gap(kept, one))
         kept.remove(dense)
         gone.append(dense)
 
 
-def _room(kept: Sequence[Checkpoint], one: Checkpoint) -> int:
-    """Epochs between the neighbours."""
+def _gap(kept: Sequence[Checkpoint], one: Checkpoint) -> int:
+    """Epochs between its neighbours."""
     place = kept.index(one)
     return kept[place + 1].epoch - kept[place - 1].epoch
 
 
-def _forget_end(path: Path, at: float) -> None:
-    """Remove an end that is older: the run goes on."""
+def _remove_older_end(path: Path, at: float) -> None:
+    """Remove the file of an end that is older than `at`: the run went on."""
     with suppress(StoreError, KeyError, TypeError):
         if read_facts(path)["at"] < at:
             path.unlink(missing_ok=True)
 
 
-def _described(path: Path) -> Checkpoint | None:
+def _read_checkpoint(path: Path) -> Checkpoint | None:
     try:
         facts = read_facts(path)
         if path.name != END_FILE and _NAME.fullmatch(path.name) is None:
@@ -169,7 +169,7 @@ def _described(path: Path) -> Checkpoint | None:
 
 
 def _sync(folder: Path) -> None:
-    """Let the new name survive a power cut, where folders can be synced."""
+    """Sync the folder, so that the new name survives a power cut, where the system can."""
     if os.name == "posix":
         number = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""What a model answered after an epoch, as small files beside its run: which there are, which are kept.
+"""Files of a model's predictions after an epoch: writing, reading, and thinning them out.
 
-A file holds arrays and nothing that is run when it is read. Of a long run so many are kept that its whole course can
-be looked back on; the newest is always among them.
+A file holds arrays, and reading it runs no code (no pickle). Of a long run at most `MOST_KEPT` files are
+kept, spread over its epochs; the first and the newest are always among them.
 """
 
 import io
@@ -29,13 +29,13 @@ _WEIGHT = "weights/"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SavedPredictions:
-    """What one file holds.
+    """The content of one file.
 
     Attributes:
         epoch: Index of the epoch that had ended.
-        rows: Indices of the rows that were asked about, (n,).
-        answers: Class indices, (n,) or (n, steps) integers; or numbers as the network gives them, (n, numbers) floats.
-        sureness: Probability of the class that was answered, like `answers`; None for numbers.
+        rows: Indices of the predicted rows in the data, (n,).
+        answers: Class indices, (n,) or (n, steps) integers; or the outputs of the network, (n, numbers) floats.
+        sureness: Probability of the predicted class, in the shape of `answers`; None for numbers.
         weights: Parameters and buffers by name; empty where the network is too large to keep them so often.
     """
 
@@ -47,12 +47,12 @@ class SavedPredictions:
 
 
 def predictions_folder(home: Path, uid: str) -> Path:
-    """Where the looks of a run are."""
+    """The folder of a run's predictions."""
     return home / "runs" / uid / "looks"
 
 
 def saved_epochs(folder: Path) -> list[int]:
-    """Index of each epoch after which there was a look that is kept, in order."""
+    """Index of each epoch whose predictions are kept, in order."""
     try:
         names = [entry.name for entry in os.scandir(folder)]
     except OSError:
@@ -61,20 +61,20 @@ def saved_epochs(folder: Path) -> list[int]:
 
 
 def epoch_at_or_before(epochs: Sequence[int], epoch: int | None) -> int | None:
-    """The last of these that was not after `epoch`, else the first; None for `epoch` takes the last."""
+    """The last of these epochs up to `epoch`, else the first; the last of all if `epoch` is None."""
     if not epochs:
         return None
-    earlier = [one for one in epochs if epoch is None or one <= epoch]
+    earlier = [kept for kept in epochs if epoch is None or kept <= epoch]
     return earlier[-1] if earlier else epochs[0]
 
 
 def read(folder: Path, epoch: int, *, weights: bool = True) -> SavedPredictions | None:
-    """The look after an epoch; None where it is gone or cannot be read.
+    """The predictions after an epoch; None if the file is gone or cannot be read.
 
     Args:
-        folder: Of the run's looks.
+        folder: From `predictions_folder`.
         epoch: Its index.
-        weights: Read those too: they are most of a file, and most of what reading it takes.
+        weights: Read the weights too: they are most of a file, and take most of the time.
     """
     try:
         with _path(folder, epoch).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
@@ -91,10 +91,10 @@ def read(folder: Path, epoch: int, *, weights: bool = True) -> SavedPredictions 
 
 
 def write(folder: Path, event: PredictionsTaken) -> None:
-    """Write it whole or not at all, then remove what need not be kept.
+    """Write the file whole or not at all, then remove surplus files.
 
     Raises:
-        StoreError: not now: the disk is full, the folder cannot be written, …
+        StoreError: it cannot be written now: the disk is full, the folder cannot be written, …
     """
     content = io.BytesIO()
     arrays: dict[str, Any] = {"rows": event.rows, "answers": event.answers}
@@ -116,7 +116,7 @@ def write(folder: Path, event: PredictionsTaken) -> None:
 
 
 def needless(epochs: Sequence[int], most: int = MOST_KEPT) -> list[int]:
-    """Those beyond `most`: the first and the last stay, the others are thinned where they lie closest."""
+    """The epochs beyond `most`: the first and the last stay, the others are thinned where they lie closest."""
     kept, gone = list(epochs), []
     while len(kept) > max(most, 2):
         dense = min(range(1, len(kept) - 1), key=lambda place: kept[place + 1] - kept[place - 1])

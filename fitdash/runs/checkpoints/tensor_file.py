@@ -1,7 +1,7 @@
 """Tensors and plain values as the bytes of one safetensors file, and back: no pickle anywhere.
 
 The structure around the tensors is JSON in the file's header. A tensor that occurs twice is written once and comes
-back as one; strides come back too, because fused optimizers walk memory in a line.
+back as one; strides are restored too, because fused optimizers walk memory linearly.
 """
 
 import json
@@ -20,24 +20,24 @@ def pack(content: Any, facts: Mapping[str, Any]) -> bytes:
 
     Args:
         content: None, numbers, text, tensors, and lists, tuples and dicts of them.
-        facts: Plain values that `facts_of` reads without the tensors.
+        facts: Plain values that `read_facts` reads without the tensors.
 
     Raises:
-        TypeError: there is something else in it.
+        TypeError: it holds a value of another type.
     """
     from safetensors.torch import save
 
     tensors: dict[str, Any] = {}
-    structure = _noted(content, tensors, {})
+    structure = _replace_tensors(content, tensors, {})
     header = {"format": FORMAT, "facts": json.dumps(dict(facts)), "content": json.dumps(structure)}
     return bytes(save(tensors, metadata=header))
 
 
 def unpack(path: Path) -> Any:
-    """What `pack` was given, on the CPU.
+    """The content that `pack` wrote, with its tensors on the CPU.
 
     Raises:
-        StoreError: the file is not there, broken, or something else.
+        StoreError: the file is missing, broken, or not a checkpoint.
     """
     from safetensors import safe_open
 
@@ -45,13 +45,13 @@ def unpack(path: Path) -> Any:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return _made(json.loads(header["content"]), tensors, {})
+        return _insert_tensors(json.loads(header["content"]), tensors, {})
     except Exception as error:
         raise _refusal(path, error) from error
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """The facts that `pack` was given; reads the header only.
+    """The facts that `pack` wrote; reads the header only.
 
     Raises:
         StoreError: as `unpack`.
@@ -81,47 +81,54 @@ def _refusal(path: Path, error: Exception) -> StoreError:
     return StoreError(f"{path} must be a checkpoint of fitdash, got a file that is none or is broken: {error}.")
 
 
-def _noted(value: Any, tensors: dict[str, Any], names: dict[int, str]) -> Any:
-    """The value with names in place of tensors; `names` keeps those that were met by their identity."""
+def _replace_tensors(value: Any, tensors: dict[str, Any], names: dict[int, str]) -> Any:
+    """The value with names in place of tensors, which go to `tensors`; `names` maps `id(tensor)` to its name."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, Mapping):
-        return {"dict": [[_noted(key, tensors, names), _noted(part, tensors, names)] for key, part in value.items()]}
+        return {
+            "dict": [
+                [_replace_tensors(key, tensors, names), _replace_tensors(part, tensors, names)]
+                for key, part in value.items()
+            ]
+        }
     if isinstance(value, (list, tuple)):
         kind = "list" if isinstance(value, list) else "tuple"
-        return {kind: [_noted(part, tensors, names) for part in value]}
+        return {kind: [_replace_tensors(part, tensors, names) for part in value]}
     if hasattr(value, "is_contiguous") and hasattr(value, "stride"):
         if id(value) not in names:
             names[id(value)] = str(len(names))
-            tensors[names[id(value)]] = value.detach().clone(memory_format=_in_a_line())
+            tensors[names[id(value)]] = value.detach().clone(memory_format=_contiguous_format())
         return {"tensor": names[id(value)], "stride": list(value.stride())}
-    if hasattr(value, "item") and getattr(value, "shape", None) == ():  # a number of NumPy
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():  # a NumPy number
         return value.item()
     raise TypeError(f"A checkpoint can hold numbers, text, tensors, lists and dicts, got {type(value).__name__}.")
 
 
-def _in_a_line() -> Any:
+def _contiguous_format() -> Any:
     import torch
 
     return torch.contiguous_format
 
 
-def _made(note: Any, tensors: Mapping[str, Any], laid: dict[str, Any]) -> Any:
-    """What `_noted` was given."""
+def _insert_tensors(note: Any, tensors: Mapping[str, Any], restored: dict[str, Any]) -> Any:
+    """The value that `_replace_tensors` was given; `restored` keeps each tensor by its name."""
     if not isinstance(note, dict):
         return note
     ((kind, parts),) = [(kind, parts) for kind, parts in note.items() if kind != "stride"]
     if kind == "tensor":
-        if parts not in laid:
-            laid[parts] = _laid_out(tensors[parts], note["stride"])
-        return laid[parts]
+        if parts not in restored:
+            restored[parts] = _with_strides(tensors[parts], note["stride"])
+        return restored[parts]
     if kind == "dict":
-        return {_made(key, tensors, laid): _made(part, tensors, laid) for key, part in parts}
-    made = [_made(part, tensors, laid) for part in parts]
-    return made if kind == "list" else tuple(made)
+        return {
+            _insert_tensors(key, tensors, restored): _insert_tensors(part, tensors, restored) for key, part in parts
+        }
+    values = [_insert_tensors(part, tensors, restored) for part in parts]
+    return values if kind == "list" else tuple(values)
 
 
-def _laid_out(tensor: Any, stride: list[int]) -> Any:
+def _with_strides(tensor: Any, stride: list[int]) -> Any:
     """The tensor with these strides."""
     if list(tensor.stride()) == stride:
         return tensor

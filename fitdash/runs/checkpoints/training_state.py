@@ -1,4 +1,4 @@
-"""All that training goes on from: copied between two epochs, and put back."""
+"""Training state: weights, optimizer, random states, callbacks; copied between two epochs, and restored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,13 +15,13 @@ def copy_training_state(model: Any, callbacks: Sequence[Callback], epoch: int) -
     """A copy of everything that the next epochs depend on.
 
     Args:
-        model: In `fit`.
-        callbacks: Whose memory belongs to it.
-        epoch: The one that comes next.
+        model: Within `fit`.
+        callbacks: The callbacks whose state belongs to the run.
+        epoch: Index of the next epoch.
 
     Returns:
-        "epoch", "weights", "optimizer", "random", "passes", "settings" (those that may have changed meanwhile) and
-        "callbacks" (class and memory of each).
+        "epoch", "weights", "optimizer", "random", "passes", "settings" (those that may have changed during the run) and
+        "callbacks" (name of the class and state of each).
     """
     training = model.training
     known: dict[Any, Any] = {}
@@ -41,10 +41,10 @@ def copy_training_state(model: Any, callbacks: Sequence[Callback], epoch: int) -
 
 
 def restore_training_state(model: Any, callbacks: Sequence[Callback], content: Mapping[str, Any]) -> None:
-    """Make everything as it was when `content` was taken; belongs after every `on_train_begin`.
+    """Restore the training state of `content`; call it after every callback's `on_train_begin`.
 
     Raises:
-        StoreError: the network or the callbacks are others.
+        StoreError: the network, the optimizer or the callbacks differ from those of the copy.
     """
     try:
         model.module.load_state_dict(content["weights"])
@@ -59,10 +59,10 @@ def restore_training_state(model: Any, callbacks: Sequence[Callback], content: M
 
 
 def restore_callbacks(callbacks: Sequence[Callback], content: Mapping[str, Any]) -> None:
-    """Give the callbacks their memory back.
+    """Restore the state of the callbacks.
 
     Raises:
-        StoreError: they are others.
+        StoreError: their classes differ from those of the copy.
     """
     names = [type(callback).__name__ for callback in callbacks]
     if names != [name for name, _ in content["callbacks"]]:
@@ -73,7 +73,7 @@ def restore_callbacks(callbacks: Sequence[Callback], content: Mapping[str, Any])
 
 
 def _copy(value: Any, known: dict[Any, Any]) -> Any:
-    """The value with copies of its tensors; what was one tensor stays one."""
+    """The value with copies of its tensors; a tensor that occurs twice is copied once."""
     if hasattr(value, "detach"):
         where = (value.data_ptr(), tuple(value.shape), value.stride(), value.dtype, value.device)
         if where not in known or not value.numel():

@@ -1,1 +1,1 @@
-"""What travels: events, messages between processes, control of a run, paths."""
+"""Events of a run, messages between processes, the control of a run, and paths."""

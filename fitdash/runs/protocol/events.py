@@ -1,4 +1,4 @@
-"""What can happen to a run. Small frozen facts that travel from training to the store."""
+"""The events of a run: small frozen records that travel from the training thread to the store."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ ENDED = ("stopped", "finished", "failed", "interrupted")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """Something that happened.
+    """An event of a run.
 
     Attributes:
-        uid: The run that it happened to.
-        at: When, in seconds since 1970.
+        uid: The run.
+        at: When it happened, in seconds since 1970.
     """
 
     uid: str
@@ -24,7 +24,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Created(Event):
-    """A run exists from now on; `trial` is its number in a `sweep`, from 0."""
+    """A run was created; `trial` is its number in its `sweep`, from 0, and `writer` the uid of its writer."""
 
     name: str
     experiment: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Created(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changed(Event):
-    """The run has another state; a failure comes with its first line and its traceback."""
+    """The run's state changed; a failure has the first line of its error and its traceback."""
 
     state: str
     error: str | None = None
@@ -47,14 +47,14 @@ class Changed(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrialJudged(Event):
-    """What its sweep thinks of the run: "pruned"."""
+    """The sweep gave the run up: `verdict` is "pruned"."""
 
     verdict: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SweepEnded(Event):
-    """Nobody searches any longer; `uid` is the sweep's, `seconds` it has searched over all its starts."""
+    """A sweep ended; `uid` is the sweep's, `seconds` how long it searched over all its starts."""
 
     state: str
     seconds: float
@@ -63,21 +63,21 @@ class SweepEnded(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tagged(Event):
-    """The run has these tags in place of its own."""
+    """The run's tags were replaced by these."""
 
     tags: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Began(Event):
-    """What callbacks were told about the fit: `params`."""
+    """`fit` began, or its `params` changed: what Keras callbacks get as `params`."""
 
     params: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EpochEnded(Event):
-    """An epoch is over; `logs` in their order, `seconds` it took as History measured them."""
+    """An epoch ended; `logs` in their order, `seconds` as History measured them."""
 
     epoch: int
     logs: Mapping[str, float]
@@ -86,7 +86,7 @@ class EpochEnded(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchEnded(Event):
-    """Running values within a long epoch; `steps` of the epoch, None while unknown."""
+    """Running means within a long epoch after `step`; `steps` of the epoch, None while unknown."""
 
     epoch: int
     step: int
@@ -96,7 +96,7 @@ class BatchEnded(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainEvaluated(Event):
-    """What the training rows came to after an epoch, measured as validation rows are; `seconds` it took."""
+    """Loss and metrics of the training rows, measured after an epoch as those of validation rows; `seconds` it took."""
 
     epoch: int
     logs: Mapping[str, float]
@@ -105,7 +105,7 @@ class TrainEvaluated(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartialEpoch(Event):
-    """An epoch that Stop run ended before its last step; it is no part of the history."""
+    """An epoch that "Stop run" ended before its last step; it is no part of the history."""
 
     epoch: int
     logs: Mapping[str, float]
@@ -113,27 +113,27 @@ class PartialEpoch(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told(Event):
-    """An entry of `history.events`: {"epoch", "kind", …}."""
+    """A callback reported an event of training: an entry of `history.events`, {"epoch", "kind", …}."""
 
     facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Printed(Event):
-    """A line of the console."""
+    """The run printed a line."""
 
     text: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckpointTaken(Event):
-    """A copy of what the run can go on from; it becomes a file, not a row.
+    """The training state was copied, so that the run can go on from it; it becomes a file, not a row.
 
     Attributes:
-        epoch: The epoch that comes next, `step` batches of which were trained too.
-        value: By which the best is told: the lowest.
-        is_end: How training ended, rather than the state between two epochs.
-        content: As `training_state.taken` gives it.
+        epoch: Index of the next epoch, of which `step` batches are already trained.
+        value: Validation loss, or loss; the best checkpoint is the one with the lowest.
+        is_end: True for the state in which training ended, False for one between two epochs.
+        content: From `training_state.copy_training_state`.
     """
 
     epoch: int
@@ -145,7 +145,7 @@ class CheckpointTaken(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PredictionsTaken(Event):
-    """What the model answers after an epoch, as in `prediction_files.Look`; it becomes a file, not a row."""
+    """The model's predictions after an epoch, as in `prediction_files.SavedPredictions`; a file, not a row."""
 
     epoch: int
     rows: Any

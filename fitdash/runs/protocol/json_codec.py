@@ -1,7 +1,7 @@
-"""Facts as JSON text and back, without loss.
+"""Plain values as JSON text and back, without loss.
 
-A float comes back as the same float: JSON keeps all digits that `repr` gives. What is not finite is written as the
-words NaN, Infinity and -Infinity, which Python reads; what leaves for other programs (downloads) has null instead.
+A float comes back as the same float: JSON keeps all digits that `repr` gives. NaN and infinities are written as the
+words NaN, Infinity and -Infinity, which Python reads; files for other programs (downloads) have null instead.
 """
 
 import json
@@ -17,17 +17,17 @@ def encode(value: Any) -> str:
 
 
 def decode(text: str) -> Any:
-    """What `encode` was given."""
+    """The value that `encode` wrote as this text."""
     return json.loads(text)
 
 
 def decode_all(texts: Iterable[str]) -> list[Any]:
-    """Each text decoded; one call for all of them costs a third of one call each."""
+    """Each text decoded; one call for all of them takes a third of the time of one call each."""
     return list(json.loads("[" + ",".join(texts) + "]"))
 
 
 def to_plain(value: Any) -> Any:
-    """The value as Python's own numbers, texts, lists and dicts; a long array becomes a word about its shape."""
+    """The value as Python's own numbers, texts, lists and dicts; an array longer than `LONGEST` as its shape."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, (int, float)):
@@ -40,7 +40,7 @@ def to_plain(value: Any) -> Any:
 
 
 def _plain_array(value: Any) -> Any:
-    """Numbers of NumPy and torch as Python's; what is neither as its text."""
+    """Numbers of NumPy and torch as Python's; any other value as its text."""
     shape = getattr(value, "shape", None)
     if shape is None or not hasattr(value, "tolist"):
         return str(value)

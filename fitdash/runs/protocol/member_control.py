@@ -1,4 +1,4 @@
-"""What others want of one of several runs that train together."""
+"""The control of one run of an ensemble: several runs that train in one program."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from fitdash.runs.protocol.control import Control
 
 
 class MemberControl(Control):
-    """The wishes for one run: to end it alone, or what is wanted of all of them. It neither pauses nor changes alone.
+    """The control of one run of an ensemble: it can be stopped alone, and pauses and changes only with the others.
 
     Args:
-        group: The control of all of them.
+        group: The control of the ensemble.
         uid: The run.
     """
 
@@ -27,8 +27,8 @@ class MemberControl(Control):
             self.group.stop_one(self.uid, kind)
 
     def stop(self, kind: str = "stop_run") -> None:
-        """End it after its epoch; the others go on."""
+        """End this run after its epoch; the other runs go on."""
         self.group.stop_one(self.uid, kind)
 
     def relay(self, tell: Any) -> None:
-        """Wishes go by way of the group."""
+        """Do nothing: the group relays the wishes."""

@@ -1,6 +1,6 @@
-"""Messages between processes as lines of JSON, and events within them, without loss.
+"""Messages between processes, events among them, as lines of JSON and back, without loss.
 
-Floats come back as the same floats, NaN and the infinities too: see `encoding`.
+Floats come back as the same floats, NaN and the infinities too: see `json_codec`.
 """
 
 from collections.abc import Mapping
@@ -11,34 +11,30 @@ from fitdash.runs.protocol import events
 from fitdash.runs.protocol.events import Event
 from fitdash.runs.protocol.json_codec import decode, encode
 
+JobSpec = Mapping[str, Any]
+"""What a worker process is to train, as plain values; `fitdash.jobs.job_spec` makes one and makes a job of it."""
+
+# From the classes themselves, so that no kind of event is forgotten here. Read off the module and not off
+# `Event.__subclasses__()`, which also lists each class as it was before `slots=True` made it anew.
 _KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind
-    for kind in (
-        events.Changed,
-        events.Began,
-        events.EpochEnded,
-        events.BatchEnded,
-        events.PartialEpoch,
-        events.Told,
-        events.Printed,
-    )
+    name: kind for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, Event)
 }
 
 
 def to_line(message: Mapping[str, Any] | Event) -> bytes:
-    """The line of a message, or of the message that an event happened."""
+    """A message, or an event as a message, as a line of JSON."""
     if isinstance(message, Event):
         facts = {field.name: getattr(message, field.name) for field in fields(message)}
         message = {"is": "event", "kind": type(message).__name__, "facts": facts}
-    # What a user's text holds of no character, such as half a surrogate, passes as it is.
+    # Code points in a user's text that UTF-8 lacks, such as half a surrogate pair, pass as they are.
     return encode(message).encode("utf-8", "surrogatepass") + b"\n"
 
 
 def from_line(line: bytes) -> dict[str, Any]:
-    """The message of a line."""
+    """The message that a line holds."""
     return dict(decode(line.decode("utf-8", "surrogatepass")))
 
 
 def event_of(message: Mapping[str, Any]) -> Event:
-    """The event that a message tells of."""
+    """The event in a message that `to_line` made of one."""
     return _KINDS[message["kind"]](**message["facts"])

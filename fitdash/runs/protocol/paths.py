@@ -1,4 +1,4 @@
-"""Where fitdash keeps what belongs to this user."""
+"""Paths of the user's fitdash folder, its run store, and the folder of each run."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ def store_path() -> Path:
 
 
 def run_folder(uid: str) -> Path:
-    """The folder of a run: its checkpoints, what its callbacks wrote, and how its columns became numbers."""
+    """The folder of a run: its checkpoints, the files that its callbacks wrote, and its encoders (`columns.json`)."""
     return home() / "runs" / uid
 
 

@@ -1,4 +1,4 @@
-"""Taking over a run that has ended, so that it can go on."""
+"""Claims a run that has ended, so that this process can resume it."""
 
 from fitdash.errors import StoreError
 from fitdash.runs.record.store import Store
@@ -7,15 +7,15 @@ RESUMABLE = ("stopped", "interrupted", "failed")
 
 
 def claim_run(store: Store, uid: str, writer: str) -> None:
-    """Make the run this writer's, queued again; only one of several who try at once gets it.
+    """Make the run this writer's, queued again; of several writers that try at once, exactly one succeeds.
 
     Raises:
-        StoreError: there is no such run, or it is in a state from which it cannot go on; nothing is changed then.
+        StoreError: the run is unknown, or in a state that cannot be resumed; nothing is changed then.
     """
     run = store.run(uid)
     if run is None:
         raise StoreError(f"{store.path} must know the run to go on with it, got {uid!r}.")
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         taken = db.execute(
             "UPDATE runs SET state='queued', writer=?, ended=NULL, error=NULL, traceback=NULL, seq=seq+1"
             f" WHERE uid=? AND state IN {RESUMABLE}",

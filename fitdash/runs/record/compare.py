@@ -1,4 +1,4 @@
-"""Runs side by side: a table of what differs between them and of what came of them."""
+"""Comparison of runs: a table of the settings that differ between them and of their results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ FACTS = ("epochs", "seconds", "samples_per_second", "created", "parent", "sweep"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Comparison:
-    """Runs side by side.
+    """A table of several runs.
 
     Attributes:
         frame: One row per run: `HEAD`, the settings that differ, the results, `FACTS`.
@@ -36,15 +36,15 @@ class Comparison:
 
 
 def compare_runs(runs: Sequence[RunRecord], *, now: float) -> Comparison:
-    """The runs side by side, in their order.
+    """A table of the runs, in their order.
 
     Args:
-        now: Seconds since 1970; a run that still trains lasts until then, before its first epoch.
+        now: Seconds since 1970; the end of a run that trains its first epoch.
 
     Returns:
-        Numbers stay numbers; lists and tables become words. `seconds` it trained, `created` as a time,
+        Numbers stay numbers; lists and tables become texts. `seconds` of training, `created` as a time,
         `samples_per_second` of training with validation. "best" is the highest value of a metric that is better when
-        higher, else the lowest; it is missing for a metric of which nobody knows that.
+        higher, else the lowest; it is missing for a metric whose better direction is unknown.
     """
     import pandas as pd
 
@@ -58,7 +58,7 @@ def compare_runs(runs: Sequence[RunRecord], *, now: float) -> Comparison:
         "tags": [", ".join(run.tags) if run.tags_text != "[]" else "" for run in runs],
     }
     for address in settings:
-        columns[address] = [_cell(one.get(address)) for one in experiments]
+        columns[address] = [_cell(experiment.get(address)) for experiment in experiments]
     results = _results(logs)
     columns |= results
     seconds = [_seconds(run, now) for run in runs]
@@ -77,29 +77,29 @@ def compare_runs(runs: Sequence[RunRecord], *, now: float) -> Comparison:
 
 
 def visible_columns(comparison: Comparison) -> list[str]:
-    """Columns that tell the runs apart, in their order; those that are the same or empty in all rows are left out."""
+    """Columns in which the runs differ, in their order; columns that are equal or empty in all rows are left out."""
     frame = comparison.frame
     kept = {"run", "state", *comparison.settings, *comparison.results}
     return [name for name in frame if name in kept or (len(frame) > 1 and frame[name].nunique(dropna=False) > 1)]
 
 
 def data_name(run: RunRecord) -> str:
-    """What a run was trained on, as people call it; its name where that is not known, such as of a script's run."""
+    """The name of the run's data: its file or data set; the run's name where that is unknown, as of a script's run."""
     settings = _flat(run.experiment_text)
     return str(settings.get("data.filename") or settings.get("data.name") or run.name)
 
 
 @lru_cache(4096)
 def _flat(text: str) -> dict[str, Any]:
-    """The settings of an experiment by address; kept by its text: a page compares the same runs every second."""
+    """The settings of an experiment by address; cached by its text: a page compares the same runs every second."""
     return flatten_settings(dict(decode(text)))
 
 
 def _results(logs: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """Last, best and lowest value of each metric."""
     found: dict[str, list[Any]] = {}
-    for name in dict.fromkeys(name for one in logs for name in one):
-        entries = [one.get(name, {}) for one in logs]
+    for name in dict.fromkeys(name for of_run in logs for name in of_run):
+        entries = [of_run.get(name, {}) for of_run in logs]
         found[name] = [_number(entry.get("last")) for entry in entries]
         up = higher_is_better(name)
         if up is not None:
@@ -119,7 +119,7 @@ def _cell(value: Any) -> Any:
 
 
 def _seconds(run: RunRecord, now: float) -> float | None:
-    """What its epochs took, without pauses and waiting for a pace; from begin to end, where that was not kept."""
+    """Duration of its epochs, without pauses and waits for a pace; from start to end where that was not recorded."""
     if (took := run.summary.get("seconds")) is not None:
         return float(took)
     end = run.ended if run.ended is not None else now if run.state in ACTIVE else None
@@ -127,7 +127,7 @@ def _seconds(run: RunRecord, now: float) -> float | None:
 
 
 def _speed(run: RunRecord, seconds: float | None) -> float | None:
-    """Samples that training took in a second."""
+    """Samples that were trained in a second; None where a number is missing."""
     params, epochs = run.params, run.summary.get("epochs", 0)
     samples, steps, size = params.get("samples"), params.get("steps"), params.get("batch_size")
     if not seconds or not epochs or not isinstance(samples, int):

@@ -1,6 +1,6 @@
-"""Runs and sweeps that are deleted: marked and hidden first, so that it can be undone, and removed when asked for.
+"""Deletion of runs and sweeps: they are hidden first, so that it can be undone, and removed by `purge`.
 
-Called inside a transaction; all runs and sweeps of one deletion carry the same moment.
+The caller opens the transaction; all runs and sweeps of one deletion have the same moment in `deleted`.
 """
 
 import shutil
@@ -17,7 +17,7 @@ RecordKind = Literal["runs", "sweeps"]
 
 
 class Deletion(NamedTuple):
-    """What was deleted, brought back or removed, by uid."""
+    """uids of the runs and sweeps that were deleted, brought back or removed."""
 
     runs: list[str]
     sweeps: list[str]
@@ -27,17 +27,17 @@ def delete(db: sqlite3.Connection, uids: Sequence[str]) -> None:
     """Hide these runs, all or none.
 
     Raises:
-        StoreError: one is unknown or has not ended.
+        StoreError: a run is unknown or has not ended.
     """
     _refuse("run", db, uids)
     _hide(db, runs=uids)
 
 
 def delete_sweeps(db: sqlite3.Connection, uids: Sequence[str], *, with_runs: bool) -> Deletion:
-    """Hide these sweeps and, unless they are to stay, their runs, all or none.
+    """Hide these sweeps and, with `with_runs`, their runs, all or none.
 
     Raises:
-        StoreError: one is unknown, or it or one of its runs has not ended.
+        StoreError: a sweep is unknown, or a sweep or one of the runs has not ended.
     """
     _refuse("sweep", db, uids)
     sweeps = list(dict.fromkeys(uids))
@@ -49,7 +49,7 @@ def delete_sweeps(db: sqlite3.Connection, uids: Sequence[str], *, with_runs: boo
 
 
 def undelete(db: sqlite3.Connection, of: RecordKind = "runs") -> Deletion:
-    """Bring back all that the last deletion took of those that took runs, or sweeps."""
+    """Bring back all runs and sweeps of the latest deletion that hid `of`."""
     (moment,) = db.execute(f"SELECT max(deleted) FROM {of}").fetchone()
     runs = db.execute("UPDATE runs SET deleted = NULL, seq = seq + 1 WHERE deleted = ? RETURNING uid", [moment])
     sweeps = db.execute("UPDATE sweeps SET deleted = NULL WHERE deleted = ? RETURNING uid", [moment])
@@ -57,7 +57,7 @@ def undelete(db: sqlite3.Connection, of: RecordKind = "runs") -> Deletion:
 
 
 def purge(db: sqlite3.Connection) -> Deletion:
-    """Remove all that is deleted, for good."""
+    """Remove all deleted runs and sweeps, for good."""
     runs, sweeps = (
         db.execute(f"DELETE FROM {table} WHERE deleted IS NOT NULL RETURNING uid") for table in ("runs", "sweeps")
     )
@@ -65,10 +65,10 @@ def purge(db: sqlite3.Connection) -> Deletion:
 
 
 def remove_files(home: Path, uids: Sequence[str]) -> None:
-    """Remove what these runs keep beside the store, as far as it can be removed."""
+    """Remove the folders of these runs, as far as they can be removed."""
     for uid in uids:
         folder = home / "runs" / uid
-        # A uid is read from a file that may come from elsewhere: it shall lead nowhere else.
+        # The store may be a file from elsewhere: a uid in it must not point outside of the folder of runs.
         if folder.parent == home / "runs" and uid not in (".", "..") and not folder.is_symlink():
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -80,7 +80,7 @@ def _refuse(kind: str, db: sqlite3.Connection, uids: Iterable[str]) -> None:
 
 
 def _problem(kind: str, db: sqlite3.Connection, uid: str) -> str | None:
-    """Why this run or sweep cannot be deleted."""
+    """Why this run or sweep cannot be deleted; None if it can."""
     row = db.execute(f"SELECT state FROM {kind}s WHERE uid = ? AND deleted IS NULL", [uid]).fetchone()
     if row is None:
         return f"A {kind} must be in the store to be deleted, got {uid!r}."
@@ -94,7 +94,7 @@ def _problem(kind: str, db: sqlite3.Connection, uid: str) -> str | None:
 def _hide(db: sqlite3.Connection, *, runs: Iterable[str] = (), sweeps: Iterable[str] = ()) -> None:
     both = "SELECT deleted FROM runs UNION ALL SELECT deleted FROM sweeps"
     (newest,) = db.execute(f"SELECT max(deleted) FROM ({both})").fetchone()
-    # Later than the last one also where the clock was set back, so that undo knows their order.
+    # Later than the last deletion also where the clock was set back, so that `undelete` knows their order.
     now = max(time.time(), (newest or 0.0) + 0.001)
     db.executemany("UPDATE runs SET deleted = ?, seq = seq + 1 WHERE uid = ?", [(now, uid) for uid in runs])
     db.executemany("UPDATE sweeps SET deleted = ? WHERE uid = ?", [(now, uid) for uid in sweeps])

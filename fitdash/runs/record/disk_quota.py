@@ -1,4 +1,4 @@
-"""How much room the record takes, and how much it may take."""
+"""Disk space of runs and uploads, and the check against the server's quotas."""
 
 import os
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ GIGABYTE = 1_000_000_000
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files beneath a folder; what vanishes meanwhile counts nothing."""
+    """Bytes of all files in a folder and its subfolders; files that vanish meanwhile count as 0."""
     total, folders = 0, [str(folder)]
     while folders:
         try:
@@ -29,25 +29,25 @@ def size_of(folder: Path) -> int:
 
 
 def size_of_runs(home: Path, uids: Iterable[str]) -> int:
-    """Bytes of the files of these runs: checkpoints, and what callbacks wrote."""
+    """Bytes of the files of these runs: checkpoints, predictions, and files of callbacks."""
     return sum(size_of(home / "runs" / uid) for uid in uids)
 
 
 def size_of_visitor(store: Store, owner: str) -> int:
-    """Bytes of the files of a visitor's runs and of the uploads that they are made with."""
+    """Bytes of the files of a visitor's runs and of the uploads that these runs use."""
     of_runs = size_of_runs(store.path.parent, [line.uid for line in store.lines(owner=owner)])
     return of_runs + sum(upload.size_bytes for upload in uploads_used_by(store, owner))
 
 
 def check_disk_quota(store: Store, settings: ServerArgs, owner: str | None = None, *, more_bytes: int = 0) -> None:
-    """Refuse what needs room where there is none.
+    """Raise if the runs and uploads exceed a quota.
 
     Args:
-        owner: For whom.
-        more_bytes: So much is to be kept.
+        owner: The visitor whose quota is checked too; None: only the server's.
+        more_bytes: Bytes that are about to be written.
 
     Raises:
-        StoreError: the disk is used up, all of it or this visitor's part.
+        StoreError: the quota of the server or of this visitor is used up.
     """
     most, most_each = settings.disk_gigabytes, settings.disk_gigabytes_per_visitor
     if most is not None and (size := size_of(store.path.parent) + more_bytes) > most * GIGABYTE:

@@ -1,7 +1,7 @@
 """Finished epochs of long runs packed as numbers, so that ten thousand of them are read in a few milliseconds.
 
-The table `epochs` stays the truth. A block repeats `SIZE` consecutive rows of it; it is made when the last of them is
-written and forgotten when one of them is trained again. What is no plain float stays in rows alone.
+The table `epochs` stays the source. A block repeats `BLOCK_SIZE` consecutive rows of it: written with the last of the
+rows, deleted when one of these epochs is trained again. Rows with values other than floats get no block.
 """
 
 import sqlite3
@@ -14,12 +14,12 @@ from typing import Any
 from fitdash.runs.protocol.json_codec import decode, decode_all, encode
 from fitdash.runs.record.records import EpochRow
 
-# A block is packed in 1 ms; at most so many rows less one are decoded from JSON.
+# Rows of a block. It is packed in 1 ms; at most this number less one of the rows are decoded from JSON.
 BLOCK_SIZE = 256
-# Of blocks that were read, so many stay decoded: 32,000 epochs, about 15 MB.
-KEPT = 128
+# Decoded blocks in the cache: 32,000 epochs, about 15 MB.
+CACHED_BLOCKS = 128
 
-# One statement sees one moment, so no epoch is missed or read twice while another process writes.
+# One statement reads one snapshot, so no epoch is missed or read twice while another process writes.
 SELECT_EPOCHS = f"""
     WITH one AS (SELECT id FROM runs WHERE uid = :uid AND deleted IS NULL)
     SELECT seq, NULL, block, NULL, names, numbers FROM blocks WHERE run = (SELECT id FROM one) AND seq > :since
@@ -30,7 +30,7 @@ SELECT_EPOCHS = f"""
 
 
 def epoch_rows(found: Iterable[Sequence[Any]], since: int) -> list[EpochRow]:
-    """What `READ` found as epochs in order, only those after the row numbered `since`."""
+    """The rows that `SELECT_EPOCHS` found as epochs in order, only those whose `seq` is above `since`."""
     blocks: list[Sequence[Any]] = []
     single: list[Sequence[Any]] = []
     for row in found:
@@ -44,7 +44,7 @@ def epoch_rows(found: Iterable[Sequence[Any]], since: int) -> list[EpochRow]:
 
 
 def update(db: sqlite3.Connection, run: int, epoch: int) -> None:
-    """Forget the block of an epoch that was written; make it again if it was the block's last one."""
+    """Delete the block of an epoch that was just written; write the block again if it is the block's last epoch."""
     block, place = divmod(epoch, BLOCK_SIZE)
     db.execute("DELETE FROM blocks WHERE run = ? AND block = ?", [run, block])
     if place == BLOCK_SIZE - 1:
@@ -52,17 +52,17 @@ def update(db: sqlite3.Connection, run: int, epoch: int) -> None:
             "SELECT seq, epoch, at, seconds, logs FROM epochs WHERE run = ? AND epoch BETWEEN ? AND ? ORDER BY epoch",
             [run, block * BLOCK_SIZE, epoch],
         ).fetchall()
-        made = pack_block(rows) if len(rows) == BLOCK_SIZE else None
-        if made:
+        packed = pack_block(rows) if len(rows) == BLOCK_SIZE else None
+        if packed:
             newest = max(row[0] for row in rows)
-            db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", [run, block, newest, *made])
+            db.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?)", [run, block, newest, *packed])
 
 
 def pack_block(rows: Sequence[Sequence[Any]]) -> tuple[str, bytes] | None:
-    """The rows of consecutive epochs as names and numbers; None where one holds something that is no float.
+    """The rows of consecutive epochs as names and numbers; None if a row holds a value that is not a float.
 
     Returns:
-        Names as JSON: every order of names that occurs, and which of them each row has; none where all have the
+        Names as JSON: every order of names that occurs, and the index of each row's order, empty if all rows have the
         first. Numbers as little-endian words: the rows' seq, at and seconds, then the values of all logs, row by row.
     """
     logs = decode_all(row[4] for row in rows)
@@ -79,15 +79,15 @@ def pack_block(rows: Sequence[Sequence[Any]]) -> tuple[str, bytes] | None:
     return encode([list(orders), of_rows]), words
 
 
-@lru_cache(KEPT)
+@lru_cache(CACHED_BLOCKS)
 def unpack_block(block: int, names: str, numbers: bytes) -> list[EpochRow]:
-    """The epochs that `packed` was given; kept, so to be read only."""
+    """The epochs that `pack_block` was given; cached, so the caller must not change them."""
     orders, of_rows = decode(names)
     words = struct.unpack(f"<{BLOCK_SIZE}q{len(numbers) // 8 - BLOCK_SIZE}d", numbers)
     values = iter(words[3 * BLOCK_SIZE :])
-    # Names first: zip then takes no value more than there are names.
+    # Names first: zip then takes no more values than there are names.
     each = (orders[place] for place in of_rows) if of_rows else [orders[0]] * BLOCK_SIZE
-    logs = [dict(zip(its, values)) for its in each]  # noqa: B905
+    logs = [dict(zip(order, values)) for order in each]  # noqa: B905
     epochs = range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE)
     seqs, at, seconds = (words[start * BLOCK_SIZE : (start + 1) * BLOCK_SIZE] for start in range(3))
     return list(map(EpochRow._make, zip(seqs, epochs, at, seconds, logs, strict=True)))

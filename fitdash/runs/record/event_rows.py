@@ -1,4 +1,4 @@
-"""Events as rows of the store's tables; called inside a transaction."""
+"""Writes events as rows of the store's tables, within a transaction of the caller."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from fitdash.runs.record.summary import Summary, add_epoch, pack_summary, unpack
 
 
 def append_events(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> None:
-    """Write one run's events in their order and bring its summary up to date; a run that was purged stays so."""
+    """Write the events of one run in their order and update its summary; events of a purged run are dropped."""
     if isinstance(events[0], Created):
         _create(db, events[0])
     row = db.execute("SELECT id, seq, summary FROM runs WHERE uid = ?", [uid]).fetchone()
@@ -44,7 +44,7 @@ def append_events(db: sqlite3.Connection, uid: str, events: Sequence[Event]) -> 
         else:
             _add(db, run, seq, event)
     if is_again:
-        # Once for all of them: going on from epoch 5,000 of 10,000 would otherwise read all rows 5,000 times.
+        # Once for all events: going on from epoch 5,000 of 10,000 would otherwise read all rows 5,000 times.
         summary = _summary(db, run)
     db.execute("UPDATE runs SET seq = ?, summary = ? WHERE id = ?", [seq, pack_summary(summary), run])
 
@@ -58,7 +58,7 @@ def end_sweep(db: sqlite3.Connection, event: SweepEnded) -> None:
 
 
 def tags_text(tags: Sequence[str]) -> str:
-    """Tags as they are kept: each once, without empty ones."""
+    """Tags as JSON text, as the store keeps them: each once, without empty tags."""
     return encode(list(dict.fromkeys(tag.strip() for tag in tags if tag.strip())))
 
 
@@ -84,7 +84,7 @@ def _create(db: sqlite3.Connection, event: Created) -> None:
 
 
 def _add_epoch(db: sqlite3.Connection, run: int, seq: int, event: EpochEnded) -> None:
-    """Keep the epoch in place of an equal one that was trained before."""
+    """Write the epoch, in place of the same epoch of an earlier start of the run."""
     db.execute(
         "INSERT OR REPLACE INTO epochs (run, epoch, seq, at, seconds, logs) VALUES (?, ?, ?, ?, ?, ?)",
         [run, event.epoch, seq, event.at, event.seconds, encode(event.logs)],
@@ -93,7 +93,7 @@ def _add_epoch(db: sqlite3.Connection, run: int, seq: int, event: EpochEnded) ->
 
 
 def _summary(db: sqlite3.Connection, run: int) -> Summary:
-    """The summary of all epochs that are there."""
+    """The summary of all stored epochs."""
     rows = db.execute("SELECT epoch, logs, seconds FROM epochs WHERE run = ? ORDER BY epoch", [run]).fetchall()
     summary: Summary = {}
     for (epoch, _, seconds), logs in zip(rows, decode_all(row[1] for row in rows), strict=True):
@@ -135,7 +135,7 @@ def _add_event(db: sqlite3.Connection, run: int, seq: int, kind: str, event: Eve
 def _change(db: sqlite3.Connection, run: int, event: Changed) -> None:
     db.execute(
         "UPDATE runs SET state = ?, error = ?, traceback = ?, ended = ?,"
-        # A run that was deleted and goes on all the same is not hidden while it trains.
+        # A run that was deleted and is resumed is not hidden while it trains.
         " started = CASE WHEN ? = 'running' THEN coalesce(started, ?) ELSE started END,"
         " deleted = CASE WHEN ? THEN NULL ELSE deleted END WHERE id = ?",
         [

@@ -1,4 +1,4 @@
-"""The History of a run, made again from the store."""
+"""The History of a run, rebuilt from the store."""
 
 from fitdash.engine.callbacks.history import History
 from fitdash.errors import StoreError
@@ -6,7 +6,7 @@ from fitdash.runs.record.store import Store
 
 
 def history_of(store: Store, uid: str) -> History:
-    """The history that `fit` returned or will return, up to now; its CSV and JSON are the same bytes.
+    """The history that `fit` returned or will return, up to its latest epoch; its CSV and JSON are the same bytes.
 
     Raises:
         StoreError: there is no such run.

@@ -1,6 +1,6 @@
-"""Whether a process still lives, by a lock on a file that the kernel frees when it dies.
+"""Tells whether a process still lives, by a lock on a file that the kernel frees when the process dies.
 
-No process numbers (they are used again) and no clocks (they are set).
+No process numbers (the system uses them again) and no clocks (users set them).
 """
 
 import os
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-# Somebody who asks whether the lock is held holds it for an instant.
+# `is_held` of another process holds the lock for an instant.
 INSTANT_SECONDS = 5.0
 
 
 def acquire(path: Path) -> FileLock:
-    """The lock on this file, held until it is released or this process ends."""
+    """Lock this file until `release`, or until this process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, thread_local=False)
     lock.acquire(timeout=INSTANT_SECONDS)
@@ -27,7 +27,7 @@ def release(lock: FileLock) -> None:
 
 
 def is_held(path: Path) -> bool:
-    """A living process, this one included, holds the lock on this file."""
+    """True if a living process, this process included, holds the lock on this file."""
     if not path.exists():
         return False
     lock = FileLock(path, thread_local=False)
@@ -40,9 +40,9 @@ def is_held(path: Path) -> bool:
 
 
 def acquire_inheritable(path: Path) -> int | None:
-    """An open file that keeps the lock as long as any process has it open; None where files cannot be handed on.
+    """An open file that holds the lock as long as any process has it open; None where children cannot inherit files.
 
-    Hand it to a child and close it here: the lock is then the child's, also after it has become another program.
+    Pass it to a child process and close it here: the child then holds the lock, also after an `exec`.
     """
     if os.name != "posix":
         return None

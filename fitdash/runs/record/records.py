@@ -1,4 +1,4 @@
-"""What the store gives back: one run, one epoch, one event."""
+"""Records that the store returns: a run, a line of a list of runs, an epoch, an event."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ class RunRecord:
 
     Attributes:
         state: "queued", "running", "paused", "stopping", "stopped", "finished", "failed" or "interrupted".
-        created: When it was asked for, `started` when training began, `ended` when it ended; seconds since 1970.
-        seq: Grows with everything that happens to the run.
+        created: When it was submitted, `started` when training began, `ended` when it ended; seconds since 1970.
+        seq: A count that grows with every event and every change of the run.
         error: First line of what made it fail; `traceback` has the rest.
         sweep: uid of the sweep that it is a trial of, with the number `trial` from 0.
         verdict: "pruned" where the sweep gave it up.
-        shared: Others than its owner may look at it, where runs have owners.
-        notes: What somebody wrote to it.
+        shared: 1 if visitors other than its owner may see it, where runs have owners.
+        notes: The notes that a user wrote on it.
     """
 
     uid: str
@@ -54,40 +54,40 @@ class RunRecord:
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> Self:
-        """The run of a row of `RUN_COLUMNS`; half the time of the constructor, which sets frozen fields one by one."""
+        """The run in a row of `RUN_COLUMNS`; twice as fast as the constructor, which sets frozen fields one by one."""
         run = object.__new__(cls)
         run.__dict__.update(zip(cls.__dataclass_fields__, row, strict=True))
         return run
 
     @property
     def is_active(self) -> bool:
-        """Something may still happen to it."""
+        """True while the run is queued, trains or pauses."""
         return self.state in ACTIVE
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Words that somebody gave it."""
+        """The tags that a user or a script gave it."""
         return tuple(decode(self.tags_text))
 
-    # Decoded when asked: a list of two thousand runs shows few of them.
+    # Decoded on first use: of a list of two thousand runs a page shows few.
     @cached_property
     def experiment(self) -> Mapping[str, Any]:
-        """The recipe as a dictionary."""
+        """The experiment as plain values."""
         return dict(decode(self.experiment_text))
 
     @cached_property
     def params(self) -> Mapping[str, Any]:
-        """What callbacks were told about the fit."""
+        """The `params` of the fit, as Keras callbacks get them."""
         return dict(decode(self.params_text))
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
-        """How many epochs, and the last, lowest and highest value of every log."""
+        """The number of epochs, and the last, lowest and highest value of every log; see `summary.add_epoch`."""
         return unpack_summary(self.summary_kept)
 
 
 class RunLine(NamedTuple):
-    """What a list shows of a run; the fields are those of `RunRecord`."""
+    """The part of a run that a list shows; the fields are those of `RunRecord`."""
 
     uid: str
     name: str
@@ -103,13 +103,13 @@ class RunLine(NamedTuple):
 
     @property
     def summary(self) -> Mapping[str, Any]:
-        """As `RunRecord.summary`; to be read only."""
+        """As `RunRecord.summary`, but shared between lines: do not change it."""
         return _summary(self.summary_kept)
 
 
 @lru_cache(4096)
 def _summary(kept: str | bytes) -> Mapping[str, Any]:
-    """Kept, because a list shows the same summaries again and again: 3 µs and 3 kB each."""
+    """Cached, because a list shows the same summaries again and again: 3 µs and 3 kB each."""
     return unpack_summary(kept)
 
 
@@ -124,7 +124,7 @@ class EpochRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """Something else that happened: "told", "printed", "batch", "measured" or "partial", with its `data`."""
+    """Another event and its `data`: "told" (entry of `history.events`), "printed", "batch", "measured" or "partial"."""
 
     seq: int
     kind: str

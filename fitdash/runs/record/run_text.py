@@ -1,4 +1,4 @@
-"""Runs in words: what the command line prints of them, and the same as plain JSON."""
+"""Runs as text for the command line, and as plain values for its JSON."""
 
 import json
 import math
@@ -14,12 +14,12 @@ SHORTEST_UID = 8
 
 
 def to_strict_json(value: Any) -> str:
-    """JSON that every program reads: null where a number is not finite."""
+    """JSON by the standard: null where a number is not finite."""
     return json.dumps(_finite(to_plain(value)), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def run_to_dict(run: RunLine | RunRecord) -> dict[str, Any]:
-    """What a list tells of a run; times as ISO 8601 in UTC."""
+    """The run as a list shows it, as plain values; times as ISO 8601 in UTC."""
     return {
         "uid": run.uid,
         "name": run.name,
@@ -37,8 +37,8 @@ def run_table(runs: Sequence[RunLine], uids: Sequence[str], *, now: float) -> li
     """The runs as aligned lines under a head.
 
     Args:
-        uids: Of every run there is, so that each is shown as far as it takes to tell it from the others.
-        now: Seconds since 1970; a run that still trains lasts until then.
+        uids: uids of all runs; each uid is shown as far as it takes to tell it from the others.
+        now: Seconds since 1970; the end of a run that still trains.
     """
     width = uid_prefix_length(uids)
     rows = [("run", "state", "epochs", "loss", "val_loss", "created", "took", "name")]
@@ -60,7 +60,7 @@ def run_table(runs: Sequence[RunLine], uids: Sequence[str], *, now: float) -> li
 
 
 def describe_run(run: RunRecord, *, now: float) -> list[str]:
-    """The run line by line: when, how far, its values, its recipe, what made it fail."""
+    """The run as lines: state and times, epochs, values of its logs, its experiment, its error."""
     summary = run.summary
     facts = {
         "run": run.uid,
@@ -88,7 +88,7 @@ def describe_run(run: RunRecord, *, now: float) -> list[str]:
 
 
 def align_columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list[str]:
-    """The rows as lines whose columns stand under each other, those in `right` at their right edge."""
+    """The rows as lines with aligned columns; the columns with an index in `right` are aligned right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = [
         [cell.rjust(width) if place in right else cell.ljust(width) for place, (cell, width) in enumerate(pairs)]
@@ -98,19 +98,19 @@ def align_columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -
 
 
 def uid_prefix_length(uids: Sequence[str]) -> int:
-    """How many letters tell these apart, 8 at least."""
+    """Length of a prefix that is different for each of these uids, at least 8."""
     ordered = sorted(uids)
-    shared = (_shared(one, other) for one, other in zip(ordered, ordered[1:], strict=False))
+    shared = (_shared_prefix_length(uid, other) for uid, other in zip(ordered, ordered[1:], strict=False))
     return max(SHORTEST_UID, 1 + max(shared, default=0))
 
 
 def format_time(seconds: float | None) -> str:
-    """A moment on this computer's clock."""
+    """Date and time in this computer's time zone; empty for None."""
     return "" if seconds is None else f"{datetime.fromtimestamp(seconds):%Y-%m-%d %H:%M:%S}"
 
 
 def format_run_duration(run: RunLine | RunRecord, now: float) -> str:
-    """How long it trained or has been training: "0.4 s", "3:20", "12:03:20"."""
+    """How long the run trained, or has been training until `now`: "0.4 s", "3:20", "12:03:20"."""
     end = run.ended if run.ended is not None else now if run.state in ACTIVE else None
     if run.started is None or end is None:
         return ""
@@ -135,23 +135,23 @@ def _short(value: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text without line ends and other signs that would steer a terminal."""
+    """The text with spaces for line ends and control characters, which a terminal would act on."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
-def _shared(one: str, other: str) -> int:
-    """With how many letters both begin."""
-    same = (a == b for a, b in zip(one, other, strict=False))
-    return next((place for place, is_same in enumerate(same) if not is_same), min(len(one), len(other)))
+def _shared_prefix_length(uid: str, other: str) -> int:
+    """Length of the prefix that both have."""
+    same = (a == b for a, b in zip(uid, other, strict=False))
+    return next((place for place, is_same in enumerate(same) if not is_same), min(len(uid), len(other)))
 
 
 def to_iso_time(seconds: float | None) -> str | None:
-    """A moment as ISO 8601 in UTC."""
+    """Date and time as ISO 8601 in UTC; None for None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def _finite(value: Any) -> Any:
-    """The same with None where a number is not finite."""
+    """The value with None where a number is not finite."""
     if isinstance(value, Mapping):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

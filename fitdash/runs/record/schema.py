@@ -1,4 +1,4 @@
-"""The tables of the store, how they came to be, and opening a file that may not be one."""
+"""The tables of the store, their migrations, and connecting to a file that may not be a store."""
 
 import sqlite3
 import time
@@ -10,12 +10,12 @@ from fitdash.errors import StoreError
 from fitdash.runs.protocol.json_codec import decode
 from fitdash.runs.record.summary import pack_summary
 
-# "fitd" as a number, in the file's header: tells our files from other SQLite files.
+# "fitd" as a number, in the file's header: marks stores among other SQLite files.
 APPLICATION_ID = 0x66697464
-# Who opens a store waits so long for others that open it or bring it up to date.
+# Seconds to wait, on opening a store, for other processes that open or migrate it.
 BUSY_SECONDS = 10
 
-# Each entry leads from the version that is its index to the next one. Never edit one that was released: add one.
+# Each entry migrates from the version that is its index to the next. Never edit a released entry: add another.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE runs (
@@ -33,15 +33,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             at REAL NOT NULL, data TEXT NOT NULL, PRIMARY KEY (run, kind, seq)) WITHOUT ROWID""",
     ),
     (
-        # When it was deleted, the same for all runs of one deletion; NULL for a run that is there.
+        # When it was deleted, the same for all runs of one deletion; NULL for a run that is not deleted.
         "ALTER TABLE runs ADD COLUMN deleted REAL",
-        # See blocks.py.
+        # See epoch_blocks.py.
         """CREATE TABLE blocks (
             run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, block INTEGER NOT NULL, seq INTEGER NOT NULL,
             names TEXT NOT NULL, numbers BLOB NOT NULL, PRIMARY KEY (run, block))""",
     ),
     (
-        # What people write to a run; `tags` is a JSON list.
+        # What users write on a run; `tags` is a JSON list.
         "ALTER TABLE runs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]'",
         "ALTER TABLE runs ADD COLUMN notes TEXT NOT NULL DEFAULT ''",
         # The sweep that a run is a trial of, its number there from 0, and "pruned" where the sweep gave it up.
@@ -49,14 +49,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE runs ADD COLUMN trial INTEGER",
         "ALTER TABLE runs ADD COLUMN verdict TEXT",
         "CREATE INDEX runs_by_sweep ON runs (sweep) WHERE sweep IS NOT NULL",
-        # `recipe` is what is searched and how, `budget` how long; `seconds` it has searched so far.
+        # `recipe` holds the sweep's configuration, `budget` its bounds, `seconds` how long it has searched so far.
         """CREATE TABLE sweeps (
             id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, name TEXT NOT NULL, state TEXT NOT NULL,
             created REAL NOT NULL, ended REAL, seconds REAL NOT NULL DEFAULT 0,
             writer TEXT NOT NULL, owner TEXT, recipe TEXT NOT NULL, budget TEXT NOT NULL, error TEXT)""",
     ),
     (
-        # On a server of many, others may look at it too.
+        # On a shared server: 1 if visitors other than its owner may see it.
         "ALTER TABLE runs ADD COLUMN shared INTEGER NOT NULL DEFAULT 0",
     ),
     (
@@ -64,14 +64,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "UPDATE runs SET summary = packed_summary(summary)",
     ),
     (
-        # As of runs: the same moment where its runs were deleted with it.
+        # As of runs: the same moment as that of its runs, if they were deleted with it.
         "ALTER TABLE sweeps ADD COLUMN deleted REAL",
     ),
 )
 
 
 def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
-    """A connection that opens no transaction by itself and waits this long for others."""
+    """A connection that opens no transaction by itself and waits `busy_seconds` for other connections' locks."""
     db = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA foreign_keys=ON")
     db.execute("PRAGMA synchronous=NORMAL")
@@ -79,15 +79,15 @@ def connect(path: Path, *, busy_seconds: float) -> sqlite3.Connection:
 
 
 def teach(db: sqlite3.Connection) -> None:
-    """Let the connection know the functions that migrations call."""
+    """Register the SQL functions that migrations call."""
     db.create_function("packed_summary", 1, _packed_summary)
 
 
 def prepare(path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-    """Make the file a store of this version: create it, bring it up to date, or refuse it.
+    """Make the file a store of this version: create it, migrate it, or refuse it.
 
     Raises:
-        StoreError: the file is no store, or a newer fitdash wrote it.
+        StoreError: the file is not a store, or a newer fitdash wrote it.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def _migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[s
         _keep_copy(db, path)
         teach(db)
         db.execute("BEGIN IMMEDIATE")
-        # Read again: another process may have done it while this one waited.
+        # Read again: another process may have migrated it while this process waited.
         for statements in migrations[_version(db, path, len(migrations)) :]:
             for statement in statements:
                 db.execute(statement)
@@ -116,7 +116,10 @@ def _migrate(db: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[s
 
 
 def _write_ahead(db: sqlite3.Connection) -> None:
-    """Let others read while one writes; tried again, because SQLite does not wait where others open a new file too."""
+    """Switch on WAL, so that readers go on while a process writes.
+
+    Retried, because SQLite does not wait where other processes open a new file at the same time.
+    """
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -129,7 +132,7 @@ def _write_ahead(db: sqlite3.Connection) -> None:
 
 
 def _packed_summary(text: str) -> str | bytes:
-    """What cannot be read stays as it is: it is one run's trouble, not the store's."""
+    """The summary packed; an unreadable text stays as it is, so that one run does not stop the migration."""
     with suppress(ValueError, TypeError, AttributeError):
         return pack_summary(decode(text))
     return text
@@ -152,7 +155,7 @@ def _version(db: sqlite3.Connection, path: Path, newest: int) -> int:
 
 
 def _keep_copy(db: sqlite3.Connection, path: Path) -> None:
-    """A copy of an older store beside it, before it is changed."""
+    """Copy an older store to a file beside it, before it is migrated."""
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version:
         copy = sqlite3.connect(path.with_name(f"{path.stem}.v{version}.db"))

@@ -1,4 +1,4 @@
-"""A copy of the store, taken while others write."""
+"""Backup of the store while other processes write."""
 
 import os
 import secrets
@@ -11,12 +11,12 @@ from fitdash.runs.record import schema
 
 
 def back_up(source: Path, target: Path, *, replace: bool = False) -> None:
-    """Copy the store as it is at one moment into one file, which opens as a store.
+    """Copy one snapshot of the store into one file, which opens as a store.
 
-    The file appears when it is whole. Writers go on meanwhile: SQLite's online backup reads one snapshot.
+    The file appears when it is complete. Writers go on meanwhile: SQLite's online backup reads one snapshot.
 
     Raises:
-        StoreError: the file is there and `replace` is False, it is the store itself, or it cannot be written.
+        StoreError: the file exists and `replace` is False, it is the store itself, or it cannot be written.
     """
     if target.exists() and source.samefile(target):
         raise StoreError(f"A backup must be another file than the store, got {target}.")
@@ -34,9 +34,9 @@ def back_up(source: Path, target: Path, *, replace: bool = False) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     with closing(schema.connect(source, busy_seconds=10)) as db, closing(sqlite3.connect(target)) as copy:
-        # All pages in one step: in several, every write of another process starts it anew.
+        # All pages in one step: with several, every write of another process restarts the backup.
         db.backup(copy)
-        # One file that can be read where nothing can be written, until it is opened as a store.
+        # Without WAL it is one file, which can be read on a read-only disk; opening it as a store switches WAL on.
         copy.execute("PRAGMA journal_mode=DELETE")
     with open(target, "r+b") as file:
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""What a list of runs shows of each: the last, lowest and highest value of every log, kept while the run goes on."""
+"""Summary of a run for lists: last, lowest and highest value of every log, updated with each epoch."""
 
 import struct
 from collections.abc import Callable, Mapping
@@ -9,17 +9,17 @@ from fitdash.runs.protocol.json_codec import decode, encode
 
 Summary = dict[str, Any]
 
-# Epochs, the last one's index, seconds; then of each log the entries of `_ENTRY`.
+# Number of epochs, index of the last, seconds; then of each log the entries of `_ENTRY`.
 _HEAD, _EACH = "<qqd", "ddqdq"
 _ENTRY = {"last": float, "min": float, "min_epoch": int, "max": float, "max_epoch": int}
 _ALL_NAN = (0.0, -1, 0.0, -1)
 
 
 def add_epoch(summary: Summary, epoch: int, logs: Mapping[str, float], seconds: float | None = None) -> Summary:
-    """The summary with one more epoch.
+    """The summary with another epoch added.
 
     Returns:
-        {"epochs": how many, "epoch": the last one's index, "seconds": that they took, "logs": {name: {"last", "min",
+        {"epochs": their number, "epoch": index of the last, "seconds": their duration, "logs": {name: {"last", "min",
         "min_epoch", "max", "max_epoch"}}}; "min" and "max" are absent while every value was NaN, which is never lowest
         or highest.
     """
@@ -30,9 +30,9 @@ def add_epoch(summary: Summary, epoch: int, logs: Mapping[str, float], seconds: 
 
 
 def pack_summary(summary: Summary) -> str | bytes:
-    """As the store keeps it: the names and then the numbers, which are read in a third of the time that JSON takes.
+    """The summary as the store keeps it: the names, then the numbers, read in a third of the time that JSON takes.
 
-    What does not fit, such as a log that is no float, is kept as JSON.
+    A summary that does not fit, such as one with a log that is not a float, is kept as JSON.
     """
     logs = summary.get("logs", {})
     names = "\0".join(logs).encode()
@@ -51,25 +51,27 @@ def pack_summary(summary: Summary) -> str | bytes:
 
 
 def unpack_summary(kept: str | bytes) -> Summary:
-    """What `pack` was given."""
+    """The summary that `pack_summary` was given."""
     if isinstance(kept, str):
         return dict(decode(kept))
     end = 2 + int.from_bytes(kept[:2], "little")
     names, read = _layout(kept[2:end])
     epochs, epoch, seconds, *entries = read(kept, end)
-    one = iter(entries)
+    numbers = iter(entries)
     logs = {
         name: {"last": last, "min": low, "min_epoch": low_at, "max": high, "max_epoch": high_at}
         if low_at >= 0
         else {"last": last}
-        for name, last, low, low_at, high, high_at in zip(names, one, one, one, one, one, strict=True)
+        for name, last, low, low_at, high, high_at in zip(
+            names, numbers, numbers, numbers, numbers, numbers, strict=True
+        )
     }
     return {"epochs": epochs, "epoch": epoch, "seconds": seconds, "logs": logs}
 
 
 @lru_cache(256)
 def _layout(names: bytes) -> tuple[list[str], Callable[[bytes, int], tuple[Any, ...]]]:
-    """The names, and what reads the numbers behind them."""
+    """The names, and the function that reads the numbers behind them."""
     split = names.decode().split("\0")
     return split, struct.Struct(_HEAD + _EACH * len(split)).unpack_from
 

@@ -1,4 +1,4 @@
-"""Sweeps in the record: what is searched, how, and whether it goes on. Their trials are ordinary runs."""
+"""Sweeps in the record: configuration, budget and state. Their trials are ordinary runs."""
 
 import time
 from collections import Counter
@@ -25,7 +25,7 @@ class SweepRecord:
     Attributes:
         state: "running", "paused", "stopping", "stopped", "finished", "failed" or "interrupted".
         seconds: How long it has searched, over all its starts.
-        error: What made it fail, or why it pauses.
+        error: Why it failed, or why it pauses.
     """
 
     uid: str
@@ -42,41 +42,41 @@ class SweepRecord:
 
     @property
     def is_active(self) -> bool:
-        """Somebody searches."""
+        """True while a process searches."""
         return self.state in ACTIVE
 
     @property
     def was_cut_off(self) -> bool:
-        """A server carried it out and ended meanwhile; nobody wanted the sweep to end."""
+        """True if the server that ran it ended before the sweep did, without a stop by a user."""
         return self.state == "interrupted" and self.writer.startswith(DASHBOARD_ROLE)
 
     @cached_property
     def recipe(self) -> Mapping[str, Any]:
-        """What is searched and how: experiment, space, objective, sampler, pruner …"""
+        """The configuration as plain values: experiment, space, objective, sampler, pruner, …; see `SweepConfig`."""
         return dict(decode(self.recipe_text))
 
     @cached_property
     def budget(self) -> Mapping[str, Any]:
-        """How long: "trials", "seconds"; None for no limit."""
+        """The bounds "trials" and "seconds"; None for no bound."""
         return dict(decode(self.budget_text))
 
 
 def all_sweeps(store: Store, *, owner: str | None = None, deleted: bool = False) -> list[SweepRecord]:
-    """The sweeps, the newest first; only one owner's if asked.
+    """The sweeps, the newest first; only those of an owner, where given.
 
     Args:
-        deleted: Those that `Store.undelete` can bring back, the last deletion first.
+        deleted: The deleted sweeps that `Store.undelete` can bring back, the last deletion first.
     """
     where, order = ("deleted IS NOT NULL", "deleted DESC, id DESC") if deleted else ("deleted IS NULL", "id DESC")
     where, values = (f"{where} AND owner = ?", [owner]) if owner is not None else (where, [])
-    rows = store._read(f"SELECT {COLUMNS} FROM sweeps WHERE {where} ORDER BY {order}", values)
+    rows = store.read_rows(f"SELECT {COLUMNS} FROM sweeps WHERE {where} ORDER BY {order}", values)
     return [SweepRecord(*row) for row in rows]
 
 
 def run_counts(store: Store) -> dict[str, int]:
-    """How many runs each sweep has, by its uid; of a deleted one, those that were deleted with it."""
+    """Number of runs of each sweep, by its uid; of a deleted sweep, those that were deleted with it."""
     return dict(
-        store._read(
+        store.read_rows(
             "SELECT sweeps.uid, count(runs.id) FROM sweeps"
             " LEFT JOIN runs ON runs.sweep = sweeps.uid AND runs.deleted IS sweeps.deleted GROUP BY sweeps.uid"
         )
@@ -84,25 +84,25 @@ def run_counts(store: Store) -> dict[str, int]:
 
 
 def delete_sweeps(store: Store, uids: Sequence[str], *, with_runs: bool = True) -> Deletion:
-    """Hide sweeps and their runs from everybody, all or none, until `Store.undelete` or `Store.purge`.
+    """Hide sweeps and their runs, all or none, until `Store.undelete` or `Store.purge`.
 
     Args:
-        with_runs: Else their runs stay.
+        with_runs: False leaves their runs visible.
 
     Raises:
-        StoreError: one is unknown, or it or one of its runs has not ended.
+        StoreError: a sweep is unknown, or a sweep or one of its runs has not ended.
     """
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         return deletion.delete_sweeps(db, uids, with_runs=with_runs)
 
 
 def find_sweep(store: Store, uid: str) -> SweepRecord:
-    """This sweep.
+    """The sweep.
 
     Raises:
-        StoreError: there is no such sweep.
+        StoreError: the sweep is unknown or deleted.
     """
-    rows = store._read(f"SELECT {COLUMNS} FROM sweeps WHERE uid = ? AND deleted IS NULL", [uid])
+    rows = store.read_rows(f"SELECT {COLUMNS} FROM sweeps WHERE uid = ? AND deleted IS NULL", [uid])
     if not rows:
         raise StoreError(f"{store.path} must know the sweep, got {uid!r}.")
     return SweepRecord(*rows[0])
@@ -118,8 +118,8 @@ def create_sweep(
     writer: str,
     owner: str | None = None,
 ) -> SweepRecord:
-    """A new sweep that this writer's process searches."""
-    with store._transaction(durable=True) as db:
+    """Record a new sweep, which the process of this writer searches."""
+    with store.write_transaction(durable=True) as db:
         db.execute(
             "INSERT INTO sweeps (uid, name, state, created, writer, owner, recipe, budget)"
             " VALUES (?, ?, 'running', ?, ?, ?, ?, ?)",
@@ -129,13 +129,13 @@ def create_sweep(
 
 
 def claim_sweep(store: Store, uid: str, writer: str, budget: Mapping[str, Any]) -> SweepRecord:
-    """Go on with a sweep that nobody searches; only one of several who try at once gets it.
+    """Make a sweep that has ended this writer's; of several writers that try at once, exactly one succeeds.
 
     Raises:
-        StoreError: there is no such sweep, or somebody searches.
+        StoreError: the sweep is unknown, or a process searches it.
     """
     found = find_sweep(store, uid)
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         taken = db.execute(
             f"UPDATE sweeps SET state='running', writer=?, budget=?, ended=NULL, error=NULL"
             f" WHERE uid=? AND deleted IS NULL AND state NOT IN {ACTIVE}",
@@ -147,8 +147,8 @@ def claim_sweep(store: Store, uid: str, writer: str, budget: Mapping[str, Any]) 
 
 
 def tell_pause(store: Store, uid: str, why: str | None) -> None:
-    """Note why no trial begins for now, or with None that they begin again; one that is to stop still is."""
-    with store._transaction(durable=False) as db:
+    """Mark the sweep as paused with this reason, or with None as running again; a sweep that is stopping stays so."""
+    with store.write_transaction(durable=False) as db:
         db.execute(
             "UPDATE sweeps SET state=?, error=? WHERE uid=? AND state IN ('running', 'paused')",
             ["running" if why is None else "paused", why, uid],
@@ -156,38 +156,38 @@ def tell_pause(store: Store, uid: str, why: str | None) -> None:
 
 
 def note_seconds(store: Store, uid: str, seconds: float) -> None:
-    """Note how long it has searched, so that a budget of seconds outlives the process."""
-    with store._transaction(durable=False) as db:
+    """Store how long the sweep has searched, so that a budget of seconds outlives the process."""
+    with store.write_transaction(durable=False) as db:
         db.execute("UPDATE sweeps SET seconds=? WHERE uid=?", [seconds, uid])
 
 
 def ask_to_stop(store: Store, uid: str) -> None:
-    """Ask whoever searches, in this process or another, to stop; what trains is stopped within a second.
+    """Let the process that searches stop the sweep; it stops its trials within a second.
 
     Raises:
-        StoreError: there is no such sweep.
+        StoreError: the sweep is unknown.
     """
     find_sweep(store, uid)
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         db.execute("UPDATE sweeps SET state='stopping' WHERE uid=? AND state IN ('running', 'paused')", [uid])
 
 
 def change_budget(store: Store, uid: str, budget: Mapping[str, Any]) -> None:
-    """Let it search for longer, or less long; who searches heeds it within a second.
+    """Change the budget of a sweep; the process that searches heeds it within a second.
 
     Raises:
-        StoreError: there is no such sweep.
+        StoreError: the sweep is unknown.
     """
     find_sweep(store, uid)
-    with store._transaction(durable=True) as db:
+    with store.write_transaction(durable=True) as db:
         db.execute("UPDATE sweeps SET budget=? WHERE uid=?", [encode(budget), uid])
 
 
 def newest_run_per_trial(runs: Sequence[Any]) -> list[Any]:
-    """Of the runs of a sweep, the newest of each trial, in the order of their numbers.
+    """The newest run of each trial of a sweep, in the order of the trials.
 
     Args:
-        runs: The newest first, as `Store.runs` gives them.
+        runs: The runs of the sweep, the newest first, as `Store.runs` gives them.
     """
     newest: dict[int, Any] = {}
     for run in runs:
@@ -197,10 +197,10 @@ def newest_run_per_trial(runs: Sequence[Any]) -> list[Any]:
 
 
 def most_interrupted_attempts(runs: Sequence[Any]) -> int:
-    """How often a trial of a sweep was begun whose run was cut off each time, the one with which that was most often.
+    """The largest number of interrupted runs of a trial whose newest run was interrupted too; 0 without such a trial.
 
     Args:
-        runs: As `newest_of_each` takes them.
+        runs: As `newest_run_per_trial` takes them.
     """
     cut = {run.trial for run in newest_run_per_trial(runs) if run.state == "interrupted"}
     times = Counter(run.trial for run in runs if run.trial in cut and run.state == "interrupted")

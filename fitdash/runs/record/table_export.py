@@ -1,4 +1,4 @@
-"""A table of runs for elsewhere: CSV, JSON, Parquet, LaTeX."""
+"""A table of runs as a file: CSV, JSON, Parquet, LaTeX."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -29,12 +29,12 @@ def export_table(frame: "pd.DataFrame", kind: str, *, columns: Sequence[str] | N
     """The table as a file.
 
     Args:
-        frame: As `compare` gives it, or any other.
+        frame: The table of `compare_runs`, or any other.
         kind: "csv", "json", "parquet" or "latex".
         columns: Only these, in this order.
 
     Raises:
-        SettingError: nobody knows the kind, or a column.
+        SettingError: the kind or a column is unknown.
     """
     if kind not in KINDS:
         raise SettingError(describe_unknown_name("kind of file", kind, tuple(KINDS)))
@@ -45,7 +45,7 @@ def export_table(frame: "pd.DataFrame", kind: str, *, columns: Sequence[str] | N
 
 
 def latex(frame: "pd.DataFrame") -> str:
-    """The table for a paper, with the rules of booktabs; numbers to four digits at their right edge."""
+    """The table as LaTeX with booktabs; numbers with four digits, aligned right."""
     aligns = "".join("r" if frame[name].dtype.kind in "iuf" else "l" for name in frame)
     rows = [" & ".join(_tex(value) for value in row) + r" \\" for row in frame.itertuples(index=False)]
     head = " & ".join(_tex(name) for name in frame) + r" \\"
@@ -64,7 +64,7 @@ def _tex(value: Any) -> str:
 
 
 def _parquet(frame: "pd.DataFrame") -> bytes:
-    """Columns with values of several kinds, such as "batch" beside True, become texts: Parquet has one kind in each."""
+    """The table as Parquet; a column of mixed types, such as "batch" beside True, becomes texts."""
     mixed = {
         name: frame[name].map(lambda value: None if value is None else str(value))
         for name in frame
@@ -84,7 +84,7 @@ def _rows(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def _is_missing(value: Any) -> bool:
-    """None, NaN, or what pandas has in their place."""
+    """True for None, NaN and the missing values of pandas."""
     import pandas as pd
 
     return pd.api.types.is_scalar(value) and bool(pd.isna(value))

@@ -1,6 +1,6 @@
-"""Files that people uploaded: who uses them, and which may go.
+"""Uploaded files: which runs use them, and which may be removed.
 
-A file is kept by the hash of its content. Its time of change is when it was last asked for, see `data.upload`.
+A file is named by the hash of its content. Its modification time is when it was last read, see `data.tables.upload`.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fitdash.runs.record.store import Store
 
-# A page may be open whose draft names the file; a run that begins is in the record within this time.
+# An open page may have a draft that names the file; a run that begins is in the record within this time.
 IN_HAND_SECONDS = 3600.0
 
 _NAME = re.compile("[0-9a-f]{64}")
@@ -19,11 +19,11 @@ _NAME = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """One file.
+    """One uploaded file.
 
     Attributes:
-        content: The hash that it is kept by.
-        used: When it was last asked for, in seconds since 1970.
+        content: The hash of its content, which is its file name.
+        used: When it was last read, in seconds since 1970.
     """
 
     content: str
@@ -32,7 +32,7 @@ class Upload:
 
 
 def uploads_of(home: Path) -> list[Upload]:
-    """What is kept, by its hash."""
+    """The uploaded files, ordered by their hash."""
     found = []
     for path in sorted((home / "uploads").glob("*")):
         if _NAME.fullmatch(path.name) and path.is_file():
@@ -42,36 +42,36 @@ def uploads_of(home: Path) -> list[Upload]:
 
 
 def uploads_used_by(store: Store, owner: str) -> list[Upload]:
-    """Those that the runs of this owner are made with, to validate on as well."""
-    named = _named(store, "SELECT experiment FROM runs WHERE deleted IS NULL AND owner = ?", owner)
-    return [one for one in uploads_of(store.path.parent) if one.content in named]
+    """The uploads that the experiments of this owner's runs name, for training or validation."""
+    hashes = _hashes_in(store, "SELECT experiment FROM runs WHERE deleted IS NULL AND owner = ?", owner)
+    return [upload for upload in uploads_of(store.path.parent) if upload.content in hashes]
 
 
 def unused_uploads(store: Store, *, days: float) -> list[Upload]:
-    """Those that no run and no sweep is made with, deleted ones that can be brought back included.
+    """The uploads that no run and no sweep names; deleted runs and sweeps that can be brought back count too.
 
     Args:
-        days: Nobody has asked for it so long; an hour at least.
+        days: Only files that were not read for this long; at least an hour.
     """
     before = time.time() - max(days * 86_400, IN_HAND_SECONDS)
-    old = [one for one in uploads_of(store.path.parent) if one.used < before]
-    # Asked last: what has begun meanwhile is in the record.
-    named = _named(store, "SELECT experiment FROM runs UNION ALL SELECT recipe FROM sweeps") if old else set()
-    return [one for one in old if one.content not in named]
+    old = [upload for upload in uploads_of(store.path.parent) if upload.used < before]
+    # Queried last: a run that has begun meanwhile is in the record.
+    hashes = _hashes_in(store, "SELECT experiment FROM runs UNION ALL SELECT recipe FROM sweeps") if old else set()
+    return [upload for upload in old if upload.content not in hashes]
 
 
 def remove_unused_uploads(store: Store, *, days: float) -> list[Upload]:
-    """Remove those that `unused` tells, as far as they can be removed; gives them."""
-    gone = []
-    for one in unused_uploads(store, days=days):
-        path = store.path.parent / "uploads" / one.content
+    """Remove the uploads of `unused_uploads` as far as possible; returns those that were removed."""
+    removed = []
+    for upload in unused_uploads(store, days=days):
+        path = store.path.parent / "uploads" / upload.content
         with suppress(OSError):
-            if path.stat().st_mtime == one.used:  # nobody has asked for it meanwhile
+            if path.stat().st_mtime == upload.used:  # no page or run has read it meanwhile
                 path.unlink()
-                gone.append(one)
-    return gone
+                removed.append(upload)
+    return removed
 
 
-def _named(store: Store, query: str, *values: str) -> set[str]:
-    """Every hash in the texts that this finds: one too many keeps a file, one too few would lose it."""
-    return {name for (text,) in store._read(query, values) for name in _NAME.findall(text)}
+def _hashes_in(store: Store, query: str, *values: str) -> set[str]:
+    """Every hash in the texts that the query finds: one too many keeps a file, one too few would lose it."""
+    return {name for (text,) in store.read_rows(query, values) for name in _NAME.findall(text)}

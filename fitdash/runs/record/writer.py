@@ -1,4 +1,4 @@
-"""The one thread of a process that writes to the store."""
+"""The writer thread: the only thread of a process that writes events to the store."""
 
 import atexit
 import logging
@@ -18,15 +18,15 @@ from fitdash.runs.record.store import Store
 
 COMMITS_PER_SECOND = 20
 RETRY_SECONDS = 0.5
-# Beyond so many waiting events the running values within epochs are let go of; epochs never are.
+# Beyond this many waiting events running values and printed lines are dropped; epochs never are.
 MOST_WAITING = 100_000
 CLOSE_SECONDS = 2.0
 DASHBOARD_ROLE = "dashboard-"
-"""Role of a process that serves pages."""
+"""Role of a process that serves the pages of the dashboard."""
 
 
 class _Flush:
-    """A mark in the queue: everything before it is to be written now, and after the last one nothing comes."""
+    """A mark in the queue: everything before it is to be written now; the mark with `is_last` ends the thread."""
 
     def __init__(self, *, is_last: bool = False) -> None:
         self.done = threading.Event()
@@ -34,16 +34,16 @@ class _Flush:
 
 
 class Writer:
-    """Sleeps on a queue, wakes with the first event and commits what is there, at most 20 times a second.
+    """Sleeps on a queue, wakes with the first event and commits the queued events, at most 20 times a second.
 
-    Copies to go on from become files, one a second for each run. While the store or a file cannot be written (locked,
-    disk full) events and the latest copies wait in memory and `trouble` tells why. The process
-    holds a lock as long as it lives; runs of a process without one are marked interrupted by `Store.reap`.
+    Checkpoints become files, one a second for each run. While the store or a file cannot be written (locked, disk
+    full) events and the latest checkpoints wait in memory and `trouble` says why. The process holds a lock as long as
+    it lives; runs of a process without a lock are marked interrupted by `Store.reap`.
 
     Args:
-        store: Where events go.
-        role: What this process is, kept with all that it writes as the beginning of the writer's name.
-        clock: Seconds that only grow.
+        store: Takes the events.
+        role: The kind of process, as the prefix of the writer's uid, which the store keeps with each of its runs.
+        clock: Monotonic seconds.
     """
 
     def __init__(self, store: Store, *, role: str = "", clock: Callable[[], float] = time.monotonic) -> None:
@@ -65,18 +65,18 @@ class Writer:
 
     @property
     def trouble(self) -> str | None:
-        """Why something waits in memory, None while all is well."""
+        """Why events or checkpoints wait in memory; None while nothing waits."""
         return next(iter(list(self._troubles.values())), None)
 
     def note_trouble(self, what: str, why: str | None) -> None:
-        """Keep in mind why this waits in memory, also where it is another process that waits; None: all is well."""
+        """Set the reason why `what` waits in memory, of this process or of a worker; None if it no longer waits."""
         if why is None:
             self._troubles.pop(what, None)
         else:
             self._troubles[what] = why
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Wait until everything put so far is in the store; False if that took longer than `timeout` seconds."""
+        """Wait until all events put so far are in the store; False if that took longer than `timeout` seconds."""
         if not self._thread.is_alive():
             return False
         mark = _Flush()
@@ -85,7 +85,7 @@ class Writer:
         return mark.done.wait(timeout)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
-        """Write what is left, within `timeout` seconds, and end the thread. More than once is fine."""
+        """Write the remaining events, within `timeout` seconds, and end the thread. May be called more than once."""
         if self._is_closed or os.getpid() != self._process:
             return
         self._is_closed = True
@@ -100,14 +100,14 @@ class Writer:
         marks: list[_Flush] = []
         last = -1.0
         while True:
-            for item in self._taken(last, retry=bool(waiting or self._copies)):
+            for item in self._take_from_queue(last, retry=bool(waiting or self._copies)):
                 if isinstance(item, _Flush):
                     marks.append(item)
                 elif isinstance(item, (CheckpointTaken, PredictionsTaken)):
                     self._copies.add(item)
                 else:
                     waiting.append(item)
-            waiting = self._written(waiting)
+            waiting = self._write_events(waiting)
             self._save(hurry=bool(marks))
             last = self._clock()
             if waiting or (marks and self._copies):
@@ -118,8 +118,8 @@ class Writer:
                 return
             marks.clear()
 
-    def _taken(self, last: float, *, retry: bool) -> list[Event | _Flush]:
-        """What is in the queue, once something is there and the last commit is 50 ms ago."""
+    def _take_from_queue(self, last: float, *, retry: bool) -> list[Event | _Flush]:
+        """The items in the queue, once it has one and the last commit is 50 ms ago or `flush` was called."""
         taken = []
         with suppress(queue.Empty):
             taken.append(self._queue.get(timeout=RETRY_SECONDS if retry else None))
@@ -129,8 +129,8 @@ class Writer:
             taken.append(self._queue.get())
         return taken
 
-    def _written(self, events: list[Event]) -> list[Event]:
-        """Write the events; gives those that have to wait."""
+    def _write_events(self, events: list[Event]) -> list[Event]:
+        """Write the events; returns those that have to wait."""
         if not events:
             return []
         try:
@@ -140,14 +140,14 @@ class Writer:
             return drop_surplus_events(events)
         except Exception as error:
             if len(events) > 1:
-                # One of them cannot be kept: the others shall not be lost with it.
-                return [late for event in events for late in self._written([event])]
+                # One of the events cannot be stored: write each alone, so that the others are not lost with it.
+                return [late for event in events for late in self._write_events([event])]
             logging.getLogger(__name__).error("%r cannot be kept: %s", events[0], error)
         self.note_trouble("store", None)
         return []
 
     def _save(self, *, hurry: bool) -> None:
-        """Make files of the copies that are due; those that cannot be written wait."""
+        """Write the checkpoints that are due; those that cannot be written wait."""
         try:
             self._copies.write(hurry=hurry)
         except StoreError as error:
@@ -157,7 +157,7 @@ class Writer:
 
 
 def drop_surplus_events(events: list[Event], most: int = MOST_WAITING) -> list[Event]:
-    """The events without running values within epochs, then without printed lines, if there are more than `most`."""
+    """The events without running values, then also without printed lines, if there are more than `most`."""
     for kind in (BatchEnded, Printed):
         events = events if len(events) <= most else [event for event in events if not isinstance(event, kind)]
     return events

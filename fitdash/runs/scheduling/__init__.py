@@ -1,1 +1,1 @@
-"""Threads and processes: which run trains when and where, with which limits."""
+"""Threads and processes that train runs, their queue, and the settings of the server."""

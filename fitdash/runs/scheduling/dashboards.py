@@ -1,4 +1,4 @@
-"""Which dashboards show this store: each has a small file with its address and a lock as long as it lives."""
+"""The running dashboards of this store: each has a file with its address, and holds a lock while its process lives."""
 
 import json
 import os
@@ -23,7 +23,7 @@ HEALTH_SECONDS = 1.0
 
 
 def announce(url: str) -> None:
-    """Tell others that this process shows the store at this address, until it ends."""
+    """Let other processes find this process as the dashboard at this address, until it ends."""
     if url in _addresses():
         return
     entry = _new_entry()
@@ -32,31 +32,35 @@ def announce(url: str) -> None:
 
 
 def find() -> str | None:
-    """The address of a living dashboard on this store."""
+    """The address of a running dashboard of this store; None if there is none."""
     return next((url for url in _addresses() if is_healthy(url)), None)
 
 
 def find_or_start() -> str:
-    """The address of a dashboard on this store; where there is none, one is started as a process of its own.
+    """The address of a dashboard of this store; where none runs, a process is started for it.
 
     Raises:
         StoreError: it did not start.
     """
     _folder().mkdir(parents=True, exist_ok=True)
-    # Two scripts that begin together share one.
+    # Two scripts that start at the same time share one dashboard.
     with FileLock(_folder() / "start", timeout=START_SECONDS):
         return find() or start()
 
 
 def start() -> str:
-    """Start a dashboard on a free port and wait until it answers; it stays when this process ends."""
+    """Start a dashboard on a free port and wait until it answers; it outlives this process.
+
+    Raises:
+        StoreError: it did not start, or did not answer in time.
+    """
     entry, port = _new_entry(), free_port()
     url = f"http://127.0.0.1:{port}"
     process = _spawn(port, entry)
     _write(entry, url, process.pid)
     for _ in range(int(START_SECONDS / 0.1)):
         if is_healthy(url):
-            # It is not waited for: it outlives this process, and nobody shall warn about that.
+            # The dashboard outlives this process; without an exit status, Popen would warn that it still runs.
             process.returncode = 0
             return url
         try:
@@ -70,7 +74,7 @@ def start() -> str:
 
 
 def is_healthy(url: str) -> bool:
-    """A dashboard answers at this address."""
+    """True if a dashboard answers at this address."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"{url}/_stcore/health", timeout=HEALTH_SECONDS) as answer:
@@ -80,18 +84,18 @@ def is_healthy(url: str) -> bool:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody uses."""
-    with socket.socket() as somewhere:
-        somewhere.bind(("127.0.0.1", 0))
-        return int(somewhere.getsockname()[1])
+    """A free port of this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
-# The locks of this process; they are freed when it ends.
+# Locks of the entries of this process; the kernel frees them when it ends.
 _announced: list[FileLock] = []
 
 
 def _spawn(port: int, entry: Path) -> "subprocess.Popen[bytes]":
-    """The dashboard's process, which holds the lock of its entry."""
+    """Start the dashboard's process, which inherits the lock of its entry."""
     lock = process_lock.acquire_inheritable(entry.with_suffix(".lock"))
     try:
         with _log_path().open("wb") as log:
@@ -111,7 +115,7 @@ def _spawn(port: int, entry: Path) -> "subprocess.Popen[bytes]":
 
 
 def _addresses() -> Iterator[str]:
-    """Of dashboards whose process lives; what dead ones left is removed."""
+    """Addresses of the dashboards whose process lives; the files of dead dashboards are removed."""
     for entry in sorted(_folder().glob("*.json")):
         lock = entry.with_suffix(".lock")
         if process_lock.is_held(lock):
@@ -122,7 +126,7 @@ def _addresses() -> Iterator[str]:
 
 
 def _address_in(entry: Path) -> list[str]:
-    """The address that the file tells, nothing if it is no such file."""
+    """The address in the file, empty if the file cannot be read."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         return [str(json.loads(entry.read_text("utf-8"))["url"])]
     return []

@@ -1,4 +1,4 @@
-"""How much memory is free."""
+"""Free memory of the machine and of the container."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +8,7 @@ GROUP = Path("/sys/fs/cgroup")
 
 
 def free_bytes(meminfo: Path = MEMINFO, group: Path = GROUP) -> int | None:
-    """Bytes that new processes can have, within the bounds of a container too; None where the system does not tell."""
+    """Bytes that new processes can use, within a container's limit too; None where the system has no such files."""
     found = [free for free in (_of_machine(meminfo), _of_group(group)) if free is not None]
     return min(found, default=None)
 
@@ -22,7 +22,7 @@ def _of_machine(meminfo: Path) -> int | None:
 
 
 def _of_group(group: Path) -> int | None:
-    """What a control group of version 2 may still take; its cache of files gives way."""
+    """Bytes left under the limit of a control group (version 2); its file cache counts as free."""
     with suppress(OSError, ValueError):
         most = (group / "memory.max").read_text("ascii").strip()
         if most != "max":

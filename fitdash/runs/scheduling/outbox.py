@@ -1,4 +1,4 @@
-"""The one thread of a worker process that tells the other one what happens."""
+"""The thread of a worker process that sends events to its parent process and writes checkpoint files."""
 
 import queue
 import threading
@@ -20,12 +20,12 @@ Item = Event | Mapping[str, Any] | threading.Event
 
 
 class Outbox:
-    """As `Writer`, with a pipe in place of the store: sends what is there, at most 20 times a second.
+    """As `Writer`, with a pipe in place of the store: sends the queued events, at most 20 times a second.
 
-    Copies to go on from become files here, after what happened before them was sent.
+    Checkpoints and predictions become files here, after the events before them were sent.
 
     Args:
-        pipe: Where lines go.
+        pipe: Takes the lines.
     """
 
     def __init__(self, pipe: IO[bytes]) -> None:
@@ -39,12 +39,12 @@ class Outbox:
         threading.Thread(target=self._work, name="fitdash-outbox", daemon=True).start()
 
     def say(self, message: Mapping[str, Any]) -> None:
-        """Send a message at once, after everything put so far."""
+        """Send a message without delay, after everything put so far."""
         self._queue.put(message)
         self._hurry.set()
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything put so far is sent or a file; False if that took longer than `timeout` seconds."""
+        """Wait until everything put so far is sent or written; False if that took longer than `timeout` seconds."""
         mark = threading.Event()
         self._queue.put(mark)
         self._hurry.set()
@@ -54,7 +54,7 @@ class Outbox:
         marks: list[threading.Event] = []
         last = -1.0
         while True:
-            items = self._taken(last)
+            items = self._take_from_queue(last)
             marks += [item for item in items if isinstance(item, threading.Event)]
             for copy in items:
                 if isinstance(copy, (CheckpointTaken, PredictionsTaken)):
@@ -69,8 +69,8 @@ class Outbox:
                     mark.set()
                 marks.clear()
 
-    def _taken(self, last: float) -> list[Item]:
-        """What is in the queue, once something is there and the last sending is 50 ms ago, or it is urgent."""
+    def _take_from_queue(self, last: float) -> list[Item]:
+        """The items in the queue, once it has one and 50 ms have passed since the last sending, or `say` was called."""
         taken: list[Item] = []
         with suppress(queue.Empty):
             taken.append(self._queue.get(timeout=RETRY_SECONDS if self._copies else None))
@@ -81,7 +81,7 @@ class Outbox:
         return taken
 
     def _send(self, items: list[Any]) -> None:
-        # Where nobody listens any more, the end of the input ends this process.
+        # Where the parent process is gone, the end of the input ends this process.
         with suppress(OSError, ValueError):
             self._pipe.write(b"".join(map(to_line, items)))
             self._pipe.flush()

@@ -1,4 +1,4 @@
-"""Whose turn it is where several wait."""
+"""Turns of several owners whose runs wait."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -7,18 +7,19 @@ T = TypeVar("T")
 
 
 def order_round_robin(waiting: Sequence[T], owners: Sequence[str | None], served: Sequence[str | None]) -> list[T]:
-    """What waits in the order of turns: one of each owner, then a second of each, …
+    """The waiting items in the order of turns: the first of each owner, then the second of each, …
 
     Args:
-        waiting: Each owner's in their order.
-        owners: Whose each of them is.
-        served: Owners who have had turns, the last one at the end; the others come before them, as they came.
+        waiting: The items, those of each owner in their order.
+        owners: The owner of each item.
+        served: Owners that have had turns, the latest at the end; owners without a turn come first, in the order of
+            their first item.
     """
     names = list(dict.fromkeys(owners))
     names.sort(key=lambda name: served.index(name) + 1 if name in served else 0)
     rounds: dict[str | None, int] = dict.fromkeys(names, 0)
     places = []
-    for one, owner in zip(waiting, owners, strict=True):
-        places.append((rounds[owner], names.index(owner), one))
+    for item, owner in zip(waiting, owners, strict=True):
+        places.append((rounds[owner], names.index(owner), item))
         rounds[owner] += 1
-    return [one for _, _, one in sorted(places, key=lambda place: place[:2])]
+    return [item for _, _, item in sorted(places, key=lambda place: place[:2])]

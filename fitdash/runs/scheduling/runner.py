@@ -1,4 +1,4 @@
-"""Trains in the background: one run in a thread, others where there are workers, the rest in turn."""
+"""Trains runs in the background: one in a thread of this process, others in worker processes; the rest wait in turn."""
 
 import atexit
 import secrets
@@ -12,15 +12,16 @@ from fitdash.errors import StoreError
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control, Pace
 from fitdash.runs.protocol.events import Changed, Created
+from fitdash.runs.protocol.messages import JobSpec
 from fitdash.runs.record.claim import claim_run
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.failures import failure_event
 from fitdash.runs.scheduling.round_robin import order_round_robin
-from fitdash.runs.scheduling.workers import JobSpec, WorkerPool
+from fitdash.runs.scheduling.workers import WorkerPool
 
 Job = Callable[[Recorder, Control], None]
 
-# With the writer's, below the 5 seconds that a process that is told to end may take.
+# With the writer's timeout, below the 5 seconds after which a process that was asked to end is killed.
 SHUTDOWN_SECONDS = 2.5
 WORKERS_SECONDS = 0.3
 FLUSH_SECONDS = 2.0
@@ -28,20 +29,20 @@ KEPT_SECONDS = 1.0
 
 
 def new_uid() -> str:
-    """A name for a run that nobody guesses."""
+    """A uid for a new run, which cannot be guessed."""
     return secrets.token_hex(8)
 
 
 class Run:
-    """One execution that was asked for in this process: queued, training, or over.
+    """One run of this process: queued, training, or over.
 
     Attributes:
-        uid: Its name in the store.
-        control: What is wanted of it.
-        owner: Whose it is, None where everybody's are the same.
-        state: As in the store, known here at once.
-        stopped_as: The state that it ends in if its job raises nothing.
-        thread: Trains it, or waits for the worker that does.
+        uid: Its key in the store.
+        control: Its control, for any thread.
+        owner: The visitor whose run it is; None where runs have no owners.
+        state: As in the store, but up to date before the writer thread commits.
+        stopped_as: The state in which it ends if its job raises nothing.
+        thread: Trains it, or waits for the worker process that does.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Run:
         self._over = threading.Event()
 
     def pause(self) -> None:
-        """Stand still after the batch at hand; a queued run does so before its first one."""
+        """Pause after the current batch; a queued run pauses before its first batch."""
         self.control.pause()
 
     def resume(self) -> None:
@@ -67,33 +68,33 @@ class Run:
         self.control.resume()
 
     def step(self, *, batches: int = 0, epochs: int = 0) -> None:
-        """Go on for so many batches, or until so many epochs have ended, then pause; see `Control.step`."""
+        """Go on for this many batches, or until this many epochs have ended, then pause; see `Control.step`."""
         self.control.step(batches=batches, epochs=epochs)
 
     def change(self, **settings: Any) -> None:
-        """Change settings that are declared live, from the next batch on; see `Control.change`."""
+        """Change live settings from the next batch on; see `Control.change`."""
         self.control.change(**settings)
 
     def stop(self) -> None:
-        """End it: within one batch if it trains, at once if it is queued. What was recorded stays."""
+        """End the run: after the current batch if it trains, at once if it is queued. Its record stays."""
         self._runner.stop(self)
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until it is over; False if that took longer than `timeout` seconds."""
+        """Wait until the run is over; False if that took longer than `timeout` seconds."""
         return self._over.wait(timeout)
 
 
 class Runner:
-    """Runs `job(recorder, control)` in a thread of its own, one at a time, and knows no model.
+    """Runs `job(recorder, control)` in a thread, one at a time, and knows nothing of models.
 
-    torch has one random generator a process: what trains beside another draws other numbers. More at once need
-    workers, which train what came with an order. Where several owners wait they take turns.
+    torch has one random generator a process: two runs that train at once would draw each other's numbers. Further runs
+    train in workers, if they came with an `order`. Where several owners wait they take turns.
 
     Args:
-        writer: Keeps what happens.
-        workers: Processes that train beside the thread; None: one run at a time. They end with the runner.
-        most_waiting: Bound on the runs that wait; None: no bound.
-        most_waiting_each: Bound on those of one owner.
+        writer: Writes the events of the runs to the store.
+        workers: Worker processes beside the thread; None: one run at a time. They end with the runner.
+        most_waiting: Bound on the number of waiting runs; None: no bound.
+        most_waiting_each: Bound on the waiting runs of one owner; None: no bound.
     """
 
     def __init__(
@@ -126,14 +127,14 @@ class Runner:
         parent: str | None = None,
         order: JobSpec | None = None,
     ) -> Run:
-        """Train this when its turn comes.
+        """Train a new run when its turn comes.
 
         Args:
-            job: Trains, telling the recorder and obeying the control; returns when it is done.
-            experiment: The recipe, kept with the run.
-            owner: Whose run it is.
-            parent: uid of the run that this one goes on from.
-            order: The same as `job` for a worker; without it the run waits for the thread.
+            job: Trains with this recorder and control; returns when training is over.
+            experiment: The experiment as plain values, stored with the run.
+            owner: The visitor whose run it is.
+            parent: uid of the run from whose weights it starts.
+            order: The same as `job` for a worker process; without it the run waits for the thread.
 
         Raises:
             StoreError: the runner was shut down, or too many runs wait.
@@ -162,7 +163,7 @@ class Runner:
 
         Args:
             uid: The run.
-            job: Goes on from where it was.
+            job: Trains on from the last checkpoint.
             owner, order: As `submit` takes them.
 
         Raises:
@@ -178,29 +179,29 @@ class Runner:
         return run
 
     def find(self, uid: str) -> Run | None:
-        """The run of this process that is queued or trains, None where it is over or somebody else's."""
+        """The run if it is queued or trains in this process; None if it is over or belongs to another process."""
         with self._lock:
             return next((run for run in self.active() if run.uid == uid), None)
 
     def active(self) -> list[Run]:
-        """The runs that train and those that wait, in their order."""
+        """The runs that train, then the waiting runs in their order."""
         with self._lock:
             return [*self._training(), *self.waiting()]
 
     def waiting(self) -> list[Run]:
-        """The runs that wait, in the order in which they would train as things are now."""
+        """The waiting runs in the order in which they would train from now on."""
         with self._lock:
             return order_round_robin(self._waiting, [run.owner for run in self._waiting], self._served)
 
     def put_first(self, run: Run) -> None:
-        """Let a run that waits be the next one of its owner; the turns of others stay."""
+        """Let a waiting run be the next of its owner; the turns of other owners stay."""
         with self._lock:
             if run in self._waiting:
                 self._waiting.remove(run)
                 self._waiting.insert(0, run)
 
     def stop(self, run: Run) -> None:
-        """End this run, see `Run.stop`."""
+        """End this run; see `Run.stop`."""
         with self._lock:
             if run.control.stop_is_wanted:
                 return
@@ -213,7 +214,7 @@ class Runner:
             run.control.stop("interrupted" if self._is_closed else "stop_run")
 
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
-        """Interrupt what is queued and what trains, and wait for it up to `timeout` seconds. More than once is fine."""
+        """Interrupt all queued and training runs, and wait up to `timeout` seconds. May be called more than once."""
         with self._lock:
             self._is_closed = True
             runs = self.active()
@@ -228,30 +229,34 @@ class Runner:
             self._workers.close(WORKERS_SECONDS)
 
     def _check_room(self, run: Run) -> None:
-        """Refuse what cannot wait any more."""
+        """Refuse a run that would have to wait where too many wait, or after the shutdown.
+
+        Raises:
+            StoreError: as `submit`.
+        """
         if self._is_closed:
             raise StoreError("The runner must be open to train, got a run after it was shut down.")
         if not self._waiting and (self._here is None or self._may_go_away(run)):
             return
-        its = sum(other.owner == run.owner for other in self._waiting)
+        of_owner = sum(other.owner == run.owner for other in self._waiting)
         for count, most, whose in (
             (len(self._waiting), self._most_waiting, "Runs"),
-            (its, self._most_waiting_each, "Your runs"),
+            (of_owner, self._most_waiting_each, "Your runs"),
         ):
             if most is not None and count >= most:
                 raise StoreError(f"{whose} that wait must be at most {most}, got one more. Cancel one, or come back.")
 
     def _may_go_away(self, run: Run) -> bool:
-        """A worker would train it at once."""
+        """True if a worker would train it at once."""
         workers = self._workers
-        is_ordered = run._order is not None
-        return is_ordered and workers is not None and len(self._away) < workers.most and workers.has_room
+        has_order = run._order is not None
+        return has_order and workers is not None and len(self._away) < workers.most and workers.has_room
 
     def _training(self) -> list[Run]:
         return [*([self._here] if self._here else []), *self._away]
 
     def _start_next(self) -> None:
-        """Start what can start now: the next one in the thread, others in workers."""
+        """Start the runs that can start now: the next one in the thread, others in workers."""
         with self._lock:
             for run in self.waiting():
                 if self._here is None:
@@ -259,7 +264,7 @@ class Runner:
                     self._start(run, run._job)
                 elif self._may_go_away(run) and run._order is not None and self._workers is not None:
                     self._away.append(run)
-                    self._start(run, partial(_away, self._workers, run._order))
+                    self._start(run, partial(_train_in_worker, self._workers, run._order))
 
     def _start(self, run: Run, job: Job) -> None:
         self._waiting.remove(run)
@@ -270,14 +275,14 @@ class Runner:
 
     def _train(self, run: Run, job: Job) -> None:
         recorder = Recorder(run.uid, self.writer.put)
-        run.control.listen(partial(self._stands, run))
+        run.control.listen(partial(self._note_pause, run))
         end = None
         try:
             job(recorder, run.control)
         except BaseException as error:
             end = failure_event(run.uid, error)
         recorder.console.end()
-        # Whoever sees that it is over finds what it can go on from.
+        # A thread that sees that the run is over then finds its last checkpoint.
         self.writer.flush(KEPT_SECONDS)
         with self._lock:
             if run is self._here:
@@ -287,8 +292,8 @@ class Runner:
             self._end(run, end or Changed(uid=run.uid, state=run.stopped_as))
             self._start_next()
 
-    def _stands(self, run: Run, is_standing: bool) -> None:
-        """It begins or ceases to stand still in a pause."""
+    def _note_pause(self, run: Run, is_standing: bool) -> None:
+        """A pause of the run begins or ends."""
         with self._lock:
             if run.state in ("running", "paused"):
                 self._change(run, Changed(uid=run.uid, state="paused" if is_standing else "running"))
@@ -296,7 +301,7 @@ class Runner:
     def _end(self, run: Run, end: Changed) -> None:
         if not run._over.is_set():
             self._change(run, end)
-            run._job, run._order = _nothing, None
+            run._job, run._order = _do_nothing, None
             run._over.set()
 
     def _change(self, run: Run, change: Changed) -> None:
@@ -304,10 +309,10 @@ class Runner:
         self.writer.put(change)
 
 
-def _away(workers: WorkerPool, order: JobSpec, recorder: Recorder, control: Control) -> None:
-    """The job of a run that a worker trains."""
+def _train_in_worker(workers: WorkerPool, order: JobSpec, recorder: Recorder, control: Control) -> None:
+    """The job of a run that a worker trains: returns when the worker is done."""
     workers.train(order, recorder.uid, recorder.put, control)
 
 
-def _nothing(recorder: Recorder, control: Control) -> None:
-    """What is left of a job that is over, so that its data can be freed."""
+def _do_nothing(recorder: Recorder, control: Control) -> None:
+    """Replaces the job of a run that is over, so that its data can be freed."""

@@ -1,4 +1,4 @@
-"""What is in force on this server: fitdash.toml beside the store, and over it the environment.
+"""The settings in force on this server: fitdash.toml beside the store, overridden by environment variables.
 
     # fitdash.toml
     shared = true
@@ -22,7 +22,7 @@ WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "of
 
 
 def settings_path() -> Path:
-    """The file, which need not be there."""
+    """The path of fitdash.toml, which need not exist."""
     return home() / "fitdash.toml"
 
 
@@ -30,13 +30,13 @@ def settings_in_force(environment: Mapping[str, str] = os.environ) -> ServerArgs
     """The settings of this server.
 
     Raises:
-        SettingError: the file or a variable says what cannot be; all that is wrong, one per line.
+        SettingError: the file or a variable has an invalid setting; every problem, one per line.
     """
     return ServerArgs(**{name: value for name, (value, _) in settings_with_origins(environment).items()})
 
 
 def settings_with_origins(environment: Mapping[str, str] = os.environ) -> dict[str, tuple[Any, str]]:
-    """Each setting's value, and where it comes from: "default", the name of a variable or the path of the file.
+    """Each setting's value and its origin: "default", the name of the variable or the path of the file.
 
     Raises:
         SettingError: as `settings_in_force`.
@@ -61,7 +61,7 @@ def settings_with_origins(environment: Mapping[str, str] = os.environ) -> dict[s
 
 
 def environment_variable(name: str) -> str:
-    """The variable that gives this setting."""
+    """The name of the environment variable of this setting."""
     return f"FITDASH_{name.upper()}"
 
 
@@ -73,7 +73,7 @@ def _in_file(path: Path) -> dict[str, Any]:
 
 
 def _read(setting: Setting, text: str) -> Any:
-    """The value that a variable's text means; what means none is left for the checks to refuse."""
+    """The value of a variable's text; an unreadable text is returned as it is, for the checks to refuse."""
     if setting.base == "bool":
         return WORDS.get(text.lower(), text)
     for kind in (int, float):

@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Any
 
-from fitdash.runs.callbacks.control_callback import WATCHABLE_EPOCHS_PER_SECOND, WATCHABLE_EXTRA_SECONDS
+from fitdash.runs.protocol.control import WATCHABLE_EPOCHS_PER_SECOND, WATCHABLE_EXTRA_SECONDS
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.plan import Plan
 from fitdash.ui.view_models.run_view import RunView

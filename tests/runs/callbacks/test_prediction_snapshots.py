@@ -11,6 +11,7 @@ from fitdash.runs.callbacks.prediction_snapshots import LEAST_SECONDS, Predictio
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.checkpoints import prediction_files
 from fitdash.runs.protocol.control import Control
+from fitdash.runs.protocol.events import EpochEnded, PredictionsTaken
 from fitdash.settings.callbacks import EarlyStoppingArgs
 from fitdash.settings.compile import CompileArgs
 from fitdash.settings.dataset import DatasetArgs
@@ -62,11 +63,11 @@ def trained(experiment):
 
 
 def values(told):
-    return [(one.epoch, dict(one.logs)) for one in told if type(one).__name__ == "EpochEnded"]
+    return [(one.epoch, dict(one.logs)) for one in told if isinstance(one, EpochEnded)]
 
 
 def answers(told):
-    return [one for one in told if type(one).__name__ == "Looked"]
+    return [one for one in told if isinstance(one, PredictionsTaken)]
 
 
 def test_it_holds_what_the_model_predicts_after_the_epoch():

@@ -108,8 +108,8 @@ def test_purging_removes_what_is_deleted_and_nothing_else(runs):
 
     assert runs.undelete().runs == []
     assert uids(runs) == ["live", "c"]
-    assert runs._read("SELECT count(*) FROM epochs") == [(1,)]
-    assert runs._read("SELECT count(*) FROM events") == [(1,)]
+    assert runs.read_rows("SELECT count(*) FROM epochs") == [(1,)]
+    assert runs.read_rows("SELECT count(*) FROM events") == [(1,)]
     assert runs.purge().runs == []
 
 
@@ -121,7 +121,7 @@ def test_purging_gives_room_back_also_where_another_reads(runs):
         other.runs()
         runs.purge()
 
-    assert runs._read("PRAGMA page_count")[0][0] < 100
+    assert runs.read_rows("PRAGMA page_count")[0][0] < 100
 
 
 def test_purging_removes_the_files_of_purged_runs_alone(runs, home):

@@ -24,7 +24,7 @@ def logs_of(epoch):
 
 
 def count(store):
-    return store._read("SELECT count(*) FROM blocks")[0][0]
+    return store.read_rows("SELECT count(*) FROM blocks")[0][0]
 
 
 def test_epochs_of_blocks_and_of_rows_come_back_in_order_as_they_were_written(store):

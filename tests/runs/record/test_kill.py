@@ -50,7 +50,7 @@ def test_after_kill_9_every_committed_epoch_is_there_and_the_run_reads_interrupt
         assert len(epochs) > committed
         assert all(row.logs["epoch"] == row.epoch for row in epochs)
         assert store.run(run.uid).summary["epochs"] == len(epochs)
-        assert store._read("PRAGMA integrity_check") == [("ok",)]
+        assert store.read_rows("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_live_process_is_not_taken_for_a_dead_one(home):

@@ -105,4 +105,7 @@ def test_summaries_become_numbers_and_one_that_cannot_be_read_is_left(tmp_path):
     with Store(tmp_path / "old.db") as store:
         assert store.run("b").summary == summary
         assert store.run("d").summary == {}
-        assert store._read("SELECT uid, typeof(summary) FROM runs ORDER BY uid")[1:3] == [("b", "blob"), ("c", "text")]
+        assert store.read_rows("SELECT uid, typeof(summary) FROM runs ORDER BY uid")[1:3] == [
+            ("b", "blob"),
+            ("c", "text"),
+        ]

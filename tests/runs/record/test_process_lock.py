@@ -9,7 +9,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from fitdash.runs.record import process_lock
-lock = process_lock.hold(Path(sys.argv[1]))
+lock = process_lock.acquire(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """

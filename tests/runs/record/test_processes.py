@@ -113,7 +113,7 @@ def test_two_scripts_and_a_dashboard_write_at_once_and_nothing_is_lost(home, sta
             assert store.texts(uid) == [f"line {epoch}" for epoch in expected]
             assert store.run(uid).state == "finished"
             assert store.run(uid).summary["epochs"] == EPOCHS
-        assert store._read("PRAGMA integrity_check") == [("ok",)]
+        assert store.read_rows("PRAGMA integrity_check") == [("ok",)]
         assert store.reap() == []
 
 

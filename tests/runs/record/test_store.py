@@ -141,6 +141,18 @@ def test_reading_leaves_no_transaction_open(store):
     assert not store._reads.in_transaction
 
 
+def test_a_transaction_whose_block_raises_leaves_the_record_as_it_was(store):
+    store.write([created()])
+
+    with pytest.raises(KeyError), store.write_transaction(durable=False) as db:
+        db.execute("UPDATE runs SET name = 'other'")
+        raise KeyError
+
+    assert store.run("a").name != "other"
+    store.write([created("b")])
+    assert store.run("b") is not None
+
+
 def test_runs_of_a_dead_writer_become_interrupted(store):
     store.write([created(writer="dead"), Changed(uid="a", state="running", at=12.0), ended(0), ended(1)])
     store.write([created("b", writer="dead"), Changed(uid="b", state="finished", at=13.0)])

@@ -71,7 +71,7 @@ def test_backups_taken_while_a_writer_writes_are_whole_and_delay_nothing(filled,
             assert epochs == list(range(len(epochs)))
             assert least <= epochs[-1] <= most
             assert copy.run("a").summary["epochs"] == len(epochs)
-            assert copy._read("PRAGMA integrity_check") == [("ok",)]
+            assert copy.read_rows("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_file_is_not_overwritten_unasked(filled, tmp_path):

@@ -84,7 +84,7 @@ def test_undoing_sweeps_passes_runs_over_that_were_deleted_since(searched):
 
 @pytest.mark.parametrize("state", ["running", "paused", "stopping"])
 def test_a_sweep_that_has_not_ended_stays(searched, state):
-    with searched._transaction(durable=True) as db:
+    with searched.write_transaction(durable=True) as db:
         db.execute("UPDATE sweeps SET state = ? WHERE uid = 't'", [state])
 
     with pytest.raises(StoreError, match=f"A sweep must have ended to be deleted, got t, which is {state}. Stop it"):
@@ -130,4 +130,4 @@ def test_purging_removes_deleted_sweeps_and_the_files_of_their_runs(searched, ho
     assert (sorted(purged.runs), purged.sweeps) == (["a", "b"], ["s"])
     assert [path.name for path in (home / "runs").iterdir()] == ["c"]
     assert searched.undelete("sweeps") == ([], [])
-    assert searched._read("SELECT uid FROM sweeps") == [("t",)]
+    assert searched.read_rows("SELECT uid FROM sweeps") == [("t",)]

@@ -197,7 +197,7 @@ def test_training_goes_on_while_the_disk_is_full_and_nothing_is_lost(store, writ
     assert writer.flush(SECONDS)
     assert writer.trouble is None
     assert [row.epoch for row in store.epochs(run.uid)] == list(range(400))
-    assert store._read("PRAGMA integrity_check") == [("ok",)]
+    assert store.read_rows("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_what_waits_is_bounded_and_epochs_are_never_let_go():

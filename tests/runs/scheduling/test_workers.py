@@ -70,8 +70,8 @@ def home(place, monkeypatch):
 class Away:
     """A run in a worker, followed from a thread."""
 
-    def __init__(self, worker, writer, experiment, uid, order=None):
-        self.uid, self.control, self.ended, self.events = uid, Control(), None, []
+    def __init__(self, worker, writer, experiment, uid, order=None, control=None):
+        self.uid, self.control, self.ended, self.events = uid, control or Control(), None, []
         self._writer = writer
         writer.put(Created(uid=uid, name="", experiment=experiment.to_dict(), writer=writer.uid, state="running"))
         self._arguments = worker, order or make_job_spec(experiment)
@@ -160,6 +160,19 @@ def test_a_worker_keeps_what_its_model_answered_as_the_thread_does(warm, home, w
     assert one.rows.tolist() == other.rows.tolist()
     assert (one.answers == other.answers).all()
     assert (one.sureness == other.sureness).all()
+
+
+def test_training_values_measured_after_an_epoch_come_from_a_worker(warm, writer, store):
+    control = Control()
+    control.fair = True
+
+    run = Away(warm, writer, EXPERIMENT, "measured", control=control)
+    run.join()
+
+    assert run.ended is None
+    measured = [row.data for row in store.events("measured", "measured")]
+    assert [row["epoch"] for row in measured] == list(range(EXPERIMENT.fit.epochs))
+    assert all(row["logs"].keys() >= {"loss", "accuracy"} for row in measured)
 
 
 def without_seconds(line):
