@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class _One:
     recorder: Recorder
     control: MemberControl
     made: PreparedRun | None = None
-    fits: list[Any] = field(default_factory=list)
+    member: EnsembleMember | None = None
     is_over: bool = False
 
 
@@ -86,23 +86,19 @@ def _prepared(one: _One, uploads: Path | None, loaded: dict[Any, PreparedData]) 
         )
         if key[0] is not None:
             loaded[key] = one.made.data
-        model = one.made.model
-        model._train = one.fits.append
-        model.fit(**one.made.arguments)
+        fit = one.made.model.prepare_fit(**one.made.arguments)
     except Exception as error:
         _end(one, error)
         return ""
-    (fit,) = one.fits
-    model.training = fit
     if why_not_in_ensemble(fit):
         return ""
-    one.fits.append(MemberRandomState(torch.get_rng_state()))
+    one.member = EnsembleMember(fit=fit, dice=MemberRandomState(torch.get_rng_state()), ended=partial(_end, one))
     return shared_settings_key(one.experiment), ensemble_key(fit)
 
 
 def _trained(part: list[_One]) -> list[_One]:
     """Train these together; gives those that have to be trained alone after all."""
-    members = [EnsembleMember(fit=one.fits[0], dice=one.fits[1], ended=partial(_end, one)) for one in part]
+    members = [one.member for one in part if one.member is not None]
     try:
         with limit_threads(), torch.enable_grad(), warnings.catch_warnings():
             train_ensemble(members)

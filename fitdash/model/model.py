@@ -4,6 +4,7 @@ Source: R keras `fit` and the functions its page refers to; where they are silen
 written once, where it is done: rows and weights in `data`, losses and metrics in `engine`, the order in `engine/loop`.
 """
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
@@ -66,7 +67,6 @@ class Model:
         self.console: TextIO | None = None
         self.training: loop.Fit | None = None
         self._feed = feed
-        self._train: Callable[[loop.Fit], None] = loop.train  # several fits at once are trained otherwise
         self._objective: Objective | None = None
         self._optimizer: Any = None  # the torch optimizer, once it was needed
         self._callbacks: CallbackList | None = None
@@ -220,7 +220,6 @@ class Model:
 
         Source: R keras `fit`.
         """
-        self._compiled("fit", needs_loss=True)
         given = RawFitArguments(
             x=x,
             y=y,
@@ -240,36 +239,12 @@ class Model:
             validation_freq=validation_freq,
             callbacks=callbacks,
         )
-        fit = prepare_fit(given, self._feed, self._target, self._step)
-        return self._run(fit, given)
-
-    def _run(self, fit: PreparedFit, given: RawFitArguments) -> History:
-        """Train what was prepared, with the callbacks in their order."""
-        params = {"verbose": fit.verbose, "epochs": fit.epochs, "steps": fit.passes.steps, **fit.params}
-        viewers = self._viewers(fit, given)
-        everybody = make_callbacks(given.callbacks, History(), fit.verbose, [*self.watchers, *viewers])
-        self._callbacks = CallbackList(everybody, model=self, params=params)
-        history = self.history = self._callbacks.history
+        fit, viewers = self._prepare(given)
+        history = fit.callbacks.history
         assert history is not None
-        history.draw = plot_history
-        if self.optimizer is None:
-            warnings.warn("The model has no trainable parameters: nothing will be learned.", stacklevel=3)
-        self.training = run = loop.Fit(
-            flags=self,
-            step=self._step,
-            book=self._train_book,
-            test_book=self._test_book,
-            passes=fit.passes,
-            callbacks=self._callbacks,
-            class_weight=fit.class_weight,
-            validation=fit.validation,
-            initial_epoch=fit.initial_epoch,
-            epochs=fit.epochs,
-            run_eagerly=bool(self._settings["run_eagerly"]),
-        )
         try:
             with limit_threads(), flush_denormals(), torch.enable_grad(), channels_last(self.module, self.optimizer):
-                self._train(run)
+                loop.train(fit)
         except BaseException as error:
             for viewer in viewers:
                 viewer.failed(error)
@@ -277,6 +252,49 @@ class Model:
         finally:
             self.training = None
         return history
+
+    def prepare_fit(self, *args: Any, **kwargs: Any) -> loop.Fit:
+        """What `fit` trains when it is given these arguments: checked, with its callbacks, and not trained.
+
+        It is `self.training` from now on, and its History is `self.history`. The caller trains it, as one of several
+        fits in one program, and sets `self.training` to None afterwards.
+
+        Raises:
+            NotCompiledError, SettingError, DataError, TypeError: as `fit`.
+        """
+        call = inspect.signature(Model.fit).bind(self, *args, **kwargs)
+        call.apply_defaults()
+        given = {name: value for name, value in call.arguments.items() if name != "self"}
+        fit, _ = self._prepare(RawFitArguments(**given))
+        return fit
+
+    def _prepare(self, given: RawFitArguments) -> tuple[loop.Fit, list[Any]]:
+        """A fit that is ready to be trained, and the recorders that show it in a dashboard."""
+        self._compiled("fit", needs_loss=True)
+        ready = prepare_fit(given, self._feed, self._target, self._step)
+        viewers = self._viewers(ready, given)
+        everybody = make_callbacks(given.callbacks, History(), ready.verbose, [*self.watchers, *viewers])
+        params = {"verbose": ready.verbose, "epochs": ready.epochs, "steps": ready.passes.steps, **ready.params}
+        callbacks = CallbackList(everybody, model=self, params=params)
+        self._callbacks, self.history = callbacks, callbacks.history
+        assert self.history is not None
+        self.history.draw = plot_history
+        if self.optimizer is None:
+            warnings.warn("The model has no trainable parameters: nothing will be learned.", stacklevel=3)
+        self.training = loop.Fit(
+            flags=self,
+            step=self._step,
+            book=self._train_book,
+            test_book=self._test_book,
+            passes=ready.passes,
+            callbacks=callbacks,
+            class_weight=ready.class_weight,
+            validation=ready.validation,
+            initial_epoch=ready.initial_epoch,
+            epochs=ready.epochs,
+            run_eagerly=bool(self._settings["run_eagerly"]),
+        )
+        return self.training, viewers
 
     # evaluate ---------------------------------------------------------------------------------------------------------
 
