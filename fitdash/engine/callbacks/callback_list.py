@@ -76,10 +76,6 @@ class CallbackList:
         for callback in self.callbacks:
             callback.set_params(self._params)
 
-    def overrides(self, hook: str) -> bool:
-        """Whether some callback does something in this hook; `on_batch_*` counts for `on_train_batch_*`."""
-        return any(_hears(callback, hook) for callback in self.callbacks)
-
     def steps_until_due(self) -> int | None:
         """How many training steps may run before `between_steps` has to be called; None: any number."""
         due = [callback.steps_until_due() for callback in self._due]

@@ -87,11 +87,6 @@ class Objective:
         return ["loss", *loss_names(outputs), *measured]
 
     @property
-    def single_loss(self) -> bool:
-        """Whether only `loss` is logged."""
-        return self.names == ["loss"]
-
-    @property
     def links(self) -> list[str | None]:
         """Per output, what makes probabilities of its predictions: "sigmoid", "softmax", or None: they are that."""
         return [output.loss.link if output.loss else None for output in self.outputs or self._guessed()]
