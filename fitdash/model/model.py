@@ -69,7 +69,7 @@ class Model:
         self._feed = feed
         self._objective: Objective | None = None
         self._optimizer: Any = None  # the torch optimizer, once it was needed
-        self._callbacks: CallbackList | None = None
+        self._listeners: list[Callback] = []  # those of the last fit's callbacks that hear what `tell` notes
         self._forward = Step(module, Objective(), lambda: None)
 
     # compile ----------------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ class Model:
         everybody = make_callbacks(given.callbacks, History(), ready.verbose, [*self.watchers, *viewers])
         params = {"verbose": ready.verbose, "epochs": ready.epochs, "steps": ready.passes.steps, **ready.params}
         callbacks = CallbackList(everybody, model=self, params=params)
-        self._callbacks, self.history = callbacks, callbacks.history
+        self._listeners, self.history = callbacks.listeners, callbacks.history
         assert self.history is not None
         self.history.draw = plot_history
         if self.optimizer is None:
@@ -511,12 +511,17 @@ class Model:
     # what callbacks use -----------------------------------------------------------------------------------------------
 
     def tell(self, kind: str, **facts: Any) -> None:
-        """Note in the record of the fit that something happened in this epoch."""
+        """Note an event of this epoch: in `history.events`, then through `on_tell` of the callbacks that override it.
+
+        Args:
+            kind: What happened, such as "early_stop".
+            facts: What belongs to it, by name.
+        """
         event = {"epoch": self.epoch, "kind": kind, **facts}
         if self.history is not None:
             self.history.events.append(event)
-        if self._callbacks is not None:
-            self._callbacks.on_tell(event)
+        for callback in self._listeners:
+            callback.on_tell(event)
 
     # private ----------------------------------------------------------------------------------------------------------
 
