@@ -106,11 +106,9 @@ def alone(work: Workload, x: Tensor, y: Tensor, seed: int, epochs: int) -> None:
 
 def member(work: Workload, x: Tensor, y: Tensor, seed: int, epochs: int) -> EnsembleMember:
     """The fit that `alone` trains, prepared to be one of several."""
-    model, fits, cut = _model(work, seed), [], len(x) * 4 // 5
-    model._train = fits.append
-    model.fit(x[:cut], y[:cut], work.batch, epochs, 0, validation_data=(x[cut:], y[cut:]))
-    model.training = fits[0]
-    return EnsembleMember(fit=fits[0], dice=MemberRandomState(torch.get_rng_state()), ended=_ended)
+    cut = len(x) * 4 // 5
+    fit = _model(work, seed).prepare_fit(x[:cut], y[:cut], work.batch, epochs, 0, validation_data=(x[cut:], y[cut:]))
+    return EnsembleMember(fit=fit, dice=MemberRandomState(torch.get_rng_state()), ended=_ended)
 
 
 def searched(trials: int, rounds: int) -> str:

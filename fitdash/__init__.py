@@ -1,6 +1,6 @@
 """fitdash: the `fit()` of Keras, on PyTorch, live in the browser.
 
-Names are imported when they are first used, so that what needs no torch starts without it.
+Names are imported on first use, so that code that needs no torch starts without importing it.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The callbacks of fitdash, with the names, arguments and defaults of Keras 3; `ChangeSettings` is its own."""
+"""The public callbacks, with the names, arguments and defaults of Keras 3; `ChangeSettings` is fitdash's own."""
 
 from fitdash.engine.callbacks.backup_and_restore import BackupAndRestore
 from fitdash.engine.callbacks.base import Callback, Moment

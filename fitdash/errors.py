@@ -1,24 +1,24 @@
-"""What fitdash raises.
+"""The errors that fitdash raises.
 
 FitdashError
-├── SettingError (ValueError)    a setting that cannot be
-├── DataError (ValueError)       data that cannot be trained on
+├── SettingError (ValueError)    a setting is invalid
+├── DataError (ValueError)       data cannot be trained on
 ├── NotCompiledError (RuntimeError)
-└── StoreError                   the record of runs cannot be read or written
-    └── UnwritableError          not now: somebody holds it, the disk is full …
+└── StoreError                   the store of runs cannot be read or written
+    └── UnwritableError          it cannot be written now: another process has locked it, the disk is full …
 """
 
 
 class FitdashError(Exception):
-    """Anything fitdash refuses; the text says what must hold, what came, and the remedy."""
+    """Base of all errors; the text says what must hold, what was given, and the remedy."""
 
 
 class SettingError(FitdashError, ValueError):
-    """A setting that cannot be."""
+    """A setting is invalid."""
 
 
 class DataError(FitdashError, ValueError):
-    """Data that cannot be trained on."""
+    """Data cannot be trained on."""
 
 
 class NotCompiledError(FitdashError, RuntimeError):
@@ -26,8 +26,8 @@ class NotCompiledError(FitdashError, RuntimeError):
 
 
 class StoreError(FitdashError):
-    """The record of runs cannot be read or written."""
+    """The store of runs cannot be read or written."""
 
 
 class UnwritableError(StoreError):
-    """The record of runs cannot be written now: somebody holds it, the disk is full …; nothing of it was written."""
+    """The store cannot be written now: another process has locked it, the disk is full …; nothing was written."""

@@ -1,7 +1,7 @@
 """Optimizers by name, with settings: `compile(optimizer=fd.optimizers.adam(learning_rate=0.01, clipnorm=1.0))`.
 
-Each is a factory: called with parameters it gives a torch optimizer with the arithmetic of Keras. Arguments are named,
-ordered and preset as in `keras.optimizers`; all have weight_decay, clipnorm, clipvalue and global_clipnorm.
+Each is a factory: called with parameters, it makes a torch optimizer with the arithmetic of Keras. Names, order and
+defaults of the arguments are those of `keras.optimizers`; all take weight_decay, clipnorm, clipvalue, global_clipnorm.
 """
 
 from fitdash.engine.optimizers.rules import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Nadam, RMSprop

@@ -1,8 +1,8 @@
-"""Defaults that every call reads when it starts.
+"""Defaults of the whole process, read by each call of `fit`, `evaluate` and `predict` when it starts.
 
 fit_verbose: what `verbose=None` means in `fit` and `evaluate`: 0, 1, 2 or "auto".
 view_metrics: what `view_metrics=None` means in `fit`: True, False or "auto".
-threads: how many threads torch computes with during `fit`, `evaluate` and `predict`. More than one pays only for large
+threads: how many threads torch uses during `fit`, `evaluate` and `predict`. More than one pays only for large
     networks on idle cores; beside a browser on the same cores it is many times slower.
 read_once_bytes: HDF5 data up to this size (bytes) is read into memory once when it is shuffled row by row.
 
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def _from_environment(name: str, default: Any) -> Any:
-    """The variable as bool, int or word; a word nobody knows is refused by the call that uses it."""
+    """The variable as bool, int or word; an unknown word is refused by the call that uses it."""
     text = os.environ.get(name, "").strip()
     words = {"": default, "true": True, "false": False}
     return words.get(text.lower(), int(text) if text.lstrip("-").isdigit() else text)

@@ -1,4 +1,4 @@
-"""The random generators of a process."""
+"""Seeds, reads and restores the global random generators of Python, NumPy and torch."""
 
 import random
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: Mapping[str, Any]) -> None:
-    """Go on with the numbers that came next when `random_states` was called."""
+    """Restore states that `random_states` gave, so that the same numbers follow."""
     import torch
 
     torch.set_rng_state(states["torch"])

@@ -1,8 +1,8 @@
-"""Runs that train together in one program: what an order for several comes to."""
+"""Trains several runs of a sweep together in one program."""
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,29 +26,29 @@ from fitdash.settings.experiment import Experiment
 
 @dataclass(eq=False, kw_only=True)
 class _One:
-    """One of the runs."""
+    """One of the runs: its experiment, where its events go, and its fit once that is prepared."""
 
     uid: str
     experiment: Experiment
     recorder: Recorder
     control: MemberControl
     made: PreparedRun | None = None
-    fits: list[Any] = field(default_factory=list)
+    member: EnsembleMember | None = None
     is_over: bool = False
 
 
 def train_runs_together(
     runs: Sequence[Mapping[str, Any]], uploads: Path | None, recorder: Recorder, control: Control
 ) -> None:
-    """Train runs that differ in numbers alone; each is told under its own uid, its end too.
+    """Train runs that differ in numbers alone; the events of each are recorded under its own uid, its end too.
 
-    Where they cannot be one program, they train one after the other.
+    Runs that cannot be one program train one after the other.
 
     Args:
         runs: uid and experiment of each, as plain values.
-        uploads: As `build.job`.
-        recorder: Whose `put` takes what happens.
-        control: The wishes for all; those for one are asked of it by `stop_one`.
+        uploads: As in `build.make_job`.
+        recorder: Its `put` takes the events of all runs.
+        control: The control of all of them; its `stop_one` stops one.
     """
     ones = [_one(run, recorder, control) for run in runs]
     parts: dict[Any, list[_One]] = {}
@@ -74,10 +74,10 @@ def _one(run: Mapping[str, Any], recorder: Recorder, control: Control) -> _One:
 
 
 def _prepared(one: _One, uploads: Path | None, loaded: dict[Any, PreparedData]) -> Any:
-    """Make the run ready; gives what it has to share with others to be trained with them, empty to be alone.
+    """Prepare the run and its fit; gives the key that runs trained together share, empty if it must train alone.
 
     Args:
-        loaded: Data by what it depends on, which grows.
+        loaded: Data by the settings that it depends on; data that is loaded here is added.
     """
     key = shared_settings_key(one.experiment), one.experiment.seed
     try:
@@ -86,27 +86,23 @@ def _prepared(one: _One, uploads: Path | None, loaded: dict[Any, PreparedData]) 
         )
         if key[0] is not None:
             loaded[key] = one.made.data
-        model = one.made.model
-        model._train = one.fits.append
-        model.fit(**one.made.arguments)
+        fit = one.made.model.prepare_fit(**one.made.arguments)
     except Exception as error:
         _end(one, error)
         return ""
-    (fit,) = one.fits
-    model.training = fit
     if why_not_in_ensemble(fit):
         return ""
-    one.fits.append(MemberRandomState(torch.get_rng_state()))
+    one.member = EnsembleMember(fit=fit, dice=MemberRandomState(torch.get_rng_state()), ended=partial(_end, one))
     return shared_settings_key(one.experiment), ensemble_key(fit)
 
 
 def _trained(part: list[_One]) -> list[_One]:
-    """Train these together; gives those that have to be trained alone after all."""
-    members = [EnsembleMember(fit=one.fits[0], dice=one.fits[1], ended=partial(_end, one)) for one in part]
+    """Train these together; gives those that still have to be trained, each alone, after an error."""
+    members = [one.member for one in part if one.member is not None]
     try:
         with limit_threads(), torch.enable_grad(), warnings.catch_warnings():
             train_ensemble(members)
-    except Exception as error:  # what one by one trains well shall not fail for being trained together
+    except Exception as error:  # runs that can train one by one must not fail because they train together
         for one in part:
             if not one.is_over:
                 reason = f"{type(error).__name__}: {error}"
@@ -115,7 +111,7 @@ def _trained(part: list[_One]) -> list[_One]:
 
 
 def _train_alone(one: _One, uploads: Path | None) -> None:
-    """Train a run by itself, as every other run is."""
+    """Train a run by itself, as a run outside of a sweep."""
     try:
         make_job(one.experiment, uploads=uploads, looks_often=False)(one.recorder, one.control)
     except BaseException as error:
@@ -127,7 +123,7 @@ def _train_alone(one: _One, uploads: Path | None) -> None:
 
 
 def _end(one: _One, error: BaseException | None, *, kept: bool = False) -> None:
-    """Tell how a run ended, and keep where it did."""
+    """Record how a run ended, and keep its final state."""
     one.is_over = True
     one.recorder.console.end()
     if one.made is not None and error is None and not kept:

@@ -1,1 +1,1 @@
-"""`Model`: a PyTorch module with Keras' `compile`, `fit`, `evaluate` and `predict`; and the live page of its fits."""
+"""`Model`: a PyTorch module with the `compile`, `fit`, `evaluate` and `predict` of Keras; its summary."""

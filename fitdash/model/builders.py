@@ -1,4 +1,4 @@
-"""R's constructors of a model: `keras_model`, `keras_model_sequential`, `multi_gpu_model`."""
+"""The constructors of R keras: `keras_model`, `keras_model_sequential`, `multi_gpu_model`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ def keras_model(module: nn.Module) -> Model:
 
 
 def keras_model_sequential(layers: Sequence[nn.Module] = ()) -> Model:
-    """A Model of layers in a row, under R's name.
+    """A Model of consecutive layers, under R's name.
 
     Args:
         layers: torch modules, wrapped in nn.Sequential.
@@ -23,10 +23,10 @@ def keras_model_sequential(layers: Sequence[nn.Module] = ()) -> Model:
 
 
 def multi_gpu_model(*_args: Any, **_kwargs: Any) -> Any:
-    """Not there.
+    """Refused; R keras trains on several GPUs with it.
 
     Raises:
-        NotImplementedError: always; its text says what to use.
+        NotImplementedError: always; its text names the replacement.
     """
     raise NotImplementedError(
         "multi_gpu_model does not exist here: wrap the module in torch.nn.DataParallel before Model(module)."

@@ -1,9 +1,11 @@
 """`Model`: a PyTorch module with the `compile`, `fit`, `evaluate` and `predict` of Keras.
 
-Source: R keras `fit` and the functions its page refers to; where they are silent, Keras 3. What each argument does is
-written once, where it is done: rows and weights in `data`, losses and metrics in `engine`, the order in `engine/loop`.
+Source: R keras `fit` and the functions its page refers to; where they are silent, Keras 3. What an argument does is
+described in the module that does it: rows and weights in `data/batches`, losses and metrics in `engine/objective`, the
+order of epochs, steps and hooks in `engine/training/loop.py`.
 """
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
@@ -39,11 +41,11 @@ Values = float | list[float] | dict[str, float]
 
 
 class Model:
-    """A module that can be fitted.
+    """A PyTorch module that can be trained, evaluated and asked for predictions as in Keras.
 
     Args:
         module: Trained in place; one forward call per batch.
-        feed: What `fit` trains from when `x` is None: a source of batches.
+        feed: A source of batches that `fit` trains from when `x` is None.
 
     Attributes:
         module: The module itself.
@@ -51,8 +53,8 @@ class Model:
         stop_training, stop_evaluating, stop_predicting: A callback sets one to end that loop after this batch.
         start_epoch: The epoch that a fit starts with; a callback may set it in `on_train_begin`.
         watchers: Callbacks that run after the caller's own, History and the progress bar.
-        console: Where text is printed, None: standard output.
-        training: The fit that is on, None outside of it; what steers and saves a run looks at it.
+        console: The stream that text is printed on, None: standard output.
+        training: The current fit, None outside of `fit`; callbacks that change settings or save checkpoints read it.
     """
 
     def __init__(self, module: nn.Module, *, feed: Any = None) -> None:
@@ -66,10 +68,9 @@ class Model:
         self.console: TextIO | None = None
         self.training: loop.Fit | None = None
         self._feed = feed
-        self._train: Callable[[loop.Fit], None] = loop.train  # several fits at once are trained otherwise
         self._objective: Objective | None = None
-        self._optimizer: Any = None  # the torch optimizer, once it was needed
-        self._callbacks: CallbackList | None = None
+        self._optimizer: Any = None  # the torch optimizer, once it is needed
+        self._listeners: list[Callback] = []  # those of the last fit's callbacks that hear what `tell` notes
         self._forward = Step(module, Objective(), lambda: None)
 
     # compile ----------------------------------------------------------------------------------------------------------
@@ -96,18 +97,18 @@ class Model:
                 `(y_true, y_pred)`; for several outputs a list or a dict of them.
             metrics: Names, callables or metric objects, in a list, a dict by output, or a single one.
             loss_weights: Of the outputs' losses in the total, a list or a dict.
-            weighted_metrics: Metrics that heed class_weight and sample_weight.
+            weighted_metrics: Metrics that use class_weight and sample_weight.
             sample_weight_mode: None or "temporal" (one weight per time step), for all or per output.
-            run_eagerly: True trains every step by itself in Python; it changes the speed only.
-            device: "auto", "cpu", "cuda", "mps" or a torch device to move the module to; None leaves it. Steps are
-                recorded on the CPU in float32 and captured as graphs on CUDA; elsewhere each one runs by itself.
+            run_eagerly: True runs every step in Python; it changes the speed only.
+            device: "auto", "cpu", "cuda", "mps" or a torch device to move the module to; None leaves it where it is.
+                Steps are recorded on the CPU in float32 and captured as graphs on CUDA; elsewhere they run in Python.
             precision: "float32", or "bfloat16" for automatic casting.
 
         Returns:
             This model.
 
         Raises:
-            SettingError: everything that is wrong, such as an unknown name; nothing has changed then.
+            SettingError: all problems, such as an unknown name; the model is unchanged then.
 
         Source: R keras `compile`.
         """
@@ -134,7 +135,7 @@ class Model:
         return self
 
     def _measure(self, objective: Objective) -> None:
-        """Count by this objective from now on."""
+        """Use this objective from now on, with new totals."""
         self._objective = objective
         self._step = Step(self.module, objective, self._optimizer_now, self._settings["precision"])
         self._forward = self._step
@@ -154,7 +155,7 @@ class Model:
         return self._optimizer
 
     def _optimizer_now(self) -> Any:
-        """`optimizer`, as a method: a copied model has a step that asks the copy."""
+        """`optimizer` as a method, so that the step of a copied model uses the copy's optimizer."""
         return self.optimizer
 
     @property
@@ -195,8 +196,8 @@ class Model:
             epochs: Index of the epoch to stop before, not a count.
             verbose: 0 silent, 1 progress bar, 2 a line per epoch; None: `options.fit_verbose`.
             callbacks: A `Callback` or a list of them.
-            view_metrics: True shows the run live in the dashboard, False does not, "auto" does where someone watches,
-                metrics were given, more than one epoch runs and verbose is not 0; None: `options.view_metrics`.
+            view_metrics: True shows the run live in the dashboard, False does not, "auto" does if a dashboard is
+                running, there are metrics, several epochs and verbose is not 0; None: `options.view_metrics`.
             validation_split: Share of the rows held out for validation: the last ones, before shuffling.
             validation_data: (x, y) or (x, y, sample_weight), a dict of those names, or a source of batches; overrides
                 `validation_split`.
@@ -205,7 +206,7 @@ class Model:
             class_weight: Weight by class index, for the loss in training only.
             sample_weight: (n,) weights, (n, t) for time steps; a list or dict for several outputs. Multiplied with
                 `class_weight`.
-            initial_epoch: Index of the first epoch, to go on where an earlier fit stopped.
+            initial_epoch: Index of the first epoch, to continue an earlier fit.
             steps_per_epoch: Batches of an epoch; the pass over the data goes on in the next one. None: one pass.
             validation_steps: At most so many validation batches, from the first row each time.
             validation_batch_size: Samples of a validation batch, None: `batch_size`.
@@ -216,11 +217,10 @@ class Model:
 
         Raises:
             NotCompiledError: `compile` was not called.
-            SettingError, DataError, TypeError: all that is wrong with the arguments, before anything trains.
+            SettingError, DataError, TypeError: all problems of the arguments, before anything trains.
 
         Source: R keras `fit`.
         """
-        self._compiled("fit", needs_loss=True)
         given = RawFitArguments(
             x=x,
             y=y,
@@ -240,36 +240,12 @@ class Model:
             validation_freq=validation_freq,
             callbacks=callbacks,
         )
-        fit = prepare_fit(given, self._feed, self._target, self._step)
-        return self._run(fit, given)
-
-    def _run(self, fit: PreparedFit, given: RawFitArguments) -> History:
-        """Train what was prepared, with the callbacks in their order."""
-        params = {"verbose": fit.verbose, "epochs": fit.epochs, "steps": fit.passes.steps, **fit.params}
-        viewers = self._viewers(fit, given)
-        everybody = make_callbacks(given.callbacks, History(), fit.verbose, [*self.watchers, *viewers])
-        self._callbacks = CallbackList(everybody, model=self, params=params)
-        history = self.history = self._callbacks.history
+        fit, viewers = self._prepare(given)
+        history = fit.callbacks.history
         assert history is not None
-        history.draw = plot_history
-        if self.optimizer is None:
-            warnings.warn("The model has no trainable parameters: nothing will be learned.", stacklevel=3)
-        self.training = run = loop.Fit(
-            flags=self,
-            step=self._step,
-            book=self._train_book,
-            test_book=self._test_book,
-            passes=fit.passes,
-            callbacks=self._callbacks,
-            class_weight=fit.class_weight,
-            validation=fit.validation,
-            initial_epoch=fit.initial_epoch,
-            epochs=fit.epochs,
-            run_eagerly=bool(self._settings["run_eagerly"]),
-        )
         try:
             with limit_threads(), flush_denormals(), torch.enable_grad(), channels_last(self.module, self.optimizer):
-                self._train(run)
+                loop.train(fit)
         except BaseException as error:
             for viewer in viewers:
                 viewer.failed(error)
@@ -277,6 +253,49 @@ class Model:
         finally:
             self.training = None
         return history
+
+    def prepare_fit(self, *args: Any, **kwargs: Any) -> loop.Fit:
+        """The fit that `fit` trains with these arguments: checked, with its callbacks, but not trained.
+
+        It is `self.training` from now on, and its History is `self.history`. The caller trains it, as one of several
+        fits in one program, and sets `self.training` to None afterwards.
+
+        Raises:
+            NotCompiledError, SettingError, DataError, TypeError: as `fit`.
+        """
+        call = inspect.signature(Model.fit).bind(self, *args, **kwargs)
+        call.apply_defaults()
+        given = {name: value for name, value in call.arguments.items() if name != "self"}
+        fit, _ = self._prepare(RawFitArguments(**given))
+        return fit
+
+    def _prepare(self, given: RawFitArguments) -> tuple[loop.Fit, list[Any]]:
+        """A fit that is ready to be trained, and those of its callbacks that show it in a dashboard."""
+        self._compiled("fit", needs_loss=True)
+        ready = prepare_fit(given, self._feed, self._target, self._step)
+        viewers = self._viewers(ready, given)
+        ordered = make_callbacks(given.callbacks, History(), ready.verbose, [*self.watchers, *viewers])
+        params = {"verbose": ready.verbose, "epochs": ready.epochs, "steps": ready.passes.steps, **ready.params}
+        callbacks = CallbackList(ordered, model=self, params=params)
+        self._listeners, self.history = callbacks.listeners, callbacks.history
+        assert self.history is not None
+        self.history.draw = plot_history
+        if self.optimizer is None:
+            warnings.warn("The model has no trainable parameters: nothing will be learned.", stacklevel=3)
+        self.training = loop.Fit(
+            flags=self,
+            step=self._step,
+            book=self._train_book,
+            test_book=self._test_book,
+            passes=ready.passes,
+            callbacks=callbacks,
+            class_weight=ready.class_weight,
+            validation=ready.validation,
+            initial_epoch=ready.initial_epoch,
+            epochs=ready.epochs,
+            run_eagerly=bool(self._settings["run_eagerly"]),
+        )
+        return self.training, viewers
 
     # evaluate ---------------------------------------------------------------------------------------------------------
 
@@ -296,8 +315,8 @@ class Model:
         Args:
             x, y, batch_size, sample_weight: As in `fit`.
             verbose: 0 silent, 1 progress bar, 2 a line; None: `options.fit_verbose`.
-            steps: At most so many batches; without `batch_size`, arrays are cut into that many.
-            callbacks: Told about test batches.
+            steps: At most so many batches; without `batch_size`, arrays are split into that many.
+            callbacks: A `Callback` or a list of them; their test hooks are called.
             return_dict: Give a dict by name.
 
         Returns:
@@ -314,11 +333,11 @@ class Model:
         window = prepare_evaluation(
             source, y, sample_weight, batch_size, steps, self._target, verbose=verbose, callbacks=callbacks
         )
-        told = self._told(callbacks, argument_checks.check_verbose(verbose), window.steps)
+        hooks = self._callback_list(callbacks, argument_checks.check_verbose(verbose), window.steps)
         free = self._free_books  # a callback may evaluate while another evaluation runs
         book = free.pop() if free else objective.new_book()
         with limit_threads():
-            logs = loop.evaluate(self, self._step, book, window, told, alone=True)
+            logs = loop.evaluate(self, self._step, book, window, hooks, alone=True)
         free.append(book)
         return to_return_value(logs, return_dict)
 
@@ -334,7 +353,7 @@ class Model:
             batch_size: Samples per call of the module, None: 32.
             verbose: 0 silent (also None), 1 progress bar, 2 a line.
             steps: At most so many batches.
-            callbacks: Told about predicted batches.
+            callbacks: A `Callback` or a list of them; their predict hooks are called.
 
         Returns:
             (n, …) array, or a list or dict of them.
@@ -344,18 +363,18 @@ class Model:
         window = prepare_evaluation(
             x, None, None, batch_size, steps, self._target, needs_y=False, verbose=verbose, callbacks=callbacks
         )
-        told = self._told(callbacks, argument_checks.check_verbose(verbose, unset=0), window.steps)
+        hooks = self._callback_list(callbacks, argument_checks.check_verbose(verbose, unset=0), window.steps)
         with limit_threads():
-            return concatenate_batches(loop.predict(self, self._forward, window, told))
+            return concatenate_batches(loop.predict(self, self._forward, window, hooks))
 
     def predict_proba(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
-        """`predict`, with the outputs of a logits loss turned into probabilities; warns if they are none."""
+        """`predict`, with the outputs of a logits loss turned into probabilities; warns if one is outside [0, 1]."""
         found = self._probabilities(x, batch_size, verbose, steps)
         warn_unless_probabilities(found)
         return found
 
     def predict_classes(self, x: Any, batch_size: Any = None, verbose: Any = 0, steps: Any = None) -> Any:
-        """Class indices: the most probable column, or whether the only one is above 0.5 (int32)."""
+        """Class indices: the most probable column; of a single column, whether it is above 0.5 (int32)."""
         return classes_of(self._probabilities(x, batch_size, verbose, steps))
 
     def _probabilities(self, x: Any, *how: Any) -> Any:
@@ -404,7 +423,7 @@ class Model:
     # the module -------------------------------------------------------------------------------------------------------
 
     def summary(self, line_length: int | None = None, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers with their output shapes (once a batch was seen) and parameters.
+        """Print the layers with their output shapes (known after the first batch) and parameters.
 
         Args:
             line_length: At least so many characters a row.
@@ -422,7 +441,7 @@ class Model:
         """A layer by its (dotted) name or by its index from 0.
 
         Raises:
-            SettingError: neither or both are given, or there is none.
+            SettingError: neither or both are given, or there is no such layer.
 
         Source: R keras `get_layer`, which counts from 1.
         """
@@ -450,10 +469,10 @@ class Model:
         return [value.detach().cpu().numpy().copy() for value in self.module.state_dict().values()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Put such a list back.
+        """Set parameters and buffers from a list as `get_weights` gives it.
 
         Raises:
-            DataError: another number of arrays, or other shapes.
+            DataError: the number of arrays or a shape differs.
         """
         state = self.module.state_dict()
         shapes = [tuple(np.shape(weight)) for weight in weights]
@@ -493,12 +512,17 @@ class Model:
     # what callbacks use -----------------------------------------------------------------------------------------------
 
     def tell(self, kind: str, **facts: Any) -> None:
-        """Note in the record of the fit that something happened in this epoch."""
+        """Note an event of this epoch: in `history.events`, then through `on_tell` of the callbacks that override it.
+
+        Args:
+            kind: What happened, such as "early_stop".
+            facts: What belongs to it, by name.
+        """
         event = {"epoch": self.epoch, "kind": kind, **facts}
         if self.history is not None:
             self.history.events.append(event)
-        if self._callbacks is not None:
-            self._callbacks.on_tell(event)
+        for callback in self._listeners:
+            callback.on_tell(event)
 
     # private ----------------------------------------------------------------------------------------------------------
 
@@ -515,14 +539,14 @@ class Model:
     def _target(self) -> DeviceAndDtype:
         return device_and_dtype_of(self.module)
 
-    def _told(self, callbacks: Any, verbose: int, steps: int | None) -> CallbackList:
-        """The callbacks of one evaluation or prediction."""
+    def _callback_list(self, callbacks: Any, verbose: int, steps: int | None) -> CallbackList:
+        """The callbacks of one evaluation or prediction, with their order and parameters."""
         params = {"verbose": verbose, "epochs": 1, "steps": steps}
         return CallbackList(make_callbacks(callbacks, None, verbose), model=self, params=params)
 
     def _viewers(self, fit: PreparedFit, given: RawFitArguments) -> list[Any]:
-        """The recorder that shows this fit in a dashboard, where `view_metrics` asks for it."""
-        if self.watchers:  # who started this fit shows it already
+        """The recorder that shows this fit in a dashboard, if `view_metrics` demands it."""
+        if self.watchers:  # the code that started this fit records it already
             return []
         from fitdash.model.view_metrics import make_script_recorders
 
@@ -539,7 +563,7 @@ class Model:
         return self._forward.example
 
     def _forget_shapes(self) -> None:
-        """The module's outputs are others from now on: count anew, and keep the optimizer."""
+        """Drop what was learned of the module's inputs and outputs, which have changed; keep the optimizer."""
         self._forward.example = None
         if self._objective is not None:
             self._measure(Objective(**self._measured))
@@ -550,7 +574,7 @@ class Model:
 
 
 def to_return_value(logs: dict[str, float], return_dict: bool) -> Values:
-    """Logs as `evaluate` gives them."""
+    """Logs as `evaluate` returns them."""
     if return_dict:
         return logs
     values = list(logs.values())

@@ -1,4 +1,4 @@
-"""Looking into a module: its layers, a summary, a description.
+"""Layers of a module by name or index, its printed summary, and its configuration as data.
 
 Source: Keras `get_layer`, `pop_layer`, `summary`, `get_config`, and the R functions of the same names.
 """
@@ -19,7 +19,7 @@ def get_layer(module: nn.Module, name: str | None, index: int | None) -> nn.Modu
     """A child by its (dotted) name or by its index from 0; a negative index counts from the end.
 
     Raises:
-        SettingError: neither or both were given, or there is no such layer.
+        SettingError: neither or both are given, or there is no such layer.
     """
     if (name is None) == (index is None):
         raise SettingError(f"get_layer needs either a name or an index, got name={name!r} and index={index!r}.")
@@ -35,10 +35,10 @@ def get_layer(module: nn.Module, name: str | None, index: int | None) -> nn.Modu
 
 
 def pop_layer(module: nn.Module) -> nn.Module:
-    """Remove and give the last layer of an nn.Sequential.
+    """Remove and return the last layer of an nn.Sequential.
 
     Raises:
-        SettingError: it is no nn.Sequential, or it is empty.
+        SettingError: the module is no nn.Sequential, or empty.
     """
     if not isinstance(module, nn.Sequential):
         raise SettingError(f"pop_layer needs an nn.Sequential, got {type(module).__name__}.")
@@ -81,7 +81,7 @@ def summary(
 
 
 def module_config(module: nn.Module) -> dict[str, Any]:
-    """A module as data for JSON: its class and its layers with what they print of themselves."""
+    """A module as data for JSON: its class, and name, class and `extra_repr` of its layers."""
     layers = [
         {"name": name, "class": type(layer).__name__, "settings": layer.extra_repr()} for name, layer in _leaves(module)
     ]
@@ -89,7 +89,7 @@ def module_config(module: nn.Module) -> dict[str, Any]:
 
 
 def to_json_data(value: Any) -> Any:
-    """A setting as data for JSON; what is neither number nor text as it prints itself."""
+    """A setting as data for JSON; what is neither number nor text by its `repr`."""
     if isinstance(value, Mapping):
         return {str(key): to_json_data(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -98,16 +98,16 @@ def to_json_data(value: Any) -> Any:
 
 
 def output_shapes(module: nn.Module, example: Any) -> dict[str, tuple[int, ...]]:
-    """Output shape of each layer for such inputs, found on a copy without values; what fails stays unknown.
+    """Output shape by name of layer, found with a copy of the module on the meta device; empty or partial if it fails.
 
     Args:
-        module: Is not touched.
+        module: Not changed.
         example: Inputs of one batch on the meta device, or None.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     if example is None:
         return shapes
-    with contextlib.suppress(Exception):  # a module may do what the meta device cannot
+    with contextlib.suppress(Exception):  # a module may use operations that the meta device does not have
         copied = copy.deepcopy(module).to("meta").eval()
         for name, layer in _leaves(copied):
             layer.register_forward_hook(_noting(name, shapes))

@@ -1,6 +1,6 @@
-"""Shows a fit of a script in the dashboard.
+"""Shows the fit of a script or notebook in the dashboard; a failure here becomes a warning and never stops training.
 
-Source: R keras `fit`, view_metrics; nothing that goes wrong here may harm the training.
+Source: R keras `fit`, view_metrics.
 """
 
 import warnings
@@ -23,7 +23,7 @@ from fitdash.settings.view_metrics import explain_hidden_chart
 
 
 class ScriptRecorder(Recorder):
-    """Records a fit that no runner looks after: it notes the end itself."""
+    """Records a fit that no `Runner` started, so it records the end of the run itself."""
 
     observes_only = True
 
@@ -32,7 +32,7 @@ class ScriptRecorder(Recorder):
         self.put(Changed(uid=self.uid, state="finished"))
 
     def failed(self, error: BaseException) -> None:
-        """Note that the fit raised this; Ctrl-C interrupts it."""
+        """Record that the fit raised an error: the run has failed, or is interrupted after Ctrl-C."""
         self.console.end()
         if isinstance(error, KeyboardInterrupt):
             self.put(Changed(uid=self.uid, state="interrupted"))
@@ -49,13 +49,13 @@ def make_script_recorders(
     name: str,
     experiment: Mapping[str, Any],
 ) -> list[ScriptRecorder]:
-    """Who watches a fit that a script or notebook starts.
+    """The recorder for a fit of a script or notebook, in a list; empty if it is not to be shown.
 
     Args:
         view_metrics: True starts a dashboard where none runs; "auto" uses one that runs on this store.
         metrics: Whether `compile` was given metrics.
         epochs, verbose: Of the fit.
-        name, experiment: As `watch` takes them.
+        name, experiment: As in `record_to_dashboard`.
     """
     if explain_hidden_chart(view_metrics, viewer=True, metrics=metrics, epochs=epochs, verbose=verbose):
         return []
@@ -65,14 +65,13 @@ def make_script_recorders(
 
 
 def record_to_dashboard(experiment: Mapping[str, Any], *, name: str = "script") -> list[ScriptRecorder]:
-    """Who watches a fit so that a dashboard shows it live: one recorder, or nobody if that cannot be.
+    """The recorder by which a dashboard shows a fit live, in a list; empty, with one warning, if that fails.
 
     Finds the dashboard on this store or starts one as a process of its own, and prints the address of the run's page.
-    What goes wrong becomes one warning.
 
     Args:
-        experiment: What is known of the fit: {"fit": {argument: value}, …}; arrays are told by their shape.
-        name: What the run is called.
+        experiment: What is known of the fit: {"fit": {argument: value}, …}; arrays are recorded by their shape.
+        name: Name of the run.
     """
     try:
         address = find_or_start()
@@ -80,7 +79,7 @@ def record_to_dashboard(experiment: Mapping[str, Any], *, name: str = "script") 
         recorder = ScriptRecorder(new_uid(), writer.put)
         facts = to_plain(experiment)
         writer.put(Created(uid=recorder.uid, name=name, experiment=facts, writer=writer.uid, state="running"))
-        # Whoever opens the address at once shall find the run.
+        # A browser that opens the address at once has to find the run.
         writer.flush(1.0)
         print(f"Watch this run at {address}/?run={recorder.uid}", flush=True)
     except Exception as error:
@@ -90,10 +89,10 @@ def record_to_dashboard(experiment: Mapping[str, Any], *, name: str = "script") 
 
 
 def _attached() -> bool:
-    """A dashboard runs on this store."""
+    """Whether a dashboard runs on this store."""
     try:
         return find() is not None
-    except Exception:  # what cannot be asked is not there
+    except Exception:  # a dashboard that cannot be reached counts as none
         return False
 
 

@@ -46,6 +46,53 @@ def test_fit_learns_and_returns_what_it_logged(model, xy):
     assert model.history is history
 
 
+def test_a_fit_is_prepared_as_fit_would_train_it_and_not_trained(model, xy):
+    before = model.get_weights()
+
+    fit = model.prepare_fit(*xy, 4, epochs=3, validation_split=0.2, verbose=0)
+
+    assert model.training is fit
+    assert model.history is fit.callbacks.history
+    assert (fit.initial_epoch, fit.epochs, fit.passes.steps) == (0, 3, 2)
+    assert fit.validation is not None
+    assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+
+
+def test_what_a_callback_tells_stands_in_the_history_and_reaches_those_that_listen(model, xy):
+    heard = []
+
+    class Tells(fd.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.tell("seen", loss=1.0)
+
+    class Listens(fd.Callback):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+
+        def on_tell(self, event):
+            heard.append((self.name, len(self.model.history.events), event))
+
+    model.watchers = [Listens("b")]
+
+    history = model.fit(*xy, epochs=2, verbose=0, callbacks=[Listens("a"), Tells()])
+
+    told = [{"epoch": epoch, "kind": "seen", "loss": 1.0} for epoch in (0, 1)]
+    assert [event for event in history.events if event["kind"] == "seen"] == told
+    heard = [one for one in heard if one[2]["kind"] == "seen"]
+    assert [(name, event) for name, _, event in heard] == [(name, event) for event in told for name in "ab"]
+    assert [count for _, count, _ in heard] == [1, 1, 2, 2]
+
+
+def test_a_fit_with_wrong_arguments_is_not_prepared(model, xy):
+    with pytest.raises(fd.errors.SettingError, match="validation_split must be a share from 0 and below 1"):
+        model.prepare_fit(*xy, validation_split=1.0)
+    with pytest.raises(TypeError, match="epoch_count"):
+        model.prepare_fit(*xy, epoch_count=3)
+
+    assert model.training is None
+
+
 def test_10_7_the_same_seed_gives_the_same_bits(xy):
     def run():
         fd.set_random_seed(3)

@@ -107,7 +107,7 @@ def test_18_4_a_store_that_cannot_be_opened_is_one_warning(address, home):
 def test_a_script_that_dies_in_its_fit_leaves_an_interrupted_run(store):
     script = (
         "import os, fitdash.model.view_metrics as viewer; viewer.find_or_start = lambda: 'http://here';"
-        "viewer.watch({}); os._exit(1)"
+        "viewer.record_to_dashboard({}); os._exit(1)"
     )
 
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=False, capture_output=True)

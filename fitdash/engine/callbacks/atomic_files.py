@@ -1,4 +1,4 @@
-"""Files that callbacks write: whole or not at all, and read without running what is in them."""
+"""Files that callbacks write: replaced whole or left as they were, and loaded without running code from the file."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ def copy_weights(module: Any) -> dict[str, Any]:
 
 
 def training_state(model: Any, epoch: int) -> dict[str, Any]:
-    """What it takes to go on: "state_dict", "optimizer" (its state, None without one) and "epoch" (from 0)."""
+    """What a checkpoint file holds: "state_dict", "optimizer" (its state, None without one) and "epoch" (from 0)."""
     optimizer = getattr(model, "optimizer", None)
     state = None if optimizer is None else optimizer.state_dict()
     return {"state_dict": model.module.state_dict(), "optimizer": state, "epoch": epoch}
@@ -28,7 +28,7 @@ def save_tensors(content: Any, path: Path) -> None:
 
 
 def load_tensors(path: Path) -> Any:
-    """What `save` wrote, on the CPU."""
+    """What `save_tensors` wrote, on the CPU."""
     import torch
 
     return torch.load(path, map_location="cpu", weights_only=True)
@@ -57,7 +57,10 @@ def _replace(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
 
 
 def _umask() -> int:
-    """The mask for new files; temporary ones are made private, and there is no call that only reads it."""
+    """The process's mask of permissions for new files: temporary files are made private, so it is applied afterwards.
+
+    The system has no call that only reads it.
+    """
     mask = os.umask(0)
     os.umask(mask)
     return mask

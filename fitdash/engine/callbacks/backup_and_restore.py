@@ -1,4 +1,4 @@
-"""Go on after a crash where training was."""
+"""`BackupAndRestore`: resumes a fit after a crash from a backup file."""
 
 import os
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from fitdash.random_state import random_states, set_random_states
 class BackupAndRestore(Callback):
     """Keeps a backup of parameters, optimizer state and next epoch while training.
 
-    If there is one when training begins, it is loaded and this fit starts with its epoch, its place in the data (where
-    `steps_per_epoch` leaves a pass unfinished) and its random numbers, so it equals a fit that was not interrupted.
+    If a backup exists when training begins, this fit starts from its parameters, epoch, place in the data (where
+    `steps_per_epoch` leaves a pass unfinished) and random state, and gives the numbers of an uninterrupted fit.
 
     Args:
         backup_dir: Folder for the backup alone.
         save_freq: "epoch", or a number of batches; resuming repeats the epoch from its first batch then.
-        double_checkpoint: Keep the backup before, too, for when the last one cannot be read.
+        double_checkpoint: Keep the previous backup, too, for when the last one cannot be read.
         delete_checkpoint: Remove the folder when training ends.
 
     Raises:
@@ -94,12 +94,12 @@ class BackupAndRestore(Callback):
 
 
 def _place_of(model: Any) -> dict[str, Any]:
-    """Where in the data and in the random numbers the next epoch begins."""
+    """The place in the data and the random state with which the next epoch begins."""
     return {"passes": model.training.passes.position(), "random": random_states()}
 
 
 def _go_on(model: Any, state: Mapping[str, Any]) -> None:
-    """Go on from there; an iterator goes on where it is, since it cannot begin again."""
+    """Restore the place in the data and the random state; an iterator stays where it is: it cannot begin again."""
     passes = model.training.passes
     if passes.source.reiterable:
         passes.go_to(state["passes"])

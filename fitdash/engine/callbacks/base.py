@@ -1,4 +1,4 @@
-"""What a callback is, and the seam between steps that fitdash's own callbacks use instead of batch hooks."""
+"""`Callback`, the base of all callbacks, and `Moment`, what their hook between training steps is given."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ class Moment:
         first: Index of the first step trained since the last moment, from 0 in its epoch.
         last: Index of the last one.
         steps: Steps of this epoch, None while unknown.
-        logs: Gives the running values of the epoch; reading them costs, so ask only when they are shown.
+        logs: Computes the running values of the epoch; a call costs time, so call it only to show or check them.
     """
 
     epoch: int
@@ -28,7 +28,7 @@ class Moment:
 
 
 class Callback:
-    """Something that is told what happens while a model trains, is evaluated or predicts.
+    """Hooks that run at fixed points of training, evaluation and prediction; each does nothing unless overridden.
 
     Attributes:
         model: The `fitdash.Model`, set before any hook.
@@ -38,10 +38,10 @@ class Callback:
     All callbacks share one `logs` per event, in their order, so what an early one adds in `on_epoch_end` is seen by
     the later ones, by History and on the printed line.
 
-    `observes_only` is True for a class whose hooks change nothing of the training and run no user code: a fit with
-    no others may draw its batches ahead. It counts for the class that declares it, not for its subclasses.
+    `observes_only` is True for a class whose hooks change nothing of the training and run no user code: a fit that has
+    only such callbacks may draw its batches ahead. It holds for the class that declares it, not for its subclasses.
 
-    `remembers` names the attributes that a run needs to go on after an interruption: plain values and tensors.
+    `remembers` names the attributes that are stored with a checkpoint and restored from it: plain values and tensors.
 
     Source: Keras 3 `keras.callbacks.Callback`.
     """
@@ -81,35 +81,40 @@ class Callback:
     def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
 
-    # What follows is fitdash's own: no batch hook is needed for it, so training may run many steps in one call.
+    # The hooks below are fitdash's own. Unlike a batch hook, they let training run many steps in one call.
 
     def between_steps(self, moment: Moment) -> bool | None:
-        """Called between steps, at least every 50 ms or so; True ends training here, without validation.
+        """Called between training steps, about every 50 ms or more often; True ends training, without validation.
 
-        To wait (pause), it simply does not return yet.
+        A callback pauses training by not returning yet.
         """
 
     def on_partial_epoch(self, epoch: int, logs: Logs) -> None:
-        """An epoch that `between_steps` ended before its last step; `logs` are the running values up to there."""
+        """Called instead of `on_epoch_end` where `between_steps` ended the epoch before its last step.
+
+        Args:
+            epoch: Index from 0.
+            logs: The running values of the steps that were trained.
+        """
 
     def on_tell(self, event: Mapping[str, Any]) -> None:
-        """Something happened that belongs to the record: {"epoch", "kind", …}."""
+        """Called with each event that `tell` notes: {"epoch", "kind", …}."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What it has to remember when a run is interrupted; nothing for most callbacks."""
+        """The values that a checkpoint stores of this callback, by name; empty for most callbacks."""
         return {name: getattr(self, name) for name in self.remembers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Remember it again; called after `on_train_begin` of the fit that goes on."""
+        """Restore what `state_dict` gave; called after `on_train_begin` of the resumed fit."""
         for name, value in state.items():
             setattr(self, name, value)
 
     def tell(self, kind: str, **facts: Any) -> None:
-        """Note in `history.events` that something happened: a rate was changed, weights were restored, …"""
+        """Note an event, such as a changed learning rate, in `history.events`; `on_tell` of other callbacks gets it."""
         tell = getattr(self.model, "tell", None)
         if tell is not None:
             tell(kind, **facts)
 
     def say(self, text: str) -> None:
-        """Print a line where this model prints."""
+        """Print a line on the model's console."""
         print(text, file=getattr(self.model, "console", None) or sys.stdout, flush=True)

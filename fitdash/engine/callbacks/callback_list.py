@@ -1,4 +1,4 @@
-"""The callbacks of one call of fit, evaluate or predict: which ones, in which order, told with which logs."""
+"""The callbacks of one call of fit, evaluate or predict: their order, and `CallbackList`, which calls their hooks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -14,13 +14,13 @@ _ALSO = {"on_train_batch_begin": "on_batch_begin", "on_train_batch_end": "on_bat
 def make_callbacks(
     given: Any, history: History | None, verbose: int, watchers: Sequence[Callback] = ()
 ) -> list[Callback]:
-    """The callbacks in the order they are told: the given ones, History, the progress bar, watchers.
+    """The callbacks in the order in which they are called: the given ones, History, the progress bar, watchers.
 
     Args:
-        given: One callback, a list or tuple of them (nested as you like), or None.
+        given: One callback, a list or tuple of them (nested to any depth), or None.
         history: Used unless a History is among the given ones; None outside `fit`.
         verbose: 0 adds no progress bar.
-        watchers: What looks on from outside: recorder, steering.
+        watchers: Callbacks of the code that started the fit, such as the recorder and the one that obeys the controls.
 
     Raises:
         TypeError: Something that is not a callback instance.
@@ -34,18 +34,19 @@ def make_callbacks(
 
 
 class CallbackList:
-    """Tells every callback, in order, what happens; all of them share one dict of logs per event.
+    """Calls each hook of every callback, in order, with one dict of logs that all of them share.
 
-    Additions to it stay within the event: the dict that the caller hands in is not changed.
-    Batch hooks reach only the callbacks that override them.
+    What a callback adds to that dict is seen by the later ones; the dict that the caller hands in is not changed.
+    Batch hooks are called only on the callbacks that override them.
 
     Attributes:
-        callbacks: In the order in which they are told.
+        callbacks: In the order in which they are called.
         history: The last History among them, None without one.
+        listeners: The callbacks that override `on_tell`; `Model.tell` calls them.
         watches_train_batches, watches_test_batches, watches_predict_batches: Whether some callback overrides a batch
             hook of that kind.
-        between: The callbacks that want to be called between training steps.
-        has_seam: Whether there are any.
+        between: The callbacks that override `between_steps`.
+        has_seam: Whether there are any, so that training has to stop between steps and call them.
     """
 
     def __init__(self, callbacks: Sequence[Callback], model: Any, params: Mapping[str, Any]) -> None:
@@ -56,6 +57,7 @@ class CallbackList:
         for callback in self.callbacks:
             callback.set_params(params)
         self._listeners = {hook: [one for one in self.callbacks if _hears(one, hook)] for hook in _BATCH_HOOKS}
+        self.listeners = [one for one in self.callbacks if _overrides(one, "on_tell")]
         self.between = [one for one in self.callbacks if _overrides(one, "between_steps")]
         heard = max((i for i, one in enumerate(self.callbacks) if _hears(one, "on_train_batch_end")), default=0)
         self._early = [one for one in self.callbacks[:heard] if _overrides(one, "between_steps")]
@@ -71,22 +73,18 @@ class CallbackList:
         self._params = dict(params)
 
     def change_params(self, **params: Any) -> None:
-        """Tell every callback that these parameters of the fit are others from now on."""
+        """Set these parameters of the fit anew in every callback."""
         self._params |= params
         for callback in self.callbacks:
             callback.set_params(self._params)
 
-    def overrides(self, hook: str) -> bool:
-        """Whether some callback does something in this hook; `on_batch_*` counts for `on_train_batch_*`."""
-        return any(_hears(callback, hook) for callback in self.callbacks)
-
     def steps_until_due(self) -> int | None:
-        """How many training steps may run before `between_steps` has to be called; None: any number."""
+        """Training steps that may run before `between_steps` has to be called; None: any number."""
         due = [callback.steps_until_due() for callback in self._due]
         return min((steps for steps in due if steps is not None), default=None)
 
     def between_steps(self, moment: Moment) -> bool:
-        """Whether a callback wants training to end here; all are asked, also after one said so."""
+        """Call `between_steps` of all callbacks; True if any of them ends training here."""
         answers, self._answers = self._answers, None
         if answers is None:
             answers = [callback.between_steps(moment) for callback in self._early]
@@ -94,7 +92,7 @@ class CallbackList:
         return any(answer is True for answer in answers)
 
     def on_progress(self, done: int, logs: Callable[[], Logs]) -> None:
-        """Steps done so far in an `evaluate` or `predict` called alone; only the progress bar listens."""
+        """Show the steps done so far of an `evaluate` or `predict` outside of a fit on the progress bar."""
         for callback in self._progress:
             callback.on_progress(done, logs)
 
@@ -118,7 +116,10 @@ class CallbackList:
         self._tell_batch("on_train_batch_begin", logs, batch)
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Tell it; a callback that looks between steps and stands before one that is told looks in its turn."""
+        """Call the batch hooks, and `between_steps` of those callbacks that stand before the last of them, in order.
+
+        So a callback that stops training between steps does so before a later callback's batch hook has run.
+        """
         if not self._early:
             self._tell_batch("on_train_batch_end", logs, batch)
             return
@@ -155,10 +156,6 @@ class CallbackList:
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self._tell_batch("on_predict_batch_end", logs, batch)
 
-    def on_tell(self, event: Mapping[str, Any]) -> None:
-        for callback in self.callbacks:
-            callback.on_tell(event)
-
     def _hears_batches(self, kind: str) -> bool:
         return any(self._listeners[f"on_{kind}_batch_{end}"] for end in ("begin", "end"))
 
@@ -171,7 +168,7 @@ class CallbackList:
 
 
 def _call(callbacks: Sequence[Callback], hook: str, logs: Logs | None, where: tuple[int, ...]) -> None:
-    """Call one hook of each, with one dict for all."""
+    """Call this hook of each callback, with one dict of logs for all."""
     shared = dict(logs or {})
     for callback in callbacks:
         getattr(callback, hook)(*where, shared)
@@ -201,5 +198,5 @@ def _hears(callback: Callback, hook: str) -> bool:
 
 
 def _overrides(callback: Callback, hook: str) -> bool:
-    """Whether class or instance brings its own version of a hook."""
+    """Whether the callback's class or the instance itself overrides a hook."""
     return getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)

@@ -1,4 +1,4 @@
-"""Write the logs of each epoch into a CSV file."""
+"""`CSVLogger`: writes the logs of each epoch into a CSV file."""
 
 import csv
 import os
@@ -52,7 +52,7 @@ class CSVLogger(Callback):
         return {"keys": self.keys, "size_bytes": Path(self.filename).stat().st_size}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take off the rows of epochs that are trained again; `append` must be set, or there are none left."""
+        """Cut off the rows of epochs that will be trained again; without `append`, the file has been emptied before."""
         self.keys = state["keys"]
         if Path(self.filename).stat().st_size >= state["size_bytes"]:
             os.truncate(self.filename, state["size_bytes"])

@@ -1,4 +1,4 @@
-"""Stop when a value no longer improves."""
+"""`EarlyStopping`: stops training when a monitored value no longer improves."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ class EarlyStopping(MonitorCallback):
         monitor: Name in the logs.
         min_delta: A change up to this size is no improvement.
         patience: Epochs without improvement before training stops; 0 and 1 both stop at the first one.
-        verbose: 1 says at the end of training what was done.
+        verbose: 1 prints at the end of training what was done.
         mode: "min", "max", or "auto": by the name.
         baseline: While it is not beaten, improvements do not reset the count.
-        restore_best_weights: Bring back the parameters and buffers of the best epoch when training ends, whatever
+        restore_best_weights: Restore the parameters and buffers of the best epoch when training ends, whatever
             ended it; without any improvement those of the first monitored epoch.
-        start_from_epoch: Earlier epochs (absolute, from 0) are not looked at.
+        start_from_epoch: Earlier epochs (absolute, from 0) do not count.
 
     Attributes:
         best: The best value.

@@ -1,4 +1,4 @@
-"""What `fit` returns: everything that was logged, epoch by epoch."""
+"""`History`: the logs of every epoch, which `fit` returns."""
 
 import json
 import math
@@ -23,7 +23,7 @@ class History(Callback):
         epoch: Index of each epoch that ran, from 0, absolute.
         params: "verbose", "epochs", "steps" and more about the fit.
         seconds: Duration of each epoch, validation included.
-        events: {"epoch", "kind", …} for each thing that happened: why it stopped, changed learning rates, …
+        events: {"epoch", "kind", …} of each event that a callback noted: early stopping, a changed learning rate, …
 
     An instance passed to several fits keeps adding to `history`; `epoch` and `seconds` are those of the last fit.
 
@@ -59,7 +59,7 @@ class History(Callback):
             epochs: Index of each epoch, from 0.
             logs: What each of them logged.
             seconds: How long each took.
-            events: What happened.
+            events: As `History.events`.
             params: As the fit had them.
         """
         history = cls()
@@ -102,7 +102,7 @@ class History(Callback):
         """One row per name and epoch that ran.
 
         Args:
-            pad: Add rows without a value up to the number of epochs that was asked for.
+            pad: Add rows without a value up to the number of epochs of the fit.
 
         Returns:
             `epoch` (from 1), `value` (NaN where not logged), `metric` (without `val_`), `data` ("training" or
@@ -127,7 +127,11 @@ class History(Callback):
         return _deliver(str(text), path)
 
     def to_json(self, path: str | Path | None = None) -> str | None:
-        """All there is as JSON, null where a number is not finite; without a path the text is returned."""
+        """Parameters, epochs, values, seconds and events as JSON, null for numbers that are not finite.
+
+        Returns:
+            The text if no path is given, else None.
+        """
         names = ("params", "epoch", "history", "seconds", "events")
         return _deliver(json.dumps({name: _plain(getattr(self, name)) for name in names}), path)
 
@@ -135,7 +139,7 @@ class History(Callback):
         """One panel per metric, training and validation in two colours, a point per epoch.
 
         Args:
-            metrics: Which, without `val_`; None for all, loss first.
+            metrics: Names without `val_`; None for all, loss first.
             smooth: Add a smoothed line where there are 10 epochs or more.
             theme_bw: Black on white.
 
@@ -172,7 +176,7 @@ class History(Callback):
 
 
 def _python(value: Any) -> Any:
-    """A single number of NumPy or torch as Python's own; anything else as it is."""
+    """A scalar of NumPy or torch as a Python number; anything else unchanged."""
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
@@ -223,7 +227,7 @@ def _check_metrics(chosen: list[str], known: list[str]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """The same with nothing that JSON does not have."""
+    """A value as JSON can hold it; what is neither number nor text as its string."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

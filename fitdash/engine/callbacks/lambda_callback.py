@@ -1,4 +1,4 @@
-"""A callback made of functions."""
+"""`LambdaCallback`: a callback made of plain functions."""
 
 import difflib
 from collections.abc import Callable

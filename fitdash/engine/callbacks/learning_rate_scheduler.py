@@ -1,4 +1,4 @@
-"""Set the learning rate at the beginning of each epoch."""
+"""`LearningRateScheduler`: sets the learning rate at the beginning of each epoch."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from fitdash.errors import SettingError
 
 
 class LearningRateScheduler(Callback):
-    """Asks a function for the learning rate of each epoch; logs it as `learning_rate`.
+    """Gets the learning rate of each epoch from the user's function; logs it as `learning_rate`.
 
     Args:
         schedule: (epoch from 0, current rate) → rate, or (epoch) → rate; a float.

@@ -1,4 +1,4 @@
-"""Save the model while it trains."""
+"""`ModelCheckpoint`: saves the model while it trains."""
 
 import os
 from pathlib import Path
@@ -17,13 +17,13 @@ class ModelCheckpoint(MonitorCallback):
     Args:
         filepath: Where to; a format template with `epoch` (from 1), every name in the logs and, with an integer
             save_freq, `batch` (from 1): "{epoch:02d}-{val_loss:.2f}.pt". Missing folders are made.
-        monitor: Name in the logs that tells what is best.
+        monitor: Name in the logs by which the best is chosen.
         verbose: 1 prints what is saved and why.
         save_best_only: Save only what improves on the best so far; where the monitored name is missing, warn and save.
         save_weights_only: Save the state_dict alone.
         mode: "min", "max", or "auto": by the name.
         save_freq: "epoch", or a number of batches, counted across epochs.
-        initial_value_threshold: What the first value has to beat.
+        initial_value_threshold: Value that the first one has to improve on.
 
     Attributes:
         best: The best value so far; it outlives a fit.

@@ -1,4 +1,4 @@
-"""The rule by which a callback that watches one logged value tells an improvement."""
+"""`MonitorCallback`: decides whether the logged value that a callback monitors has improved."""
 
 import math
 import re
@@ -21,7 +21,7 @@ _MORE = frozenset(
 
 
 class MonitorCallback(Callback):
-    """A callback that watches one value of the logs.
+    """A callback that monitors one value of the logs.
 
     Args:
         monitor: Its name in the logs.
@@ -49,11 +49,15 @@ class MonitorCallback(Callback):
         self.best: float | None = None
 
     def check_direction(self) -> None:
-        """Refuse a monitor whose better direction nobody knows, before anything trains."""
+        """Refuse, before anything trains, a monitor of which neither `mode` nor the name says what is better.
+
+        Raises:
+            SettingError: naming the monitor.
+        """
         self._maximises()
 
     def improves(self, value: float, reference: float | None) -> bool:
-        """Whether a value is better than the reference; without one, any number is."""
+        """Whether a value is better than the reference; any number is where the reference is None."""
         if math.isnan(value):
             return False
         if reference is None:
@@ -63,7 +67,7 @@ class MonitorCallback(Callback):
         return bool(_single(value + self.min_delta) < _single(reference))
 
     def monitored(self, logs: Logs) -> float | None:
-        """The watched value; where it is missing, a warning says what there is."""
+        """The monitored value; None, with a warning that lists the logged names, where it is missing."""
         value = logs.get(self.monitor)
         if value is None:
             names = ", ".join(logs) or "none"
@@ -85,9 +89,9 @@ class MonitorCallback(Callback):
 
 
 def higher_is_better(name: str) -> bool | None:
-    """Whether a metric is better when higher; None for a name that nobody knows.
+    """Whether a metric is better when higher; None for an unknown name.
 
-    `val_`, the name of an output and the number of a repeated metric are looked through.
+    `val_`, the name of an output in front and the number of a repeated metric behind do not count.
     """
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name.removeprefix("val_")).lower()
     plain = re.sub(r"_\d+$", "", snake)

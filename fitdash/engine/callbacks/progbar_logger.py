@@ -1,4 +1,4 @@
-"""The progress bar: what `verbose` prints."""
+"""`ProgbarLogger`: the progress bar and lines that `verbose` prints."""
 
 import os
 import re
@@ -62,7 +62,7 @@ class ProgbarLogger(Callback):
         self._finish(logs)
 
     def on_partial_epoch(self, epoch: int, logs: Logs) -> None:
-        """Close the line where the epoch ended."""
+        """Finish the line at the step where the epoch ended."""
         if self.verbose == 1:
             self._print_bar(self.seen, logs, final=True)
 
@@ -81,7 +81,7 @@ class ProgbarLogger(Callback):
         self._finish(None)
 
     def on_progress(self, done: int, logs: Callable[[], Logs]) -> None:
-        """Steps done in an `evaluate` or `predict` called alone; `logs` is asked only if it is shown."""
+        """Show the steps done of an `evaluate` or `predict` outside of a fit; `logs` is called only to draw."""
         if not self._in_fit:
             self._draw(done, logs)
 
@@ -95,7 +95,7 @@ class ProgbarLogger(Callback):
             _write(self._stream(), header)
 
     def _draw(self, done: int, logs: Callable[[], Logs]) -> None:
-        """Note the progress, and redraw the line if it is time to."""
+        """Note the progress, and redraw the line if the last drawing is 50 ms old."""
         self.seen = done
         now = time.perf_counter()
         if self._first is None:
@@ -126,7 +126,7 @@ class ProgbarLogger(Callback):
         _write(stream, text + "\n" * final)
 
     def _per_step(self, done: int) -> float:
-        """Seconds per step; the first one is left out where it was seen by itself, being slower than the rest."""
+        """Seconds per step; without the first step, which is slower, where it was timed by itself."""
         now = time.perf_counter()
         if self._first is not None and self._first[0] == 1 and done > 1:
             return (now - self._first[1]) / (done - 1)
@@ -137,7 +137,7 @@ class ProgbarLogger(Callback):
 
 
 def _redraws(stream: Any) -> bool:
-    """Whether a carriage return takes the line back: on a terminal and in a notebook's cell."""
+    """Whether a carriage return starts the line anew: on a terminal and in a notebook's cell."""
     if type(stream).__module__.startswith("ipykernel"):
         return True
     return bool(getattr(stream, "isatty", lambda: False)())

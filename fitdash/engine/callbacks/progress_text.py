@@ -1,4 +1,4 @@
-"""The text of a progress line: plain functions from numbers to characters."""
+"""The text of progress lines, made of plain numbers."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ def bar_line(
         total: Steps there will be, None while unknown.
         seconds: Since the line began.
         per_step: Seconds that one step takes.
-        logs: The values at its end.
-        final: The line will not be drawn again.
-        colour: Whether the screen understands ANSI colours.
+        logs: The values printed behind it.
+        final: Whether the line is complete and stays; it then shows the time taken.
+        colour: Whether the terminal understands ANSI colours.
     """
     left = clock(per_step * (total - done)) if total and not final else f"{seconds:.0f}s"
     paint = _painted if colour else _unpainted

@@ -1,4 +1,4 @@
-"""Reduce the learning rate when a value no longer improves."""
+"""`ReduceLROnPlateau`: reduces the learning rate when a monitored value no longer improves."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ class ReduceLROnPlateau(MonitorCallback):
         mode: "min", "max", or "auto": by the name.
         min_delta: A change up to this size is no improvement.
         cooldown: Epochs after a reduction that are not counted.
-        min_lr: The rate never falls below it.
+        min_lr: Lower bound of the rate.
 
     Attributes:
         best: The best value.
         wait: Epochs since the last improvement or reduction.
-        cooldown_counter: Epochs of rest that are left.
+        cooldown_counter: Epochs of cooldown that are left.
 
     Source: Keras 3 `ReduceLROnPlateau`.
     """
@@ -79,11 +79,11 @@ class ReduceLROnPlateau(MonitorCallback):
                 self._reduce(epoch)
 
     def in_cooldown(self) -> bool:
-        """Whether it rests after a reduction."""
+        """Whether epochs after a reduction are not counted yet."""
         return self.cooldown_counter > 0
 
     def _reduce(self, epoch: int) -> None:
-        """Reduce the rates that are above the least one; without any, go on waiting."""
+        """Reduce the rates that are above `min_lr`; where none is, leave the count of epochs as it is."""
         before = learning_rates_of(self.model)
         after = [max(rate * self.factor, self.min_lr) if rate > self.min_lr else rate for rate in before]
         if before == after:

@@ -1,4 +1,4 @@
-"""Send the logs of each epoch to a server."""
+"""`RemoteMonitor`: sends the logs of each epoch to a server."""
 
 import http.client
 import json
@@ -20,9 +20,9 @@ class RemoteMonitor(Callback):
 
     Args:
         root: Address of the server.
-        path: Where on it.
+        path: Path on that server.
         field: Name of the form's field that holds the JSON.
-        headers: Sent along.
+        headers: Further headers of the request.
         send_as_json: Send the JSON itself instead of a form.
 
     Source: Keras 3 `RemoteMonitor`; numbers that are not finite are sent as null.

@@ -1,4 +1,4 @@
-"""Something that is due every so many training steps, seen from between them."""
+"""`save_freq` and `update_freq` of callbacks: something is due every so many training steps."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ class StepInterval:
         self.counted = 0
 
     def until_due(self) -> int | None:
-        """Steps that may run before somebody has to look."""
+        """Steps that may run before `is_due` has to be called; None: any number."""
         return None if self.steps is None else max(self.steps - self.counted, 1)
 
     def is_due(self, moment: Moment) -> bool:
-        """Count the steps of this moment; True where the number is reached, and counting starts anew."""
+        """Count the steps since the last moment; True where the number is reached, and the count starts anew."""
         if self.steps is None:
             return False
         self.counted += moment.last - moment.first + 1

@@ -1,4 +1,4 @@
-"""Write the logs for TensorBoard."""
+"""`TensorBoard`: writes the logs and histograms of the parameters for TensorBoard."""
 
 import os
 import time

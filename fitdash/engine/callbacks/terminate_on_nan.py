@@ -1,4 +1,4 @@
-"""Stop when the loss is no longer a number."""
+"""`TerminateOnNaN`: stops training when the loss is NaN or infinite."""
 
 import math
 
@@ -21,7 +21,11 @@ class TerminateOnNaN(Callback):
         self.raise_error = raise_error
 
     def between_steps(self, moment: Moment) -> bool | None:
-        """Look at the loss; many steps in one call are taken back and done one by one where it stops being finite."""
+        """Check the running loss.
+
+        Where many steps run in one call and the loss stops being finite, they are undone and trained one by one, so
+        the check finds the very batch.
+        """
         loss = moment.logs().get("loss")
         if loss is None or math.isfinite(loss):
             return None

@@ -1,1 +1,1 @@
-"""Losses: Keras' by name, torch.nn's, and the user's own; each gives one value a sample."""
+"""Losses: those of Keras by name, those of torch.nn, and the user's functions; each gives one value per sample."""

@@ -1,4 +1,4 @@
-"""How targets, predictions and weights are brought to one shape, so that torch never broadcasts (n,) against (n, 1).
+"""Brings targets, predictions and weights to one shape, so that torch never broadcasts (n,) against (n, 1).
 
 Every decision here looks at shapes and dtypes only, never at values, so a step can be recorded and replayed.
 """
@@ -29,7 +29,7 @@ def align_target(target: Tensor, prediction: Tensor, name: str) -> Tensor:
 
 
 def align_if_elementwise(target: Tensor, prediction: Tensor) -> Tensor:
-    """`target` like `prediction` where the two are elementwise, as it is where they are not."""
+    """`target` in the shape and dtype of `prediction` if they differ by a last axis of 1 at most, else unchanged."""
     if target.shape != prediction.shape:
         if not _differ_by_a_last_one(target, prediction):
             return target
@@ -38,7 +38,7 @@ def align_if_elementwise(target: Tensor, prediction: Tensor) -> Tensor:
 
 
 def match_ranks(target: Tensor, prediction: Tensor) -> tuple[Tensor, Tensor]:
-    """Both for a function of the user's.
+    """Target and prediction as a loss or metric function of the user gets them.
 
     Source: Keras 3: of (n,) and (n, 1), whichever comes first, both become (n, 1).
     """
@@ -117,7 +117,11 @@ def weighted_mean(values: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def wrong_class_error(target: Tensor, classes: int, kept: int | None = None) -> DataError | None:
-    """The error that names a class id outside 0 … classes − 1; None if there is none."""
+    """The error that names a class id outside 0 … classes − 1; None if all are inside.
+
+    Args:
+        kept: A class id that is allowed besides, such as `ignore_index`.
+    """
     ids = target.long()
     outside = (ids < 0) | (ids >= classes)
     if kept is not None:

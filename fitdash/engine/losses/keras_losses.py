@@ -1,6 +1,6 @@
-"""The arithmetic of losses that are called by name: one value per position of all axes but the last.
+"""The arithmetic of the losses with a name: one value per position of all axes but the last.
 
-Every function takes a target that is aligned already and a prediction with a last axis; predictions are probabilities.
+Every function takes a target in the shape of the prediction and a prediction with a last axis, of probabilities.
 
 Source: Keras 3 `keras.losses`, number for number.
 """
@@ -17,8 +17,8 @@ Tensor = torch.Tensor
 Values = Callable[[Tensor, Tensor], Tensor]
 
 EPSILON = 1e-7
-NOBODY = -(1 << 60)
-"""An `ignore_index` that no class has: torch would otherwise pass over −100 in silence."""
+NO_CLASS = -(1 << 60)
+"""An `ignore_index` that no class has: by default torch leaves out targets of −100 in silence."""
 
 
 def mean_squared_error(target: Tensor, prediction: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ def sparse_categorical_crossentropy(target: Tensor, prediction: Tensor) -> Tenso
 
 
 def _binary(target: Tensor, prediction: Tensor, reduction: str) -> Tensor:
-    """Through the clipped logit: two operations instead of six, and NaN passes where binary_cross_entropy raises."""
+    """Binary crossentropy by the clipped logit: two operations instead of six, and NaN gives NaN, no error."""
     return F.binary_cross_entropy_with_logits(torch.logit(prediction, EPSILON), target, reduction=reduction)
 
 
@@ -103,7 +103,7 @@ def _sparse(target: Tensor, prediction: Tensor, reduction: str) -> Tensor:
     if prediction.ndim != 2:
         ids, logs = ids.reshape(-1), logs.reshape(-1, prediction.shape[-1])
     try:
-        return F.nll_loss(logs, ids, reduction=reduction, ignore_index=NOBODY)
+        return F.nll_loss(logs, ids, reduction=reduction, ignore_index=NO_CLASS)
     except (IndexError, RuntimeError) as error:
         raise wrong_class_error(target, prediction.shape[-1]) or error from error
 
@@ -114,7 +114,7 @@ def _log_share(prediction: Tensor) -> Tensor:
 
 
 def _above_zero(values: Tensor) -> Tensor:
-    """max(values, 0), with Keras' gradient of one half at 0 itself, where a saturated prediction is exactly."""
+    """max(values, 0), with Keras' gradient of one half at 0 itself: a saturated prediction gives exactly 0."""
     return torch.maximum(values, values.new_zeros(()))
 
 

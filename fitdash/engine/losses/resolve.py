@@ -1,4 +1,4 @@
-"""Which loss is meant by what was given to `compile`: a name, a module or function of torch, or a callable.
+"""Resolves the `loss` of `compile` (a name, a module or function of torch, a callable) to a `Loss`.
 
 A loss is called (target, prediction, weight) and gives the loss of the batch: Σ weight·loss of a sample / samples.
 """
@@ -20,13 +20,13 @@ Tensor = torch.Tensor
 
 
 class Loss(Protocol):
-    """What the objective calls.
+    """The loss of one output, as `Objective` calls it.
 
     Attributes:
         name: For messages.
-        link: "sigmoid" or "softmax": what makes probabilities of its predictions; None: they are that already.
+        link: "sigmoid" or "softmax", which turns its predictions into probabilities; None: they are probabilities.
         classes_second: Whether predictions with more than two axes have their classes in the second.
-        depends_on_batches: Whether it matters how rows are cut into batches.
+        depends_on_batches: Whether the mean over all samples depends on how they are cut into batches.
         by_position: Whether its values lie where the target's do, so that the target tells which weights fit.
     """
 
@@ -37,7 +37,7 @@ class Loss(Protocol):
     by_position: bool
 
     def begin(self, prediction: Tensor) -> None:
-        """Made ready for predictions like this one."""
+        """Prepare for predictions of this shape and device."""
 
     def values(self, target: Tensor, prediction: Tensor) -> Tensor:
         """One value per sample, or per step, or one number for the batch."""
@@ -47,7 +47,7 @@ class Loss(Protocol):
 
 
 class NamedLoss:
-    """A loss by its name, with Keras' arithmetic."""
+    """A loss chosen by name, with Keras' arithmetic."""
 
     link: str | None = None
     classes_second = False
@@ -79,7 +79,7 @@ class NamedLoss:
 
 
 class Crossentropy:
-    """The crossentropy that the shapes of target and prediction ask for."""
+    """Binary, categorical or sparse crossentropy, chosen by the shapes of target and prediction."""
 
     name = "crossentropy"
     link: str | None = None
@@ -100,7 +100,7 @@ class Crossentropy:
 
 
 class CallableLoss:
-    """A function of the user's, called (y_true, y_pred); it gives one value per sample or step, or one number."""
+    """The user's function, called (y_true, y_pred); it returns one value per sample or time step, or one number."""
 
     link: str | None = None
     classes_second = False
@@ -123,7 +123,7 @@ class CallableLoss:
 
 
 def resolve_loss(given: Any) -> Loss:
-    """The loss that is meant.
+    """The `Loss` for a `loss` of `compile`.
 
     Raises:
         SettingError: an unknown name, or neither name nor callable.
@@ -148,7 +148,7 @@ def resolve_name(given: str, names: list[str], synonyms: dict[str, str], what: s
     """The name that `given` stands for: any case, CamelCase or with underscores, or a synonym.
 
     Raises:
-        SettingError: nothing is called so.
+        SettingError: no such name.
     """
     by_letters = {_letters(name): name for name in names}
     by_letters |= {_letters(short): name for short, name in synonyms.items() if name in names}

@@ -1,6 +1,6 @@
 """Losses with torch's arithmetic: modules of `torch.nn` and `torch.nn.functional`, called (prediction, target).
 
-Weights multiply what the loss gives without its reduction, so all weights 1 change nothing.
+Weights multiply the values that the loss gives without its reduction, so weights of 1 change nothing.
 """
 
 import copy
@@ -43,7 +43,7 @@ LINKS = {
     "CrossEntropyLoss": "softmax",
     "NLLLoss": "softmax",
 }
-"""What makes probabilities of a prediction; the softmax of NLLLoss's log-probabilities gives the probabilities back."""
+"""What turns predictions into probabilities; the softmax of log-probabilities (NLLLoss) is the probabilities."""
 
 FUNCTIONS = {
     "cross_entropy": "CrossEntropyLoss",
@@ -68,13 +68,13 @@ class TorchLoss:
     """A loss that torch computes.
 
     Args:
-        given: A module of `torch.nn`, one of the user's, or a function of `torch.nn.functional`.
+        given: A module of `torch.nn`, the user's own module, or a function of `torch.nn.functional`.
 
     Attributes:
         link: "sigmoid" or "softmax" where predictions are logits, else None.
         classes_second: Whether a prediction with more than two axes has its classes in the second, as torch wants it.
-        by_position: Whether its values lie where the target's do, as far as is known.
-        depends_on_batches: Whether each batch divides by something of its own, or nothing is known of it.
+        by_position: Whether its values are known to lie where the target's do.
+        depends_on_batches: True where the loss of a batch is no plain mean, or is unknown: a user's module.
     """
 
     def __init__(self, given: Any) -> None:
@@ -113,7 +113,7 @@ class TorchLoss:
         return weighted.sum() if self._reduction == "sum" else weighted.sum() / values.shape[0]
 
     def _kept(self, target: Tensor, prediction: Tensor) -> Tensor | None:
-        """What the module divides by: the class weights of the targets it does not ignore."""
+        """What the module divides by: the count, or the class weights, of targets it does not ignore; None: of all."""
         if not self.classes_second or target.is_floating_point():
             return None
         ignored: int = self._module.ignore_index  # type: ignore[union-attr, assignment]
@@ -133,7 +133,7 @@ class TorchLoss:
             raise wrong_class_error(target, prediction.shape[min(1, prediction.ndim - 1)], ignored) or error from error
 
     def _fitting(self, target: Tensor, prediction: Tensor) -> Tensor:
-        """The target as this loss wants it: class ids, or numbers in the prediction's shape."""
+        """The target as this loss takes it: class ids, or numbers in the prediction's shape."""
         if self.kind in CLASSES:
             return self._classes(target, prediction)
         if self.kind == "MultiLabelMarginLoss":
@@ -157,7 +157,7 @@ class TorchLoss:
 
 
 def kind_of(given: Any) -> str:
-    """The class of `torch.nn` that decides how targets look; "" for a module of the user's own."""
+    """The name of the `torch.nn` class that decides the shape of targets; "" for any other module or function."""
     if isinstance(given, nn.Module):
         known = (*CLASSES, *ELEMENTWISE, "MultiLabelMarginLoss")
         return next((cls.__name__ for cls in type(given).__mro__ if cls.__name__ in known), "")

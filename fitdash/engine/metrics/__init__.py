@@ -1,1 +1,1 @@
-"""Metrics: Keras' by name, torchmetrics' and Keras' objects, and plain functions."""
+"""Metrics: those of Keras by name, metric objects of torchmetrics and Keras, and plain functions."""

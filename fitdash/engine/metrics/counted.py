@@ -1,4 +1,4 @@
-"""Metrics that are computed from what was counted over all samples, never by averaging batches.
+"""Metrics that are computed from counts over all samples, never by averaging batches.
 
 Source: Keras 3 `keras.metrics`: Precision, Recall, AUC, F1Score, R2Score and the four counts. Unlike Keras, class ids
 are taken as well as one-hot targets, and F1 is the mean over the classes.
@@ -23,7 +23,7 @@ from fitdash.engine.metrics.means import above_half
 Tensor = torch.Tensor
 
 THRESHOLDS = 200
-"""As many as Keras' AUC has."""
+"""Number of thresholds of Keras' AUC."""
 
 
 def zeros(size: tuple[int, ...], prediction: Tensor) -> Tensor:
@@ -52,15 +52,15 @@ def _sum(hits: Tensor, weight: Tensor | None, axes: tuple[int, ...] | None = Non
 
 
 def sum_values(values: Tensor) -> Tensor:
-    """The sum; of answers the number of true ones, which is counted in half the time."""
+    """The sum; of booleans the number of true ones, counted in half the time of a sum."""
     return values.count_nonzero() if values.dtype == torch.bool else values.sum()
 
 
 class SummedMetric:
-    """What is added to in place, batch after batch.
+    """A metric made of sums that grow in place, batch after batch.
 
     Attributes:
-        scalar: Whether batches count, not samples.
+        scalar: Whether the result is a mean over batches instead of samples.
     """
 
     def __init__(self, name: str) -> None:
@@ -76,11 +76,11 @@ class SummedMetric:
 
 
 class ConfusionCounts(SummedMetric):
-    """Counts of true and false positives and negatives at one half.
+    """A ratio of true and false positives and negatives, by the threshold 0.5.
 
     Args:
-        cells: Which of the four are kept: "tp", "fp", "fn", "tn".
-        ratio: What makes the result of them.
+        cells: The counts that are kept, of "tp", "fp", "fn", "tn".
+        ratio: Computes the result from them, in their order.
     """
 
     def __init__(self, name: str, loss: Loss | None, cells: str, ratio: Callable[..., Tensor]) -> None:
@@ -103,7 +103,7 @@ class ConfusionCounts(SummedMetric):
 
 
 class AreaUnderCurve(SummedMetric):
-    """Area under the ROC curve, by trapezes between 200 thresholds."""
+    """Area under the ROC curve, by trapezoids between 200 thresholds."""
 
     def __init__(self, name: str, loss: Loss | None) -> None:
         super().__init__(name)
@@ -128,7 +128,7 @@ class AreaUnderCurve(SummedMetric):
 
 
 class F1(SummedMetric):
-    """Mean over the classes of the harmonic mean of precision and recall; the best column counts as said."""
+    """Mean over the classes of the harmonic mean of precision and recall; the highest column is the predicted class."""
 
     def __init__(self, name: str, loss: Loss | None) -> None:
         super().__init__(name)
@@ -176,12 +176,12 @@ class Determination(SummedMetric):
 
 
 def _best(prediction: Tensor) -> Tensor:
-    """The highest column of each row; none where all are 0."""
+    """True in the highest column of each row; nowhere in rows that are all 0."""
     return (prediction >= prediction.amax(-1, keepdim=True)) & (prediction.abs() > 1e-9)
 
 
 def _from_above(counts: Tensor) -> Tensor:
-    """How many lie in this bucket or a higher one."""
+    """For each bucket, how many samples lie in it or in a higher one."""
     return counts.flip(0).cumsum(0).flip(0)
 
 

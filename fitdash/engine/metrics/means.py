@@ -1,4 +1,4 @@
-"""The arithmetic of metrics that are means: one value per position, from a target and a detached prediction.
+"""The arithmetic of the metrics that are means: one value per position, from a target and a detached prediction.
 
 Source: Keras 3 `keras.metrics`, number for number; logits are mapped to probabilities first, which Keras leaves out.
 """
@@ -15,17 +15,17 @@ Tensor = torch.Tensor
 Values = Callable[[Tensor, Tensor], Tensor]
 
 TOP = 5
-"""How many of the best classes count in the top-k accuracies."""
+"""k of the top-k accuracies."""
 
 
 def accuracy(link: str | None) -> Values:
-    """The accuracy that the shapes of target and prediction ask for."""
+    """Binary, categorical or sparse accuracy, chosen by the shapes of target and prediction."""
     by_kind = {"binary": binary_accuracy(link), "sparse": _sparse_accuracy, "categorical": _categorical_accuracy}
     return lambda target, prediction: by_kind[kind_by_shape(target, prediction)](target, prediction)
 
 
 def binary_accuracy(link: str | None) -> Values:
-    """Share of elements on the right side of one half."""
+    """Share of elements that are on the target's side of the threshold 0.5."""
     positive = above_half(link)
 
     def values(target: Tensor, prediction: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ def binary_accuracy(link: str | None) -> Values:
 
 
 def above_half(link: str | None) -> Callable[[Tensor], Tensor]:
-    """Whether the probability is above 0.5; a logit is above 0 then, which is exact where sigmoid rounds."""
+    """Whether the probability is above 0.5; for logits, whether they are above 0: sigmoid would round."""
     if link == "sigmoid":
         return lambda prediction: prediction > 0.0
     return lambda prediction: apply_link(prediction, link) > 0.5
@@ -63,7 +63,7 @@ def _sparse_top_k(target: Tensor, prediction: Tensor) -> Tensor:
 
 
 def _among_the_best(ids: Tensor, prediction: Tensor) -> Tensor:
-    """Whether fewer than k columns are above the target's: ties count, as in Keras."""
+    """True where fewer than k columns are above the target's; a tie counts as a hit, as in Keras."""
     try:
         chosen = prediction.gather(-1, ids.unsqueeze(-1))
     except (IndexError, RuntimeError) as error:
@@ -109,4 +109,4 @@ MEANS: dict[str, Callable[[str | None], Values]] = {
     "crossentropy": _on_probabilities(Crossentropy().values),
     "cosine_similarity": _whatever_the_link(_similarity),
 }
-"""By name: what makes the values, given the link of the output's loss."""
+"""By name: makes the function that gives the values, from the link of the output's loss."""

@@ -1,4 +1,4 @@
-"""Which metric is meant by what was given to `compile`, and the mean, which most of them are."""
+"""Resolves the `metrics` of `compile` (names, callables, metric objects) to `Metric`s; most of them are a `Mean`."""
 
 import inspect
 from collections.abc import Callable
@@ -21,11 +21,11 @@ Tensor = torch.Tensor
 
 
 class Metric(Protocol):
-    """A number over all samples since `begin` or the last reset, kept as tensors that are added to in place.
+    """A metric over all samples since `begin` or the last reset, kept as tensors that grow in place.
 
     Attributes:
         name: As the user wrote it.
-        scalar: Whether batches count, not samples, since the user's function gave one number per batch.
+        scalar: Whether it is a mean over batches, since the user's function gives one number per batch.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Metric(Protocol):
 
 
 class Mean(SummedMetric):
-    """Mean over the samples: of each its values' mean first, so that uneven batches do not bias.
+    """Mean over the samples of each sample's mean value, so that uneven batches do not bias it.
 
     Args:
         values: Gives the values of a batch, (n, …), or one number, which then counts once per batch.
         weighted: Divide by the sum of the weights, not by the number of samples.
-        root: Whether the square root of the mean is the result.
+        root: Give the square root of the mean.
     """
 
     def __init__(self, name: str, values: Callable[[Tensor, Tensor], Tensor], weighted: bool, root: bool) -> None:
@@ -94,14 +94,14 @@ class Mean(SummedMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricFactory:
-    """A metric that can be made as often as needed, once for training and once for evaluation.
+    """Makes a metric of `compile` anew for each use: once for training, once for evaluation.
 
     Attributes:
         name: As logs show it, before repeated names are numbered.
-        make: From the loss of the output (None: untrained) and whether weights count.
-        by_shape: Whether shapes decide what it is ("accuracy").
-        classes_last: Whether it wants the classes in the last axis, also of a torch loss that has them in the second.
-        depends_on_batches: Whether it matters how rows are cut into batches.
+        make: Makes it, from the loss of the output (None: untrained) and whether weights count.
+        by_shape: Whether shapes decide which metric it is ("accuracy").
+        classes_last: Whether it takes the classes in the last axis, also where a torch loss has them in the second.
+        depends_on_batches: Whether the result depends on how samples are cut into batches.
     """
 
     name: str
@@ -112,10 +112,10 @@ class MetricFactory:
 
 
 def resolve_metric(given: Any, *, weighted: bool = False) -> MetricFactory:
-    """The metric that is meant.
+    """The `MetricFactory` for one of the metrics of `compile`.
 
     Raises:
-        SettingError: an unknown name, neither name nor callable, or weights for an object that knows none.
+        SettingError: an unknown name, neither name nor callable, or weights for an object that takes none.
 
     Source: Keras 3 `keras.metrics.get`; fitdash adds torch's losses and torchmetrics.
     """

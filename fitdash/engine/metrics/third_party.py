@@ -1,4 +1,4 @@
-"""Metric objects of other libraries, taken as they are: torchmetrics' (update, compute, reset) and Keras' protocol."""
+"""Metric objects of other libraries: torchmetrics (update, compute, reset) and Keras (update_state, result)."""
 
 import copy
 import re
@@ -15,17 +15,17 @@ Tensor = torch.Tensor
 
 
 def is_torchmetric(given: Any) -> bool:
-    """Whether `given` counts with update, compute and reset."""
+    """Whether `given` has update, compute and reset."""
     return all(callable(getattr(given, hook, None)) for hook in ("update", "compute", "reset"))
 
 
 def is_keras_metric(given: Any) -> bool:
-    """Whether `given` counts with update_state, result and reset_state."""
+    """Whether `given` has update_state, result and reset_state."""
     return all(callable(getattr(given, hook, None)) for hook in ("update_state", "result", "reset_state"))
 
 
 def metric_name(given: Any) -> str:
-    """The `name` of a metric object, or its class in words: BinaryAccuracy is binary_accuracy, MSELoss mse_loss."""
+    """The `name` of a metric object, or its class in snake case: binary_accuracy for BinaryAccuracy."""
     name = getattr(given, "name", None)
     if isinstance(name, str) and name:
         return name
@@ -49,7 +49,7 @@ def expand_collections(given: Any) -> Any:
 
 
 class ThirdPartyMetric:
-    """A copy of somebody else's metric, so that training and evaluation count apart."""
+    """A copy of a metric object of another library, so that training and evaluation count apart."""
 
     scalar = False
 
@@ -84,8 +84,8 @@ class TorchMetric(ThirdPartyMetric):
     """A metric of torchmetrics, called (prediction, target).
 
     Args:
-        link: What makes probabilities of the predictions. Of logits torchmetrics makes them only in batches where one
-            lies outside [0, 1], so what a metric of classes said would depend on the batch.
+        link: "sigmoid" or "softmax" if predictions are logits, which are turned into probabilities here: torchmetrics
+            does so only in batches where a logit lies outside [0, 1], so its result would depend on the batch.
     """
 
     def __init__(self, name: str, given: Any, link: str | None = None) -> None:

@@ -1,1 +1,1 @@
-"""What a compiled model minimises and measures: losses and metrics by output, with weights, and their totals."""
+"""Losses and metrics of a compiled model, by output and with weights, and their running totals."""

@@ -1,4 +1,4 @@
-"""What is minimised and what is measured: losses, metrics and their weights over all outputs of a network."""
+"""`Objective`: the losses, metrics and weights that `compile` was given, over all outputs of a network."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -37,7 +37,7 @@ class Objective:
         has_loss: Whether any output has one.
 
     Raises:
-        SettingError: an unknown name, or what is neither name nor callable.
+        SettingError: an unknown name, or a value that is neither name nor callable.
 
     Source: R keras `compile`; Keras 3 for what it does with several outputs, except that every argument may be a
     list or a dict whatever the network returns, and that `loss` comes first in the logs.
@@ -64,14 +64,14 @@ class Objective:
         self._check()
 
     def bind(self, prediction: Any, names: Sequence[str] | None = None) -> list[OutputObjective]:
-        """Learn from the first prediction which outputs there are; cheap when that is known.
+        """The outputs, learned from the first prediction; later calls only compare.
 
         Args:
             names: The module's own names for a list of outputs, else out1, out2, …
 
         Raises:
             SettingError: an argument of `compile` has wrong keys or a wrong length; the text lists the outputs.
-            DataError: the outputs are others than before.
+            DataError: the outputs differ from those of the first prediction.
         """
         shape = "tensor" if isinstance(prediction, Tensor) else tuple(output_names(prediction, None))
         if shape != self._shape:
@@ -81,23 +81,18 @@ class Objective:
 
     @property
     def names(self) -> list[str]:
-        """The names of all logs, `loss` first; guessed while no prediction was seen."""
+        """The names of all logs, `loss` first; guessed from the arguments of `compile` before the first prediction."""
         outputs = self.outputs or self._guessed()
         measured = [name for kind in ("metrics", "weighted") for o in outputs for name, _ in getattr(o, kind)]
         return ["loss", *loss_names(outputs), *measured]
 
     @property
-    def single_loss(self) -> bool:
-        """Whether only `loss` is logged."""
-        return self.names == ["loss"]
-
-    @property
     def links(self) -> list[str | None]:
-        """Per output, what makes probabilities of its predictions: "sigmoid", "softmax", or None: they are that."""
+        """By output, what turns its predictions into probabilities: "sigmoid", "softmax", or None: they are that."""
         return [output.loss.link if output.loss else None for output in self.outputs or self._guessed()]
 
     def refuse_misfits(self, y: Any, weight: Any, prefix: str = "") -> None:
-        """Refuse weights that cannot fit their targets, as far as their shapes tell.
+        """Refuse weights whose shapes cannot fit those of their targets.
 
         Raises:
             DataError: naming both shapes.
@@ -106,16 +101,16 @@ class Objective:
         refuse_misfits(y, weight, losses, temporal=self._mode == "temporal", prefix=prefix)
 
     def trains(self, name: str) -> bool:
-        """Whether an output has a loss, as far as `compile` told by name."""
+        """Whether an output has a loss; True where `compile` gave losses without names."""
         return not isinstance(self._loss, Mapping) or self._loss.get(name) is not None
 
     def new_book(self) -> RunningTotals:
-        """Sums of one's own, for training or for evaluation."""
+        """New totals, for training or for evaluation."""
         return RunningTotals(self.bind)
 
     @property
     def depends_on_batches(self) -> bool:
-        """Whether it matters how rows are cut into batches: a function may give one number per batch."""
+        """Whether a loss or metric depends on how rows are cut into batches: it may be one number per batch."""
         outputs = self.outputs or self._guessed()
         recipes = [recipe for output in outputs for _, recipe in output.metrics + output.weighted]
         losses = [output.loss for output in outputs if output.loss is not None]
@@ -128,7 +123,7 @@ class Objective:
         self.outputs = self._outputs(names, any_key=single)
 
     def _check(self) -> None:
-        """Refuse what cannot be meant, before any data is seen: all of it at once."""
+        """Refuse wrong losses, metrics, factors and modes, before any data is seen, all in one error."""
         checks: list[tuple[Any, Callable[[Any], Any]]] = [(given, resolve_loss) for given in leaves(self._loss)]
         checks += [(given, resolve_metric) for given in leaves(self._metrics)]
         checks += [(given, _weighted_metric) for given in leaves(self._weighted)]
@@ -165,7 +160,7 @@ class Objective:
         return outputs
 
     def _name_metrics(self, outputs: list[OutputObjective], taken: set[str], *, any_key: bool) -> None:
-        """Metrics of all outputs, then weighted ones, which step aside as weighted_<name>."""
+        """Add the metrics of all outputs, then the weighted ones, called weighted_<name> where a name is taken."""
         names = [output.name for output in outputs]
         plain = metrics_per_output(self._metrics, names, "metrics", any_key=any_key)
         for output, given in zip(outputs, plain, strict=True):

@@ -1,4 +1,4 @@
-"""Which part of losses, metrics, targets and weights belongs to which output, whatever containers they come in.
+"""Assigns losses, metrics, targets and weights, in whatever containers they come, to the outputs of a network.
 
 Every argument may be a list in the order of the outputs or a dict of their names, independently of the others.
 """
@@ -14,7 +14,7 @@ Tensor = torch.Tensor
 
 
 def output_names(prediction: Any, given: Sequence[str] | None) -> list[str]:
-    """What the outputs are called: keys of a dict; for a list the given names, or out1, out2, …
+    """The names of the outputs: keys of a dict; for a list the given names, or out1, out2, …
 
     Raises:
         SettingError: there are not as many names as outputs.
@@ -37,11 +37,11 @@ def outputs_of(prediction: Any) -> list[Any]:
 
 
 def split_per_output(given: Any, names: list[str], what: str, *, any_key: bool = False) -> list[Any]:
-    """What belongs to each output; None where a dict has no entry. A value that is no container applies to each.
+    """The entry of each output; None where a dict has no entry. A value that is no container applies to each.
 
     Args:
-        what: The argument, for messages.
-        any_key: Whether a dict of one entry fits whatever its key is: the single output was never named.
+        what: Name of the argument, for messages.
+        any_key: Whether a dict of one entry fits whatever its key is: the single output has no name.
 
     Raises:
         SettingError: wrong length or unknown keys.
@@ -112,7 +112,7 @@ def leaves(given: Any) -> Iterable[Any]:
 
 
 def guess_output_names(arguments: Iterable[Any]) -> list[str]:
-    """Output names as far as the arguments of `compile` tell them, before a prediction was seen."""
+    """Output names guessed from the arguments of `compile`, before the first prediction."""
     found = list(arguments)
     for given in found:
         if isinstance(given, Mapping) and len(given) > 1:

@@ -1,4 +1,4 @@
-"""What is counted while batches pass: the total loss, each output's own, and the metrics."""
+"""`RunningTotals`: the total loss, the loss of each output and the metrics, summed over batches."""
 
 import warnings
 from collections.abc import Callable
@@ -19,14 +19,14 @@ HALVES = (torch.bfloat16, torch.float16)
 
 
 class OutputObjective:
-    """One output of the network: its loss, its metrics and how its weights are meant.
+    """One output of the network: its loss, its metrics and the meaning of its weights.
 
     Attributes:
         loss: None: not trained.
         share: Factor of its loss in the total.
-        metrics, weighted: Recipes with the names that logs show.
+        metrics, weighted: Names that logs show, with the factories of the metrics.
         temporal: Whether its weights must weigh time steps.
-        anonymous: Whether it is a single output that was never named, which any key fits.
+        anonymous: Whether it is a single output without a name, which a dict of one entry fits by any key.
     """
 
     def __init__(self, name: str, loss: Any, share: Any, *, temporal: bool, anonymous: bool) -> None:
@@ -42,11 +42,11 @@ class OutputObjective:
 
 
 class OutputTotals:
-    """One output while it is counted: its own total and its metrics.
+    """The running totals of one output: of its loss and of its metrics.
 
     Attributes:
-        total: Σ loss·rows of this output alone; None where that is the total of all.
-        plain, weighted: Name in the logs, metric and recipe of those that ignore weights and those that do not.
+        total: Σ loss·rows of this output; None where it is the only one trained and the overall total is the same.
+        plain, weighted: Name in the logs, metric and factory, of the metrics that ignore weights and that use them.
     """
 
     def __init__(self, output: OutputObjective, prediction: Tensor, alone: bool) -> None:
@@ -84,7 +84,7 @@ class RunningTotals:
         bind: Gives the outputs that a prediction has.
 
     Attributes:
-        rows, batches: How many were counted.
+        rows, batches: Numbers of those counted.
     """
 
     def __init__(self, bind: Callable[[Any], list[OutputObjective]]) -> None:
@@ -121,7 +121,7 @@ class RunningTotals:
         return loss
 
     def prepare(self, target: Any, prediction: Any) -> None:
-        """Make room for the sums, once; `add` does it on the first batch.
+        """Allocate the sums, once; `add` does it on the first batch.
 
         Raises:
             DataError: an output that is trained or measured is no tensor.
@@ -141,12 +141,12 @@ class RunningTotals:
             _warn_of_flat_accuracy(part.output, said)
 
     def _ready(self, target: Any, prediction: Any) -> None:
-        """Room for the sums where the predictions are now."""
+        """Allocate the sums where there are none on the device of the predictions."""
         if self._total is None or self._total.device != _device_of(prediction):
             self.prepare(target, prediction)
 
     def measure(self, target: Any, prediction: Any, weight: Any, rows: int) -> Tensor:
-        """`add` without its Python numbers: tensor operations only, chosen by shapes and never by values."""
+        """The tensor operations of `add`, chosen by shapes and never by values, so that a step can be recorded."""
         total: Any = None
         for part, aim, said, by in self._pieces(target, prediction, weight):
             if part.loss is not None:
@@ -160,7 +160,7 @@ class RunningTotals:
         return total  # type: ignore[no-any-return]
 
     def advance(self, rows: int, batches: int = 1) -> None:
-        """Note that samples were counted: all that `add` does besides tensors, for steps that are replayed."""
+        """Count samples and batches in Python: the rest of `add`, for steps that are replayed."""
         self.rows += rows
         self.batches += batches
 
@@ -183,11 +183,11 @@ class RunningTotals:
         return [total for total in sums if total is not None] + counted
 
     def parts(self) -> list[OutputTotals]:
-        """The outputs that are counted, none before the first batch."""
+        """The totals of each output; empty before the first batch."""
         return self._parts
 
     def _pieces(self, target: Any, prediction: Any, weight: Any) -> list[Piece]:
-        """Of each output that is used: its part, target, prediction and weight."""
+        """The totals, target, prediction and weight of each output that has a loss or metrics."""
         single = self._plain and isinstance(target, Tensor) and isinstance(prediction, Tensor)
         if not (single and (weight is None or isinstance(weight, Tensor))):
             return self._spread(target, prediction, weight)
@@ -216,7 +216,7 @@ class RunningTotals:
 
 
 def loss_names(outputs: list[OutputObjective]) -> list[str]:
-    """`<output>_loss` of each output that is trained; none where that is one alone."""
+    """`<output>_loss` of each output that is trained; empty where only one is."""
     trained = [output.name for output in outputs if output.loss is not None]
     return [f"{name}_loss" for name in trained] if len(trained) > 1 else []
 
@@ -251,7 +251,7 @@ def floats(results: dict[str, Any]) -> dict[str, float]:
 
 
 def whole(prediction: Tensor) -> Tensor:
-    """Half precision is too coarse for losses and sums."""
+    """The prediction in single precision if it is in half precision, which is too coarse for losses and sums."""
     return prediction.float() if prediction.dtype in HALVES else prediction
 
 
@@ -266,7 +266,7 @@ def _refuse_other_than_tensors(used: list[tuple[OutputObjective, Any]]) -> None:
 
 
 def _warn_of_flat_accuracy(output: OutputObjective, prediction: Tensor) -> None:
-    """A prediction without a last axis is one categorical answer to Keras, which is hardly what was meant."""
+    """Warn of accuracy on predictions of shape (n,): Keras takes them for one categorical answer, hardly intended."""
     if prediction.ndim == 1 and any(recipe.by_shape for _, recipe in output.metrics + output.weighted):
         warnings.warn(
             f"accuracy takes a prediction of shape {tuple(prediction.shape)} for one categorical answer. Give the "

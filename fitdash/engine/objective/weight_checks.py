@@ -1,4 +1,4 @@
-"""Weights that cannot fit their targets, told by the shapes of all rows before anything trains."""
+"""Refuses weights that cannot fit their targets, by the shapes of all rows, before anything trains."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from fitdash.errors import DataError
 
 
 def refuse_misfits(y: Any, weight: Any, losses: list[Loss], *, temporal: bool, prefix: str = "") -> None:
-    """Refuse weights with other time steps than their targets; what only the network knows is left to its first batch.
+    """Refuse weights with other time steps than their targets; shapes of outputs are checked on the first batch.
 
     Args:
         y, weight: Rows in their containers.
-        losses: Of the outputs; where one may look at other positions than the target has, nothing is refused.
+        losses: Of the outputs; nothing is refused if the values of one may lie at other positions than the target's.
         temporal: Whether every weight must weigh a time step.
         prefix: Put before the name, such as "validation ".
 
@@ -31,7 +31,7 @@ def refuse_misfits(y: Any, weight: Any, losses: list[Loss], *, temporal: bool, p
 
 
 def _pairs(y: Any, weight: Any) -> list[tuple[ArrayRows, ArrayRows]]:
-    """Each target with its weights, as far as the containers tell which belong together."""
+    """Each target with its weights; none where their containers do not match."""
     if y is None or weight is None:
         return []
     if isinstance(y, dict) and isinstance(weight, dict):
@@ -42,7 +42,7 @@ def _pairs(y: Any, weight: Any) -> list[tuple[ArrayRows, ArrayRows]]:
 
 
 def _fits(steps: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Whether these are the axes of the target after the first; after the second where that holds classes."""
+    """True if these are the target's axes after the first, or after the second, which may hold the classes."""
     return steps in (target[1 : len(steps) + 1], target[2 : len(steps) + 2])
 
 

@@ -1,1 +1,1 @@
-"""Optimizers: Keras' rules by name on torch tensors, and torch.optim's as they are."""
+"""Optimizers: the update rules of Keras by name, on torch tensors; those of torch.optim are used unchanged."""

@@ -14,11 +14,11 @@ class Bucket:
 
     Attributes:
         parameters: In the order of their group.
-        slots: By name, one tensor for each parameter, with its shape and strides; the very tensors of the state.
+        slots: By name, one tensor for each parameter, with its shape and strides; the same objects as in the state.
         fused: The rule's fused kernel may be used.
-        count: The number of this step as the fused kernels want it: one float32 scalar, shared by all.
+        count: The number of this step as the fused kernels take it: one float32 scalar, shared by all.
         counts: `count` once for each parameter.
-        strides: Of the parameters; fused kernels walk memory in a line, so gradients must have them too.
+        strides: Of the parameters; fused kernels read memory in order, so gradients must have the same.
         places: Addresses of the parameters when the bucket was made.
     """
 
@@ -31,7 +31,7 @@ class Bucket:
     places: list[int]
 
     def gradients(self) -> list[Tensor]:
-        """The gradients, dense and laid out as their parameters."""
+        """The gradients, dense and in the memory layout of their parameters."""
         gradients: list[Any] = [p.grad for p in self.parameters]
         if self.fused and [g.stride() for g in gradients] == self.strides:  # never those of a sparse gradient
             return gradients
@@ -41,7 +41,7 @@ class Bucket:
         return [torch.empty_like(p).copy_(g) for p, g in zip(self.parameters, gradients, strict=True)]
 
     def moved(self) -> bool:
-        """Somebody gave a parameter other memory: another device, dtype or layout."""
+        """True if a parameter has other memory than when the bucket was made: another device, dtype or layout."""
         return self.fused and [p.data_ptr() for p in self.parameters] != self.places
 
 
@@ -51,7 +51,7 @@ def buckets_of(
     slots: Mapping[str, float],
     fused_on: tuple[str, ...],
 ) -> list[Bucket]:
-    """Buckets for these parameters; tensors that `state` lacks are made, others are laid out as their parameter."""
+    """Buckets for these parameters; slots that `state` lacks are made, others get the layout of their parameter."""
     parts: dict[Any, list[Tensor]] = {}
     for p in parameters:
         fused = p.device.type in fused_on and _is_plain(p)
@@ -75,7 +75,7 @@ def _bucket(
 
 
 def _slot(p: Tensor, state: dict[str, Any], name: str, start: float) -> Tensor:
-    """The tensor of that name, made or moved where needed."""
+    """The slot of that name, made or moved where needed."""
     kept = state.get(name)
     if kept is None:
         kept = torch.full_like(p, start, requires_grad=False)
@@ -86,7 +86,7 @@ def _slot(p: Tensor, state: dict[str, Any], name: str, start: float) -> Tensor:
 
 
 def _is_plain(p: Tensor) -> bool:
-    """A dense floating tensor without gaps, of no subclass with a mind of its own."""
+    """True for a dense floating-point tensor without gaps, of no subclass that may override operations."""
     return (
         type(p) in (Tensor, torch.nn.Parameter)
         and p.layout == torch.strided

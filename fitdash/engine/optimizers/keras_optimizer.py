@@ -1,4 +1,4 @@
-"""The torch optimizer that carries out an update rule, and what a rule is."""
+"""`UpdateRule`, an optimizer's settings and arithmetic, and `KerasOptimizer`, the torch optimizer that applies it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import KW_ONLY, asdict, dataclass
@@ -57,22 +57,22 @@ class UpdateRule:
         return KerasOptimizer(parameters, self)
 
     def slots(self) -> dict[str, float]:
-        """Names of the tensors kept for each parameter, with the value they start from."""
+        """Names of the tensors kept for each parameter, with their initial value."""
         return {}
 
     def count(self, group: Group) -> None:
-        """Note in the group that a step begins."""
+        """Count a step in the group, as it begins."""
         group["step"] += 1
 
     def numbers(self, group: Group, fused: bool) -> Numbers:
-        """All that `apply` needs of the group: what may differ from step to step; `group["step"]` counts from 1."""
+        """The numbers of `apply` that may differ from step to step; `group["step"]` counts from 1."""
         raise NotImplementedError
 
     def apply(self, bucket: Bucket, gradients: list[Tensor], numbers: Numbers) -> None:
         """Change the parameters of one bucket.
 
-        It hands each number, or its negative, to tensor operations as it is, or asks whether it is 0: so a step can be
-        recorded with names in their place.
+        Each number is passed to tensor operations unchanged or negated, or compared with 0, and used in no other way:
+        so a step can be recorded with variables in their place.
         """
         raise NotImplementedError
 
@@ -106,7 +106,7 @@ class KerasOptimizer(torch.optim.Optimizer):
 
     Args:
         parameters: What torch optimizers take: parameters, or dicts of groups with their own `lr` or `weight_decay`.
-        rule: Which arithmetic, and its settings.
+        rule: The arithmetic and its settings.
     """
 
     add_param_group = _undecorated(torch.optim.Optimizer.add_param_group)
@@ -146,7 +146,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         return self.buckets_for(parameters)
 
     def buckets_for(self, parameters: list[Tensor]) -> list[Bucket]:
-        """These parameters of one group with their state."""
+        """Buckets of these parameters of one group, kept until a parameter gets other memory."""
         key = tuple(map(id, parameters))
         buckets = self._buckets.get(key)
         if buckets is None or any(bucket.moved() for bucket in buckets):
@@ -157,7 +157,7 @@ class KerasOptimizer(torch.optim.Optimizer):
         return buckets
 
     def keep(self, parameter: Tensor, slots: dict[str, Tensor]) -> None:
-        """Have these tensors be what is kept for a parameter, by the names of the rule's slots."""
+        """Replace the slots of a parameter by these tensors, by name."""
         self.state[parameter] = {**self.state[parameter], **slots}
         self._buckets.clear()
 

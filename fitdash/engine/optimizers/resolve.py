@@ -1,4 +1,4 @@
-"""What `compile(optimizer=…)` takes, made into a torch optimizer; and its learning rate."""
+"""Resolves what `compile(optimizer=…)` takes to a torch optimizer, and changes the learning rates of one."""
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -66,18 +66,8 @@ def check_optimizer(given: Any) -> bool:
     return True
 
 
-def learning_rate(optimizer: torch.optim.Optimizer) -> float:
-    """The rate now; of the first group where groups differ."""
-    return float(optimizer.param_groups[0]["lr"])
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, value: float) -> None:
-    """Give every group this rate."""
-    change_learning_rates(optimizer, lambda _: value)
-
-
 def change_learning_rates(optimizer: torch.optim.Optimizer, change: Callable[[float], float]) -> None:
-    """Give every group a rate made from its own: `lambda rate: max(rate * 0.1, 1e-6)`."""
+    """Give every parameter group a rate computed from its own: `lambda rate: max(rate * 0.1, 1e-6)`."""
     for group in optimizer.param_groups:
         rate = float(change(float(group["lr"])))
         if isinstance(group["lr"], torch.Tensor):

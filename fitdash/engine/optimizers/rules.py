@@ -20,12 +20,12 @@ from fitdash.errors import SettingError
 
 
 def _lost(group: Group) -> float:
-    """Share of a parameter that weight decay takes in this step."""
+    """Share of a parameter that weight decay takes off in this step."""
     return float(group["weight_decay"] or 0.0) * float(group["lr"])
 
 
 def _decay(bucket: Bucket, lost: float) -> None:
-    """Weight decay of its own, apart from the gradient: w -= w * weight_decay * learning_rate."""
+    """Apply weight decay apart from the gradient: w -= w * weight_decay * learning_rate."""
     if lost:
         foreach.add_(bucket.parameters, bucket.parameters, alpha=-lost)
 
@@ -52,7 +52,7 @@ class SGD(UpdateRule):
         _decay(bucket, lost)
         velocities = bucket.slots.get("momentum", [])
         if self.momentum:
-            # torch multiplies the velocity by the rate of today: scaled gradients and a rate of 1 undo that.
+            # torch multiplies the velocity by the current rate: scaled gradients and a rate of 1 undo that.
             gradients, lr = list(foreach.mul(gradients, lr)), 1.0
         if bucket.fused:
             torch._fused_sgd_(
@@ -188,7 +188,7 @@ class RMSprop(UpdateRule):
 
 @dataclass(frozen=True)
 class Adagrad(UpdateRule):
-    """Adagrad with epsilon inside the root: the accumulator kept here starts with it, which adds up to the same."""
+    """Adagrad with epsilon inside the root: the accumulator starts with epsilon added, which gives the same numbers."""
 
     initial_accumulator_value: float = 0.1
     epsilon: float = 1e-7

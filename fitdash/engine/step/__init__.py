@@ -1,1 +1,1 @@
-"""One batch: forward, loss, backward, update; where it runs and what it gives."""
+"""One step, on one batch: forward, loss, backward and update; devices; what becomes of predictions."""

@@ -1,4 +1,4 @@
-"""Where a module computes, and in which floating-point type."""
+"""Device, floating-point type, number of threads and denormals of a computation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +13,14 @@ from fitdash.errors import SettingError
 
 
 def device_and_dtype_of(module: nn.Module) -> DeviceAndDtype:
-    """Where batches go: the device and the floating-point type of the module's parameters."""
+    """The device and floating-point type of the module's parameters, which batches are moved to."""
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     floating = next((p.dtype for p in module.parameters() if p.dtype.is_floating_point), None)
     return DeviceAndDtype(device, floating or torch.get_default_dtype())
 
 
 def resolve_device(given: Any) -> torch.device:
-    """A torch device; "auto" is the best there is.
+    """A torch device; "auto" is the best of this machine.
 
     Raises:
         SettingError: there is no such device.
@@ -43,7 +43,7 @@ def resolve_device(given: Any) -> torch.device:
 
 @contextmanager
 def limit_threads() -> Iterator[None]:
-    """`options.threads` torch threads for a while; the caller's number comes back."""
+    """Compute with `options.threads` torch threads inside the block; the caller's number is restored."""
     before = torch.get_num_threads()
     if before == options.threads:
         yield
@@ -57,7 +57,7 @@ def limit_threads() -> Iterator[None]:
 
 @contextmanager
 def flush_denormals() -> Iterator[None]:
-    """Numbers below 1e-38 count as 0 for a while; the caller's setting comes back.
+    """Treat numbers below 1e-38 as 0 inside the block; the caller's setting is restored.
 
     Moments of an optimizer decay into them where gradients have vanished, and a CPU takes many times as long for each.
     """

@@ -1,4 +1,4 @@
-"""What predictions become: one array over all batches, probabilities, classes."""
+"""Turns predictions into one array over all batches, into probabilities and into classes."""
 
 import warnings
 from typing import Any
@@ -23,7 +23,7 @@ def probabilities_of(prediction: Any, links: list[Link]) -> Any:
 
     Args:
         prediction: An array, or a list or dict of them.
-        links: "softmax", "sigmoid" or None for each output; outputs beyond them have none.
+        links: "softmax", "sigmoid" or None for each output; further outputs have None.
 
     Source: R keras `predict_proba`, which expects probabilities from the network.
     """
@@ -42,7 +42,7 @@ def warn_unless_probabilities(found: Any) -> None:
 
 
 def classes_of(probabilities: Any) -> Any:
-    """The class of each sample: the largest of several columns, else whether it is above 0.5 (int32, shape kept)."""
+    """The class of each sample: the largest of several columns; of one column, whether it is above 0.5 (int32)."""
     return _each(
         probabilities, lambda p: p.argmax(-1) if p.ndim > 1 and p.shape[-1] > 1 else (p > 0.5).astype(np.int32)
     )

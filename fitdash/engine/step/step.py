@@ -1,4 +1,4 @@
-"""How one batch is trained, evaluated or predicted."""
+"""`Step` trains, evaluates or predicts one batch; `Forward` calls the module with its inputs."""
 
 import contextlib
 import functools
@@ -23,11 +23,11 @@ LONE_ROW = (
     "Set a batch_size that leaves no row over, or drop_last=True for a DataLoader."
 )
 DTYPE_WORDS = ("dtype", "scalar type", "Input type", "not implemented for", "can't be cast")
-"""What torch says where a module meets numbers of a kind it does not take."""
+"""Words in torch's messages where a module gets numbers of a dtype that it does not take."""
 
 
 def _without_gradients(method: Callable[..., Any]) -> Callable[..., Any]:
-    """`torch.no_grad`, entered only where gradients are on: that takes 4 µs, and a loop may enter it once."""
+    """`torch.no_grad` around a method, entered only where gradients are on: that takes 4 µs; a loop may do it once."""
 
     @functools.wraps(method)
     def quiet(*args: Any) -> Any:
@@ -63,10 +63,10 @@ class Forward:
             raise RuntimeError(f"{error}\nx has {_dtypes(x)}; cast it to what the module works with.") from error
 
     def refuse_missing(self, x: Any, name: str = "x") -> None:
-        """Refuse inputs by keyword that lack one.
+        """Refuse a dict of inputs that lacks one.
 
         Raises:
-            DataError: naming those that `forward` needs.
+            DataError: naming the missing ones.
         """
         if isinstance(x, dict) and (missing := self._names()[0] - set(x)):
             raise DataError(f"{name} must have the inputs that forward needs; missing: {', '.join(sorted(missing))}.")
@@ -108,7 +108,7 @@ class Step:
         if precision == "bfloat16":
             self.casting = lambda: torch.autocast(device_and_dtype_of(module).device.type, torch.bfloat16)
         self.tried: Any = None
-        """What `wide` found out about the module, for as long as it stays as it is."""
+        """What `widen_batches` found out about the module, valid until the module changes."""
         self.example: Any = None
         """Inputs of the first batch as tensors without values, from which `summary` reads shapes."""
         self.update: Callable[[], Any] | None = None
@@ -124,7 +124,7 @@ class Step:
         self.update = None if optimizer is None else _update_of(optimizer)
 
     def train(self, batch: Batch, book: RunningTotals, class_weight: ClassWeights | None) -> None:
-        """Forward, loss, backward and update; `book` grows by the losses from before the update."""
+        """Forward, loss, backward and update; `book` counts the loss from before the update."""
         self.improve(self.loss(batch, book, class_weight))
 
     def improve(self, loss: torch.Tensor) -> None:
@@ -149,7 +149,7 @@ class Step:
 
     @_without_gradients
     def test(self, batch: Batch, book: RunningTotals) -> None:
-        """Forward and loss; nothing is changed but `book`."""
+        """Forward and loss, counted in `book`; nothing else changes."""
         with self.casting():
             prediction = self.forward(batch.x)
             if self.example is None:
@@ -158,7 +158,7 @@ class Step:
 
     @_without_gradients
     def outputs(self, x: Any) -> Any:
-        """The module's output; nothing is counted."""
+        """The module's output, without loss and metrics."""
         with self.casting():
             return self.forward(x)
 
@@ -169,13 +169,13 @@ class Step:
             return to_numpy(self.forward(batch.x))
 
     def _look_at(self, x: Any, prediction: Any) -> None:
-        """Learn from the first batch what outputs there are."""
+        """Learn the outputs and the shapes of the inputs from the first batch."""
         self.objective.bind(prediction, self.output_names)
         self.example = replace_leaves(x, iter([torch.empty_like(part, device="meta") for part in leaves_of(x)]))
 
 
 def backward(loss: torch.Tensor) -> None:
-    """`loss.backward()`, past its Python where that only looks for what cannot be there: an eighth of a small step."""
+    """`loss.backward()` without its Python checks where they cannot find anything: an eighth of a small step."""
     if type(loss) is not torch.Tensor or loss.dim() or _ENGINE is None:
         loss.backward()  # type: ignore[no-untyped-call]
         return
@@ -198,7 +198,7 @@ def to_numpy(structure: Any) -> Any:
 
 
 def _update_of(optimizer: Any) -> Callable[[], Any]:
-    """The optimizer's own update where nobody listens to `step`, which costs ten times as much Python."""
+    """The optimizer's `step`, or `KerasOptimizer.update` where no hook needs `step`: it runs a tenth of the Python."""
     hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
     plain = isinstance(optimizer, KerasOptimizer) and not hooks and "step" not in vars(optimizer)
     step: Callable[[], Any] = optimizer.update if plain else optimizer.step

@@ -1,1 +1,1 @@
-"""`fit` from its arguments to its epochs: checks, preparation, the loop, and how an epoch's batches are trained."""
+"""A fit from its arguments to its epochs: checks, preparation, the training loop, strategies for an epoch's batches."""

@@ -1,4 +1,4 @@
-"""The arguments of `fit` and its relatives, checked: everything that is wrong, at once, before anything trains."""
+"""Checks of the arguments of `fit`, `evaluate` and `predict`; `Problems` reports all that is wrong in one error."""
 
 import numbers
 from collections.abc import Callable
@@ -11,20 +11,20 @@ T = TypeVar("T")
 
 
 class SeveralProblems(SettingError, DataError, TypeError):
-    """Problems of more than one class at once."""
+    """Several problems in one error, of more than one class."""
 
 
 _CLASSES = (SettingError, DataError, TypeError, FitdashError)
 
 
 class Problems:
-    """What is wrong, collected until all is known."""
+    """The errors of several checks, collected to be raised together."""
 
     def __init__(self) -> None:
         self.found: list[Exception] = []
 
     def checked(self, check: Callable[..., T], *args: Any, **kwargs: Any) -> T | None:
-        """The result of a check, or None and one problem more."""
+        """The result of a check; None, and the error is collected, where it fails."""
         try:
             return check(*args, **kwargs)
         except (FitdashError, TypeError) as error:
@@ -32,7 +32,7 @@ class Problems:
             return None
 
     def refuse(self) -> None:
-        """Raise what was found: one problem as itself, several as one error of all their classes and sentences."""
+        """Raise what was collected: a single error unchanged, several as one error of all their classes and texts."""
         if len(self.found) == 1:
             raise self.found[0]
         if self.found:
@@ -42,7 +42,7 @@ class Problems:
 
 
 class ImpliedBatchSize(int):
-    """A size of batches that nobody asked for, though a number is given: several of them may be given in one."""
+    """A batch size that the user did not choose, so evaluation may put several such batches into one."""
 
 
 def check_positive(name: str, value: Any) -> int | None:
@@ -97,8 +97,8 @@ def check_verbose(value: Any, unset: Any = None) -> int:
     """0, 1 or 2 from those, True, False, "auto" or None.
 
     Args:
-        value: What was given.
-        unset: What None means; None again: `options.fit_verbose`.
+        value: As the user gave it.
+        unset: What None means; None: `options.fit_verbose`.
 
     Raises:
         SettingError: anything else.
@@ -138,7 +138,7 @@ def check_precision(value: Any) -> str:
 
 
 def check_validation_freq(value: Any) -> Callable[[int], bool]:
-    """Whether an epoch (index from 0) is validated, from a number k (every k-th) or a list of epochs from 1.
+    """The function that says if an epoch (index from 0) is validated, from k (every k-th) or a list of epochs from 1.
 
     Raises:
         SettingError: anything else.

@@ -1,4 +1,4 @@
-"""What the best answer comes to that is always the same, whatever the inputs are: what a network has to beat."""
+"""The baseline that a network has to beat: loss and metrics of the best constant prediction."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,17 +15,17 @@ MEANINGLESS = (
     *("precision", "recall", "f1_score", "cosine_similarity"),
     *(name for name in CLASS_METRICS if name.endswith(("positives", "negatives"))),
 )
-"""Of an answer that names one class only these are 0 or what is common; they say nothing about it."""
+"""Metrics that say nothing about a constant prediction: for a single class they are 0 or its frequency."""
 
 
 def measure_baseline(
     data: PreparedData, loss: str, metrics: Sequence[str], loss_weights: Mapping[str, float] | None = None
 ) -> dict[str, dict[str, Any]]:
-    """The value of each log for an answer that is always the same, with its words: {"loss": {"text", "value"}, …}.
+    """The value of each log for a constant prediction, with a label: {"loss": {"text", "value"}, …}.
 
-    The answer is the share of each class, and with it the most common class, or the mean: of the validation rows
+    The prediction is the share of each class, and with it the most common class, or the mean: of the validation rows
     where there are any, else of the training rows, and measured on the same rows, by the same arithmetic as a run.
-    The loss is left out where weights move it; so is a metric that says nothing about such an answer.
+    The loss is left out where weights change it; so is a metric that says nothing about a constant prediction.
 
     Args:
         data: Rows and targets.
@@ -46,7 +46,7 @@ def measure_baseline(
 
 
 def _measured_rows(data: PreparedData) -> tuple[Any, bool]:
-    """The targets of the rows by which a run is judged, and whether their loss is weighted."""
+    """The targets of the validation rows, else of the training rows, and whether their loss is weighted."""
     if data.validation_data is not None:
         return data.validation_data[1], len(data.validation_data) > 2
     if len(data.validation):
@@ -57,7 +57,7 @@ def _measured_rows(data: PreparedData) -> tuple[Any, bool]:
 def _constant_values(
     y: Any, output: OutputSpec, loss: str, metrics: Sequence[str], loss_weights: Any
 ) -> dict[str, float]:
-    """What a run would log if every prediction were the same."""
+    """The logs of a run whose predictions are all the same."""
     target = {name: torch.as_tensor(np.array(part)) for name, part in (y if isinstance(y, dict) else {"": y}).items()}
     answer = {name: _constant(part, output) for name, part in target.items()}
     rows = len(next(iter(target.values())))
@@ -70,7 +70,7 @@ def _constant_values(
 
 
 def _constant(target: torch.Tensor, output: OutputSpec) -> torch.Tensor:
-    """The answer that is the same for all rows and steps: the share of each class, or the mean."""
+    """The constant prediction for all rows and time steps: the share of each class, or the mean."""
     if output.target == "index" and output.units > 1:
         answer = torch.bincount(target.long().flatten(), minlength=output.units) / target.numel()
         return answer.float().expand(*target.shape, output.units)
@@ -79,7 +79,7 @@ def _constant(target: torch.Tensor, output: OutputSpec) -> torch.Tensor:
 
 
 def _words(metric: str, task: str) -> str:
-    """What is answered, as a legend has room for it."""
+    """The constant prediction in words short enough for a legend."""
     if task == "regression":
         return "always the mean"
     return "commonest class" if "accuracy" in metric else "class shares"

@@ -1,8 +1,8 @@
-"""The weights of image networks, laid out with the channels last while they are trained: on a CPU, half the time.
+"""Lays out the weights of image networks with the channels last while they are trained: on a CPU, half the time.
 
-Only the layout changes, and only where nobody's code but torch's could trip over it: the module is made of torch's own
-layers, and its optimizer is one by name, which lays out its own tensors as the parameters. Afterwards every weight is
-back in the memory where it was, for whoever looks at it. Step by step or recorded, a fit has the same layout.
+Only the memory layout changes, and only where no code but torch's depends on it: the module is made of torch's own
+layers, and its optimizer is one by name, which gives its own tensors the layout of the parameters. Afterwards every
+weight is back in its former memory, for code that holds a view of it. All strategies of a fit use the same layout.
 """
 
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ from fitdash.engine.recording.safety.step_guard import StepGuard
 
 @contextmanager
 def channels_last(module: nn.Module, optimizer: Any) -> Iterator[None]:
-    """For a while, where it pays."""
+    """Use the layout inside the block, for a module and an optimizer that allow it."""
     kept = [(weight, weight.data) for weight in _weights(module, optimizer)]
     for weight, before in kept:
-        # `contiguous` would leave the strides of a single channel, which say nothing, and so the kernel that follows
+        # `contiguous` would keep the strides of a single channel, which are ambiguous, and with them the slower kernel
         weight.data = torch.empty_like(before, memory_format=torch.channels_last).copy_(before)
     try:
         yield
@@ -33,7 +33,7 @@ def channels_last(module: nn.Module, optimizer: Any) -> Iterator[None]:
 
 
 def _put_back(weight: nn.Parameter, before: torch.Tensor) -> None:
-    """The numbers of now in the memory of before, unless somebody made something else of it."""
+    """Copy the trained numbers into the former memory, unless the weight has another shape, dtype or device by now."""
     now = weight.data
     if (now.shape, now.dtype, now.device) != (before.shape, before.dtype, before.device):
         return
@@ -43,7 +43,7 @@ def _put_back(weight: nn.Parameter, before: torch.Tensor) -> None:
 
 
 def _weights(module: nn.Module, optimizer: Any) -> list[nn.Parameter]:
-    """Kernels of images; none where somebody's code could see them."""
+    """The kernels of the convolutions over images; none where code of the user could see their layout."""
     found: list[Any] = [part.weight for part in module.modules() if type(part) is nn.Conv2d and part.groups == 1]
     if not found or type(optimizer) is not KerasOptimizer or not all(map(_is_plain, found)):
         return []
@@ -57,6 +57,6 @@ def _weights(module: nn.Module, optimizer: Any) -> list[nn.Parameter]:
 
 
 def _is_plain(weight: torch.Tensor) -> bool:
-    """Whether a weight lies in memory of its own, as it is made."""
+    """True for a contiguous CPU parameter that fills its storage alone, as torch creates it."""
     whole = weight.untyped_storage().nbytes() == weight.nbytes
     return type(weight) is nn.Parameter and weight.device.type == "cpu" and weight.is_contiguous() and whole

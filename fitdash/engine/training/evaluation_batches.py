@@ -1,8 +1,8 @@
-"""Evaluation in larger batches than were asked for: the same numbers with fewer calls.
+"""Evaluates several batches in one call of the module where the numbers stay the same.
 
-Losses and metrics are means over samples, so how rows are cut matters in the last digits alone, where the module takes
-each row by itself. Whether it does is tried on the first rows, and only modules are tried whose code leaves no trace of
-a call. What is found depends on the module and its data, never on the clock, so equal fits cut alike.
+Losses and metrics are means over samples, so the size of batches changes only their last digits, if the module
+computes each row independently of the others. That is tried on the first rows, and only with modules whose code leaves
+no trace of a call. The result depends on the module and its data, never on the clock: equal fits use equal batches.
 """
 
 from typing import Any, NamedTuple
@@ -20,19 +20,19 @@ from fitdash.engine.recording.safety.step_guard import StepGuard, refuse_modes
 from fitdash.engine.step.step import Step
 
 MOST_ROWS = 1536
-"""Of one batch: 2048 small rows take as long on one CPU and 5 to 12 % longer on another; to count what several batches
-give at once takes longer too. Batches of 1024 cost `evaluate` 4 % more.
+"""Rows of one widened batch: 2048 small rows take as long on one CPU and 5 to 12 % longer on another, and the totals of
+more rows take longer too. With 1024 rows `evaluate` takes 4 % more.
 """
 CACHE_BYTES = 8 * 1024 * 1024
-"""Of the largest result on the way to the outputs."""
+"""Most bytes of the largest intermediate result of a widened batch."""
 HEAVY = 32_000_000
-"""Products of a row and a parameter in one batch, which take half a millisecond; all calls of a batch take 0.05."""
+"""Rows times parameters of a batch that takes half a millisecond to compute; its calls from Python take 0.05 ms."""
 LEAST_GAIN = 4
-"""Batches that there must be for a trial to pay."""
+"""Least number of batches for which a trial pays."""
 
 
 def widen_batches(step: Step, window: EvaluationBatches) -> None:
-    """Let `window` give several batches in one where that is the same, if nobody asked for their size."""
+    """Make `window` give several batches in one if the outputs stay the same and the user chose no batch size."""
     source = window.source
     if not (window.is_free and isinstance(source, ArraySource) and source.order == "given"):
         return
@@ -53,19 +53,19 @@ def widen_batches(step: Step, window: EvaluationBatches) -> None:
 
 
 def _is_heavy(step: Step, source: ArraySource) -> bool:
-    """Whether a batch takes so long by itself that calls hardly matter, and a trial takes longer than it ever saves."""
+    """True if a batch computes so long that calls hardly matter, and a trial would take longer than it saves."""
     count = sum(parameter.numel() for parameter in step.module.parameters() if not is_lazy(parameter))
     return source.batch_size * count >= HEAVY
 
 
 class _Tried(NamedTuple):
-    """How batches of `size` rows may be put together, found on the first `rows` rows.
+    """The result of a trial: how many batches of `size` rows may be one, found on the first `rows` rows.
 
     Attributes:
-        at_once: How many may be one; 1 where it matters.
-        most: Rows that fit the cache.
+        at_once: How many may be one; 1 where the outputs differ.
+        most: Rows whose intermediate results fit the cache.
         writes: Whether the module writes into its input.
-        watch: Remembers how the module was.
+        watch: The state of the module at the trial, to find out whether it has changed.
     """
 
     size: int
@@ -76,16 +76,16 @@ class _Tried(NamedTuple):
     watch: StepGuard
 
     def serves(self, size: int, rows: int) -> bool:
-        """Whether it says how to cut so many rows in batches of this size."""
+        """True if the result holds for so many rows in batches of this size."""
         more = self.at_once > 1 and min(self.most, rows) // size > self.at_once
         return self.size == size and self.rows <= rows and not more
 
 
 def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
-    """What a trial shows; None where there may be none.
+    """The result of a trial; None for a module that must not be called on trial.
 
     Raises:
-        Unwatchable: the module could tell how often it is called.
+        UnwatchableState: the module may depend on how often it is called.
     """
     module, size = step.module, source.batch_size
     if not is_recording_supported() or any(is_lazy(part) for part in (*module.parameters(), *module.buffers())):
@@ -116,8 +116,9 @@ def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
 
 
 def _large(step: Step, x: Any) -> Any:
-    """The outputs for a large batch; None where it is too large for the module, whatever that raises: in small batches,
-    which follow, the module raises what is its own.
+    """The outputs for a large batch; None if the module raises anything, as it may for want of memory.
+
+    An error of the module itself is raised again by the small batches that follow.
     """
     try:
         return step.outputs(x)
@@ -130,7 +131,7 @@ def _inputs(source: ArraySource, start: int, stop: int) -> Any:
 
 
 def _is_same(parts: list[Any], whole: Any, size: int, rows: int) -> bool:
-    """Whether the first rows of a large batch come out as they do in small ones."""
+    """True if the first rows of a large batch give the outputs of the small batches."""
     if len(leaves_of(whole)) != len(leaves_of(parts[0])) or not leaves_of(whole):
         return False
     for place, part in enumerate(parts):
@@ -145,7 +146,7 @@ def _is_same(parts: list[Any], whole: Any, size: int, rows: int) -> bool:
 
 
 class _Largest(DispatchMode):  # type: ignore[no-untyped-call]
-    """Notes how large the largest result of an operation is, in bytes."""
+    """Measures the largest result of an operation, in bytes."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -161,11 +162,11 @@ class _Largest(DispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        return False  # as in `Notes`
+        return False  # as in `Tracer`
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        if func.is_view:  # of what was counted, or of a parameter, whose size the rows do not change
+        if func.is_view:  # of a result that was measured, or of a parameter, whose size does not depend on the rows
             return out
         for part in out if isinstance(out, (list, tuple)) else (out,):
             if isinstance(part, torch.Tensor) and part.layout == torch.strided:

@@ -1,4 +1,4 @@
-"""Settings that change while a model trains: done between two steps, in the training thread."""
+"""Changes settings of a fit while it trains, between two steps, in the training thread."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,24 +9,24 @@ from fitdash.settings.plan import single_sample_batch
 
 
 def change_setting(model: Any, setting: str, value: Any) -> tuple[Any, Any]:
-    """Set it from the next batch on; `batch_size` from the next pass over the data on.
+    """Change a setting from the next batch on; `batch_size` from the next pass over the data on.
 
     Args:
         model: The `fitdash.Model`, while it is in `fit`.
         setting: "learning_rate", "weight_decay", "dropout", "batch_size" or "epochs".
-        value: What it shall be; `epochs` never end before the current one.
+        value: The new value; `epochs` never ends before the current epoch.
 
     Returns:
         The old value and the new one.
 
     Raises:
-        SettingError: this model, or its data, has nothing of that kind.
+        SettingError: this model, or its data, has no such setting.
     """
     return _CHANGES[setting](model, value)
 
 
 def announce_batch_size(model: Any) -> None:
-    """Let callbacks know a new batch size, if it holds from now on; belongs between two epochs."""
+    """Pass a changed batch size to the callbacks once it takes effect; called between two epochs."""
     training = getattr(model, "training", None)
     if training is not None and training.passes.settle():
         size = training.passes.source.batch_size
@@ -34,14 +34,14 @@ def announce_batch_size(model: Any) -> None:
 
 
 def dropout_rates(model: Any) -> dict[str, float]:
-    """Share of silenced units by the name of each dropout layer."""
+    """Dropout rate (share 0–1) by the name of each dropout layer."""
     from torch.nn.modules.dropout import _DropoutNd
 
     return {name: float(part.p) for name, part in model.module.named_modules() if isinstance(part, _DropoutNd)}
 
 
 def set_dropout_rates(model: Any, shares: dict[str, float]) -> None:
-    """Give each dropout layer its share."""
+    """Set the rate of each dropout layer, by name."""
     layers = dict(model.module.named_modules())
     for name, share in shares.items():
         layers[name].p = share
@@ -92,7 +92,7 @@ def _batch_size(model: Any, value: Any) -> tuple[Any, Any]:
 
 
 def _normalizes_rows(module: Any, source: Any) -> bool:
-    """Whether a layer measures how far the numbers of a batch differ, and a row has one of each alone."""
+    """True if a BatchNorm1d gets one value per row and feature, so that it fails on a batch of one row."""
     from torch.nn import BatchNorm1d
 
     is_flat = getattr(source, "inputs", 0) == 1 and len(source.parts[0].shape) <= 2

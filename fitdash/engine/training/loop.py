@@ -1,7 +1,7 @@
-"""The loop: what happens in a fit, in its order.
+"""The training loop: epochs, steps, validation and hooks in their order; evaluation and prediction.
 
-Source: Keras 3 `Trainer.fit`, `evaluate` and `predict`; the arguments' meaning lives in `data` (rows, order, weights),
-in `objective` (losses, metrics) and in the callbacks, not here.
+Source: Keras 3 `Trainer.fit`, `evaluate` and `predict`; what the arguments mean is decided in `data/batches` (rows,
+order, weights), in `objective` (losses, metrics) and in the callbacks, not here.
 """
 
 import warnings
@@ -26,7 +26,7 @@ from fitdash.errors import DataError
 
 @dataclass(kw_only=True)
 class Validation:
-    """What is measured at the end of an epoch, and at which."""
+    """The validation data, and `due`, which says if the epoch of an index from 0 is validated."""
 
     window: EvaluationBatches
     due: Callable[[int], bool]
@@ -34,17 +34,18 @@ class Validation:
 
 @dataclass(kw_only=True)
 class Fit:
-    """One call of `fit`, its arguments understood.
+    """One call of `fit`, its arguments checked and resolved.
 
     Attributes:
-        flags: Has stop_training, stop_evaluating, start_epoch and epoch, which callbacks read and set.
+        flags: The `Model`, whose stop_training, stop_evaluating, start_epoch and epoch callbacks read and set.
         step: Trains a batch.
-        book: Running values of training.
-        test_book: Running values of validation.
+        book: Running totals of training.
+        test_book: Running totals of validation.
         passes: The training data.
         initial_epoch, epochs: Epochs initial_epoch … epochs − 1 run; `epochs` may change meanwhile.
-        run_eagerly: Whether every step is to be trained by itself.
-        tester: How the steps of a validation run, once one ran; None: one by one.
+        run_eagerly: Whether no step is recorded.
+        tester: The strategy of validation; None: batch by batch.
+        has_tested: Whether `tester` was chosen, which the first validation does.
         was_cut: Whether an epoch ended before its last step, and the fit with it.
     """
 
@@ -77,7 +78,7 @@ def train(fit: Fit) -> None:
 
 
 def train_epoch(fit: Fit, stepper: StepStrategy, epoch: int) -> Logs:
-    """Train one epoch and validate; gives its values without what callbacks add, none where it was cut short."""
+    """Train one epoch and validate; gives its logs without what callbacks add, empty where it was cut short."""
     callbacks, book = fit.callbacks, fit.book
     fit.flags.epoch = epoch
     book.reset()
@@ -112,7 +113,7 @@ def _train_steps(fit: Fit, stepper: StepStrategy, epoch: int) -> None:
 
 
 def validate(fit: Fit, validation: Validation) -> Logs:
-    """The values of the validation data, their names with `val_` in front; empty where an iterator has run dry."""
+    """The logs of the validation data, `val_` before each name; empty where an iterator has no more batches."""
 
     def tester() -> StepStrategy | None:
         if not fit.has_tested:
@@ -133,12 +134,12 @@ def evaluate(
     alone: bool = False,
     tester: Callable[[], StepStrategy | None] | None = None,
 ) -> Logs:
-    """The values of all batches of `window`; the module is as before afterwards.
+    """The logs over all batches of `window`; the module is back in its former mode afterwards.
 
     Args:
-        flags, step, book, window, callbacks: As `Fit` has them.
+        flags, step, book, window, callbacks: As in `Fit`.
         alone: Whether it is no part of a fit, so that the progress bar shows it.
-        tester: Gives what runs the steps; None: one by one, with hooks.
+        tester: Gives the strategy of the steps; None, or if it gives None: batch by batch, with hooks.
     """
     flags.stop_evaluating = False
     book.reset()
@@ -205,13 +206,13 @@ def predict(flags: Any, step: Step, window: EvaluationBatches, callbacks: Callba
 
 
 def _quiet(window: EvaluationBatches) -> Any:
-    """No gradients for all batches at once, where nobody else's code runs between them."""
+    """`torch.no_grad` around all batches of a widened window, where no hook of a callback runs between them."""
     return torch.no_grad() if window.at_once > 1 else nullcontext()
 
 
 @contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while; every part gets the mode back that it had."""
+    """Evaluation mode inside the block; every layer gets its own mode back."""
     modes = [(part, part.training) for part in module.modules()]
     if any(was_training for _, was_training in modes):
         module.eval()
@@ -224,7 +225,7 @@ def evaluation_mode(module: nn.Module) -> Iterator[None]:
 
 
 def _epochs(fit: Fit) -> Iterator[int]:
-    """The epochs of a fit, while there is data and nobody ends it; their number may change while they run."""
+    """The epochs of a fit, until the data or a callback ends it; `fit.epochs` may change meanwhile."""
     epoch = fit.flags.start_epoch
     while epoch < fit.epochs and _has_data(fit, epoch):
         yield epoch
@@ -234,7 +235,7 @@ def _epochs(fit: Fit) -> Iterator[int]:
 
 
 def _has_data(fit: Fit, epoch: int) -> bool:
-    """Whether this epoch has a batch, as far as that can be known; if not, training ends with a warning."""
+    """False, with a warning, if the data is known to have no batch for this epoch."""
     if fit.passes.has_more():
         return True
     _ran_out(epoch)
@@ -242,10 +243,10 @@ def _has_data(fit: Fit, epoch: int) -> bool:
 
 
 def _cut_short(fit: Fit, epoch: int) -> Logs:
-    """End training with an epoch that is not whole: a callback ended it, or its pass gave no batch.
+    """End training with an incomplete epoch: a callback ended it, or the data gave no batch.
 
     Raises:
-        DataError: the first pass gave none.
+        DataError: the first epoch had no batch.
     """
     fit.was_cut = True
     if fit.book.rows:

@@ -1,4 +1,4 @@
-"""From the arguments of `fit` to what the loop needs, with everything that is wrong named before anything trains."""
+"""Prepares a fit, an evaluation or a single batch from the caller's arguments; reports all problems in one error."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from fitdash.settings.validation_split import refuse_empty_part, validation_star
 
 @dataclass(frozen=True, kw_only=True)
 class RawFitArguments:
-    """The arguments of `fit` as they came."""
+    """The arguments of `fit` as the caller gave them."""
 
     x: Any
     y: Any
@@ -43,7 +43,11 @@ class RawFitArguments:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedFit:
-    """The same arguments, understood."""
+    """The arguments of `fit`, checked and resolved.
+
+    Attributes:
+        params: What callbacks get in `params` besides verbose, epochs and steps.
+    """
 
     passes: EpochBatches
     validation: Validation | None
@@ -56,16 +60,16 @@ class PreparedFit:
 
 
 def prepare_fit(given: RawFitArguments, feed: Any, target: DeviceAndDtype, step: Step) -> PreparedFit:
-    """Check all arguments of `fit`, split the data and choose its adapters.
+    """Check all arguments of `fit`, split the data and choose the sources of batches.
 
     Args:
         given: As the caller gave them.
         feed: What `x=None` trains from, or None.
         target: Device and floating-point type of the batches.
-        step: Knows which inputs the module needs and what is measured.
+        step: Has the inputs that the module needs, and the objective.
 
     Raises:
-        SettingError, DataError, TypeError: everything that is wrong, in one error.
+        SettingError, DataError, TypeError: all problems, in one error.
     """
     problems = argument_checks.Problems()
     check = problems.checked
@@ -135,7 +139,7 @@ def prepare_evaluation(
     """The batches of `evaluate` and `predict`; `verbose` and `callbacks` are only checked.
 
     Raises:
-        SettingError, DataError, TypeError: everything that is wrong, in one error.
+        SettingError, DataError, TypeError: all problems, in one error.
 
     Source: with `steps` and no batch_size, arrays are cut into that many equal batches, as in Keras.
     """
@@ -157,10 +161,10 @@ def prepare_evaluation(
 def prepare_single_batch(
     x: Any, y: Any, weight: Any, target: DeviceAndDtype, *, class_weight: Any = None, needs_y: bool = True
 ) -> tuple[Batch, ClassWeights | None]:
-    """All rows of arrays as one batch, and the class weights understood.
+    """All rows of arrays as one batch, and the class weights.
 
     Raises:
-        SettingError, DataError: everything that is wrong, in one error.
+        SettingError, DataError: all problems, in one error.
     """
     problems = argument_checks.Problems()
     by_class = problems.checked(weights_by_class, class_weight, y)
@@ -181,7 +185,7 @@ def _rows_of_arrays(x: Any, y: Any, weight: Any, *, target: DeviceAndDtype, need
 
 
 def weights_by_class(given: Any, y: Any) -> ClassWeights | None:
-    """`class_weight`, understood.
+    """The class weights of `class_weight`; None without.
 
     Raises:
         SettingError: it is no mapping of class indices to numbers, or `y` has the targets of several outputs.
@@ -204,7 +208,7 @@ def _fitting(source: Source | None, step: Step, prefix: str) -> None:
 
 
 def _with_the_same_targets(training: Source, held_out: Source | None, step: Step) -> None:
-    """Refuse validation data that lacks a trained target: else an epoch would be over before that is seen."""
+    """Refuse validation data that lacks a trained target: it would else fail only after the first epoch."""
     if not (isinstance(training, ArraySource) and isinstance(held_out, ArraySource)):
         return
     trained, given = training.y, held_out.y
@@ -235,7 +239,7 @@ def _validation_source(
     batch_size: int | None,
     order: ShuffleMode,
 ) -> tuple[Source, Source | None] | None:
-    """What trains and what validates; `validation_data` wins over `validation_split`."""
+    """The sources of training and of validation; `validation_data` overrides `validation_split`."""
     if given.validation_data is not None:
         held_out = _from_validation_data(given.validation_data, target, validation_size)
         return (source, held_out) if source is not None else None
@@ -285,7 +289,7 @@ def _from_validation_data(data: Any, target: DeviceAndDtype, batch_size: int | N
 
 
 def _params(training: Source, held_out: Source | None, batch_size: int | None) -> dict[str, Any]:
-    """What callbacks read in `params` beside verbose, epochs and steps."""
+    """What callbacks get in `params` besides verbose, epochs and steps."""
     sized = hasattr(training, "batch_size")
     params = {
         "batch_size": (batch_size or DEFAULT_BATCH_SIZE) if sized else None,

@@ -1,7 +1,7 @@
-"""How an epoch's batches are trained: one by one with hooks, one by one, or many in one call. All mean the same.
+"""Strategies for an epoch's batches: one by one with hooks, one by one, or many recorded steps in one call.
 
-Which one a fit gets is decided from facts at fixed steps, never by the clock, so equal fits give equal numbers. Only
-how many batches one call takes follows the clock, which changes no number.
+All give the same numbers. The strategy of a fit is chosen from facts at fixed steps, never by the clock, so equal fits
+give equal numbers. Only how many batches one call takes depends on the clock, which changes no number.
 """
 
 import time
@@ -28,41 +28,41 @@ from fitdash.engine.step.devices import device_and_dtype_of
 from fitdash.engine.step.step import Step
 
 RECORDING = True
-"""Whether steps are recorded at all."""
+"""False turns recording off in the whole process."""
 
 MOST_STEPS = 256
 MOST_SECONDS = 0.05
-"""Of one call: stop and pause are seen between calls."""
+"""Most seconds of one call: stopping and pausing take effect between calls."""
 MOST_BYTES = 8 * 1024 * 1024
-"""Of one call's batches, which all lie in memory until it is over."""
+"""Most bytes of one call's batches, which all stay in memory until it ends."""
 LEAST_STEPS = 100
-"""Of a fit: recording costs what it saves in 80 to 100 steps, whatever the network."""
+"""Least steps of a fit to record: recording costs what it saves in 80 to 100 steps, whatever the network."""
 OURS = (ArraySource, LoaderSource)
-"""Sources whose batches run nobody's code, may be drawn and left, and differ in nothing but their rows."""
+"""Sources whose batches run no code of the user, may be drawn and left unused, and differ in their rows alone."""
 _OWN_CALLBACKS = Callback.__module__.rpartition(".")[0] + "."
 RARE = 30
-"""Batches of a second kind, such as the short last one of each epoch, before it is recorded as well."""
+"""Batches of a further signature, such as the short last one of each epoch, before that is recorded as well."""
 MOST_KINDS = 8
-"""Kinds of batches (their shapes) that are recorded in a fit."""
+"""Signatures of batches (their shapes and dtypes) that are recorded in a fit."""
 MOST_BEGINNINGS = 4
-"""Times that a fit begins to record, since something was changed from outside."""
+"""Times that a fit begins to record anew because code outside of the step changed something."""
 
 
 class StepStrategy(Protocol):
-    """What trains, or measures, the batches of an epoch.
+    """Trains, or evaluates, the batches of an epoch.
 
     Attributes:
-        said: What it is, with a reason where that is not the fastest; `history.params["stepper"]`.
+        said: Its name, with the reason where it is not the fastest; `history.params["stepper"]`.
     """
 
     said: str
 
     def train(self, batches: Iterator[Batch]) -> Iterator[int]:
-        """Do all batches; gives now and then how many were done since it last did."""
+        """Train all batches; yields after each call how many steps it took."""
 
 
 class StepByStep:
-    """Every batch by itself, with hooks before and after it."""
+    """Trains batch after batch, with the batch hooks before and after each."""
 
     def __init__(
         self, said: str, step: Step, book: RunningTotals, class_weight: ClassWeights | None, callbacks: Any
@@ -79,7 +79,7 @@ class StepByStep:
 
 
 class EagerStrategy:
-    """Every batch by itself."""
+    """Trains batch after batch, without batch hooks."""
 
     def __init__(self, said: str, step: Step, book: RunningTotals, class_weight: ClassWeights | None) -> None:
         self.said, self.step, self.book, self.class_weight = said, step, book, class_weight
@@ -92,18 +92,18 @@ class EagerStrategy:
 
 
 class RecordedStrategy:
-    """The first step as it is, the next few noted and checked, the rest replayed many in one call.
+    """Runs the first step in Python, records and checks the next few, and replays the rest, many in one call.
 
     Args:
-        run: The step itself.
-        ground: What is recorded, once a step has run; None before.
-        recording: Begins to record on such a ground.
-        said: What it is.
-        most: How many steps may run before somebody looks; None: any number.
-        draws_ahead: Whether batches may be drawn that a stop would leave unused, and drawing runs nobody's code.
-        is_watched: Whether somebody's code runs between steps.
-        is_alone: Whether nobody's code runs between epochs.
-        tell: Notes an event in the record.
+        run: The step in Python.
+        ground: Makes the state that a recording starts from, once a step has run; gives None before.
+        recording: Begins a recording from such a state.
+        said: Name of this strategy while it records and replays.
+        most: Gives how many steps may run before a callback has to be called; None: any number.
+        draws_ahead: Whether more batches may be drawn than a stop would use, and drawing runs no code of the user.
+        is_watched: Whether a user's callback runs between steps.
+        is_alone: Whether no callback that may change the training runs between epochs.
+        tell: Notes an event in the history, as `Model.tell`.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class RecordedStrategy:
             why = self._replay(recording, chunk)
             if why is None:
                 done = len(chunk)
-                del batch, chunk  # what they lie in takes the next ones
+                del batch, chunk  # so that their memory is free for the next batches
                 yield done
                 continue
             for one in chunk:  # an error of the step itself is raised here, as the step raises it
@@ -154,7 +154,7 @@ class RecordedStrategy:
                 self._refuse(why, failed=True)
 
     def _recording(self, batch: Batch, *, is_sure: bool) -> Recording | GraphCapture | None:
-        """What was recorded for such batches, or begins to be; None for a step that is trained as it is."""
+        """The recording for batches of this signature, new or known; None for a step that runs in Python."""
         if self._ground is not None and not self._ground.holds(entirely=not is_sure):
             self._ground = None
             self._recordings = {}
@@ -174,15 +174,15 @@ class RecordedStrategy:
         return recording
 
     def _pays(self, kind: Any) -> bool:
-        """Whether to record batches of this kind: the first at once, others when they were seen often enough."""
+        """Whether to record batches of this signature: the first at once, others after `RARE` batches."""
         seen = self._seen[kind] = self._seen.get(kind, 0) + 1
         return not self._recordings or (seen > RARE and len(self._recordings) < MOST_KINDS)
 
     def _begin(self) -> None:
-        """Look around; the step at hand runs as it is.
+        """Make the state that recordings start from; the current step runs in Python.
 
         Raises:
-            Refused: too much is changed from outside.
+            NotRecordable: code outside of the step changed something too often.
         """
         self._ground = self._look_around()
         self._beginnings += self._ground is not None
@@ -190,7 +190,7 @@ class RecordedStrategy:
             raise NotRecordable("is changed from outside again and again")
 
     def _one(self, batch: Batch, recording: Recording | GraphCapture | None) -> None:
-        """Run one step in Python; learn from it if there is a recording."""
+        """Run one step in Python; with a recording, run it there, so that it is recorded or checked."""
         if recording is None:
             self._run(batch)
             return
@@ -200,7 +200,7 @@ class RecordedStrategy:
             self._refuse(str(error))
 
     def _chunk(self, batch: Batch, ahead: deque[Batch], batches: Iterator[Batch]) -> list[Batch]:
-        """This batch and the next ones of its kind, as many as may run in one call."""
+        """This batch and the next ones of its signature, as many as may run in one call."""
         chunk, kind, rows = [batch], batch_signature(batch), batch.rows
         for _ in range(self._most(batch) - 1):
             following = ahead.popleft() if ahead else next(batches, None)
@@ -213,14 +213,14 @@ class RecordedStrategy:
         return chunk
 
     def _most(self, batch: Batch) -> int:
-        """How many batches the next call may take, which begins with this one."""
+        """How many batches the next call may take, beginning with this one."""
         due = self._due() if self._draws_ahead else 1
         size = sum(int(part.nbytes) for part in leaves_of((batch.x, batch.y, batch.weight)))
         many = min(int(MOST_SECONDS / self._seconds), MOST_BYTES // max(1, size), MOST_STEPS)
         return max(1, many if due is None else min(many, due))
 
     def _replay(self, recording: Recording | GraphCapture, chunk: list[Batch]) -> str | None:
-        """Train a chunk in one call; otherwise nothing has happened, and the text says what failed, if anything did."""
+        """Train a chunk in one call and give None; else nothing has changed, and the text names the error, if any."""
         began = time.perf_counter()
         try:
             trained = recording.replay(chunk)
@@ -230,7 +230,7 @@ class RecordedStrategy:
         return None if trained else ""
 
     def _refuse(self, why: str, *, failed: bool = False) -> None:
-        """Train one by one from here on, and say why."""
+        """Train step by step from now on, and note the reason in the history."""
         self._is_off = True
         self._ground, self._recordings = None, {}
         self.said = f"eager: the step {why}"
@@ -240,7 +240,7 @@ class RecordedStrategy:
 
 
 def choose_strategy(fit: Any) -> StepStrategy:
-    """The fastest way to train.
+    """The fastest strategy to train a fit.
 
     Args:
         fit: A `loop.Fit`.
@@ -271,7 +271,7 @@ def choose_strategy(fit: Any) -> StepStrategy:
 
 
 def choose_evaluation_strategy(fit: Any) -> StepStrategy | None:
-    """The fastest way to validate; None: batch by batch."""
+    """The strategy to validate with recorded steps; None: batch by batch."""
     step, book = fit.step, fit.test_book
     if fit.validation is None or fit.callbacks.watches_test_batches:
         return None
@@ -289,11 +289,11 @@ def choose_evaluation_strategy(fit: Any) -> StepStrategy | None:
 
 
 def _must_be_eager(fit: Any, steps: int | None, *, casts: bool = False) -> str:
-    """Why nothing may be recorded; empty if it may.
+    """The reason why steps may not be recorded; empty if they may.
 
     Args:
-        steps: Those of an epoch, None while unknown.
-        casts: Whether steps that cast automatically may be.
+        steps: Steps of an epoch, None while unknown.
+        casts: Whether steps with automatic casting may be recorded.
     """
     if fit.run_eagerly:
         return "run_eagerly is on"
@@ -306,10 +306,10 @@ def _must_be_eager(fit: Any, steps: int | None, *, casts: bool = False) -> str:
 
 
 def _only_observes(callback: Callback) -> bool:
-    """Whether this very class declares that its hooks change nothing and run no user code; subclasses declare anew."""
+    """Whether the callback's own class declares `observes_only`; a superclass does not count."""
     return bool(vars(type(callback)).get("observes_only", False))
 
 
 def _is_known(callback: Callback) -> bool:
-    """Whether what a callback does between steps leaves the module alone."""
+    """Whether the callback is known to leave the module unchanged between steps."""
     return _only_observes(callback) or type(callback).__module__.startswith(_OWN_CALLBACKS)

@@ -35,11 +35,7 @@ def model_of(seed, optimizer="adam", loss="sparse_categorical_crossentropy", met
 
 def member_of(model, ended=None, **arguments):
     """The fit of a model, prepared and not trained, as one of several."""
-    fits = []
-    model._train = fits.append
-    model.fit(verbose=0, **arguments)
-    (fit,) = fits
-    model.training = fit
+    fit = model.prepare_fit(verbose=0, **arguments)
     return EnsembleMember(fit=fit, dice=MemberRandomState(torch.get_rng_state()), ended=ended or (lambda error: None))
 
 

@@ -197,11 +197,6 @@ def test_13_3_an_output_that_is_not_trained_may_be_anything():
     assert float(loss) == 0.0
 
 
-def test_20_1_a_single_loss_is_all_there_is():
-    assert Objective(loss="mse").single_loss
-    assert not Objective(loss="mse", metrics=["mae"]).single_loss
-
-
 def test_21_5_links_are_given_per_output():
     objective = Objective(loss=[nn.BCEWithLogitsLoss(), nn.CrossEntropyLoss(), "mse", None])
     objective.bind([A, A, A, A])
