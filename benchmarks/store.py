@@ -67,7 +67,7 @@ def readings(store: Store) -> dict[str, Callable[[], object]]:
 
 def row_by_row(store: Store) -> list[object]:
     """Epochs read with one JSON decode per row, for comparison."""
-    rows = store._read(
+    rows = store.read_rows(
         "SELECT epochs.seq, epoch, at, seconds, logs FROM epochs JOIN runs ON runs.id = run"
         " WHERE uid = ? ORDER BY epoch",
         ["long"],

@@ -13,6 +13,7 @@ from fitdash.errors import StoreError
 from fitdash.jobs.build import make_job
 from fitdash.jobs.job_spec import make_job_spec, make_resume_spec
 from fitdash.jobs.launch import resume_run
+from fitdash.jobs.warm_start import load_warm_start
 from fitdash.jobs.worker import BEHIND
 from fitdash.runs.checkpoints import prediction_files
 from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkpoint_folder
@@ -227,7 +228,7 @@ def test_what_a_run_raises_there_is_told_with_its_traceback(warm, writer):
 
     assert run.ended.state == "failed"
     assert "The run to go on from must be one whose weights are kept, got 'nobody'" in run.ended.error
-    assert "origin_of" in run.ended.traceback
+    assert load_warm_start.__name__ in run.ended.traceback
     assert warm.is_alive
 
 
