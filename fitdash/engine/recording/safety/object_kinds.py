@@ -125,7 +125,6 @@ def is_cache_internal(part: Any) -> bool:
     return isinstance(part, type)
 
 
-@functools.lru_cache(maxsize=1024)
 def fingerprint_array(value: Any) -> tuple[Any, ...]:
     """Values that change if an array's content or layout does.
 
@@ -137,6 +136,7 @@ def fingerprint_array(value: Any) -> tuple[Any, ...]:
     return value.shape, value.strides, repr(value.dtype), zlib.crc32(value.tobytes())
 
 
+@functools.lru_cache(maxsize=1024)
 def slots_of(bases: tuple[type, ...]) -> tuple[Any, ...]:
     """The descriptors of an object's slots and of its dictionary, even where a class overrides their names."""
     found = []
