@@ -9,6 +9,7 @@ from fitdash.engine.optimizers.buckets import Bucket
 from fitdash.engine.optimizers.keras_optimizer import Group, KerasOptimizer
 from fitdash.engine.optimizers.resolve import RULES
 from fitdash.engine.recording.program.tracer import NotRecordable, Tracer
+from fitdash.engine.step.step import step_hooks
 
 Tensor = torch.Tensor
 
@@ -23,8 +24,7 @@ def refuse_optimizer(optimizer: Any) -> None:
         raise NotRecordable("trains nothing")
     if type(optimizer) is not KerasOptimizer or type(optimizer.rule) not in RULES.values():
         raise NotRecordable(f"is updated by {type(optimizer).__name__}, which keeps its own account")
-    hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
-    if hooks or {"step", "update"} & vars(optimizer).keys():
+    if step_hooks(optimizer) or {"step", "update"} & vars(optimizer).keys():
         raise NotRecordable("runs a hook of the optimizer")
 
 

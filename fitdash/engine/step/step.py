@@ -16,6 +16,7 @@ from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.step.devices import device_and_dtype_of
 from fitdash.errors import DataError
+from fitdash.private_names import warn_missing
 
 LONE_ROW_WORDS = "Expected more than 1 value per channel when training"
 LONE_ROW = (
@@ -197,10 +198,20 @@ def to_numpy(structure: Any) -> Any:
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
+def step_hooks(optimizer: Any) -> bool:
+    """True if something runs before or after the optimizer's `step`, or if this torch does not say."""
+    try:
+        return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
+    except AttributeError:
+        warn_missing(
+            "torch.optim.Optimizer._optimizer_step_pre_hooks", "every update goes through the optimizer's step"
+        )
+        return True
+
+
 def _update_of(optimizer: Any) -> Callable[[], Any]:
     """The optimizer's `step`, or `KerasOptimizer.update` where no hook needs `step`: it runs a tenth of the Python."""
-    hooks = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
-    plain = isinstance(optimizer, KerasOptimizer) and not hooks and "step" not in vars(optimizer)
+    plain = isinstance(optimizer, KerasOptimizer) and not step_hooks(optimizer) and "step" not in vars(optimizer)
     step: Callable[[], Any] = optimizer.update if plain else optimizer.step
     return step
 

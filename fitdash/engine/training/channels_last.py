@@ -11,11 +11,14 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.recording.safety.bytecode import UnwatchableState
 from fitdash.engine.recording.safety.step_guard import StepGuard
+
+LAZY = (UninitializedParameter, UninitializedBuffer)
+"""Parameters and buffers that get their shape from the first batch."""
 
 
 @contextmanager
@@ -47,7 +50,7 @@ def _weights(module: nn.Module, optimizer: Any) -> list[nn.Parameter]:
     found: list[Any] = [part.weight for part in module.modules() if type(part) is nn.Conv2d and part.groups == 1]
     if not found or type(optimizer) is not KerasOptimizer or not all(map(_is_plain, found)):
         return []
-    if any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
+    if any(isinstance(tensor, LAZY) for tensor in (*module.parameters(), *module.buffers())):
         return []
     try:
         is_ours, _ = StepGuard(module, []).judged()

@@ -8,7 +8,7 @@ no trace of a call. The result depends on the module and its data, never on the 
 from typing import Any, NamedTuple
 
 import torch
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from fitdash.data.batches.arrays import ArraySource
 from fitdash.data.batches.epochs import EvaluationBatches
@@ -25,6 +25,8 @@ more rows take longer too. With 1024 rows `evaluate` takes 4 % more.
 """
 CACHE_BYTES = 8 * 1024 * 1024
 """Most bytes of the largest intermediate result of a widened batch."""
+LAZY = (UninitializedParameter, UninitializedBuffer)
+"""Parameters and buffers that get their shape from the first batch."""
 HEAVY = 32_000_000
 """Rows times parameters of a batch that takes half a millisecond to compute; its calls from Python take 0.05 ms."""
 LEAST_GAIN = 4
@@ -54,7 +56,7 @@ def widen_batches(step: Step, window: EvaluationBatches) -> None:
 
 def _is_heavy(step: Step, source: ArraySource) -> bool:
     """True if a batch computes so long that calls hardly matter, and a trial would take longer than it saves."""
-    count = sum(parameter.numel() for parameter in step.module.parameters() if not is_lazy(parameter))
+    count = sum(parameter.numel() for parameter in step.module.parameters() if not isinstance(parameter, LAZY))
     return source.batch_size * count >= HEAVY
 
 
@@ -88,7 +90,8 @@ def _tried(step: Step, source: ArraySource, rows: int) -> _Tried | None:
         UnwatchableState: the module may depend on how often it is called.
     """
     module, size = step.module, source.batch_size
-    if not is_recording_supported() or any(is_lazy(part) for part in (*module.parameters(), *module.buffers())):
+    tensors = (*module.parameters(), *module.buffers())
+    if not is_recording_supported() or any(isinstance(part, LAZY) for part in tensors):
         return None
     refuse_modes()
     watch = StepGuard(module, [], anywhere=True)

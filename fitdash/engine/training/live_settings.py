@@ -35,9 +35,10 @@ def announce_batch_size(model: Any) -> None:
 
 def dropout_rates(model: Any) -> dict[str, float]:
     """Dropout rate (share 0–1) by the name of each dropout layer."""
-    from torch.nn.modules.dropout import _DropoutNd
+    from torch import nn
 
-    return {name: float(part.p) for name, part in model.module.named_modules() if isinstance(part, _DropoutNd)}
+    kinds = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+    return {name: float(part.p) for name, part in model.module.named_modules() if isinstance(part, kinds)}
 
 
 def set_dropout_rates(model: Any, shares: dict[str, float]) -> None:

@@ -37,6 +37,7 @@ PRIVATE = (
     ("torch._C._autograd", "_top_saved_tensors_default_hooks"),
     ("torch._C", "_dispatch_has_kernel_for_dispatch_key"),
     ("torch.utils._python_dispatch", "TorchDispatchMode"),
+    ("torch.overrides", "TorchFunctionMode"),
     ("torch", "_foreach_copy_"),
     ("torch", "Tensor._version"),
 )

@@ -22,8 +22,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
-from torch.overrides import TorchFunctionMode
 
+from fitdash.engine.recording.program.dispatch_mode import FunctionMode
 from fitdash.engine.recording.safety.bytecode import UnwatchableState
 from fitdash.engine.recording.safety.fingerprint import State, attributes_of, fingerprint, is_alike, judge_code
 from fitdash.engine.recording.safety.torch_flags import RANDOM_STATES, tensor_layout
@@ -66,7 +66,7 @@ COMPILED = ("torch.jit", "torch._dynamo", "torch.nn.parallel", "torch.distribute
 """Packages of modules whose Python state is hidden, or that run in several processes."""
 
 
-class ReadDetector(TorchFunctionMode):
+class ReadDetector(FunctionMode):
     """Reports functions that take a value out of a tensor without an operation.
 
     Args:
