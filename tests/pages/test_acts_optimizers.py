@@ -24,7 +24,7 @@ WHOLE = QUICK | {"data__name": "iris", "fit__batch_size": "150", "fit__shuffle":
 def beginnings(monkeypatch):
     """Copies of the networks that were made, as they were before training."""
     found = []
-    make = fitdash.jobs.build.make
+    make = fitdash.jobs.build.make_network
 
     def made(*args):
         module = make(*args)
