@@ -26,7 +26,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SECONDS = 60
+SECONDS = 180  # to wait: nothing is wrong with a slow machine
 MILLISECONDS = 1000 * SECONDS
 LOUD = re.compile(r"traceback|error|exception|warning", re.IGNORECASE)
 
@@ -66,7 +66,7 @@ class Server:
         """As Ctrl-C or a shutdown does."""
         self.process.terminate()
         try:
-            self.process.wait(15)
+            self.process.wait(SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -88,7 +88,7 @@ def wait_for(condition, process=None):
 
 def _healthy(url):
     try:
-        return urlopen(f"{url}/_stcore/health", timeout=1).read() == b"ok"
+        return urlopen(f"{url}/_stcore/health", timeout=SECONDS).read() == b"ok"
     except OSError:
         return False
 

@@ -95,7 +95,7 @@ def test_hover_shows_in_all_charts(context, server):
 def test_a_finished_run_is_replayed_to_its_end(context, server):
     page = open_page(context, server)
     ready(page)
-    page.get_by_label("replay takes").select_option("5")
+    page.get_by_label("replay takes").select_option("60")
 
     page.get_by_role("button", name="Replay").click()
 
@@ -104,6 +104,7 @@ def test_a_finished_run_is_replayed_to_its_end(context, server):
     page.get_by_role("button", name="Pause replay").click()
     first, second = page.evaluate(LINES)
     assert first == second < 20
+    page.get_by_label("replay takes").select_option("5")
     page.get_by_role("button", name="Replay").click()
     expect(page.locator(".fitdash-where")).to_contain_text("epoch 20 of 20")
     expect(page.locator(".fitdash-veil:visible")).to_have_count(0)
@@ -231,9 +232,8 @@ def test_news_that_say_so_let_the_page_be_drawn_once(context, server):
     ready(page)
     fit(page)
     expect_state(page, "running")
-    page.route("**/_fitdash/live/*", lambda route: route.fulfill(json={"due": "mark-of-a-test"}))
-
     began = time.monotonic()
+    page.route("**/_fitdash/live/*", lambda route: route.fulfill(json={"due": "mark-of-a-test"}))
     for _ in range(3):
         with page.expect_response("**/_fitdash/live/*"):
             pass

@@ -27,12 +27,15 @@ def trials(server, *states):
 
 def choose(table, use):
     """Tick the newest trial, as a reader does: once more where a new trial has just come in between."""
-    for _ in range(10):
+
+    def chosen():
         table.click(position=TICK)
         with suppress(AssertionError):
             expect(use).to_be_enabled(timeout=4_000)
-            return
-    raise AssertionError("No trial could be chosen.")
+            return True
+        return False
+
+    wait_for(chosen)
 
 
 def test_a_chosen_trial_stays_chosen_and_a_killed_server_costs_a_start(context, tmp_path):

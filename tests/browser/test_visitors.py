@@ -94,7 +94,7 @@ def test_a_page_that_was_offline_stands_still_and_catches_up(server, context, wi
         wait_for(lambda: drawn(page) > 10)
 
         wire.cut(silent=silent)
-        _train_on(store, uid, 20)  # what was on its way has arrived
+        wait_for(lambda: drawn(page) == _later(page, store, uid))  # what was on its way has arrived
         stood = drawn(page)
         _train_on(store, uid, 100)
         assert drawn(page) == stood
@@ -108,6 +108,12 @@ def test_a_page_that_was_offline_stands_still_and_catches_up(server, context, wi
         points = page.evaluate(POINTS)
         assert [round(x) for x, _ in points] == [row.epoch + 1 for row in rows]
         assert [y for _, y in points] == pytest.approx([row.logs["loss"] for row in rows], rel=1e-5)
+
+
+def _later(page, store, uid):
+    """Epochs that the chart shows when 20 more have been trained."""
+    _train_on(store, uid, 20)
+    return drawn(page)
 
 
 def _train_on(store, uid, epochs):

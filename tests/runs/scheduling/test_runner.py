@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from fitdash.errors import StoreError
-from fitdash.runs.scheduling.runner import Runner
+from fitdash.runs.record.writer import CLOSE_SECONDS
+from fitdash.runs.scheduling.runner import SHUTDOWN_SECONDS, WORKERS_SECONDS, Runner
 
 
 class Job:
@@ -30,7 +31,7 @@ def nothing(recorder, control):
 def test_a_run_is_queued_runs_and_finishes(store, writer, runner):
     job = Job()
     run = runner.submit(job, experiment={"seed": 3}, name="iris", owner="me", parent="p")
-    assert job.began.wait(10)
+    assert job.began.wait(60)
     writer.flush(10)
     seen = store.run(run.uid)
     assert (seen.state, run.state, seen.experiment, seen.name) == ("running", "running", {"seed": 3}, "iris")
@@ -54,7 +55,7 @@ def test_one_trains_at_a_time_and_the_others_follow_in_their_order(store, writer
     runs += [
         runner.submit(lambda recorder, control, name=name: order.append(name), experiment={}) for name in ("b", "c")
     ]
-    assert first.began.wait(10)
+    assert first.began.wait(60)
     writer.flush(10)
     assert [store.run(run.uid).state for run in runs] == ["running", "queued", "queued"]
     assert runner.active() == runs
@@ -70,7 +71,7 @@ def test_one_trains_at_a_time_and_the_others_follow_in_their_order(store, writer
 def test_stop_reads_stopping_and_then_stopped(store, writer, runner):
     job = Job()
     run = runner.submit(job, experiment={})
-    assert job.began.wait(10)
+    assert job.began.wait(60)
     seen = []
     put = writer.put
     runner.writer.put = lambda event: (seen.append(getattr(event, "state", None)), put(event))
@@ -138,7 +139,7 @@ def test_whatever_a_job_raises_the_runner_goes_on(store, writer, runner, error):
 def test_shutdown_interrupts_what_trains_and_what_waits(store, writer, runner):
     job = Job()
     runs = [runner.submit(job, experiment={}), runner.submit(nothing, experiment={})]
-    assert job.began.wait(10)
+    assert job.began.wait(60)
 
     runner.shutdown()
     runner.shutdown()
@@ -196,6 +197,10 @@ began.wait()
     assert [(run.name, run.state) for run in store.runs()] == [("left alone", "interrupted")]
 
 
+def test_a_server_that_is_told_to_end_waits_less_than_the_five_seconds_after_which_it_is_killed():
+    assert SHUTDOWN_SECONDS + WORKERS_SECONDS + CLOSE_SECONDS < 5
+
+
 def test_a_job_that_is_over_is_let_go(runner):
     run = runner.submit(Job().__call__, experiment={})
     job = run._job
@@ -209,7 +214,7 @@ def queued(runner, owners):
     """A runner whose thread is busy, and a queued run for each of these owners."""
     first = Job()
     runner.submit(first, experiment={})
-    assert first.began.wait(10)
+    assert first.began.wait(60)
     return first, [runner.submit(nothing, experiment={}, owner=owner) for owner in owners]
 
 
@@ -262,7 +267,7 @@ class Elsewhere:
 
     def train(self, order, uid, put, control):
         self.orders.append(order)
-        self.go_on.wait(10)
+        self.go_on.wait(60)
 
     def close(self, timeout):
         self.go_on.set()
@@ -274,7 +279,7 @@ def test_what_came_with_an_order_trains_beside_the_thread(store, writer):
     first = Job()
     runs = [runner.submit(first, experiment={}, order={"n": 0}), runner.submit(nothing, experiment={})]
     runs += [runner.submit(nothing, experiment={}, order={"n": number}) for number in (1, 2)]
-    assert first.began.wait(10)
+    assert first.began.wait(60)
     writer.flush(10)
 
     assert [run.state for run in runs] == ["running", "queued", "running", "queued"]
