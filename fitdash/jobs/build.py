@@ -17,7 +17,7 @@ from fitdash.engine.optimizers.resolve import RULES
 from fitdash.engine.training.argument_checks import ImpliedBatchSize
 from fitdash.engine.training.baseline import measure_baseline
 from fitdash.errors import SettingError, StoreError
-from fitdash.jobs.callbacks import make_callback
+from fitdash.jobs.make_callbacks import make_callback
 from fitdash.jobs.warm_start import WarmStart, apply_warm_start, load_warm_start, remember_final_state
 from fitdash.model.model import Model
 from fitdash.nn.registry import make_network

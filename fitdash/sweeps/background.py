@@ -13,7 +13,7 @@ from fitdash.runs.record import sweeps
 from fitdash.runs.record.disk_quota import check_disk_quota
 from fitdash.runs.record.sweeps import SweepRecord
 from fitdash.runs.record.writer import Writer
-from fitdash.runs.scheduling.workers import WorkerPool, available_cores
+from fitdash.runs.scheduling.worker_pool import WorkerPool, available_cores
 from fitdash.settings.search_space import corners
 from fitdash.settings.server import ServerArgs
 from fitdash.sweeps.api import begin_sweep, resume_sweep, run_sweep

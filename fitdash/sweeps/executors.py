@@ -9,7 +9,7 @@ from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Event
 from fitdash.runs.protocol.messages import JobSpec
-from fitdash.runs.scheduling.workers import WorkerPool
+from fitdash.runs.scheduling.worker_pool import WorkerPool
 
 
 class TrialExecutor(Protocol):

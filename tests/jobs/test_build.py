@@ -9,7 +9,7 @@ from fitdash import callbacks, optimizers
 from fitdash.data.tables.encoders import TableEncoder
 from fitdash.errors import SettingError
 from fitdash.jobs.build import build, make_job, optimizer_of
-from fitdash.jobs.callbacks import KINDS, make_callback
+from fitdash.jobs.make_callbacks import KINDS, make_callback
 from fitdash.jobs.warm_start import has_final_weights
 from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control

@@ -10,7 +10,7 @@ from fitdash.runs.callbacks.recorder import Recorder
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Began, Changed, EpochEnded, Told
 from fitdash.runs.protocol.member_control import MemberControl
-from fitdash.runs.scheduling.workers import WorkerPool
+from fitdash.runs.scheduling.worker_pool import WorkerPool
 from fitdash.settings.compile import OPTIMIZERS
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.search_space import with_value

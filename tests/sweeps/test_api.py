@@ -14,7 +14,7 @@ from fitdash.runs.record import sweeps
 from fitdash.runs.record.store import Store
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.failures import RunEndedElsewhere
-from fitdash.runs.scheduling.workers import WorkerPool
+from fitdash.runs.scheduling.worker_pool import WorkerPool
 from fitdash.settings.experiment import Experiment
 from fitdash.settings.search_space import with_value
 from fitdash.sweeps.executors import InlineExecutor, make_executor

@@ -13,8 +13,8 @@ from torch import nn
 
 from fitdash.data.batches.arrays import ArraySource
 from fitdash.engine.ensemble.batches import EnsembleBatches, MemberRandomState
+from fitdash.engine.ensemble.ensemble_step import EnsembleStep, EnsembleStepState, EnsembleTotals
 from fitdash.engine.ensemble.stacked_parameters import unstack_parameters
-from fitdash.engine.ensemble.step import EnsembleStep, EnsembleStepState, EnsembleTotals
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.optimizers.resolve import RULES
 from fitdash.engine.step.devices import flush_denormals

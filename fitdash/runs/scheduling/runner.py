@@ -17,7 +17,7 @@ from fitdash.runs.record.claim import claim_run
 from fitdash.runs.record.writer import Writer
 from fitdash.runs.scheduling.failures import failure_event
 from fitdash.runs.scheduling.round_robin import order_round_robin
-from fitdash.runs.scheduling.workers import WorkerPool
+from fitdash.runs.scheduling.worker_pool import WorkerPool
 
 Job = Callable[[Recorder, Control], None]
 

@@ -14,7 +14,7 @@ from fitdash.runs.record.writer import DASHBOARD_ROLE, Writer
 from fitdash.runs.scheduling import dashboards
 from fitdash.runs.scheduling.runner import Runner
 from fitdash.runs.scheduling.server_settings import settings_in_force
-from fitdash.runs.scheduling.workers import WorkerPool, available_cores
+from fitdash.runs.scheduling.worker_pool import WorkerPool, available_cores
 from fitdash.settings.server import ServerArgs
 from fitdash.ui.session.live_endpoint import LiveEndpoint
 from fitdash.ui.session.streamlit_patches import patch_streamlit

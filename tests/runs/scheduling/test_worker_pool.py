@@ -20,7 +20,7 @@ from fitdash.runs.checkpoints.checkpoint_files import checkpoints_of, run_checkp
 from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.events import Created, EpochEnded
 from fitdash.runs.scheduling.failures import RunEndedElsewhere
-from fitdash.runs.scheduling.workers import Worker, WorkerPool
+from fitdash.runs.scheduling.worker_pool import Worker, WorkerPool
 from fitdash.settings.callbacks import CALLBACKS
 from fitdash.settings.compile import CompileArgs
 from fitdash.settings.dataset import DatasetArgs
