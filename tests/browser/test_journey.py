@@ -96,8 +96,9 @@ def test_a_run_is_watched_zoomed_stopped_and_downloaded(context, server):
     with Store(server.home / "runs.db") as store:
         kept = len(store.epochs(uid))
         assert store.run(uid).state == "running"
-    assert updates == sorted(set(updates))  # each has more than the one before, and what the record has
-    assert 3 <= len(updates) <= updates[-1] <= kept < 900
+    assert updates == sorted(updates)  # none has less than the one before, or what the record lacks
+    assert len(set(updates)) >= 3
+    assert updates[-1] <= kept < 900
     assert len(set(page.evaluate(POINTS))) == 1
     assert zoomed[1] - zoomed[0] < 600
     assert page.evaluate(RANGE) == zoomed
