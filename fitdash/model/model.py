@@ -251,7 +251,7 @@ class Model:
                 viewer.failed(error)
             raise
         finally:
-            self.training = None
+            self.training = self._step.checks = None
         return history
 
     def prepare_fit(self, *args: Any, **kwargs: Any) -> loop.Fit:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -84,6 +84,19 @@ class Forward:
         return self._keywords
 
 
+class StepChecks(Protocol):
+    """What the first batch is checked by, in the order of the methods; an error leaves the parameters as they were."""
+
+    def check_prediction(self, batch: Batch, prediction: Any) -> None:
+        """Called with what the module gave for the batch, before the loss is computed."""
+
+    def check_loss(self, loss: torch.Tensor) -> None:
+        """Called with the total loss, before gradients are computed."""
+
+    def check_gradients(self) -> None:
+        """Called when the parameters have their gradients, before the update."""
+
+
 class Step:
     """One batch through a module: the loop's smallest part.
 
@@ -96,6 +109,7 @@ class Step:
     Attributes:
         cleared: Parameters whose gradients a step clears, looked up by `prepare`.
         update: Changes the parameters by their gradients, looked up by `prepare`; None where there is no optimizer.
+        checks: What the next trained batch goes through, once; None: nothing.
     """
 
     def __init__(
@@ -114,6 +128,7 @@ class Step:
         """Inputs of the first batch as tensors without values, from which `summary` reads shapes."""
         self.update: Callable[[], Any] | None = None
         self.cleared: list[nn.Parameter] = []
+        self.checks: StepChecks | None = None
 
     def prepare(self) -> None:
         """Look up once an epoch what each update needs: the optimizer and the parameters whose gradients it clears."""
@@ -127,13 +142,19 @@ class Step:
     def train(self, batch: Batch, book: RunningTotals, class_weight: ClassWeights | None) -> None:
         """Forward, loss, backward and update; `book` counts the loss from before the update."""
         self.improve(self.loss(batch, book, class_weight))
+        self.checks = None
 
     def improve(self, loss: torch.Tensor) -> None:
         """Backward and update."""
+        checks = self.checks
+        if checks is not None:
+            checks.check_loss(loss)
         for parameter in self.cleared:
             parameter.grad = None
         if loss.requires_grad:
             backward(loss)
+            if checks is not None:
+                checks.check_gradients()
             if self.update is not None:
                 self.update()
 
@@ -143,6 +164,8 @@ class Step:
             prediction = self.forward(batch.x)
             if self.example is None:
                 self._look_at(batch.x, prediction)
+            if self.checks is not None:
+                self.checks.check_prediction(batch, prediction)
             weight = batch.weight
             if class_weight is not None:
                 weight = class_weight.times(weight, batch.y, prediction)

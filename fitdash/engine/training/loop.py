@@ -17,6 +17,7 @@ from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.callback_list import CallbackList
+from fitdash.engine.first_batch.checks import CheckedPart, FirstBatchChecks
 from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.step.step import Step
 from fitdash.engine.training.evaluation_batches import widen_batches
@@ -71,10 +72,19 @@ def train(fit: Fit) -> None:
     fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
     logs: Logs = {}
     fit.callbacks.on_train_begin()
+    fit.step.checks = FirstBatchChecks(fit.step, _parts(fit))
     stepper = choose_strategy(fit)
     for epoch in _epochs(fit):
         logs = train_epoch(fit, stepper, epoch) or logs
     fit.callbacks.on_train_end(logs)
+
+
+def _parts(fit: Fit) -> list[CheckedPart]:
+    """The training data and the validation data, for the checks of the first batch."""
+    parts = [CheckedPart(source=fit.passes.source)]
+    if fit.validation is not None:
+        parts.append(CheckedPart(source=fit.validation.window.source, prefix="validation "))
+    return parts
 
 
 def train_epoch(fit: Fit, stepper: StepStrategy, epoch: int) -> Logs:

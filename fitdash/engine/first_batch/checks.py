@@ -1,0 +1,47 @@
+"""`FirstBatchChecks` holds the checks of a fit that need the module's first output, its loss or its gradients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from fitdash.data.batches.source import Batch, Source
+from fitdash.engine.step.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedPart:
+    """The training data or the validation data, as the checks see it.
+
+    Attributes:
+        source: Gives its batches; an `ArraySource` has all rows in `x`, `y` and `weight`.
+        prefix: Stands before the names of its arrays in messages: "" or "validation ".
+    """
+
+    source: Source
+    prefix: str = ""
+
+
+class FirstBatchChecks:
+    """The checks of one fit, or of one call of `train_on_batch`; `Step` calls them, once, in the order of the methods.
+
+    They look at arrays as a whole where the fit has arrays, so that a fault in the last row of the validation data is
+    found before the first update.
+
+    Args:
+        step: The step whose first batch is checked.
+        parts: The training data, and the validation data if there is any.
+    """
+
+    def __init__(self, step: Step, parts: Sequence[CheckedPart]) -> None:
+        self.step, self.parts = step, parts
+
+    def check_prediction(self, batch: Batch, prediction: Any) -> None:
+        """Called with what the module gave for the batch, before the loss is computed."""
+
+    def check_loss(self, loss: torch.Tensor) -> None:
+        """Called with the total loss, before gradients are computed."""
+
+    def check_gradients(self) -> None:
+        """Called when the parameters have their gradients, before the update."""
