@@ -13,15 +13,26 @@ pytestmark = pytest.mark.browser
 
 LINK = "?data.name=iris&fit.epochs=7&fit.validation_split=0.25&sweep.trials=12&several.network.width=4,+8"
 WAITS = """
-import importlib.abc, os, sys, time
+import importlib.abc, importlib.machinery, os, sys, time
 
 class Waits(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        while name == {name!r} and not os.path.exists({free!r}):
-            time.sleep(0.01)
+        if name != {name!r}:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        execute = spec.loader.exec_module
+
+        def wait_and_execute(module):
+            while not os.path.exists({free!r}):
+                time.sleep(0.01)
+            execute(module)
+
+        spec.loader.exec_module = wait_and_execute
+        return spec
 
 sys.meta_path.insert(0, Waits())
 """
+"""Waits where the module is run, not where it is found: there Python holds the lock of all imports, the server's too."""
 
 
 def expect_settings(page):
@@ -86,14 +97,8 @@ def test_two_who_come_at_once_to_a_page_of_a_new_server_both_get_the_whole(conte
     server, free = held("fitdash.ui.compare.page")
     pages = [context.new_page() for _ in range(2)]
     for page in pages:
-        received = []
-        page.on(
-            "websocket",
-            lambda socket, received=received: socket.on("framereceived", lambda frame: received.append(frame)),
-        )
         page.goto(f"{server.url}/compare", wait_until="commit")
-        while not received:  # of this page: the server waits after its first frames, so listen before they come
-            page.evaluate("new Promise(done => setTimeout(done))")
+        page.locator("[data-test-script-state=running]").wait_for()  # the server waits in the script of this page
     free.touch()
 
     for page in pages:

@@ -44,7 +44,7 @@ def test_a_sweep_pauses_in_words_while_there_is_no_room_and_goes_on_by_itself(st
 
     ((error, at_pause),) = disk.told
     assert error == FULL
-    assert len(at_pause) == 2
+    assert 2 <= len(at_pause) <= 1 + most  # one may be on its way to the executor when room is asked for
     assert (state, sweeps.find_sweep(store, uid).error) == ("finished", None)
     assert states(store, uid) == ["finished"] * 4
     assert len(place.orders) == 4
