@@ -32,7 +32,7 @@ class Waits(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, Waits())
 """
-"""Waits where the module is run, not where it is found: there Python holds the lock of all imports, the server's too."""
+"""Waits where the module runs: where it is found, Python holds the lock of all imports, which the server needs too."""
 
 
 def expect_settings(page):

@@ -41,7 +41,7 @@ def keras(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     return keras
 
 
@@ -54,7 +54,7 @@ def test_every_recipe_runs_in_keras_and_agrees_with_fitdash(keras, home, part):
 
     apart = {}
     for name, one in given.items():
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         theirs, ours = both(one, uploads)
         if name in GATHERED:
             theirs, ours = ({n: v for n, v in one.items() if not n.startswith("val_")} for one in (theirs, ours))

@@ -1,5 +1,6 @@
 """The page in a test: `AppTest` with server resources of its own."""
 
+import functools
 import json
 import sqlite3
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
@@ -20,6 +22,7 @@ from tests.pages.seen import Seen
 
 APP = Path(__file__).parents[2] / "app.py"
 SECONDS = 60
+SCAN = manifest_scanner.scan_component_manifests
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +35,17 @@ def own_server(home):
     made.writer.close()
     made.store.close()
     st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def one_scan(monkeypatch):
+    """Streamlit looks through all installed packages for components each time a page is opened: once is enough."""
+    monkeypatch.setattr(manifest_scanner, "scan_component_manifests", _components)
+
+
+@functools.cache
+def _components():
+    return SCAN()
 
 
 @pytest.fixture(autouse=True)
