@@ -21,11 +21,12 @@ from fitdash.export.script_parts import (
     training_weight,
     validation_argument,
 )
+from fitdash.settings.batch_size import DEFAULT_BATCH_SIZE
 from fitdash.settings.callbacks import CallbackArgs, ModelCheckpointArgs
 from fitdash.settings.compile import optimizer_settings
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.fit import DEFAULT_BATCH_SIZE, FitArgs
+from fitdash.settings.fit import FitArgs
 from fitdash.settings.losses_and_metrics import full_name
 from fitdash.settings.network import LAYER_LIST
 from fitdash.settings.validation_data import HoldOut

@@ -38,10 +38,11 @@ from fitdash.runs.protocol.control import Control
 from fitdash.runs.protocol.paths import home, run_folder
 from fitdash.runs.record.records import RunRecord
 from fitdash.runs.scheduling.runner import Job
+from fitdash.settings.batch_size import DEFAULT_BATCH_SIZE
 from fitdash.settings.compile import CompileArgs, optimizer_settings
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.fit import DEFAULT_BATCH_SIZE, FitArgs
+from fitdash.settings.fit import FitArgs
 from fitdash.settings.losses_and_metrics import resolved_loss, resolved_metrics
 
 MOST_LOOKED_AT = 2000

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 
+from fitdash.settings.batch_size import DEFAULT_BATCH_SIZE
 from fitdash.settings.callbacks import TerminateOnNaNArgs
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.experiment import Experiment
-from fitdash.settings.fit import DEFAULT_BATCH_SIZE
 from fitdash.settings.network import parameters_of, resolved_network_kind
 from fitdash.settings.network_shape import shape_of
 from fitdash.settings.search_dimension import Choices

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+from fitdash.settings.batch_size import DEFAULT_BATCH_SIZE
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import Arg, Condition, Settings, settings_of
 from fitdash.settings.type_checks import join_reprs, short_repr
 from fitdash.settings.validation_data import HoldOut
 from fitdash.settings.validation_split import count_stratified_rows, describe_empty_part, validation_start
 from fitdash.settings.weight_expressions import sample_weight_faults
-
-DEFAULT_BATCH_SIZE = 32
-"""Samples of a batch where batch_size is None."""
 
 TIME, VALIDATION, WEIGHTING, WATCHING = "Time", "Validation", "Weighting and order", "Watching"
 

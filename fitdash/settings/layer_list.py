@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from fitdash.settings.batch_size import single_sample_batch
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import describe_unknown_name
 from fitdash.settings.fit import FitArgs
@@ -29,7 +30,7 @@ from fitdash.settings.network import (
     resolved_network_kind,
 )
 from fitdash.settings.network_shape import NetworkShape, shape_of
-from fitdash.settings.plan import plan_of, single_sample_batch
+from fitdash.settings.plan import plan_of
 from fitdash.settings.serialization import settings_from_plain, to_plain
 from fitdash.settings.type_checks import short_repr
 

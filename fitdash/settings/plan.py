@@ -3,9 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from fitdash.settings.batch_size import DEFAULT_BATCH_SIZE
 from fitdash.settings.data_facts import DataFacts
 from fitdash.settings.declaration import replace_invalid_values
-from fitdash.settings.fit import DEFAULT_BATCH_SIZE, FitArgs, count_split_rows
+from fitdash.settings.fit import FitArgs, count_split_rows
 from fitdash.settings.type_checks import LARGEST_INTEGER
 
 
@@ -68,13 +69,6 @@ def plan_of(fit: FitArgs, facts: DataFacts) -> Plan:
         val_share=min(1.0, val_batches * val_size / val) if val else 0.0,
         validations=_validations(fit) if val else 0,
     )
-
-
-def single_sample_batch(rows: int, batch_size: int) -> str | None:
-    """Which batches of a pass have one row: "Every", "The last", or None."""
-    if rows and batch_size == 1:
-        return "Every"
-    return "The last" if rows % batch_size == 1 else None
 
 
 def _validations(fit: FitArgs) -> int:

@@ -339,6 +339,17 @@ def test_neither_torch_nor_streamlit_is_imported(store, tmp_path):
     assert done.stderr == "[]\n"
 
 
+def test_help_reads_no_library_of_numbers():
+    code = (
+        "import sys\nfrom fitdash.cli.commands import main\nmain(['--help'], standalone_mode=False)\n"
+        "print(sorted({'numpy', 'pandas', 'torch', 'streamlit', 'plotly'} & set(sys.modules)), file=sys.stderr)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stderr == "[]\n"
+
+
 @pytest.fixture
 def later(monkeypatch):
     """Three days after the runs of the store ended."""

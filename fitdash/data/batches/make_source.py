@@ -9,7 +9,7 @@ from fitdash.data.batches.generator import FunctionSource, IterableSource, Itera
 from fitdash.data.batches.source import DeviceAndDtype, Source, detect_source_kind
 from fitdash.data.batches.torch_dataset import DatasetSource
 from fitdash.errors import DataError, SettingError
-from fitdash.settings.fit import DEFAULT_BATCH_SIZE
+from fitdash.settings.batch_size import DEFAULT_BATCH_SIZE
 
 SOURCE_NAMES = {
     "dataset": "a Dataset",

@@ -5,7 +5,7 @@ from typing import Any
 
 from fitdash.engine.callbacks.learning_rates import learning_rates_of, set_learning_rates
 from fitdash.errors import SettingError
-from fitdash.settings.plan import single_sample_batch
+from fitdash.settings.batch_size import single_sample_batch
 
 
 def change_setting(model: Any, setting: str, value: Any) -> tuple[Any, Any]:

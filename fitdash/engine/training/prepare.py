@@ -14,7 +14,7 @@ from fitdash.engine.step.step import Step
 from fitdash.engine.training import argument_checks
 from fitdash.engine.training.loop import Validation
 from fitdash.errors import DataError, SettingError
-from fitdash.settings.fit import DEFAULT_BATCH_SIZE
+from fitdash.settings.batch_size import DEFAULT_BATCH_SIZE
 from fitdash.settings.validation_split import refuse_empty_part, validation_start
 
 

@@ -11,18 +11,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from zipfile import BadZipFile
-
-import numpy as np
 
 from fitdash.errors import StoreError
 from fitdash.runs.protocol.events import PredictionsTaken
 
+if TYPE_CHECKING:  # NumPy is imported where files are read or written: a command that lists runs does without it
+    import numpy as np
+
 MOST_KEPT = 64
 MOST_BYTES = 32_000_000
 
-Array = np.ndarray[Any, Any]
+Array: TypeAlias = "np.ndarray[Any, Any]"
 _NAME = re.compile(r"epoch-(\d+)\.npz")
 _WEIGHT = "weights/"
 
@@ -42,7 +43,7 @@ class SavedPredictions:
     epoch: int
     rows: Array
     answers: Array
-    sureness: Array | None
+    sureness: "Array | None"
     weights: Mapping[str, Array]
 
 
@@ -76,6 +77,8 @@ def read(folder: Path, epoch: int, *, weights: bool = True) -> SavedPredictions 
         epoch: Its index.
         weights: Read the weights too: they are most of a file, and take most of the time.
     """
+    import numpy as np
+
     try:
         with _path(folder, epoch).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files if weights or not name.startswith(_WEIGHT)}
@@ -96,6 +99,8 @@ def write(folder: Path, event: PredictionsTaken) -> None:
     Raises:
         StoreError: it cannot be written now: the disk is full, the folder cannot be written, …
     """
+    import numpy as np
+
     content = io.BytesIO()
     arrays: dict[str, Any] = {"rows": event.rows, "answers": event.answers}
     arrays |= {} if event.sureness is None else {"sureness": event.sureness}
