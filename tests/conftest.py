@@ -1,9 +1,15 @@
 """Every test has its own store and the same seeds."""
 
+import os
 import random
 
 import numpy as np
 import pytest
+
+from tests.forked import Processes
+
+# Networks of tests are too small for several threads, which wait for each other by spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items):
@@ -20,6 +26,14 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("FITDASH_HOME", str(folder))
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_workers():
+    """Workers are forked from a process that has imported torch; `test_worker_pool.py` starts them as for users."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fitdash.runs.scheduling.worker_pool.subprocess", Processes)
+        yield
 
 
 @pytest.fixture(autouse=True)

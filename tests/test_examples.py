@@ -1,10 +1,11 @@
 """The examples run as they stand, without a warning."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.forked import Processes
 
 FOLDER = Path(__file__).parent.parent / "examples"
 SAYS = {
@@ -22,7 +23,7 @@ def test_every_example_is_tested():
 
 @pytest.mark.parametrize("name", SAYS)
 def test_an_example_runs(name, tmp_path):
-    done = subprocess.run(
+    done = Processes.run(
         [sys.executable, "-W", "error", str(FOLDER / name)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
 

@@ -6,14 +6,14 @@ FITDASH_BROWSER=required makes a missing browser an error; another value is the 
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+
+from tests.forked import Processes
 
 APP = Path(__file__).parents[2] / "app.py"
 KNOWN = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -47,8 +47,8 @@ class Server:
         command = [sys.executable, "-m", "streamlit", "run", str(APP), f"--server.port={port}"]
         environment = os.environ | {"FITDASH_HOME": str(self.home), "PYTHONUNBUFFERED": "1"} | self.environment
         with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=self.folder, preexec_fn=_die_too
+            self.process = Processes.Popen(
+                command, stdout=log, stderr=Processes.STDOUT, env=environment, cwd=self.folder
             )
         self.url = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+", self.log.read_text()), self.process)[0]
         wait_for(lambda: _healthy(self.url), self.process)
@@ -67,7 +67,7 @@ class Server:
         self.process.terminate()
         try:
             self.process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
+        except Processes.TimeoutExpired:
             self.kill()
 
     @property
@@ -91,14 +91,6 @@ def _healthy(url):
         return urlopen(f"{url}/_stcore/health", timeout=SECONDS).read() == b"ok"
     except OSError:
         return False
-
-
-def _die_too():
-    """The server ends with the tests, however they end."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL("libc.so.6").prctl(1, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from fitdash.cli.commands import main
 from fitdash.runs.record import sweeps
 from fitdash.runs.record.store import Store
+from tests.forked import Processes
 
 CONFIG = """
 trials = {trials}
@@ -107,7 +108,7 @@ def hears_interrupts():
 def test_a_signal_stops_it_properly_and_the_same_command_goes_on(config, number):
     file = config(trials=1000)
     command = [sys.executable, "-m", "fitdash", "sweep", file, "--workers", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
+    with Processes.Popen(command, stdout=Processes.PIPE, text=True, env={**os.environ}) as process:
         lines = [process.stdout.readline() for _ in range(5)]
         process.send_signal(number)
         rest = process.stdout.read().splitlines()

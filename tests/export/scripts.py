@@ -1,13 +1,14 @@
-"""Run scripts in one fresh process and give the histories: `python -m tests.export.scripts FOLDER`.
+"""Run scripts in one process of their own and give the histories: `python -m tests.export.scripts FOLDER`.
 
 Every file of the folder is run by itself; what it left in `history` is printed as JSON, floats to the last bit.
 """
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.forked import Processes
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +23,7 @@ def histories(folder, scripts):
         "PYTHONWARNINGS": "error",
     }
     command = [sys.executable, "-m", "tests.export.scripts"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = Processes.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -28,6 +27,7 @@ from fitdash.settings.experiment import Experiment
 from fitdash.settings.fit import FitArgs
 from fitdash.settings.network import NetworkArgs
 from fitdash.settings.validation_data import HoldOut
+from tests.forked import Processes
 
 SECONDS = 60
 EVERYTHING = Experiment(
@@ -364,11 +364,11 @@ def test_after_kill_9_a_run_reads_interrupted_and_goes_on_to_the_same_numbers(ho
     environment = os.environ | {"PYTHONWARNINGS": "error"}
     seconds = random.Random(seed).uniform(0.0, 3.0)
     command = [sys.executable, "-c", TRAINS, experiment.to_json()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with Processes.Popen(command, stdout=Processes.PIPE, text=True, env=environment) as process:
         uid = process.stdout.readline().strip()
         try:
             process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        except Processes.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
 
     with Store() as store:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 
 import pytest
@@ -19,6 +18,7 @@ from fitdash.settings.experiment import Experiment
 from fitdash.settings.search_space import with_value
 from fitdash.sweeps.executors import InlineExecutor, make_executor
 from fitdash.sweeps.results import Sweep
+from tests.forked import Processes
 
 EXPERIMENT = {
     "data": {"name": "iris"},
@@ -67,7 +67,7 @@ def test_a_sweep_goes_on_from_code_by_its_uid():
 
 
 def test_after_kill_9_a_sweep_goes_on_where_it_was(home):
-    with subprocess.Popen([sys.executable, "-c", TRAINS], stdout=subprocess.PIPE) as process:
+    with Processes.Popen([sys.executable, "-c", TRAINS], stdout=Processes.PIPE) as process:
         done = [int(process.stdout.readline()) for _ in range(30)]
         process.kill()
         process.wait()

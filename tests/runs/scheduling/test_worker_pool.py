@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -54,9 +55,10 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def warm(place):
-    """One process for the tests of this file: to start it takes seconds."""
+    """One process for the tests of this file, started as for users: that takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FITDASH_HOME", str(place))
+        patch.setattr("fitdash.runs.scheduling.worker_pool.subprocess", subprocess)
         worker = Worker()
     yield worker
     worker.close()
