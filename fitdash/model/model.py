@@ -244,7 +244,13 @@ class Model:
         history = fit.callbacks.history
         assert history is not None
         try:
-            with limit_threads(), flush_denormals(), torch.enable_grad(), channels_last(self.module, self.optimizer):
+            with (
+                limit_threads(),
+                flush_denormals(),
+                torch.enable_grad(),
+                channels_last(self.module, self.optimizer),
+                self._step.forward.casts.noting(self.tell),
+            ):
                 loop.train(fit)
         except BaseException as error:
             for viewer in viewers:
@@ -395,7 +401,7 @@ class Model:
         self._single_book.reset()
         self.module.train()
         self._step.prepare()
-        with torch.enable_grad():
+        with torch.enable_grad(), self._step.forward.reading(arrays=True):
             self._step.train(batch, self._single_book, weights)
         return to_return_value(self._single_book.logs(), return_dict)
 
@@ -407,7 +413,7 @@ class Model:
         self._compiled("test_on_batch", needs_loss=True)
         batch, _ = prepare_single_batch(x, y, sample_weight, self._target)
         self._single_book.reset()
-        with loop.evaluation_mode(self.module):
+        with loop.evaluation_mode(self.module), self._step.forward.reading(arrays=True):
             self._step.test(batch, self._single_book)
         return to_return_value(self._single_book.logs(), return_dict)
 
@@ -417,7 +423,7 @@ class Model:
         Source: R keras `predict_on_batch`.
         """
         batch, _ = prepare_single_batch(x, None, None, self._target, needs_y=False)
-        with loop.evaluation_mode(self.module):
+        with loop.evaluation_mode(self.module), self._forward.forward.reading(arrays=True):
             return self._forward.predict(batch)
 
     # the module -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 import fitdash as fd
 from tests.contract.alike import REFERENCE, X, Y, assert_trains_alike
@@ -120,17 +120,147 @@ def test_7_2_integers_and_booleans_keep_their_kind(kind):
     assert (seen[0] is torch.bool) == (kind == "bool")
 
 
+class Masked(nn.Module):
+    """Looks up ids, multiplies features and selects by a mask: three inputs, of which one has to be cast."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.line, self.seen = nn.Embedding(9, 2), nn.Linear(3, 2), set()
+
+    def forward(self, ids, features, mask):
+        self.seen.add((ids.dtype, features.dtype, mask.dtype))
+        return torch.where(mask, self.table(ids) + self.line(features), 0.0).sum(1, keepdim=True)
+
+
+WHOLE = np.arange(30).reshape(10, 3) % 7
+NEEDING_FLOATS = {
+    "linear": lambda: nn.Linear(3, 1),
+    "dropout and normalization": lambda: nn.Sequential(
+        nn.Dropout(0.5), nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.5), nn.Linear(4, 1)
+    ),
+    "convolution": lambda: nn.Sequential(nn.Unflatten(1, (1, 3)), nn.Conv1d(1, 2, 2), nn.Flatten(), nn.Linear(4, 1)),
+    "lstm": lambda: nn.Sequential(nn.LSTM(3, 1), TakeFirst()),
+    "softmax": lambda: nn.Sequential(nn.Softmax(-1), nn.Linear(3, 1)),
+    "lazy": lambda: nn.Sequential(nn.Linear(3, 2), nn.LazyBatchNorm1d(), nn.Dropout(0.5), nn.Linear(2, 1)),
+}
+
+
+class TakeFirst(nn.Module):
+    def forward(self, found):
+        return found[0]
+
+
+def trained(module, x, y, **settings):
+    torch.manual_seed(1)
+    model = fd.Model(module()).compile("adam", loss="mse")
+    torch.manual_seed(2)
+    model.fit(x, y, batch_size=5, epochs=2, verbose=0, **settings)
+    return model
+
+
+def assert_trained_alike(one, other):
+    assert one.history.history == other.history.history
+    assert all(map(torch.equal, one.module.state_dict().values(), other.module.state_dict().values()))
+
+
+@pytest.mark.parametrize("kind", ["int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize("module", NEEDING_FLOATS)
+def test_7_2_whole_numbers_are_cast_where_the_module_refuses_them(module, kind):
+    make, x, y = NEEDING_FLOATS[module], WHOLE.astype(kind), WHOLE.sum(1)
+
+    model = trained(make, x, y, validation_split=0.2)
+
+    cast = trained(make, x.astype("float32"), y, validation_split=0.2)
+    assert_trained_alike(model, cast)
+    assert model.predict(x).tolist() == cast.predict(x.astype("float32")).tolist()
+    assert model.history.events == [
+        {"epoch": 0, "kind": "cast", "inputs": ["x"], "was": [kind], "now": "float32"},
+    ]
+    assert cast.history.events == []
+
+
+def test_7_2_a_vector_of_whole_numbers_becomes_one_column_where_it_is_cast():
+    x, y = np.arange(6), np.arange(6) * 2.0
+
+    model = trained(lambda: nn.Linear(1, 1), x, y, validation_data=(x, y))
+
+    assert_trained_alike(model, trained(lambda: nn.Linear(1, 1), x.astype(float), y, validation_data=(x, y)))
+    assert model.predict(x).shape == (6, 1)
+    assert model.predict_on_batch(x).shape == (6, 1)
+    assert np.isfinite(model.train_on_batch(x, y))
+    assert np.isfinite(model.test_on_batch(x, y))
+    assert len(model.history.events) == 1
+
+
+@pytest.mark.parametrize("container", ["tuple", "dict"])
+def test_7_2_only_those_inputs_are_cast_that_need_it(container):
+    def inputs(features):
+        parts = {"ids": WHOLE[:, 0], "features": features, "mask": WHOLE[:, :1] > 0}
+        return parts if container == "dict" else tuple(parts.values())
+
+    model = trained(Masked, inputs(WHOLE), WHOLE.sum(1))
+
+    assert_trained_alike(model, trained(Masked, inputs(WHOLE.astype("float32")), WHOLE.sum(1)))
+    name = {"tuple": "x[1]", "dict": "x['features']"}[container]
+    assert [told for told in model.history.events if told["kind"] == "cast"] == [
+        {"epoch": 0, "kind": "cast", "inputs": [name], "was": ["int64"], "now": "float32"}
+    ]
+    model.module.seen.clear()
+    model.predict(inputs(WHOLE))
+    assert (torch.int64, torch.float32, torch.bool) in model.module.seen
+
+
+@pytest.mark.parametrize("kind", ["loader", "generator", "data set", "iterable"])
+def test_7_2_batches_of_whole_numbers_are_cast_alike(kind):
+    def source(x):
+        data = TensorDataset(torch.as_tensor(x), torch.as_tensor(WHOLE.sum(1)))
+        loader = DataLoader(data, batch_size=5)
+        return {"loader": loader, "generator": lambda: iter(loader), "data set": data, "iterable": list(loader)}[kind]
+
+    def fitted(x):
+        torch.manual_seed(1)
+        model = fd.Model(NEEDING_FLOATS["dropout and normalization"]()).compile("adam", loss="mse")
+        given = source(x) if kind != "iterable" else Loader(source(x))
+        model.fit(given, epochs=2, validation_data=(x, WHOLE.sum(1)), verbose=0)
+        return model
+
+    model = fitted(WHOLE)
+
+    assert_trained_alike(model, fitted(WHOLE.astype("float32")))
+    assert [told["inputs"] for told in model.history.events] == [["x"]]
+
+
+def test_7_2_ids_of_an_embedding_stay_whole_numbers():
+    class Spy(nn.Embedding):
+        seen = set()
+
+        def forward(self, x):
+            self.seen.add(x.dtype)
+            return super().forward(x)
+
+    model = trained(lambda: Spy(9, 1), WHOLE, WHOLE[..., None])
+
+    assert Spy.seen == {torch.int64}
+    assert model.history.events == []
+
+
+def test_7_2_a_cast_step_is_recorded():
+    model = fd.Model(nn.Linear(3, 1)).compile("sgd", loss="mse")
+
+    history = model.fit(WHOLE, WHOLE.sum(1), batch_size=1, epochs=10, verbose=0)
+
+    assert history.params["stepper"] == "recorded"
+
+
 @pytest.mark.parametrize(
     ("module", "x", "kind"),
     [
-        (nn.Linear(2, 1), np.ones((4, 2), int), "int64"),
-        (nn.Conv1d(1, 1, 1), np.ones((4, 1, 3), "int32"), "int32"),
         (nn.Embedding(3, 2), np.ones((4, 1)), "float32"),
-        (nn.Sequential(nn.Softmax(-1), nn.Linear(2, 1)), np.ones((4, 2), int), "int64"),
+        (nn.Sequential(nn.Linear(2, 2), nn.Embedding(3, 2)), np.ones((4, 2), int), "int64"),
     ],
-    ids=["linear", "convolution", "embedding", "softmax"],
+    ids=["embedding", "both"],
 )
-def test_7_2_a_dtype_error_of_the_module_comes_with_a_hint_to_cast(module, x, kind):
+def test_7_2_a_dtype_error_that_no_cast_helps_comes_with_a_hint_to_cast(module, x, kind):
     model = fd.Model(module).compile("sgd", loss="mse")
 
     with pytest.raises(RuntimeError, match=f"x has dtype {kind}; cast it") as caught:

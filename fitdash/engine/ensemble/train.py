@@ -77,7 +77,7 @@ def why_not_in_ensemble(fit: Fit) -> str:
         return "it runs eagerly, casts automatically or is not on the CPU"
     validation = fit.validation.window.source if fit.validation is not None else fit.passes.source
     if not all(_is_plain(source) for source in (fit.passes.source, validation)):
-        return "its data is not one array of inputs in memory"
+        return "its data is not one array of floating-point inputs in memory"
     if fit.passes.asked is not None:
         return "an epoch is not one pass over the data"
     if fit.callbacks.watches_train_batches or fit.callbacks.watches_test_batches:
@@ -285,9 +285,11 @@ def _with_state(fit: Fit) -> None:
 
 
 def _is_plain(source: Any) -> bool:
-    """True if batches are one array of inputs and one of targets."""
+    """True if batches are one array of inputs, which need no cast, and one of targets."""
     containers = (list, tuple, dict, type(None))
     if type(source) is not ArraySource or any(isinstance(part, containers) for part in (source.x, source.y)):
+        return False
+    if not source.parts[0].slice(0, 1).is_floating_point():
         return False
     return len(source.parts[0].shape) == 2 and all(len(part.shape) <= 2 for part in source.parts[1:])
 

@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import torch
@@ -15,6 +15,7 @@ from fitdash.engine.objective.objective import Objective
 from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.step.devices import device_and_dtype_of
+from fitdash.engine.step.input_casts import DTYPE_WORDS, InputCasts
 from fitdash.errors import DataError
 from fitdash.private_names import warn_missing
 
@@ -23,8 +24,6 @@ LONE_ROW = (
     "A batch must have two rows or more where it is normalized, got 1. "
     "Set a batch_size that leaves no row over, or drop_last=True for a DataLoader."
 )
-DTYPE_WORDS = ("dtype", "scalar type", "Input type", "not implemented for", "can't be cast")
-"""Words in torch's messages where a module gets numbers of a dtype that it does not take."""
 
 
 def _without_gradients(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -41,19 +40,26 @@ def _without_gradients(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Forward:
-    """Calls a module with a tensor, a tuple (by position) or a dict (by keyword) of inputs."""
+    """Calls a module with a tensor, a tuple (by position) or a dict (by keyword) of inputs.
+
+    Attributes:
+        casts: Finds with the first batch what whole-number inputs have to be cast, and casts them.
+        casting: `casts` until it is known that nothing has to be cast, and where something has; else None.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
+        self.casts = InputCasts(module, self._run)
+        self.casting: InputCasts | None = None
         self._keywords: tuple[set[str], set[str] | None] | None = None
 
     def __call__(self, x: Any) -> Any:
         try:
+            if self.casting is not None:
+                return self._watched(x)
             if isinstance(x, torch.Tensor):
                 return self.module(x)
-            if isinstance(x, dict):
-                return self.module(**self._chosen(x))
-            return self.module(*x)
+            return self._run(self._chosen(x) if isinstance(x, dict) else x)
         except ValueError as error:
             if LONE_ROW_WORDS not in str(error):
                 raise
@@ -62,6 +68,36 @@ class Forward:
             if not any(words in str(error) for words in DTYPE_WORDS):
                 raise
             raise RuntimeError(f"{error}\nx has {_dtypes(x)}; cast it to what the module works with.") from error
+
+    @contextlib.contextmanager
+    def reading(self, *, arrays: bool) -> Iterator[None]:
+        """Within this context batches of one source come: what to cast is found with the first of them.
+
+        Args:
+            arrays: Whether the source is arrays, of which a vector of floats is one column.
+        """
+        before = self.casting, self.casts.columns
+        self.casting, self.casts.columns = self.casts, arrays
+        try:
+            yield
+        finally:
+            self.casting, self.casts.columns = before
+
+    def as_passed(self, x: Any) -> Any:
+        """The inputs as the module gets them."""
+        return x if self.casting is None else self.casting.cast(self._chosen(x) if isinstance(x, dict) else x)
+
+    def _watched(self, x: Any) -> Any:
+        """The output for a first batch, or for one with inputs to cast."""
+        found = self.casts(self._chosen(x) if isinstance(x, dict) else x)
+        if not self.casts.is_needed:
+            self.casting = None
+        return found
+
+    def _run(self, x: Any) -> Any:
+        if isinstance(x, torch.Tensor):
+            return self.module(x)
+        return self.module(**x) if isinstance(x, dict) else self.module(*x)
 
     def refuse_missing(self, x: Any, name: str = "x") -> None:
         """Refuse a dict of inputs that lacks one.
@@ -195,6 +231,7 @@ class Step:
     def _look_at(self, x: Any, prediction: Any) -> None:
         """Learn the outputs and the shapes of the inputs from the first batch."""
         self.objective.bind(prediction, self.output_names)
+        x = self.forward.as_passed(x)
         self.example = replace_leaves(x, iter([torch.empty_like(part, device="meta") for part in leaves_of(x)]))
 
 

@@ -6,13 +6,14 @@ order, weights), in `objective` (losses, metrics) and in the callbacks, not here
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from fitdash.data.batches.arrays import ArraySource
 from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
 from fitdash.engine.callbacks.base import Logs, Moment
@@ -95,7 +96,8 @@ def train_epoch(fit: Fit, stepper: StepStrategy, epoch: int) -> Logs:
     callbacks.on_epoch_begin(epoch)
     fit.step.module.train()
     fit.step.prepare()
-    _train_steps(fit, stepper, epoch)
+    with _reading(fit.step, fit.passes):
+        _train_steps(fit, stepper, epoch)
     fit.step.module.eval()
     if fit.was_cut or not book.rows:
         return _cut_short(fit, epoch)
@@ -154,7 +156,7 @@ def evaluate(
     flags.stop_evaluating = False
     book.reset()
     callbacks.on_test_begin()
-    with evaluation_mode(step.module):
+    with evaluation_mode(step.module), _reading(step, window):
         if flags.stop_evaluating:
             window.narrow()
         elif not (callbacks.watches_test_batches or step.objective.depends_on_batches):
@@ -196,7 +198,7 @@ def predict(flags: Any, step: Step, window: EvaluationBatches, callbacks: Callba
     tells_batches = callbacks.watches_predict_batches
     outputs: list[Any] = []
     callbacks.on_predict_begin()
-    with evaluation_mode(step.module):
+    with evaluation_mode(step.module), _reading(step, window):
         if not (tells_batches or flags.stop_predicting):
             widen_batches(step, window)
         with _quiet(window):
@@ -213,6 +215,11 @@ def predict(flags: Any, step: Step, window: EvaluationBatches, callbacks: Callba
     if not outputs:
         raise DataError("The data to predict is empty: it gave no batch.")
     return outputs
+
+
+def _reading(step: Step, window: EpochBatches | EvaluationBatches) -> AbstractContextManager[None]:
+    """The context in which the batches of this source go through the step."""
+    return step.forward.reading(arrays=isinstance(window.source, ArraySource))
 
 
 def _quiet(window: EvaluationBatches) -> Any:

@@ -23,8 +23,17 @@ def _since(facts: Facts) -> str:
     return _at({"epoch": facts.get("since", facts.get("epoch"))})
 
 
+def _cast(facts: Facts) -> str:
+    """Which inputs were cast, such as "x was cast from int64 to float32, since the network works with float32."."""
+    names = [f"{name} from {was}" for name, was in zip(facts["inputs"], facts["was"], strict=True)]
+    first, _, was = names[0].partition(" from ")
+    what = f"{first} was cast from {was}" if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]} were cast"
+    return f"{what} to {facts['now']}, which the network works with."
+
+
 WORDS: dict[Any, Callable[[Facts], str]] = {
     "data": lambda facts: str(facts.get("text", "")),
+    "cast": lambda facts: _cast(facts),
     "learning_rate": lambda facts: f"The learning rate is {format_number(facts['value'])} since {_since(facts)}.",
     "early_stop": lambda facts: f"EarlyStopping ended it at {_at(facts)}: {facts.get('monitor')} no longer got better.",
     "restored_weights": lambda facts: f"The weights of epoch {int(facts['best_epoch']) + 1}, the best, came back.",

@@ -164,6 +164,18 @@ def test_what_callbacks_did_is_told_in_words():
 
 
 @pytest.mark.parametrize(
+    ("inputs", "was", "words"),
+    [
+        (["x"], ["int64"], "x was cast from int64 to float32, which the network works with."),
+        (["x[0]", "x[2]"], ["int64", "bool"],
+         "x[0] from int64 and x[2] from bool were cast to float32, which the network works with."),
+    ],
+)  # fmt: skip
+def test_a_cast_of_inputs_is_told_in_words(inputs, was, words):
+    assert describe_events([{"epoch": 0, "kind": "cast", "inputs": inputs, "was": was, "now": "float32"}]) == [words]
+
+
+@pytest.mark.parametrize(
     ("seconds", "words"),
     [
         (0.0004, "1 ms"),
