@@ -85,6 +85,55 @@ def test_7_9_batch_sources_of_every_kind_train_alike(kind):
     assert_trains_alike(SOURCES[kind](), None, batch_size=None)
 
 
+VECTORS = TensorDataset(torch.arange(6.0), torch.arange(6.0) * 2)
+SOURCES_OF_VECTORS = {
+    "loader": lambda: DataLoader(VECTORS, batch_size=3),
+    "loader of float64": lambda: DataLoader(TensorDataset(*[part.double() for part in VECTORS.tensors]), batch_size=3),
+    "loader that collates": lambda: DataLoader(VECTORS, batch_size=3, collate_fn=torch.utils.data.default_collate),
+    "data set": lambda: VECTORS,
+    "generator": lambda: lambda: iter(DataLoader(VECTORS, batch_size=3)),
+    "iterable of arrays": lambda: Loader([(np.arange(3.0), np.arange(3.0)), (np.ones(3), np.ones(3))]),
+}
+
+
+@pytest.mark.parametrize("kind", SOURCES_OF_VECTORS)
+def test_7_1_vectors_inside_batches_stay_as_they_are(kind):
+    shapes = set()
+
+    class Slope(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.value = nn.Parameter(torch.ones(()))
+
+        def forward(self, x):
+            shapes.add((x.ndim, x.dtype))
+            return x * self.value
+
+    model = fd.Model(Slope()).compile("sgd", loss="mse", metrics=["mae"])
+    size = {"batch_size": 3} if kind == "data set" else {}
+    losses = model.fit(SOURCES_OF_VECTORS[kind](), epochs=2, shuffle=False, verbose=0, **size).history["loss"]
+    model.evaluate(SOURCES_OF_VECTORS[kind](), verbose=0)
+
+    assert model.predict(SOURCES_OF_VECTORS[kind]()).shape == (6,)
+    assert shapes == {(1, torch.float32)}
+    if kind != "iterable of arrays":
+        slope, expected = torch.ones(()), []
+        for x in (torch.arange(3.0), torch.arange(3.0, 6.0)):
+            expected.append(float(((x * slope - 2 * x) ** 2).mean()))
+            slope = slope - 0.01 * (2 * x * (x * slope - 2 * x)).mean()
+        assert losses[0] == pytest.approx(np.mean(expected))
+
+
+@pytest.mark.parametrize("target", [Y, Y[:, 0]], ids=["column", "vector"])
+@pytest.mark.parametrize("squeeze", [True, False])
+def test_2_6_vectors_of_targets_in_batches_meet_their_predictions(target, squeeze):
+    layers = [nn.Linear(2, 1), *([nn.Flatten(0)] if squeeze else [])]
+    model = fd.Model(nn.Sequential(*layers)).compile("sgd", loss="mse")
+    loss = model.evaluate(Loader([(X, target)]), verbose=0)
+
+    assert loss == pytest.approx(float(np.mean((model.predict(X).ravel() - Y[:, 0]) ** 2)), rel=1e-5)
+
+
 def test_7_9_a_map_style_data_set_trains_like_its_arrays():
     assert_trains_alike(Rows(), None)
 

@@ -130,7 +130,9 @@ class ArraySource:
         return Batch(x, y, weight, rows)
 
 
-def prepare_arrays(x: Any, y: Any, weight: Any, target: DeviceAndDtype, prefix: str = "") -> tuple[Any, Any, Any]:
+def prepare_arrays(
+    x: Any, y: Any, weight: Any, target: DeviceAndDtype, prefix: str = "", *, columns: bool = True
+) -> tuple[Any, Any, Any]:
     """x, y and weights as rows in their containers, checked against each other.
 
     Args:
@@ -139,11 +141,12 @@ def prepare_arrays(x: Any, y: Any, weight: Any, target: DeviceAndDtype, prefix: 
         weight: (n,), (n, 1) or (n, t), or a list or dict of those and None, one per output; or None.
         target: Gives the floating-point type.
         prefix: Put before the names in errors, such as "validation ".
+        columns: Whether an input that is a vector of floats becomes one column, (n, 1).
 
     Raises:
         DataError: no rows, different numbers of rows, or no numbers.
     """
-    inputs = unwrap_single(_structured(x, f"{prefix}x", target.floating, _input))
+    inputs = unwrap_single(_structured(x, f"{prefix}x", target.floating, _input if columns else as_rows))
     inputs = tuple(inputs) if isinstance(inputs, list) else inputs
     targets = unwrap_single(_structured(y, f"{prefix}y", target.floating, as_rows))
     weights = _structured(weight, f"{prefix}sample_weight", target.floating, _weight)

@@ -36,15 +36,14 @@ class LoaderSource:
         loader = self.loader
         x, y, weight = (*loader.dataset.tensors, None, None)[:3]
         size = loader.batch_size
-        source = ArraySource(
-            *prepare_arrays(x, y, weight, self.target), batch_size=size, order="given", target=self.target
-        )
+        rows = prepare_arrays(x, y, weight, self.target, columns=False)
+        source = ArraySource(*rows, batch_size=size, order="given", target=self.target)
         torch.empty((), dtype=torch.int64).random_(generator=loader.generator)
         index = self._order()
         index = index[: len(index) // size * size] if loader.drop_last else index
         piece = max(1, CHUNK_BYTES // (max(part.row_bytes for part in source.parts) * size)) * size
-        for rows in torch.split(index, piece):
-            taken = [part.take(rows).to(self.target.device) for part in source.parts]
+        for places in torch.split(index, piece):
+            taken = [part.take(places).to(self.target.device) for part in source.parts]
             yield from map(source.batch, zip(*(torch.split(part, size) for part in taken), strict=True))
 
     def _order(self) -> torch.Tensor:

@@ -10,6 +10,9 @@ from fitdash.data.batches.rows import ArrayRows
 from fitdash.data.batches.source import Batch, DeviceAndDtype, leaves_of, unwrap_single
 from fitdash.errors import DataError
 
+WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+"""dtypes of whole numbers and booleans that need no conversion."""
+
 
 class IteratorSource:
     """A generator or another iterator: it gives one pass and is then exhausted."""
@@ -86,7 +89,7 @@ def batch_of(item: Any, target: DeviceAndDtype, *, inputs_only: bool = False) ->
         batch = Batch(x, y, None, len(x))
         if y is None or len(y) == len(x) > 0:
             return batch
-    rows = prepare_arrays(x, y, weight, target)
+    rows = prepare_arrays(x, y, weight, target, columns=False)
     x, y, weight = (_moved(part, target) for part in rows)
     return Batch(x, y, weight, int(leaves_of(rows[0])[0].shape[0]))
 
@@ -110,9 +113,9 @@ def _is_ready(value: Any, target: DeviceAndDtype) -> bool:
     """True if a tensor needs no conversion; most batches of a DataLoader need none."""
     if not isinstance(value, torch.Tensor) or value.device != target.device:
         return False
-    if value.ndim < 2:
-        return value.ndim == 1 and value.dtype == torch.int64
-    return value.dtype == target.floating or not value.is_floating_point()
+    if value.ndim == 0 or value.layout != torch.strided or value.requires_grad:
+        return False
+    return value.dtype == target.floating or value.dtype in WHOLE
 
 
 def _moved(structure: Any, target: DeviceAndDtype) -> Any:
