@@ -10,6 +10,7 @@ from fitdash.data.batches.as_rows import as_rows
 from fitdash.data.batches.hdf5 import load_for_shuffling
 from fitdash.data.batches.rows import ArrayRows, TensorRows, has_free_memory
 from fitdash.data.batches.source import Batch, DeviceAndDtype, leaves_of, replace_leaves, unwrap_single
+from fitdash.data.batches.sparse import is_scipy_sparse
 from fitdash.errors import DataError
 
 ShuffleMode = Literal["given", "rows", "batch"]
@@ -161,7 +162,7 @@ def is_single_array(value: Any) -> bool:
         if not value:
             return True
         value = value[0]
-    if value is None or isinstance(value, dict):
+    if value is None or isinstance(value, dict) or is_scipy_sparse(value):
         return False
     return len(getattr(value, "shape", ())) == 0 if hasattr(value, "__array__") else True
 
@@ -169,6 +170,8 @@ def is_single_array(value: Any) -> bool:
 def _structured(value: Any, name: str, floating: torch.dtype, leaf: Any) -> Any:
     if value is None:
         return None
+    if is_scipy_sparse(value):  # before the dict that a DOK matrix is
+        return leaf(value, name, floating)
     if isinstance(value, dict):
         return {key: _structured(part, f"{name}[{key!r}]", floating, leaf) for key, part in value.items()}
     if isinstance(value, (list, tuple)) and not is_single_array(value):

@@ -7,6 +7,7 @@ import torch
 
 from fitdash.data.batches.hdf5 import H5Rows
 from fitdash.data.batches.rows import ArrayRows, TensorRows, supported_dtype
+from fitdash.data.batches.sparse import CsrRows, is_scipy_sparse
 from fitdash.errors import DataError
 
 CAST_ONCE_BYTES = 64 * 1024 * 1024
@@ -24,6 +25,9 @@ def as_rows(value: Any, name: str, floating: torch.dtype) -> ArrayRows:
     """
     if type(value).__module__.partition(".")[0] == "h5py":
         return H5Rows(value, name, floating)
+    if is_scipy_sparse(value):
+        value = value if value.ndim > 1 else value.toarray()
+        return CsrRows(value, name, floating) if value.ndim > 1 else as_rows(value, name, floating)
     tensor = _plain(value, name) if isinstance(value, torch.Tensor) else torch.from_numpy(_numpy(value, name))
     if tensor.ndim == 0:
         raise DataError(f"{name} must have one row per sample, got the single value {tensor.item()}.")
@@ -34,15 +38,17 @@ def as_rows(value: Any, name: str, floating: torch.dtype) -> ArrayRows:
 
 def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
     """The tensor without its graph, in a dtype and layout from which rows can be gathered."""
-    if tensor.is_complex() or tensor.layout != torch.strided:
-        found = "a sparse tensor" if tensor.layout != torch.strided else f"dtype {tensor.dtype}"
-        raise DataError(f"{name} must hold real numbers, densely, got {found}.")
+    if tensor.layout != torch.strided:
+        raise DataError(f"{name} must hold real numbers, densely, got a sparse tensor. Convert it with .to_dense().")
+    if tensor.is_complex():
+        raise DataError(f"{name} must hold real numbers, got dtype {tensor.dtype}. Take its real part with .real.")
     return tensor.detach().long() if tensor.dtype in UNSIGNED else tensor.detach()
 
 
 def _numpy(value: Any, name: str) -> np.ndarray[Any, Any]:
     """A NumPy array that torch can share, copied only if its dtype or strides require it."""
     if type(value).__module__.partition(".")[0] == "pandas":
+        _refuse_sparse(value, name)
         array = _from_pandas(value)
     else:
         try:
@@ -53,6 +59,28 @@ def _numpy(value: Any, name: str) -> np.ndarray[Any, Any]:
     if array.dtype != kind or any(stride < 0 for stride in array.strides):
         return np.array(array, dtype=kind)
     return array if array.flags.writeable else np.asarray(_Shared(array))
+
+
+def _refuse_sparse(value: Any, name: str) -> None:
+    """Refuse a frame with several columns and a sparse one among them, whose dense copy may not fit into memory.
+
+    Raises:
+        DataError: naming the first sparse column.
+    """
+    kinds = value.dtypes if value.ndim == 2 and value.shape[1] > 1 else ()
+    sparse = [
+        str(column) for column, kind in zip(getattr(value, "columns", ()), kinds, strict=False) if _is_sparse(kind)
+    ]
+    if sparse:
+        every = len(sparse) == len(kinds)
+        remedy = ".sparse.to_coo().tocsr()" if every else ".astype(float)"
+        raise DataError(
+            f"{name} must have dense columns, got the sparse column {sparse[0]!r}. Convert it with {remedy}."
+        )
+
+
+def _is_sparse(kind: Any) -> bool:
+    return type(kind).__name__ == "SparseDtype"
 
 
 def _from_pandas(value: Any) -> np.ndarray[Any, Any]:
