@@ -128,18 +128,20 @@ def test_24_a_failed_compile_leaves_the_model_as_it_was():
 
 @pytest.mark.parametrize("made", [nn.BatchNorm1d, nn.LazyBatchNorm1d], ids=["sized", "lazy"])
 @pytest.mark.parametrize("eager", [True, False], ids=["eager", "recorded"])
-def test_a_batch_of_one_row_that_is_normalized_is_refused_in_words(made, eager):
+def test_8_2_a_batch_of_one_row_that_is_normalized_is_refused_before_the_first_update(made, eager):
     layer = made() if made is nn.LazyBatchNorm1d else made(2)
     layer(torch.ones(2, 2))
     model = fd.Model(nn.Sequential(layer, nn.Linear(2, 1))).compile("sgd", loss="mse", run_eagerly=eager)
 
+    before = [parameter.clone() for parameter in model.module.parameters()]
     with pytest.raises(fd.DataError) as caught:
         model.fit(X, Y, batch_size=3, epochs=1, verbose=0)
 
     assert str(caught.value) == (
-        "A batch must have two rows or more where it is normalized, got 1. "
-        "Set a batch_size that leaves no row over, or drop_last=True for a DataLoader."
+        "A batch must have two rows or more where it is normalized, but layer '0', a BatchNorm1d, will get 1: "
+        "10 rows in batches of 3 leave one over. Set batch_size=4, which leaves no row alone."
     )
+    assert all(map(torch.equal, before, model.module.parameters()))
     assert model.fit(X, Y, batch_size=4, epochs=1, verbose=0).epoch == [0]
     assert model.predict(X[:1]).shape == (1, 1)
 

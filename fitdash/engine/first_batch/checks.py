@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 
+from fitdash.data.batches.lone_rows import LoneRow
 from fitdash.data.batches.source import Batch, Source
+from fitdash.engine.first_batch.normalization import NormalizationCheck
 from fitdash.engine.step.step import Step
 
 
@@ -17,10 +19,12 @@ class CheckedPart:
     Attributes:
         source: Gives its batches; an `ArraySource` has all rows in `x`, `y` and `weight`.
         prefix: Stands before the names of its arrays in messages: "" or "validation ".
+        lone_row: The batch of one row that it will give, None if there is none.
     """
 
     source: Source
     prefix: str = ""
+    lone_row: LoneRow | None = None
 
 
 class FirstBatchChecks:
@@ -36,12 +40,18 @@ class FirstBatchChecks:
 
     def __init__(self, step: Step, parts: Sequence[CheckedPart]) -> None:
         self.step, self.parts = step, parts
+        self.normalization = NormalizationCheck(step.module, [part.lone_row for part in parts])
 
     def check_prediction(self, batch: Batch, prediction: Any) -> None:
         """Called with what the module gave for the batch, before the loss is computed."""
+        self.normalization.refuse(batch.rows)
 
     def check_loss(self, loss: torch.Tensor) -> None:
         """Called with the total loss, before gradients are computed."""
 
     def check_gradients(self) -> None:
         """Called when the parameters have their gradients, before the update."""
+
+    def close(self) -> None:
+        """Remove from the module what the checks put there; called at the end of the fit, however it ended."""
+        self.normalization.close()

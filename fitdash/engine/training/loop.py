@@ -6,7 +6,7 @@ order, weights), in `objective` (losses, metrics) and in the callbacks, not here
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import nn
 from fitdash.data.batches.arrays import ArraySource
 from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
+from fitdash.data.batches.lone_rows import find_lone_row
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.callback_list import CallbackList
 from fitdash.engine.first_batch.checks import CheckedPart, FirstBatchChecks
@@ -73,18 +74,22 @@ def train(fit: Fit) -> None:
     fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
     logs: Logs = {}
     fit.callbacks.on_train_begin()
-    fit.step.checks = FirstBatchChecks(fit.step, _parts(fit))
-    stepper = choose_strategy(fit)
-    for epoch in _epochs(fit):
-        logs = train_epoch(fit, stepper, epoch) or logs
+    with closing(FirstBatchChecks(fit.step, _parts(fit))) as checks:
+        fit.step.checks = checks
+        stepper = choose_strategy(fit)
+        for epoch in _epochs(fit):
+            logs = train_epoch(fit, stepper, epoch) or logs
     fit.callbacks.on_train_end(logs)
 
 
 def _parts(fit: Fit) -> list[CheckedPart]:
     """The training data and the validation data, for the checks of the first batch."""
-    parts = [CheckedPart(source=fit.passes.source)]
+    steps = None if fit.passes.asked is None else fit.passes.asked * (fit.epochs - fit.flags.start_epoch)
+    parts = [CheckedPart(source=fit.passes.source, lone_row=find_lone_row(fit.passes.source, steps))]
     if fit.validation is not None:
-        parts.append(CheckedPart(source=fit.validation.window.source, prefix="validation "))
+        window = fit.validation.window
+        lone = find_lone_row(window.source, window.asked)
+        parts.append(CheckedPart(source=window.source, prefix="validation ", lone_row=lone))
     return parts
 
 
