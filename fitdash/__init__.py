@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fitdash.data.tables.loaded_dataset import load_dataset
     from fitdash.engine.callbacks.base import Callback
     from fitdash.engine.callbacks.history import History
-    from fitdash.errors import DataError, FitdashError, NotCompiledError, SettingError, StoreError
+    from fitdash.errors import BusyError, DataError, FitdashError, NotCompiledError, SettingError, StoreError
     from fitdash.model.builders import keras_model, keras_model_sequential, multi_gpu_model
     from fitdash.model.model import Model
     from fitdash.random_state import set_random_seed
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fitdash.sweeps.api import sweep
 
 __all__ = [
+    "BusyError",
     "Callback",
     "DataError",
     "Experiment",
@@ -43,6 +44,7 @@ __all__ = [
 
 
 _HOMES = {
+    "BusyError": "fitdash.errors",
     "Callback": "fitdash.engine.callbacks.base",
     "DataError": "fitdash.errors",
     "Experiment": "fitdash.settings.experiment",

@@ -4,6 +4,7 @@ FitdashError
 ├── SettingError (ValueError)    a setting is invalid
 ├── DataError (ValueError)       data cannot be trained on
 ├── NotCompiledError (RuntimeError)
+├── BusyError (RuntimeError)     another fit of the model is running
 └── StoreError                   the store of runs cannot be read or written
     └── UnwritableError          it cannot be written now: another process has locked it, the disk is full …
 """
@@ -23,6 +24,10 @@ class DataError(FitdashError, ValueError):
 
 class NotCompiledError(FitdashError, RuntimeError):
     """A method that needs `compile` was called before it."""
+
+
+class BusyError(FitdashError, RuntimeError):
+    """A method was called for a model that is in `fit`, by another thread or by a callback that fits it again."""
 
 
 class StoreError(FitdashError):

@@ -36,6 +36,7 @@ from fitdash.engine.training.prepare import (
 )
 from fitdash.errors import DataError, NotCompiledError, SettingError
 from fitdash.model import module_summary
+from fitdash.model.busy import fitting, refuse_from_another_thread
 
 Values = float | list[float] | dict[str, float]
 
@@ -109,9 +110,11 @@ class Model:
 
         Raises:
             SettingError: all problems, such as an unknown name; the model is unchanged then.
+            BusyError: another thread is in `fit` of this model.
 
         Source: R keras `compile`.
         """
+        refuse_from_another_thread(self, "compile")
         measured = {
             "loss": loss,
             "metrics": metrics,
@@ -217,6 +220,7 @@ class Model:
 
         Raises:
             NotCompiledError: `compile` was not called.
+            BusyError: this model is in `fit` already, in another thread or in the one that calls a callback.
             SettingError, DataError, TypeError: all problems of the arguments, before anything trains.
 
         Source: R keras `fit`.
@@ -240,25 +244,26 @@ class Model:
             validation_freq=validation_freq,
             callbacks=callbacks,
         )
-        fit, viewers = self._prepare(given)
-        history = fit.callbacks.history
-        assert history is not None
-        try:
-            with (
-                limit_threads(),
-                flush_denormals(),
-                torch.enable_grad(),
-                channels_last(self.module, self.optimizer),
-                self._step.forward.casts.noting(self.tell),
-            ):
-                loop.train(fit)
-        except BaseException as error:
-            for viewer in viewers:
-                viewer.failed(error)
-            raise
-        finally:
-            self.training = self._step.checks = None
-        return history
+        with fitting(self):
+            fit, viewers = self._prepare(given)
+            history = fit.callbacks.history
+            assert history is not None
+            try:
+                with (
+                    limit_threads(),
+                    flush_denormals(),
+                    torch.enable_grad(),
+                    channels_last(self.module, self.optimizer),
+                    self._step.forward.casts.noting(self.tell),
+                ):
+                    loop.train(fit)
+            except BaseException as error:
+                for viewer in viewers:
+                    viewer.failed(error)
+                raise
+            finally:
+                self.training = self._step.checks = None
+            return history
 
     def prepare_fit(self, *args: Any, **kwargs: Any) -> loop.Fit:
         """The fit that `fit` trains with these arguments: checked, with its callbacks, but not trained.
@@ -335,6 +340,7 @@ class Model:
         Source: R keras `evaluate`.
         """
         objective = self._compiled("evaluate", needs_loss=True)
+        refuse_from_another_thread(self, "evaluate")
         source = self._feed if x is None else x
         window = prepare_evaluation(
             source, y, sample_weight, batch_size, steps, self._target, verbose=verbose, callbacks=callbacks
@@ -366,6 +372,7 @@ class Model:
 
         Source: R keras `predict`.
         """
+        refuse_from_another_thread(self, "predict")
         window = prepare_evaluation(
             x, None, None, batch_size, steps, self._target, needs_y=False, verbose=verbose, callbacks=callbacks
         )
@@ -397,6 +404,7 @@ class Model:
         Source: R keras `train_on_batch`.
         """
         self._compiled("train_on_batch", needs_loss=True)
+        refuse_from_another_thread(self, "train_on_batch")
         batch, weights = prepare_single_batch(x, y, sample_weight, self._target, class_weight=class_weight)
         self._single_book.reset()
         self.module.train()
@@ -411,6 +419,7 @@ class Model:
         Source: R keras `test_on_batch`.
         """
         self._compiled("test_on_batch", needs_loss=True)
+        refuse_from_another_thread(self, "test_on_batch")
         batch, _ = prepare_single_batch(x, y, sample_weight, self._target)
         self._single_book.reset()
         with loop.evaluation_mode(self.module), self._step.forward.reading(arrays=True):
@@ -422,6 +431,7 @@ class Model:
 
         Source: R keras `predict_on_batch`.
         """
+        refuse_from_another_thread(self, "predict_on_batch")
         batch, _ = prepare_single_batch(x, None, None, self._target, needs_y=False)
         with loop.evaluation_mode(self.module), self._forward.forward.reading(arrays=True):
             return self._forward.predict(batch)

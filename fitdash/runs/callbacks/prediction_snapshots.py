@@ -104,7 +104,7 @@ class PredictionSnapshots(Callback):
         if self._window is None:
             target = device_and_dtype_of(step.module)
             self._window = prepare_evaluation(self._x, None, None, ROWS_AT_ONCE, None, target, needs_y=False)
-        with evaluation_mode(step.module):
+        with evaluation_mode(step.module), step.forward.reading(arrays=True):
             given = concatenate_batches([step.predict(batch) for batch in self._window.epoch()])
         answers, sureness = decode_outputs(given, self._task, step.objective.links)
         weights = weights_of(step.module)

@@ -68,7 +68,7 @@ class TrainEvaluation(Callback):
         book = step.objective.new_book()
         states = random_states()
         try:
-            with evaluation_mode(step.module):
+            with evaluation_mode(step.module), step.forward.reading(arrays=True):
                 for batch in self._window.epoch():
                     step.test(batch, book)
                     if self._control.stop_is_wanted:
