@@ -343,7 +343,15 @@ class Model:
         refuse_from_another_thread(self, "evaluate")
         source = self._feed if x is None else x
         window = prepare_evaluation(
-            source, y, sample_weight, batch_size, steps, self._target, verbose=verbose, callbacks=callbacks
+            source,
+            y,
+            sample_weight,
+            batch_size,
+            steps,
+            self._target,
+            names=self._step.forward.names,
+            verbose=verbose,
+            callbacks=callbacks,
         )
         hooks = self._callback_list(callbacks, argument_checks.check_verbose(verbose), window.steps)
         free = self._free_books  # a callback may evaluate while another evaluation runs
@@ -374,7 +382,16 @@ class Model:
         """
         refuse_from_another_thread(self, "predict")
         window = prepare_evaluation(
-            x, None, None, batch_size, steps, self._target, needs_y=False, verbose=verbose, callbacks=callbacks
+            x,
+            None,
+            None,
+            batch_size,
+            steps,
+            self._target,
+            needs_y=False,
+            names=self._forward.forward.names,
+            verbose=verbose,
+            callbacks=callbacks,
         )
         hooks = self._callback_list(callbacks, argument_checks.check_verbose(verbose, unset=0), window.steps)
         with limit_threads():

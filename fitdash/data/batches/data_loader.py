@@ -68,7 +68,7 @@ def is_plain_loader(loader: Any, target: DeviceAndDtype) -> bool:
         and loader.collate_fn is default_collate
         and loader.num_workers == 0
         and not loader.pin_memory
-        and 1 <= len(tensors) <= 3
+        and 2 <= len(tensors) <= 3
         and len(tensors[0]) > 0
         and set(vars(loader.dataset)) == {"tensors"}
         and all(_is_ready(tensor, target) for tensor in tensors)

@@ -6,12 +6,16 @@ from typing import Any
 import torch
 
 from fitdash.data.batches.arrays import prepare_arrays
+from fitdash.data.batches.items import InputNames, parts_of, read_each
 from fitdash.data.batches.rows import ArrayRows
 from fitdash.data.batches.source import Batch, DeviceAndDtype, leaves_of, unwrap_single
-from fitdash.errors import DataError
 
 WHOLE = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 """dtypes of whole numbers and booleans that need no conversion."""
+
+
+ANY = InputNames()
+"""The names of a module of which nothing is known."""
 
 
 class IteratorSource:
@@ -21,12 +25,11 @@ class IteratorSource:
     steps = None
     rows = None
 
-    def __init__(self, iterator: Iterator[Any], read: Callable[[Any], Batch]) -> None:
-        self.iterator, self.read = iterator, read
+    def __init__(self, iterator: Iterator[Any], read: Callable[[Any], Batch], prefix: str = "") -> None:
+        self.iterator, self.read, self.prefix = iterator, read, prefix
 
     def batches(self) -> Iterator[Batch]:
-        for item in self.iterator:
-            yield self.read(item)
+        return read_each(self.iterator, self.read, self.iterator, self.prefix)
 
 
 class IterableSource:
@@ -35,12 +38,13 @@ class IterableSource:
     Args:
         iterable: Yields x, (x,), (x, y) or (x, y, weight).
         read: Makes a batch of such an item.
+        prefix: "" or "validation ", the name of the data in errors.
     """
 
     reiterable = True
 
-    def __init__(self, iterable: Any, read: Callable[[Any], Batch]) -> None:
-        self.iterable, self.read = iterable, read
+    def __init__(self, iterable: Any, read: Callable[[Any], Batch], prefix: str = "") -> None:
+        self.iterable, self.read, self.prefix = iterable, read, prefix
 
     @property
     def steps(self) -> int | None:
@@ -51,8 +55,7 @@ class IterableSource:
         return None
 
     def batches(self) -> Iterator[Batch]:
-        for item in _items(self.iterable):
-            yield self.read(item)
+        return read_each(_items(self.iterable), self.read, self.iterable, self.prefix)
 
 
 class FunctionSource:
@@ -62,29 +65,26 @@ class FunctionSource:
     steps = None
     rows = None
 
-    def __init__(self, function: Callable[[], Iterable[Any]], read: Callable[[Any], Batch]) -> None:
-        self.function, self.read = function, read
+    def __init__(self, function: Callable[[], Iterable[Any]], read: Callable[[Any], Batch], prefix: str = "") -> None:
+        self.function, self.read, self.prefix = function, read, prefix
 
     def batches(self) -> Iterator[Batch]:
-        for item in self.function():
-            yield self.read(item)
+        return read_each(self.function(), self.read, self.function, self.prefix)
 
 
-def batch_of(item: Any, target: DeviceAndDtype, *, inputs_only: bool = False) -> Batch:
+def batch_of(item: Any, target: DeviceAndDtype, *, names: InputNames = ANY, inputs_only: bool = False) -> Batch:
     """An item that the user's source yielded, as a batch on the target's device.
 
     Args:
-        item: x, (x,), (x, y) or (x, y, weight).
+        item: x, (x,), (x, y) or (x, y, weight), or a dict with the target among its inputs.
         target: Device and floating-point type.
+        names: Of the module's inputs.
         inputs_only: Leave y and weight unread.
 
     Raises:
-        DataError: more than three parts, or parts that do not fit together.
+        DataError: more than three parts, no target, or parts that do not fit together.
     """
-    parts = tuple(item) if isinstance(item, (list, tuple)) else (item,)
-    if not 1 <= len(parts) <= 3:
-        raise DataError(f"A batch must be x, (x,), (x, y) or (x, y, sample_weight), got {len(parts)} parts.")
-    x, y, weight = (*(parts[:1] if inputs_only else parts), None, None)[:3]
+    x, y, weight = parts_of(item, names, inputs_only=inputs_only)
     if _is_ready(x, target) and (y is None or _is_ready(y, target)) and weight is None:
         batch = Batch(x, y, None, len(x))
         if y is None or len(y) == len(x) > 0:

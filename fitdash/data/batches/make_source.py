@@ -3,9 +3,10 @@
 from functools import partial
 from typing import Any
 
-from fitdash.data.batches.arrays import ArraySource, ShuffleMode, prepare_arrays
+from fitdash.data.batches.arrays import ArraySource, ShuffleMode, is_single_array, prepare_arrays
 from fitdash.data.batches.data_loader import LoaderSource, is_plain_loader
-from fitdash.data.batches.generator import FunctionSource, IterableSource, IteratorSource, batch_of, length_of
+from fitdash.data.batches.generator import ANY, FunctionSource, IterableSource, IteratorSource, batch_of, length_of
+from fitdash.data.batches.items import InputNames
 from fitdash.data.batches.source import DeviceAndDtype, Source, detect_source_kind
 from fitdash.data.batches.torch_dataset import DatasetSource
 from fitdash.errors import DataError, SettingError
@@ -30,6 +31,7 @@ def make_source(
     batch_size: int | None = None,
     order: ShuffleMode = "given",
     needs_y: bool = True,
+    names: InputNames = ANY,
     prefix: str = "",
 ) -> Source:
     """The source of batches for `x`.
@@ -40,6 +42,7 @@ def make_source(
         batch_size: Samples of a batch; None: `DEFAULT_BATCH_SIZE`.
         order: Of the rows of arrays and map-style data sets.
         needs_y: Whether arrays must come with targets.
+        names: Of the module's inputs, to take a dict apart that a source yields.
         prefix: Put before names in errors, such as "validation ".
 
     Raises:
@@ -49,23 +52,30 @@ def make_source(
     kind = detect_source_kind(x, f"{prefix}x")
     if kind == "arrays":
         if y is None and needs_y:
-            raise DataError(f"{prefix}y must be given with arrays, got None. Pass the targets as y.")
+            raise DataError(f"{prefix}y must be given with arrays, got None. {_remedy(x)}")
         rows = prepare_arrays(x, y, weight, target, prefix)
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
         return ArraySource(*rows, batch_size=size, order=order, target=target)
     refuse_with_batches(kind, y=y, sample_weight=weight, batch_size=batch_size, prefix=prefix)
-    read = partial(batch_of, target=target, inputs_only=not needs_y)
+    read = partial(batch_of, target=target, names=names, inputs_only=not needs_y)
     if kind == "dataset":
         if not length_of(x):
             found = "it has no length" if length_of(x) is None else "it is empty: 0 samples"
             raise DataError(f"{prefix}x must be a data set with samples to count, but {found}.")
         size = batch_size or DEFAULT_BATCH_SIZE
-        return DatasetSource(x, batch_size=size, order=order, read=read, inputs_only=not needs_y)
+        return DatasetSource(x, batch_size=size, order=order, read=read, inputs_only=not needs_y, prefix=prefix)
     if kind == "loader" and needs_y and is_plain_loader(x, target):
         return LoaderSource(x, target)
     if kind == "iterator":
-        return IteratorSource(x, read)
-    return FunctionSource(x, read) if kind == "function" else IterableSource(x, read)
+        return IteratorSource(x, read, prefix)
+    return FunctionSource(x, read, prefix) if kind == "function" else IterableSource(x, read, prefix)
+
+
+def _remedy(x: Any) -> str:
+    """How to give targets: as y, unless x is a list of tuples, which are taken for several inputs."""
+    if isinstance(x, (list, tuple)) and not is_single_array(x) and all(isinstance(part, (list, tuple)) for part in x):
+        return "If the items of x are batches, give a function that yields them: lambda: iter(x)."
+    return "Pass the targets as y."
 
 
 def refuse_with_batches(kind: str, *, y: Any, sample_weight: Any, batch_size: int | None, prefix: str = "") -> None:

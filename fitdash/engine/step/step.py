@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from fitdash.data.batches.class_weights import ClassWeights
+from fitdash.data.batches.items import InputNames
 from fitdash.data.batches.source import Batch, leaves_of, replace_leaves
 from fitdash.engine.objective.objective import Objective
 from fitdash.engine.objective.totals import RunningTotals
@@ -82,6 +83,12 @@ class Forward:
             yield
         finally:
             self.casting, self.casts.columns = before
+
+    @property
+    def names(self) -> InputNames:
+        """The names of the module's inputs."""
+        needed, taken = self._names()
+        return InputNames(frozenset(needed), None if taken is None else frozenset(taken))
 
     def as_passed(self, x: Any) -> Any:
         """The inputs as the module gets them."""

@@ -22,8 +22,9 @@ from fitdash.engine.callbacks.callback_list import CallbackList
 from fitdash.engine.first_batch.checks import CheckedPart, FirstBatchChecks
 from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.step.step import Step
+from fitdash.engine.training.batch_errors import numbered_error, with_numbers
 from fitdash.engine.training.evaluation_batches import widen_batches
-from fitdash.engine.training.strategies import StepStrategy, choose_evaluation_strategy, choose_strategy
+from fitdash.engine.training.strategies import OURS, StepStrategy, choose_evaluation_strategy, choose_strategy
 from fitdash.errors import DataError
 
 
@@ -116,7 +117,8 @@ def train_epoch(fit: Fit, stepper: StepStrategy, epoch: int) -> Logs:
 def _train_steps(fit: Fit, stepper: StepStrategy, epoch: int) -> None:
     """Train the batches of one epoch, until a callback ends it or the whole fit."""
     callbacks, first = fit.callbacks, 0
-    for count in stepper.train(fit.passes.epoch()):
+    batches, is_ours = fit.passes.epoch(), isinstance(fit.passes.source, OURS)
+    for count in stepper.train(batches) if is_ours else with_numbers(stepper.train, batches, fit.step):
         if callbacks.has_seam:
             moment = Moment(
                 epoch=epoch, first=first, last=first + count - 1, steps=fit.passes.steps, logs=fit.book.logs
@@ -171,7 +173,8 @@ def evaluate(
             with _quiet(window):
                 seen = _test_steps(flags, step, book, window, callbacks, alone)
         else:
-            seen = sum(runner.train(window.epoch()))
+            batches, is_ours = window.epoch(), isinstance(window.source, OURS)
+            seen = sum(runner.train(batches) if is_ours else with_numbers(runner.train, batches, step, "validation "))
     logs = book.logs() if seen else {}
     callbacks.on_test_end(dict(logs))
     return logs
@@ -186,7 +189,15 @@ def _test_steps(
     for batch in window.epoch():
         if tells_batches:
             callbacks.on_test_batch_begin(seen)
-        step.test(batch, book)
+        try:
+            step.test(batch, book)
+        except Exception as error:
+            if isinstance(window.source, OURS):
+                raise
+            found = numbered_error(error, seen + 1, batch, step, "" if alone else "validation ")
+            if found is error:
+                raise
+            raise found from error
         if tells_batches:
             callbacks.on_test_batch_end(seen, book.logs())
         seen = seen + 1 if window.at_once == 1 else min(seen + window.at_once, window.steps or 0)

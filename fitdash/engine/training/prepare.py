@@ -7,6 +7,8 @@ from typing import Any
 from fitdash.data.batches.arrays import ArraySource, ShuffleMode, is_single_array
 from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
+from fitdash.data.batches.generator import ANY
+from fitdash.data.batches.items import InputNames
 from fitdash.data.batches.make_source import SOURCE_NAMES, make_source
 from fitdash.data.batches.source import Batch, DeviceAndDtype, Source, detect_source_kind
 from fitdash.engine.callbacks.callback_list import make_callbacks
@@ -88,9 +90,17 @@ def prepare_fit(given: RawFitArguments, feed: Any, target: DeviceAndDtype, step:
     check(make_callbacks, given.callbacks, None, 0)
     order: ShuffleMode = "given" if steps is not None or shuffle is False else "batch" if shuffle == "batch" else "rows"
     whole = "given" if split and given.validation_data is None else order  # a part of it gets the order
-    source = check(_training_source, given, feed, target, batch_size, whole)
+    source = check(_training_source, given, feed, target, batch_size, whole, step.forward.names)
     validating = check(
-        _validation_source, given, source, split or 0.0, target, validation_size or batch_size, batch_size, order
+        _validation_source,
+        given,
+        source,
+        split or 0.0,
+        target,
+        validation_size or batch_size,
+        batch_size,
+        order,
+        step.forward.names,
     )
     check(_fitting, source, step, "")
     if given.validation_data is not None and validating is not None:
@@ -133,10 +143,13 @@ def prepare_evaluation(
     target: DeviceAndDtype,
     *,
     needs_y: bool = True,
+    names: InputNames = ANY,
     verbose: Any = None,
     callbacks: Any = None,
 ) -> EvaluationBatches:
-    """The batches of `evaluate` and `predict`; `verbose` and `callbacks` are only checked.
+    """The batches of `evaluate` and `predict`, of a module with inputs of these names.
+
+    `verbose` and `callbacks` are only checked.
 
     Raises:
         SettingError, DataError, TypeError: all problems, in one error.
@@ -148,7 +161,7 @@ def prepare_evaluation(
     most = problems.checked(argument_checks.check_positive, "steps", steps)
     problems.checked(argument_checks.check_verbose, verbose)
     problems.checked(make_callbacks, callbacks, None, 0)
-    source = problems.checked(make_source, x, y, weight, target=target, batch_size=size, needs_y=needs_y)
+    source = problems.checked(make_source, x, y, weight, target=target, batch_size=size, needs_y=needs_y, names=names)
     problems.refuse()
     assert source is not None
     if size is None and most is not None and isinstance(source, ArraySource):
@@ -222,12 +235,17 @@ def _with_the_same_targets(training: Source, held_out: Source | None, step: Step
 
 
 def _training_source(
-    given: RawFitArguments, feed: Any, target: DeviceAndDtype, batch_size: int | None, order: ShuffleMode
+    given: RawFitArguments,
+    feed: Any,
+    target: DeviceAndDtype,
+    batch_size: int | None,
+    order: ShuffleMode,
+    names: InputNames,
 ) -> Source:
     x = feed if given.x is None else given.x
     if x is None:
         raise DataError("x must be given, got None, and this model has no feed. Pass x, or Model(module, feed=…).")
-    return make_source(x, given.y, given.sample_weight, target=target, batch_size=batch_size, order=order)
+    return make_source(x, given.y, given.sample_weight, target=target, batch_size=batch_size, order=order, names=names)
 
 
 def _validation_source(
@@ -238,10 +256,11 @@ def _validation_source(
     validation_size: int | None,
     batch_size: int | None,
     order: ShuffleMode,
+    names: InputNames,
 ) -> tuple[Source, Source | None] | None:
     """The sources of training and of validation; `validation_data` overrides `validation_split`."""
     if given.validation_data is not None:
-        held_out = _from_validation_data(given.validation_data, target, validation_size)
+        held_out = _from_validation_data(given.validation_data, target, validation_size, names)
         return (source, held_out) if source is not None else None
     if not split or source is None:
         return (source, None) if source is not None else None
@@ -266,7 +285,7 @@ def _named(x: Any) -> str:
     return "the model's feed" if x is None else SOURCE_NAMES[detect_source_kind(x)]
 
 
-def _from_validation_data(data: Any, target: DeviceAndDtype, batch_size: int | None) -> Source:
+def _from_validation_data(data: Any, target: DeviceAndDtype, batch_size: int | None, names: InputNames) -> Source:
     if isinstance(data, Mapping):
         known = {"x", "y", "sample_weight"}
         if not {"x", "y"} <= set(data) <= known:
@@ -285,7 +304,7 @@ def _from_validation_data(data: Any, target: DeviceAndDtype, batch_size: int | N
             f"validation_data must be (x, y), (x, y, sample_weight) or a source of batches, got one {_described(data)}."
         )
     size = batch_size if kind == "dataset" else None
-    return make_source(data, target=target, batch_size=size, prefix="validation ")
+    return make_source(data, target=target, batch_size=size, names=names, prefix="validation ")
 
 
 def _params(training: Source, held_out: Source | None, batch_size: int | None) -> dict[str, Any]:
