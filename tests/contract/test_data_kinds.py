@@ -244,6 +244,16 @@ def test_7_2_ids_of_an_embedding_stay_whole_numbers():
     assert model.history.events == []
 
 
+def test_7_2_what_was_found_is_found_anew_once_a_layer_was_replaced():
+    model = trained(lambda: nn.Sequential(nn.Linear(3, 1)), WHOLE, WHOLE.sum(1))
+
+    model.module[0] = nn.EmbeddingBag(9, 1)
+    ids = model.predict(WHOLE)
+    model.module[0] = nn.Linear(3, 1)
+
+    assert ids.shape == model.predict(WHOLE).shape == (10, 1)
+
+
 def test_7_2_a_cast_step_is_recorded():
     model = fd.Model(nn.Linear(3, 1)).compile("sgd", loss="mse")
 
@@ -353,7 +363,9 @@ def test_7_4_optional_and_open_keywords_are_taken():
     assert fd.Model(Optional()).predict({"a": one}).tolist() == [[1], [1]]
 
 
-@pytest.mark.parametrize("x", [[1.0, 2.0, 3.0], (1.0, 2.0, 3.0), [np.float64(1), np.float32(2), 3], [[1.0], [2], [3]]])
+@pytest.mark.parametrize(
+    "x", [[1.0, 2.0, 3.0], (1.0, 2.0, 3.0), range(3), [np.float64(1), np.float32(2), 3], [[1.0], [2], [3]]]
+)
 def test_7_5_a_list_of_numbers_is_one_array(x):
     model = fd.Model(nn.Linear(1, 1)).compile("sgd", loss="mse")
 

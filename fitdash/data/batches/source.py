@@ -73,7 +73,7 @@ def detect_source_kind(x: Any, name: str = "x") -> str:
 
     if x is None:
         raise DataError(f"{name} must be given, got None.")
-    if isinstance(x, (list, tuple, dict, torch.Tensor)) or hasattr(x, "__array__") or is_scipy_sparse(x):
+    if isinstance(x, (list, tuple, dict, range, torch.Tensor)) or hasattr(x, "__array__") or is_scipy_sparse(x):
         return "arrays"
     if isinstance(x, DataLoader):
         return "loader"

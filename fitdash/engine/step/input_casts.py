@@ -25,6 +25,9 @@ DTYPE_WORDS = ("dtype", "scalar type", "Input type", "not implemented for", "can
 WHOLE_NUMBER_WORDS = (*DTYPE_WORDS, "floating point", "Bool inputs", "Boolean inputs", "bool tensor", "Type promoting")
 """The same for whole numbers and booleans, for which torch has further messages."""
 
+ERRORS = (RuntimeError, ValueError, TypeError, IndexError)
+"""What torch raises for inputs of another dtype or shape than it takes."""
+
 Places = tuple[int, ...]
 
 
@@ -60,7 +63,12 @@ class InputCasts:
             return self._first(x, kind)
         if places and self.tell is not None and kind not in self._told:
             self._note(x, kind)
-        return self.run(self.cast(x))
+        try:
+            return self.run(self._cast(x, leaves_of(x), places) if places else x)
+        except ERRORS as error:
+            if not self._may_help(error, leaves_of(x)):
+                raise
+            return self._first(x, kind)  # a layer has been replaced since
 
     def cast(self, x: Any) -> Any:
         """The inputs as the module gets them: cast where the first batch has shown that they have to be."""
@@ -86,7 +94,7 @@ class InputCasts:
         before = _Before(self.module, leaves)
         try:
             found = self.run(x)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        except ERRORS as error:
             if not self._may_help(error, [leaves[place] for place in whole]):
                 raise
             places = self._search(x, whole, before) if len(whole) > 1 else (whole[0],)
@@ -106,7 +114,7 @@ class InputCasts:
         """Whether a cast can mend what the module raised: it complains of a dtype, or got a vector for a column."""
         if isinstance(error, FitdashError):
             return False
-        is_vector = self.columns and any(part.ndim == 1 for part in whole)
+        is_vector = self.columns and any(part.ndim == 1 and not part.is_floating_point() for part in whole)
         return is_vector or any(words in str(error) for words in WHOLE_NUMBER_WORDS)
 
     def _search(self, x: Any, whole: list[int], before: "_Before") -> Places | None:
