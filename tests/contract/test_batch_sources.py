@@ -124,6 +124,12 @@ def test_7_1_vectors_inside_batches_stay_as_they_are(kind):
         assert losses[0] == pytest.approx(np.mean(expected))
 
 
+@pytest.mark.parametrize("kind", ["loader", "data set", "iterable of arrays"])
+def test_7_1_a_vector_in_a_batch_that_a_layer_refuses_is_named(kind):
+    with pytest.raises(fd.DataError, match=r"got a vector, \(\d,\), inside a batch.* Give one column: x\[:, None\]\."):
+        linear(1).fit(SOURCES_OF_VECTORS[kind](), epochs=1, verbose=0)
+
+
 @pytest.mark.parametrize("target", [Y, Y[:, 0]], ids=["column", "vector"])
 @pytest.mark.parametrize("squeeze", [True, False])
 def test_2_6_vectors_of_targets_in_batches_meet_their_predictions(target, squeeze):

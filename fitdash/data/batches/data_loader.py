@@ -65,6 +65,7 @@ def is_plain_loader(loader: Any, target: DeviceAndDtype) -> bool:
         ((is_random and sampler.num_samples == len(tensors[0])) or type(sampler) is SequentialSampler)
         and sampler.data_source is loader.dataset
         and type(loader.batch_sampler) is BatchSampler
+        and loader.batch_size is not None  # else the user's own BatchSampler cuts the batches
         and loader.collate_fn is default_collate
         and loader.num_workers == 0
         and not loader.pin_memory

@@ -32,7 +32,7 @@ class InputNames(NamedTuple):
 
 
 class BatchError(DataError):
-    """A batch that cannot be trained on; the text begins with its number."""
+    """A batch that cannot be trained on; the text says which one."""
 
 
 def read_each(items: Iterable[Any], read: Callable[[Any], Batch], given: Any, prefix: str = "") -> Iterator[Batch]:
@@ -101,11 +101,18 @@ def _by_name(given: dict[Any, Any], names: InputNames, *, inputs_only: bool) -> 
     apart = {name for name in (*targets, WEIGHT) if name not in names.needed}
     inputs = {name: part for name, part in given.items() if name not in apart} or given
     taken = {name: part for name, part in inputs.items() if names.taken is None or name in names.taken}
-    x: Any = taken or inputs
+    x: Any = taken or {name: part for name, part in inputs.items() if not _is_text(part)} or inputs
     if len(x) == 1 and names.taken is not None and not names.taken >= set(x):
         x = next(iter(x.values()))
     weight = given.get(WEIGHT) if WEIGHT in apart else None
     return (x, None, None) if inputs_only else (x, given[targets[0]], weight)
+
+
+def _is_text(part: Any) -> bool:
+    """True for a text, or a list or array of texts, which is no input of a module."""
+    if isinstance(part, np.ndarray):
+        return part.dtype.kind in "SU"
+    return isinstance(part[0] if isinstance(part, (list, tuple)) and part else part, (str, bytes))
 
 
 def _of_sample(item: Any, given: Any) -> str | None:

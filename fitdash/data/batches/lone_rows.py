@@ -52,9 +52,10 @@ def _sizes(source: Source) -> tuple[int | None, int | None]:
     loader: Any = source.loader if isinstance(source, LoaderSource) else None
     if isinstance(source, IterableSource) and type(source.iterable) is DataLoader:
         loader = source.iterable
-    if loader is None or type(loader.batch_sampler) is not BatchSampler or loader.drop_last:
+    sampler: Any = getattr(loader, "batch_sampler", None)
+    if type(sampler) is not BatchSampler or sampler.drop_last:
         return None, None
     try:
-        return len(loader.sampler), loader.batch_size
+        return len(sampler.sampler), sampler.batch_size  # type: ignore[arg-type]
     except TypeError:  # a sampler of the user without a length
         return None, None

@@ -1,5 +1,6 @@
 """Chooses the adapter that turns the user's x and y into a source of batches."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -49,6 +50,7 @@ def make_source(
         DataError: `x` cannot be read, or the arrays do not fit together.
         SettingError: an argument for arrays was given with data that is already in batches.
     """
+    x = dict(x) if isinstance(x, Mapping) else x
     kind = detect_source_kind(x, f"{prefix}x")
     if kind == "arrays":
         if y is None and needs_y:

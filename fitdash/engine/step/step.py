@@ -26,6 +26,10 @@ LONE_ROW = (
     "Set a batch_size that leaves no row over, or drop_last=True for a DataLoader."
 )
 
+SHAPE_WORDS = ("shapes cannot be multiplied", "size mismatch", "expected input")
+"""Words in torch's messages where a layer gets an input of another shape than it takes."""
+VECTOR = "a vector, ({},), inside a batch, where it stays a vector. Give one column: x[:, None]."
+
 
 def _without_gradients(method: Callable[..., Any]) -> Callable[..., Any]:
     """`torch.no_grad` around a method, entered only where gradients are on: that takes 4 µs; a loop may do it once."""
@@ -66,6 +70,9 @@ class Forward:
                 raise
             raise DataError(LONE_ROW) from error
         except RuntimeError as error:
+            is_vector = isinstance(x, torch.Tensor) and x.ndim == 1 and x.is_floating_point()
+            if is_vector and any(words in str(error) for words in SHAPE_WORDS):
+                raise DataError(f"x must have the shape that forward takes, got {VECTOR.format(len(x))}") from error
             if not any(words in str(error) for words in DTYPE_WORDS):
                 raise
             raise RuntimeError(f"{error}\nx has {_dtypes(x)}; cast it to what the module works with.") from error

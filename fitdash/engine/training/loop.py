@@ -17,6 +17,7 @@ from fitdash.data.batches.arrays import ArraySource
 from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
 from fitdash.data.batches.lone_rows import find_lone_row
+from fitdash.data.batches.source import Batch
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.callback_list import CallbackList
 from fitdash.engine.first_batch.checks import CheckedPart, FirstBatchChecks
@@ -192,10 +193,7 @@ def _test_steps(
         try:
             step.test(batch, book)
         except Exception as error:
-            if isinstance(window.source, OURS):
-                raise
-            found = numbered_error(error, seen + 1, batch, step, "" if alone else "validation ")
-            if found is error:
+            if (found := _located(error, seen, batch, step, window, "" if alone else "validation ")) is error:
                 raise
             raise found from error
         if tells_batches:
@@ -221,7 +219,12 @@ def predict(flags: Any, step: Step, window: EvaluationBatches, callbacks: Callba
             for index, batch in enumerate(window.epoch()):
                 if tells_batches:
                     callbacks.on_predict_batch_begin(index)
-                outputs.append(step.predict(batch))
+                try:
+                    outputs.append(step.predict(batch))
+                except Exception as error:
+                    if (found := _located(error, index, batch, step, window)) is error:
+                        raise
+                    raise found from error
                 if tells_batches:
                     callbacks.on_predict_batch_end(index, {"outputs": outputs[-1]})
                 callbacks.on_progress(min((index + 1) * window.at_once, window.steps or index + 1), dict)
@@ -236,6 +239,13 @@ def predict(flags: Any, step: Step, window: EvaluationBatches, callbacks: Callba
 def _reading(step: Step, window: EpochBatches | EvaluationBatches) -> AbstractContextManager[None]:
     """The context in which the batches of this source go through the step."""
     return step.forward.reading(arrays=isinstance(window.source, ArraySource))
+
+
+def _located(
+    error: Exception, index: int, batch: Batch, step: Step, window: EvaluationBatches, prefix: str = ""
+) -> Exception:
+    """The error of a batch, with its number where the user's own source gave it."""
+    return error if isinstance(window.source, OURS) else numbered_error(error, index + 1, batch, step, prefix)
 
 
 def _quiet(window: EvaluationBatches) -> Any:

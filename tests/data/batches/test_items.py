@@ -1,5 +1,7 @@
 """Items of the user's source: dicts that name their target, samples in place of batches, errors with their number."""
 
+from collections import UserDict
+
 import numpy as np
 import pytest
 import torch
@@ -101,6 +103,21 @@ def test_7_11_a_dict_holds_several_inputs_weights_and_what_forward_does_not_take
     assert model.history.history == trained(Optional, Loader(weighted)).history.history
 
 
+def test_7_11_texts_beside_a_single_input_are_left_out():
+    samples = [{"image": x, "label": y, "caption": "text"} for x, y in zip(X, Y, strict=True)]
+
+    model = trained(linear, DataLoader(Samples(samples), batch_size=4))
+
+    assert model.history.history == trained(linear, Loader(BATCHES)).history.history
+
+
+def test_7_4_any_mapping_is_a_dict_of_inputs():
+    model = trained(Optional, UserDict(features=X), y=Y)
+
+    assert model.predict(UserDict(features=X)).shape == (12, 1)
+    assert model.evaluate(Loader([UserDict(features=X, labels=Y)]), verbose=0) > 0
+
+
 def test_7_11_an_input_that_forward_needs_is_no_target():
     class Needing(nn.Module):
         def __init__(self):
@@ -194,6 +211,14 @@ def test_7_11_what_is_wrong_with_a_later_batch_has_its_number(item, words):
             trained(linear, **given)
 
         assert str(caught.value) == f"{name} 4: {words}"
+
+
+def test_21_2_what_is_wrong_with_a_batch_to_predict_or_to_evaluate_has_its_number():
+    model, wrong = trained(linear, Loader(BATCHES)), Loader([*BATCHES, (X[:, :1], Y)])
+
+    for method in (model.predict, model.evaluate):
+        with pytest.raises(fd.DataError, match=r"^Batch 4: x must have the shape \(n, 2\) as in the first batch"):
+            method(wrong, verbose=0)
 
 
 def test_7_2_an_error_of_the_users_own_code_gets_the_number_as_a_note():

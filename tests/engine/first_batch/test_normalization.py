@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler, TensorDataset
 
 import fitdash as fd
 
@@ -33,6 +33,11 @@ LEAVING_ONE = {
     "enough steps": (lambda: (X, Y), {"batch_size": 3, "steps_per_epoch": 2, "epochs": 2}, "Set batch_size=4"),
     "a data set": (lambda: (ROWS, None), {"batch_size": 3}, "Set batch_size=4"),
     "a loader": (lambda: (DataLoader(ROWS, batch_size=3), None), {}, "Give the DataLoader drop_last=True"),
+    "a batch sampler": (
+        lambda: (DataLoader(ROWS, batch_sampler=BatchSampler(SequentialSampler(range(10)), 3, False)), None),
+        {},
+        "Give the DataLoader drop_last=True",
+    ),
     "a loader that shuffles": (
         lambda: (DataLoader(ROWS, 3, shuffle=True, collate_fn=torch.utils.data.default_collate), None),
         {},
@@ -51,6 +56,7 @@ def test_8_2_a_lone_row_is_refused_before_the_first_update(case):
         model.fit(*data(), verbose=0, **{"epochs": 1} | settings)
 
     assert remedy in str(caught.value)
+    assert str(caught.value).startswith("A batch must have two rows or more where it is normalized, but")
     assert all(map(torch.equal, before, model.module.parameters()))
     assert not any(layer._forward_pre_hooks for layer in model.module.modules())
 
