@@ -113,7 +113,7 @@ def _is_ready(value: Any, target: DeviceAndDtype) -> bool:
     """True if a tensor needs no conversion; most batches of a DataLoader need none."""
     if not isinstance(value, torch.Tensor) or value.device != target.device:
         return False
-    if value.ndim == 0 or value.layout != torch.strided or value.requires_grad:
+    if value.ndim == 0 or value.layout != torch.strided:
         return False
     return value.dtype == target.floating or value.dtype in WHOLE
 

@@ -50,7 +50,7 @@ def make_source(
         DataError: `x` cannot be read, or the arrays do not fit together.
         SettingError: an argument for arrays was given with data that is already in batches.
     """
-    x = dict(x) if isinstance(x, Mapping) else x
+    x = dict(x) if isinstance(x, Mapping) and not isinstance(x, dict) else x
     kind = detect_source_kind(x, f"{prefix}x")
     if kind == "arrays":
         if y is None and needs_y:

@@ -118,6 +118,15 @@ def test_7_4_any_mapping_is_a_dict_of_inputs():
     assert model.evaluate(Loader([UserDict(features=X, labels=Y)]), verbose=0) > 0
 
 
+def test_gradients_flow_through_a_batch_into_what_made_it():
+    before = nn.Linear(2, 2)
+    made = Loader([(before(X), Y)])
+
+    trained(linear, made, epochs=1)
+
+    assert before.weight.grad is not None
+
+
 def test_7_11_an_input_that_forward_needs_is_no_target():
     class Needing(nn.Module):
         def __init__(self):
