@@ -1,6 +1,7 @@
 """x and y as arrays of every kind (contract 7.1 to 7.7)."""
 
 import re
+import threading
 
 import numpy as np
 import pandas as pd
@@ -252,6 +253,25 @@ def test_7_2_what_was_found_is_found_anew_once_a_layer_was_replaced():
     model.module[0] = nn.Linear(3, 1)
 
     assert ids.shape == model.predict(WHOLE).shape == (10, 1)
+
+
+def test_7_2_several_threads_may_predict_whole_numbers_with_one_model():
+    model, found = fd.Model(nn.Linear(3, 1)), []
+    threads = [threading.Thread(target=lambda: found.append(model.predict(WHOLE).shape)) for _ in range(8)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == [(10, 1)] * 8
+
+
+def test_7_2_what_the_cast_led_to_is_raised_where_x_has_another_width():
+    with pytest.raises(RuntimeError) as caught:
+        fd.Model(nn.Linear(4, 1)).predict(WHOLE)
+
+    assert "dtype" not in str(caught.value)
 
 
 def test_7_2_a_cast_step_is_recorded():

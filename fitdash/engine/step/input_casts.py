@@ -102,8 +102,9 @@ class InputCasts:
                 raise
             try:
                 found = self.run(self._restored(x, before, places))
-            except Exception:
-                raise error from None  # the cast did not help
+            except Exception as other:
+                # A complaint of something else, such as the width of x, is what the cast led to.
+                raise (error if _is_about_dtypes(other) or not _is_about_dtypes(error) else other) from None
             self._known[kind] = places
             self._note(x, kind)
             return found
@@ -115,7 +116,7 @@ class InputCasts:
         if isinstance(error, FitdashError):
             return False
         is_vector = self.columns and any(part.ndim == 1 and not part.is_floating_point() for part in whole)
-        return is_vector or any(words in str(error) for words in WHOLE_NUMBER_WORDS)
+        return is_vector or _is_about_dtypes(error)
 
     def _search(self, x: Any, whole: list[int], before: "_Before") -> Places | None:
         """The fewest whole-number inputs with which the module runs once they are cast; None if none help.
@@ -229,6 +230,10 @@ class _Counting(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.calls += 1
         return func(*args, **(kwargs or {}))
+
+
+def _is_about_dtypes(error: Exception) -> bool:
+    return any(words in str(error) for words in WHOLE_NUMBER_WORDS)
 
 
 def _names(x: Any) -> list[str]:

@@ -49,7 +49,7 @@ class Forward:
 
     Attributes:
         casts: Finds with the first batch what whole-number inputs have to be cast, and casts them.
-        casting: `casts` until it is known that nothing has to be cast, and where something has; else None.
+        casting: `casts` within `reading` until it is known that nothing has to be cast, and always once something has.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -90,6 +90,8 @@ class Forward:
             yield
         finally:
             self.casting, self.casts.columns = before
+            if self.casts.is_needed:  # another thread may predict meanwhile
+                self.casting = self.casts
 
     @property
     def names(self) -> InputNames:
