@@ -17,6 +17,7 @@ from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.step.devices import device_and_dtype_of
 from fitdash.engine.step.input_casts import DTYPE_WORDS, InputCasts
+from fitdash.engine.step.layer_inputs import explain_misfit
 from fitdash.errors import DataError
 from fitdash.private_names import warn_missing
 
@@ -50,12 +51,14 @@ class Forward:
     Attributes:
         casts: Finds with the first batch what whole-number inputs have to be cast, and casts them.
         casting: `casts` within `reading` until it is known that nothing has to be cast, and always once something has.
+        name: What errors call the inputs.
     """
 
     def __init__(self, module: nn.Module) -> None:
         self.module = module
         self.casts = InputCasts(module, self._run)
         self.casting: InputCasts | None = None
+        self.name = "x"
         self._keywords: tuple[set[str], set[str] | None] | None = None
 
     def __call__(self, x: Any) -> Any:
@@ -65,14 +68,19 @@ class Forward:
             if isinstance(x, torch.Tensor):
                 return self.module(x)
             return self._run(self._chosen(x) if isinstance(x, dict) else x)
+        except (IndexError, AssertionError) as error:
+            self._refuse_misfit(error, x)
+            raise
         except ValueError as error:
             if LONE_ROW_WORDS not in str(error):
+                self._refuse_misfit(error, x)
                 raise
             raise DataError(LONE_ROW) from error
         except RuntimeError as error:
             is_vector = isinstance(x, torch.Tensor) and x.ndim == 1 and x.is_floating_point()
             if is_vector and any(words in str(error) for words in SHAPE_WORDS):
                 raise DataError(f"x must have the shape that forward takes, got {VECTOR.format(len(x))}") from error
+            self._refuse_misfit(error, x)
             if not any(words in str(error) for words in DTYPE_WORDS):
                 raise
             raise RuntimeError(f"{error}\nx has {_dtypes(x)}; cast it to what the module works with.") from error
@@ -114,6 +122,12 @@ class Forward:
         if isinstance(x, torch.Tensor):
             return self.module(x)
         return self.module(**x) if isinstance(x, dict) else self.module(*x)
+
+    def _refuse_misfit(self, error: Exception, x: Any) -> None:
+        """Raise the error in words where a layer of torch was given what it does not take."""
+        said = explain_misfit(error, self.module, x, self.name)
+        if said is not None:
+            raise said from error
 
     def refuse_missing(self, x: Any, name: str = "x") -> None:
         """Refuse a dict of inputs that lacks one.
