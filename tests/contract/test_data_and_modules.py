@@ -37,6 +37,7 @@ def test_7_14_the_callers_arrays_are_never_written(shuffle, wrap):
         np.testing.assert_array_equal(np.asarray(after), before)
 
 
+@pytest.mark.filterwarnings("ignore:. must have a number")
 @pytest.mark.parametrize("place", ["x", "y"])
 def test_7_15_nan_trains_on_and_is_logged(place):
     data = {"x": X.copy(), "y": Y.copy()}

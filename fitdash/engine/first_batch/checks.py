@@ -8,7 +8,10 @@ import torch
 
 from fitdash.data.batches.lone_rows import LoneRow
 from fitdash.data.batches.source import Batch, Source
+from fitdash.engine.first_batch.arrays import arrays_of, rows_of_batch
+from fitdash.engine.first_batch.inputs import have_same_shapes, try_first_row
 from fitdash.engine.first_batch.normalization import NormalizationCheck
+from fitdash.engine.first_batch.targets import check_targets
 from fitdash.engine.step.step import Step
 
 
@@ -45,6 +48,7 @@ class FirstBatchChecks:
     def check_prediction(self, batch: Batch, prediction: Any) -> None:
         """Called with what the module gave for the batch, before the loss is computed."""
         self.normalization.refuse(batch.rows)
+        self._check_arrays(batch, prediction)
 
     def check_loss(self, loss: torch.Tensor) -> None:
         """Called with the total loss, before gradients are computed."""
@@ -55,3 +59,17 @@ class FirstBatchChecks:
     def close(self) -> None:
         """Remove from the module what the checks put there; called at the end of the fit, however it ended."""
         self.normalization.close()
+
+    def _check_arrays(self, batch: Batch, prediction: Any) -> None:
+        """Look at the arrays of both parts; where the training data is no arrays, at its first batch."""
+        outputs = self.step.objective.bind(prediction, self.step.output_names)
+        for part in self.parts:
+            arrays = arrays_of(part.source)
+            said = prediction
+            if arrays is None and part.prefix:
+                continue
+            x, y = arrays or rows_of_batch(batch)
+            if part.prefix and not have_same_shapes(x, batch.x):
+                said = try_first_row(self.step, x, f"{part.prefix}x")
+            if y is not None and said is not None:
+                check_targets(outputs, said, y, part.prefix)

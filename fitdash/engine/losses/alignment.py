@@ -129,9 +129,8 @@ def wrong_class_error(target: Tensor, classes: int, kept: int | None = None) -> 
     if not bool(outside.any()):
         return None
     offending = target[outside].flatten()[0].item()
-    return DataError(
-        f"Class ids must be 0 to {classes - 1}, since the prediction has {classes} columns; got {offending:g}."
-    )
+    columns = "1 column" if classes == 1 else f"{classes} columns"
+    return DataError(f"Class ids must be 0 to {classes - 1}, since the prediction has {columns}; got {offending:g}.")
 
 
 def shape_tuple(tensor: Any) -> tuple[int, ...]:

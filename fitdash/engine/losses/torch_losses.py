@@ -75,6 +75,8 @@ class TorchLoss:
         classes_second: Whether a prediction with more than two axes has its classes in the second, as torch wants it.
         by_position: Whether its values are known to lie where the target's do.
         depends_on_batches: True where the loss of a batch is no plain mean, or is unknown: a user's module.
+        ignored: The class id of targets that do not count; None where every one counts.
+        is_torchs_own: Whether torch computes it, not a `forward` that the user wrote.
     """
 
     def __init__(self, given: Any) -> None:
@@ -89,6 +91,9 @@ class TorchLoss:
         self._each = without_reduction(given) if isinstance(self._reduction, str) else given
         kept = self.classes_second and (given_weight(given) is not None or getattr(given, "ignore_index", 0) != -100)
         self.depends_on_batches = self._reduction != "mean" or kept or not self.kind
+        self.ignored = ignore_index_of(given) if self.classes_second else None
+        own = getattr(nn, self.kind, None)
+        self.is_torchs_own = own is not None and (self._module is None or type(given).forward is own.forward)
 
     def begin(self, prediction: Tensor) -> None:
         """Bring class weights and the like to the device of the predictions."""
@@ -180,6 +185,12 @@ def callable_name(given: Any) -> str:
     """The name of a function, or of an object's class."""
     inner = innermost(given)
     return str(getattr(inner, "__name__", type(inner).__name__))
+
+
+def ignore_index_of(given: Any) -> int:
+    """The class id that a crossentropy of torch leaves out, -100 unless the user chose another."""
+    fixed = given.keywords if isinstance(given, functools.partial) else {}
+    return int(fixed.get("ignore_index", getattr(given, "ignore_index", -100)))
 
 
 def given_weight(module: Any) -> Tensor | None:

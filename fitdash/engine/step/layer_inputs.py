@@ -40,33 +40,46 @@ class Misfit(NamedTuple):
     found: str | None = None
 
 
-def explain_misfit(error: BaseException, module: nn.Module, x: Any, name: str = "x") -> DataError | None:
+def explain_misfit(
+    error: BaseException, module: nn.Module, x: Any, name: str = "x", rows: int | None = None
+) -> DataError | None:
     """The error in words, if a layer of torch was given what it does not take; None: another kind of error.
 
     Args:
         error: What a call of `module` raised.
         x: The inputs of that call in their containers.
         name: What messages call them.
+        rows: Of the arrays that they are the first row of; None: they are a batch.
     """
     for layer, given in _running_layers(error.__traceback__):
         misfit = _misfit_of(layer, given)
         if misfit is not None:
-            return _in_words(misfit, layer, given, module, list(named_leaves(x, name)))
+            return _in_words(misfit, layer, given, module, list(named_leaves(x, name)), rows)
     return None
 
 
 def _in_words(
-    misfit: Misfit, layer: nn.Module, given: torch.Tensor, module: nn.Module, inputs: list[tuple[str, torch.Tensor]]
+    misfit: Misfit,
+    layer: nn.Module,
+    given: torch.Tensor,
+    module: nn.Module,
+    inputs: list[tuple[str, torch.Tensor]],
+    rows: int | None,
 ) -> DataError:
-    what, found = describe_layer(module, layer), misfit.found or f"a batch of shape {tuple(given.shape)}"
+    what = describe_layer(module, layer)
     array = next((label for label, part in inputs if _is_same(part, given)), None)
-    if array is not None:
-        remedy = misfit.remedy.format(x=array.rpartition(" ")[2])
-        return DataError(f"{array} must {misfit.must}, since it goes into {what}, got {found}. {remedy}")
-    came = " and ".join(f"{label} of shape {tuple(part.shape)}" for label, part in inputs)
-    return DataError(
-        f"The input of {what} must {misfit.must}, got {found}, made from {came}. {_inner_remedy(layer, given)}"
-    )
+    shape = f"a batch of shape {tuple(given.shape)}" if rows is None else f"shape {(rows, *given.shape[1:])}"
+    found = misfit.found or shape
+    if array is None:
+        came = " and ".join(f"{label} of shape {tuple(part.shape)}" for label, part in inputs)
+        return DataError(
+            f"The input of {what} must {misfit.must}, got a batch of shape {tuple(given.shape)}, made from {came}. "
+            f"{_inner_remedy(layer, given)}"
+        )
+    remedy = misfit.remedy.format(x=array.rpartition(" ")[2])
+    if rows is not None and "If these columns are right" in remedy:
+        remedy = f"Give it the columns of {array.rpartition(' ')[2]}."
+    return DataError(f"{array} must {misfit.must}, since it goes into {what}, got {found}. {remedy}")
 
 
 def describe_layer(module: nn.Module, layer: nn.Module) -> str:

@@ -52,6 +52,7 @@ class Forward:
         casts: Finds with the first batch what whole-number inputs have to be cast, and casts them.
         casting: `casts` within `reading` until it is known that nothing has to be cast, and always once something has.
         name: What errors call the inputs.
+        rows: Of the arrays whose first row is tried; None: the inputs are a batch.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -59,6 +60,7 @@ class Forward:
         self.casts = InputCasts(module, self._run)
         self.casting: InputCasts | None = None
         self.name = "x"
+        self.rows: int | None = None
         self._keywords: tuple[set[str], set[str] | None] | None = None
 
     def __call__(self, x: Any) -> Any:
@@ -125,7 +127,7 @@ class Forward:
 
     def _refuse_misfit(self, error: Exception, x: Any) -> None:
         """Raise the error in words where a layer of torch was given what it does not take."""
-        said = explain_misfit(error, self.module, x, self.name)
+        said = explain_misfit(error, self.module, x, self.name, self.rows)
         if said is not None:
             raise said from error
 
