@@ -320,7 +320,7 @@ BAD = {
     "complex": (np.ones((10, 1), complex), "complex128"),
     "complex tensor": (torch.ones(10, 1, dtype=torch.complex64), "torch.complex64"),
     "sparse tensor": (torch.ones(10, 1).to_sparse(), "sparse"),
-    "frame with text": (pd.DataFrame({"a": [1.0] * 10, "b": ["x"] * 10}), "object"),
+    "frame with text": (pd.DataFrame({"a": [1.0] * 10, "b": ["x"] * 10}), "(object|str) in the column 'b'"),
     "frame with dates": (pd.DataFrame({"a": pd.date_range("2020", periods=10)}), "datetime64"),
     "series of text": (pd.Series(["x"] * 10), "object|str"),
     "list of text": (["x"] * 10, "<U1"),
@@ -335,6 +335,51 @@ def test_7_3_what_holds_no_numbers_is_refused_by_its_dtype(kind, place):
 
     with pytest.raises(ValueError, match=rf"{place} must hold real numbers.* got .*({dtype})"):
         linear().fit(**data, verbose=0)
+
+
+FRAME = pd.DataFrame({"a": [1.0] * 10, "b": ["x", "y"] * 5})
+NUMBERS = pd.Series([1, 2] * 5, dtype=object)
+CODES = r"Make the words whole numbers: np.unique\(y, return_inverse=True\)\[1\]\.$"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"y": FRAME["b"]}, f"y must hold .* got text of dtype (str|object), such as 'x' in row 0. {CODES}"),
+        ({"y": FRAME["b"].astype("category")}, f"y must hold .* got text of dtype category, such as .* {CODES}"),
+        ({"y": list("xy" * 5)}, f"y must hold .* got text of dtype <U1, such as 'x' in row 0. {CODES}"),
+        ({"validation_data": (X, np.array(list("xy" * 5)))}, f"validation y must hold .* {CODES}"),
+        ({"x": FRAME}, r"in the column 'b', such as 'x' in row 0. Pass pd.get_dummies\(x\)"),
+        ({"x": FRAME.assign(b=NUMBERS)}, r"got dtype object in the column 'b', .* Pass x.astype\({'b': float}\)\.$"),
+        ({"x": X.astype(object)}, r"got dtype object, whose values are all numbers. Pass x.astype\(float\)\.$"),
+        (
+            {"x": FRAME.assign(b=[1.0, None] * 5).astype({"b": object})},
+            "in the column 'b', with (None|nan) in row|all num",
+        ),
+        ({"x": np.array([[1, 2]] * 9 + [[1, None]])}, "got dtype object, with None in row 9. Fill what is missing"),
+        ({"x": np.zeros(10, [("a", float), ("b", float)])}, r"structured_to_unstructured\(x\)\.$"),
+        ({"x": np.ma.masked_greater(np.arange(10.0), 7)}, r"got a masked one in row 8. Pass x.filled\(0\)\.$"),
+        ({"x": np.ones((10, 2), complex)}, r"got dtype complex128. Pass both parts: np.stack\("),
+        ({"x": [[1.0, 2.0]] * 9 + [[1.0]]}, "2 values in row 0 and 1 value in row 9. Pad them"),
+        ({"x": pd.Series([[1.0, 2.0]] * 10)}, r"with a list in row 0. Pass np.stack\(x\)\.$"),
+    ],
+)
+def test_7_3_array_column_row_and_remedy_are_named(given, words):
+    with pytest.raises(fd.DataError, match=words):
+        linear().fit(**{"x": X, "y": Y} | given, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        pd.DataFrame({"a": [1.0, 2], "b": pd.array([1, None], dtype="Int64")}).fillna(0),
+        pd.DataFrame({"a": [1.0, 2], "b": pd.Categorical([1, 2])}),
+        pd.get_dummies(pd.DataFrame({"a": [1.0, 2], "b": ["x", "x"]})),
+        np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]]),
+    ],
+)
+def test_7_3_frames_and_masked_arrays_of_numbers_are_taken(x):
+    assert linear().predict(x).shape == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from fitdash.data.batches.hdf5 import H5Rows
+from fitdash.data.batches.no_numbers import ragged_error, refuse_array, refuse_columns, refuse_masked
 from fitdash.data.batches.rows import ArrayRows, TensorRows, supported_dtype
 from fitdash.data.batches.sparse import CsrRows, is_scipy_sparse
 from fitdash.errors import DataError
@@ -38,10 +39,11 @@ def as_rows(value: Any, name: str, floating: torch.dtype) -> ArrayRows:
 
 def _plain(tensor: torch.Tensor, name: str) -> torch.Tensor:
     """The tensor without its graph, in a dtype and layout from which rows can be gathered."""
-    if tensor.layout != torch.strided:
-        raise DataError(f"{name} must hold real numbers, densely, got a sparse tensor. Convert it with .to_dense().")
-    if tensor.is_complex():
-        raise DataError(f"{name} must hold real numbers, got dtype {tensor.dtype}. Take its real part with .real.")
+    if tensor.is_complex() or tensor.layout != torch.strided:
+        is_sparse, code = tensor.layout != torch.strided, name.removeprefix("validation ")
+        found = "a sparse tensor" if is_sparse else f"dtype {tensor.dtype}"
+        remedy = f"{code}.to_dense()" if is_sparse else f"torch.view_as_real({code})"
+        raise DataError(f"{name} must hold real numbers, densely, got {found}. Pass {remedy}.")
     return tensor.detach().long() if tensor.dtype in UNSIGNED else tensor.detach()
 
 
@@ -49,12 +51,16 @@ def _numpy(value: Any, name: str) -> np.ndarray[Any, Any]:
     """A NumPy array that torch can share, copied only if its dtype or strides require it."""
     if type(value).__module__.partition(".")[0] == "pandas":
         _refuse_sparse(value, name)
-        array = _from_pandas(value)
+        array = _from_pandas(value, name)
     else:
+        if isinstance(value, np.ma.MaskedArray):
+            refuse_masked(value, name)
         try:
             array = np.asarray(value)
         except ValueError as error:
-            raise DataError(f"{name} must be a rectangular array, got rows of different lengths.") from error
+            raise ragged_error(value, name) from error
+    if array.dtype.kind not in "fiub":
+        refuse_array(array, name)
     kind = supported_dtype(array.dtype, name)
     if array.dtype != kind or any(stride < 0 for stride in array.strides):
         return np.array(array, dtype=kind)
@@ -83,11 +89,12 @@ def _is_sparse(kind: Any) -> bool:
     return type(kind).__name__ == "SparseDtype"
 
 
-def _from_pandas(value: Any) -> np.ndarray[Any, Any]:
+def _from_pandas(value: Any, name: str) -> np.ndarray[Any, Any]:
     """A frame as (n, columns), a series as one column (n, 1), a pandas array as (n,)."""
     import pandas as pd
 
     frame = pd.DataFrame(value) if value.ndim == 1 else value
+    refuse_columns(frame, name, is_series=value.ndim == 1)
     array = frame.to_numpy()
     if array.dtype == object and all(getattr(kind, "kind", "O") in "fiub" for kind in frame.dtypes):
         array = frame.to_numpy(dtype="float64", na_value=np.nan)

@@ -56,7 +56,7 @@ def test_7_1_and_7_2_arrays_of_every_library_become_tensors_of_their_kind(given,
         (np.array(["a", "b"]), "dtype <U1"),
         (np.array([object(), None]), "dtype object"),
         (np.array(["2020-01-01"], dtype="datetime64[D]"), "dtype datetime64"),
-        (pd.DataFrame({"a": [1.0], "b": ["text"]}), "dtype object"),
+        (pd.DataFrame({"a": [1.0], "b": ["text"]}), "text of dtype (str|object)"),
     ],
 )
 def test_7_3_what_holds_no_numbers_is_refused_by_its_dtype(given, words):
