@@ -30,10 +30,14 @@ class ArrayRows(Protocol):
 
 
 class TensorRows:
-    """Rows of a tensor, cast to `dtype` when they are read."""
+    """Rows of a tensor, cast to `dtype` when they are read.
 
-    def __init__(self, tensor: torch.Tensor, dtype: torch.dtype) -> None:
-        self.tensor, self.dtype = tensor, dtype
+    Attributes:
+        start: Index of the first row in the array that the user gave.
+    """
+
+    def __init__(self, tensor: torch.Tensor, dtype: torch.dtype, start: int = 0) -> None:
+        self.tensor, self.dtype, self.start = tensor, dtype, start
         self._buffer = RowBuffer()
 
     @property
@@ -55,11 +59,11 @@ class TensorRows:
         return self.tensor.index_select(0, index).to(self.dtype)
 
     def narrow(self, start: int, stop: int) -> "TensorRows":
-        return TensorRows(self.tensor[start:stop], self.dtype)
+        return TensorRows(self.tensor[start:stop], self.dtype, self.start + start)
 
     def on(self, device: torch.device) -> "TensorRows":
         """The same rows on a device, cast to `dtype`."""
-        return TensorRows(self.tensor.to(device, self.dtype), self.dtype)
+        return TensorRows(self.tensor.to(device, self.dtype), self.dtype, self.start)
 
     def lies_on(self, device: torch.device) -> bool:
         """True if slices for this device are views: it holds the tensor, in `dtype`."""

@@ -32,6 +32,11 @@ def arrays_of(source: Any) -> tuple[Any, Any] | None:
     return TensorRows(x, x.dtype), TensorRows(y, y.dtype)
 
 
+def prefix_of(x: Any, prefix: str) -> str:
+    """The prefix of names of arrays; none for the last rows of x, which `validation_split` holds out."""
+    return "" if any(getattr(rows, "start", 0) for rows in leaves_of(x)) else prefix
+
+
 def rows_of_batch(batch: Batch) -> tuple[Any, Any]:
     """x and y of one batch, as rows in their containers."""
     rows = [TensorRows(part, part.dtype) for part in leaves_of((batch.x, batch.y))]
@@ -57,7 +62,7 @@ def pieces(rows: ArrayRows) -> Iterator[tuple[int, torch.Tensor]]:
 
 
 def first_where(rows: ArrayRows, wrong: Callable[[torch.Tensor], torch.Tensor]) -> tuple[int, float] | None:
-    """The first row that has a wrong value, and that value; None if there is none.
+    """The first row that has a wrong value, counted in the user's array, and that value; None if there is none.
 
     Args:
         wrong: Gives a mask in the shape of the rows.
@@ -66,7 +71,7 @@ def first_where(rows: ArrayRows, wrong: Callable[[torch.Tensor], torch.Tensor]) 
         mask = wrong(part)
         if bool(mask.any()):
             row = int(mask.reshape(len(mask), -1).any(1).nonzero()[0, 0])
-            return start + row, part[row][mask[row]].flatten()[0].item()
+            return getattr(rows, "start", 0) + start + row, part[row][mask[row]].flatten()[0].item()
     return None
 
 

@@ -8,10 +8,11 @@ import torch
 
 from fitdash.data.batches.lone_rows import LoneRow
 from fitdash.data.batches.source import Batch, Source
-from fitdash.engine.first_batch.arrays import arrays_of, rows_of_batch
+from fitdash.engine.first_batch.arrays import arrays_of, prefix_of, rows_of_batch
 from fitdash.engine.first_batch.inputs import have_same_shapes, try_first_row
 from fitdash.engine.first_batch.normalization import NormalizationCheck
 from fitdash.engine.first_batch.targets import check_targets
+from fitdash.engine.first_batch.token_ids import leave_embeddings, watch_embeddings
 from fitdash.engine.step.step import Step
 
 
@@ -44,6 +45,9 @@ class FirstBatchChecks:
     def __init__(self, step: Step, parts: Sequence[CheckedPart]) -> None:
         self.step, self.parts = step, parts
         self.normalization = NormalizationCheck(step.module, [part.lone_row for part in parts])
+        found = [(part, arrays_of(part.source)) for part in parts]
+        self.arrays = [(part, *pair, prefix_of(pair[0], part.prefix)) for part, pair in found if pair is not None]
+        watch_embeddings(step, self, [(x, prefix) for _, x, _, prefix in self.arrays])
 
     def check_prediction(self, batch: Batch, prediction: Any) -> None:
         """Called with what the module gave for the batch, before the loss is computed."""
@@ -62,14 +66,14 @@ class FirstBatchChecks:
 
     def _check_arrays(self, batch: Batch, prediction: Any) -> None:
         """Look at the arrays of both parts; where the training data is no arrays, at its first batch."""
+        leave_embeddings(self.step)
         outputs = self.step.objective.bind(prediction, self.step.output_names)
-        for part in self.parts:
-            arrays = arrays_of(part.source)
+        known = [part for part, _, _, _ in self.arrays]
+        if self.parts and self.parts[0] not in known and batch.y is not None:
+            check_targets(outputs, prediction, rows_of_batch(batch)[1])
+        for part, x, y, prefix in self.arrays:
             said = prediction
-            if arrays is None and part.prefix:
-                continue
-            x, y = arrays or rows_of_batch(batch)
             if part.prefix and not have_same_shapes(x, batch.x):
-                said = try_first_row(self.step, x, f"{part.prefix}x")
+                said = try_first_row(self.step, x, f"{prefix}x")
             if y is not None and said is not None:
-                check_targets(outputs, said, y, part.prefix)
+                check_targets(outputs, said, y, prefix)

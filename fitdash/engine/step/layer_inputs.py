@@ -88,7 +88,7 @@ def describe_layer(module: nn.Module, layer: nn.Module) -> str:
     return _sized(layer) + (f" (layer {place})" if place else "")
 
 
-def named_leaves(x: Any, name: str) -> Iterator[tuple[str, torch.Tensor]]:
+def named_leaves(x: Any, name: str) -> Iterator[tuple[str, Any]]:
     """Each input with its name in messages, such as x, x[1] or x['a']."""
     if isinstance(x, dict):
         for key, part in x.items():
