@@ -38,7 +38,7 @@ class ClassWeights:
             y: (n,), (n, 1) or (n, t) class indices, or one-hot in a last axis.
             prediction_axes: Number of axes of the prediction; if it is one more than `y` has, `y` holds class indices.
         """
-        classes = self._classes(y, prediction_axes).float()
+        classes = self.classes(y, prediction_axes).float()
         known, weights = self.table.to(y.device)
         place = torch.searchsorted(known, classes).clamp(max=len(known) - 1)
         return torch.where(known[place] == classes, weights[place], 1.0)
@@ -52,7 +52,8 @@ class ClassWeights:
         return ours if weight is None else multiply_weights(_single(weight), ours)
 
     @staticmethod
-    def _classes(y: torch.Tensor, prediction_axes: int) -> torch.Tensor:
+    def classes(y: torch.Tensor, prediction_axes: int) -> torch.Tensor:
+        """The class of each sample or time step, from targets as `of` takes them."""
         if y.ndim == 1 or prediction_axes == y.ndim + 1:
             return y.round() if y.is_floating_point() else y
         if y.shape[-1] == 1:

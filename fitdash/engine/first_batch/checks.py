@@ -6,13 +6,15 @@ from typing import Any
 
 import torch
 
+from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.lone_rows import LoneRow
 from fitdash.data.batches.source import Batch, Source
 from fitdash.engine.first_batch.arrays import arrays_of, prefix_of, rows_of_batch
-from fitdash.engine.first_batch.inputs import have_same_shapes, try_first_row
+from fitdash.engine.first_batch.inputs import have_same_shapes, try_row, warn_of_nan
 from fitdash.engine.first_batch.normalization import NormalizationCheck
 from fitdash.engine.first_batch.targets import check_targets
 from fitdash.engine.first_batch.token_ids import leave_embeddings, watch_embeddings
+from fitdash.engine.first_batch.weights import warn_of_classes, warn_of_zero_weights
 from fitdash.engine.step.step import Step
 
 
@@ -24,11 +26,13 @@ class CheckedPart:
         source: Gives its batches; an `ArraySource` has all rows in `x`, `y` and `weight`.
         prefix: Stands before the names of its arrays in messages: "" or "validation ".
         lone_row: The batch of one row that it will give, None if there is none.
+        class_weight: Of the training data, None without.
     """
 
     source: Source
     prefix: str = ""
     lone_row: LoneRow | None = None
+    class_weight: ClassWeights | None = None
 
 
 class FirstBatchChecks:
@@ -74,6 +78,10 @@ class FirstBatchChecks:
         for part, x, y, prefix in self.arrays:
             said = prediction
             if part.prefix and not have_same_shapes(x, batch.x):
-                said = try_first_row(self.step, x, f"{prefix}x")
+                said = try_row(self.step, x, f"{prefix}x")
             if y is not None and said is not None:
                 check_targets(outputs, said, y, prefix)
+            warn_of_nan(self.step, x, f"{prefix}x")
+            warn_of_zero_weights(outputs, getattr(part.source, "weight", None), prefix)
+            if part.class_weight is not None and y is not None:
+                warn_of_classes(part.class_weight, y, prediction, outputs)

@@ -87,7 +87,8 @@ def train(fit: Fit) -> None:
 def _parts(fit: Fit) -> list[CheckedPart]:
     """The training data and the validation data, for the checks of the first batch."""
     steps = None if fit.passes.asked is None else fit.passes.asked * (fit.epochs - fit.flags.start_epoch)
-    parts = [CheckedPart(source=fit.passes.source, lone_row=find_lone_row(fit.passes.source, steps))]
+    lone = find_lone_row(fit.passes.source, steps)
+    parts = [CheckedPart(source=fit.passes.source, lone_row=lone, class_weight=fit.class_weight)]
     if fit.validation is not None:
         window = fit.validation.window
         lone = find_lone_row(window.source, window.asked)
