@@ -171,6 +171,7 @@ def test_6_3_other_keys_are_refused(key):
         linear().fit(X, Y, class_weight={key: 1.0}, verbose=0)
 
 
+@pytest.mark.filterwarnings("ignore:class_weight must name classes of y")
 @pytest.mark.parametrize("weight", [{}, {7: 3.0}, {0: 1.0, 99: 5.0}, {10**9: 2.0}])
 def test_6_4_missing_classes_weigh_1_and_extra_ones_are_ignored(weight):
     logs = still().fit(X[:2], np.ones(2), class_weight=weight, epochs=1, verbose=0).history

@@ -84,4 +84,4 @@ class FirstBatchChecks:
             warn_of_nan(self.step, x, f"{prefix}x")
             warn_of_zero_weights(outputs, getattr(part.source, "weight", None), prefix)
             if part.class_weight is not None and y is not None:
-                warn_of_classes(part.class_weight, y, prediction, outputs)
+                warn_of_classes(part.class_weight, y, prediction)

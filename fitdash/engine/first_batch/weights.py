@@ -1,4 +1,4 @@
-"""Warns of weights that leave nothing to learn, and of class weights for classes that there are not."""
+"""Warns of weights that leave nothing to learn, and of class weights that concern no class of y."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ from fitdash.data.batches.rows import ArrayRows
 from fitdash.data.batches.source import leaves_of
 from fitdash.engine.first_batch.arrays import extremes, pieces
 from fitdash.engine.first_batch.caller import warn_caller
-from fitdash.engine.first_batch.targets import SHARES
 from fitdash.engine.objective.totals import OutputObjective
 
 
@@ -26,7 +25,7 @@ def warn_of_zero_weights(outputs: list[OutputObjective], weight: Any, prefix: st
         )
 
 
-def warn_of_classes(weights: ClassWeights, y: Any, prediction: Any, outputs: list[OutputObjective]) -> None:
+def warn_of_classes(weights: ClassWeights, y: Any, prediction: Any) -> None:
     """Warn of class weights that have no effect, or that leave nothing to learn.
 
     Args:
@@ -37,14 +36,6 @@ def warn_of_classes(weights: ClassWeights, y: Any, prediction: Any, outputs: lis
     if len(targets) != 1 or not isinstance(prediction, torch.Tensor) or not prediction.ndim:
         return
     named = {int(key): float(value) for key, value in weights.table.T.tolist() if key >= 0}
-    known = _classes_of(outputs, prediction)
-    unknown = [key for key in named if known is not None and key >= known]
-    if unknown:
-        warn_caller(
-            f"class_weight must name classes 0 to {(known or 1) - 1}, got {unknown[0]}, which y cannot have. "
-            "Classes count from 0."
-        )
-        return
     present = _present(weights, targets[0], prediction.ndim)
     if present and all(named.get(key, 1.0) == 0 for key in present):
         warn_caller(
@@ -55,15 +46,6 @@ def warn_of_classes(weights: ClassWeights, y: Any, prediction: Any, outputs: lis
             f"class_weight must name classes of y, which has {_listed(present)}, got {_listed(set(named))}: it changes "
             "nothing. Name the classes as they stand in y."
         )
-
-
-def _classes_of(outputs: list[OutputObjective], prediction: torch.Tensor) -> int | None:
-    """How many classes the network tells apart; None where the target may be a number."""
-    loss = outputs[0].loss
-    if prediction.ndim == 2 and prediction.shape[-1] > 1:
-        return int(prediction.shape[-1])
-    kind = getattr(loss, "kind", None) or (loss.name if loss is not None else "")
-    return 2 if kind in SHARES else None
 
 
 def _present(weights: ClassWeights, rows: ArrayRows, prediction_axes: int) -> set[int]:

@@ -34,10 +34,10 @@ class Filled(nn.Linear):
 @pytest.mark.parametrize(
     ("x", "more", "words"),
     [
-        (with_value(np.nan), {}, "^x must have a number in each place, got nan in row 7, column 2,.* np.nan_to_num"),
-        (with_value(np.inf), {}, "^x must have a number in each place, got inf in row 7, column 2,"),
-        (X, {"validation_data": (with_value(np.nan), Y)}, "^validation x must have a number .* in row 7, column 2,"),
-        (with_value(np.nan, 10), {"validation_split": 0.25}, "^x must have a number .* in row 10, column 2,"),
+        (with_value(np.nan), {}, "^x must have a number in each place, got nan in row 7, column 2:.* np.nan_to_num"),
+        (with_value(np.inf), {}, "^x must have a number in each place, got inf in row 7, column 2:"),
+        (X, {"validation_data": (with_value(np.nan), Y)}, "^validation x must have a number .* in row 7, column 2:"),
+        (with_value(np.nan, 10), {"validation_split": 0.25}, "^x must have a number .* in row 10, column 2:"),
     ],
 )
 def test_7_15_what_is_no_number_is_warned_of_once_with_its_place(x, more, words):
@@ -59,7 +59,6 @@ def test_7_15_a_module_that_fills_what_is_missing_trains_without_a_word():
     [
         (IDS, {"sample_weight": np.zeros(12)}, "^sample_weight must be above 0 in some rows.*: nothing is learned"),
         (IDS, {"validation_data": (X, IDS, np.zeros(12))}, "^validation sample_weight must .*: the loss is 0"),
-        (IDS, {"class_weight": {0: 1.0, 3: 2.0}}, "^class_weight must name classes 0 to 2, got 3"),
         (IDS, {"class_weight": {0: 0, 1: 0, 2: 0}}, "^class_weight must be above 0 .* nothing is learned"),
         (IDS % 2, {"class_weight": {2: 5.0}}, "^class_weight must name classes of y, which has 0, 1, got 2"),
     ],
