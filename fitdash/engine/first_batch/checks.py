@@ -73,7 +73,7 @@ class FirstBatchChecks:
         leave_embeddings(self.step)
         outputs = self.step.objective.bind(prediction, self.step.output_names)
         known = [part for part, _, _, _ in self.arrays]
-        if self.parts and self.parts[0] not in known and batch.y is not None:
+        if not any(part in known for part in self.parts[:1]) and batch.y is not None:
             check_targets(outputs, prediction, rows_of_batch(batch)[1])
         for part, x, y, prefix in self.arrays:
             said = prediction

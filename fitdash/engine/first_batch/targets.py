@@ -148,7 +148,7 @@ def _remedy_for_ids(low: float, high: float, value: float, classes: int, loss: L
         return f"Its ids start at 1 and must start at 0: pass {y} - 1."
     if (low, high) == (-1, 1) and classes == 2:
         return f"Its ids are -1 and 1: pass ({y} + 1) // 2."
-    if low < 0 and isinstance(loss, TorchLoss) and loss.kind in ("CrossEntropyLoss", "NLLLoss"):
+    if (low < 0 or high == 255) and isinstance(loss, TorchLoss) and loss.kind in ("CrossEntropyLoss", "NLLLoss"):
         return f"If it marks rows without a label, compile torch.nn.{loss.kind}(ignore_index={value:g})."
     if low < 0:
         return f"Leave out the rows without a label, such as with keep = {y} >= 0."

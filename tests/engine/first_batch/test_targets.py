@@ -47,6 +47,7 @@ IDS_OUTSIDE = [
     (7, "crossentropy", "got 7 in row 11. If the label is right, give the network 8 outputs."),
     (3, LOGITS(), "got 3 in row 11. If the label is right, give the network 4 outputs."),
     (-1, LOGITS(), "If it marks rows without a label, compile torch.nn.CrossEntropyLoss(ignore_index=-1)."),
+    (255, LOGITS(), "compile torch.nn.CrossEntropyLoss(ignore_index=255)."),
     (0.5, nn.NLLLoss(), 'got 0.5 in row 11. For measured values use loss="mse".'),
     (4, nn.functional.cross_entropy, "got 4 in row 11. If the label is right, give the network 5 outputs."),
 ]
