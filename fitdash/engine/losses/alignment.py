@@ -59,9 +59,15 @@ def class_ids(target: Tensor, prediction: Tensor, name: str) -> Tensor:
             raise DataError(
                 f"{name} takes one class id per prediction: target must have the shape {tuple(positions)} or "
                 f"{(*positions, 1)}, got {shape_tuple(target)} with predictions of shape {shape_tuple(prediction)}."
+                f"{one_hot_remedy(target, prediction)}"
             )
         target = target.reshape(positions)
     return target.long()
+
+
+def one_hot_remedy(target: Tensor, prediction: Tensor) -> str:
+    """What to do with a column for each class where class ids are wanted; empty for another shape."""
+    return " Pass np.argmax(y, -1)." if target.shape == prediction.shape else ""
 
 
 def is_sparse(target: Tensor, prediction: Tensor) -> bool:

@@ -15,6 +15,7 @@ from fitdash.engine.losses.alignment import (
     align_if_elementwise,
     align_target,
     broadcast_weight,
+    one_hot_remedy,
     shape_tuple,
     weighted_mean,
     wrong_class_error,
@@ -157,6 +158,7 @@ class TorchLoss:
             raise DataError(
                 f"{self.name} takes one class id per prediction: target must have the shape {tuple(wanted)}, "
                 f"got {shape_tuple(target)} with predictions of shape {shape_tuple(prediction)}."
+                f"{one_hot_remedy(target, prediction)}"
             )
         return target.long()
 

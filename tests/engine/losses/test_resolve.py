@@ -272,6 +272,17 @@ def test_2_12_a_class_id_outside_is_named(offending, given):
         resolve_loss(given)(target, PROBABILITIES)
 
 
+@pytest.mark.parametrize("given", ["sparse_categorical_crossentropy", torch.nn.NLLLoss()])
+def test_2_12_a_column_for_each_class_comes_with_the_remedy(given):
+    with pytest.raises(ValueError, match=r"takes one class id per prediction: .* Pass np.argmax\(y, -1\)\.$"):
+        resolve_loss(given)(torch.eye(3)[CLASSES], PROBABILITIES)
+
+
+def test_2_12_one_column_is_said_in_the_singular():
+    with pytest.raises(ValueError, match="since the prediction has 1 column; got 1"):
+        resolve_loss("sparse_categorical_crossentropy")(torch.ones(4), torch.ones(4, 1))
+
+
 def test_5_1_weights_are_not_normalised():
     target, prediction, weight = torch.rand(4, 2), torch.rand(4, 2), torch.tensor([2.0, 0.0, -1.0, 0.5])
     loss = resolve_loss("mse")
