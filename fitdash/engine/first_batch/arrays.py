@@ -86,5 +86,7 @@ def extremes(rows: ArrayRows, ignored: int | None = None) -> tuple[float, float]
         counted = part if ignored is None else part[part != ignored]
         if counted.numel():
             least, most = torch.aminmax(counted.to(torch.uint8) if counted.dtype == torch.bool else counted)
+            if bool(least != least):
+                return math.nan, math.nan
             low, high = min(float(least), low), max(float(most), high)
     return low, high

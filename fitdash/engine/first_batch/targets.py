@@ -86,7 +86,9 @@ def _kind_of(loss: Loss, rows: ArrayRows, shape: Shape) -> str | None:
         kind = kind_by_shape(rows.slice(0, 1), torch.empty((1, *shape)))
         return {"sparse": "sparse", "binary": "binary_crossentropy"}.get(kind, "categorical_crossentropy")
     if isinstance(loss, NamedLoss):
-        return "sparse" if loss.name == "sparse_categorical_crossentropy" else loss.name
+        if loss.name == "sparse_categorical_crossentropy":
+            return "sparse" if shape else None  # a prediction without columns is refused by the loss
+        return loss.name
     if isinstance(loss, TorchLoss) and loss.is_torchs_own:
         return loss.kind if loss.kind in (*CLASSES, *ELEMENTWISE) and shape else None
     return None

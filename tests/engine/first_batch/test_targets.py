@@ -206,6 +206,22 @@ def test_right_targets_train_without_a_word(module, loss, x, y, more):
     assert fd.Model(module).compile("sgd", loss).fit(x, y, epochs=1, verbose=0, **more).epoch == [0]
 
 
+def test_nan_is_found_in_any_piece(monkeypatch):
+    monkeypatch.setattr("fitdash.engine.first_batch.arrays.PIECE_BYTES", 8)
+    y = np.arange(12.0)
+    y[4] = np.nan
+
+    with pytest.warns(UserWarning, match="got nan in row 4"):
+        fd.Model(nn.Linear(4, 1)).compile("sgd", "mse").fit(X, y, epochs=1, verbose=0)
+
+
+def test_a_prediction_without_columns_is_the_affair_of_the_loss():
+    module = nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))
+
+    with pytest.raises(fd.DataError, match="one class id per prediction"):
+        fd.Model(module).compile("sgd", SPARSE).fit(X, IDS, epochs=1, verbose=0)
+
+
 class OwnIds(nn.CrossEntropyLoss):
     """Counts classes from 1."""
 
