@@ -72,10 +72,9 @@ def _in_words(
     found = misfit.found or shape
     if array is None:
         came = " and ".join(f"{label} of shape {tuple(part.shape)}" for label, part in inputs)
-        return DataError(
-            f"The input of {what} must {misfit.must}, got a batch of shape {tuple(given.shape)}, made from {came}. "
-            f"{_inner_remedy(layer, given)}"
-        )
+        remedy = _inner_remedy(layer, given) if misfit.found is None else misfit.remedy
+        got = f"{misfit.found} of a batch" if misfit.found else f"a batch of shape {tuple(given.shape)}"
+        return DataError(f"The input of {what} must {misfit.must}, got {got}, made from {came}. {remedy}")
     remedy = misfit.remedy.format(x=array.rpartition(" ")[2])
     if rows is not None and "If these columns are right" in remedy:
         remedy = f"Give it the columns of {array.rpartition(' ')[2]}."

@@ -112,3 +112,23 @@ def test_7_18_an_id_that_an_embedding_lacks_is_named(value, remedy):
         f"x must hold ids 0 to 4, since it goes into Embedding(5, 2) (layer 0), got {value} in row 1."
     )
     assert str(caught.value).endswith(remedy)
+
+
+def test_7_18_an_id_that_the_module_makes_from_x_is_named():
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words = nn.Embedding(5, 1)
+
+        def forward(self, x):
+            return self.words(x.long()).mean(1)
+
+    x = np.array([[0.0, 1.0], [4.0, 5.0]], "float32")
+
+    with pytest.raises(fd.DataError) as caught:
+        fd.Model(Whole()).compile("sgd", "mse").fit(x, np.zeros(2), shuffle=False, verbose=0)
+
+    assert str(caught.value) == (
+        "The input of Embedding(5, 1) (layer words) must hold ids 0 to 4, got 5 in row 1 of a batch, made from x of "
+        "shape (2, 2). Ids count from 0: make it Embedding(6, …)."
+    )
