@@ -32,7 +32,7 @@ class InputNames(NamedTuple):
 
 
 class BatchError(DataError):
-    """A batch that cannot be trained on; the text says which one."""
+    """Data that cannot be trained on; the text names the batch or the row."""
 
 
 def read_each(items: Iterable[Any], read: Callable[[Any], Batch], given: Any, prefix: str = "") -> Iterator[Batch]:

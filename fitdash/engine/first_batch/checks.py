@@ -7,15 +7,18 @@ from typing import Any
 import torch
 
 from fitdash.data.batches.class_weights import ClassWeights
+from fitdash.data.batches.items import BatchError
 from fitdash.data.batches.lone_rows import LoneRow
 from fitdash.data.batches.source import Batch, Source
 from fitdash.engine.first_batch.arrays import arrays_of, prefix_of, rows_of_batch
 from fitdash.engine.first_batch.inputs import have_same_shapes, try_row, warn_of_nan
 from fitdash.engine.first_batch.normalization import NormalizationCheck
 from fitdash.engine.first_batch.targets import check_targets
-from fitdash.engine.first_batch.token_ids import leave_embeddings, watch_embeddings
+from fitdash.engine.first_batch.token_ids import EmbeddingWatch
 from fitdash.engine.first_batch.weights import warn_of_classes, warn_of_zero_weights
+from fitdash.engine.objective.totals import OutputObjective
 from fitdash.engine.step.step import Step
+from fitdash.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ class FirstBatchChecks:
         self.normalization = NormalizationCheck(step.module, [part.lone_row for part in parts])
         found = [(part, arrays_of(part.source)) for part in parts]
         self.arrays = [(part, *pair, prefix_of(pair[0], part.prefix)) for part, pair in found if pair is not None]
-        watch_embeddings(step, self, [(x, prefix) for _, x, _, prefix in self.arrays])
+        self.embeddings = EmbeddingWatch(step.module, [(x, prefix) for _, x, _, prefix in self.arrays])
 
     def check_prediction(self, batch: Batch, prediction: Any) -> None:
         """Called with what the module gave for the batch, before the loss is computed."""
@@ -67,14 +70,21 @@ class FirstBatchChecks:
     def close(self) -> None:
         """Remove from the module what the checks put there; called at the end of the fit, however it ended."""
         self.normalization.close()
+        self.embeddings.close()
 
     def _check_arrays(self, batch: Batch, prediction: Any) -> None:
         """Look at the arrays of both parts; where the training data is no arrays, at its first batch."""
-        leave_embeddings(self.step)
+        self.embeddings.close()
         outputs = self.step.objective.bind(prediction, self.step.output_names)
         known = [part for part, _, _, _ in self.arrays]
         if not any(part in known for part in self.parts[:1]) and batch.y is not None:
             check_targets(outputs, prediction, rows_of_batch(batch)[1])
+        try:
+            self._check_rows(outputs, batch, prediction)
+        except DataError as error:  # it names a row, so that it needs no number of a batch
+            raise BatchError(str(error)) from error
+
+    def _check_rows(self, outputs: list[OutputObjective], batch: Batch, prediction: Any) -> None:
         for part, x, y, prefix in self.arrays:
             said = prediction
             if part.prefix and not have_same_shapes(x, batch.x):

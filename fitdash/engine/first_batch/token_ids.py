@@ -3,59 +3,61 @@
 Which input that is shows only while the module runs, so its embeddings are watched for that one call.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
+from fitdash.data.batches.items import BatchError
 from fitdash.data.batches.source import leaves_of
 from fitdash.engine.first_batch.arrays import extremes, first_where
 from fitdash.engine.step.layer_inputs import describe_layer, named_leaves, wrong_ids
-from fitdash.engine.step.step import Forward, Step
-from fitdash.errors import DataError
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 
 
-class WatchedForward(Forward):
-    """Takes the place of a step's `forward` until the first batch has passed.
+class EmbeddingWatch:
+    """Hooks on a module and its embeddings, from the start of a fit until its first batch has passed.
 
     Args:
-        step: Its module has embeddings.
-        checks: The step's checks; once the step has none or others, this does what `forward` did.
+        module: Without embeddings nothing is watched, nor where no input holds whole numbers.
         arrays: The inputs of each part as rows in their containers, with the prefix of its names.
     """
 
-    def __init__(self, step: Step, checks: Any, arrays: Sequence[tuple[Any, str]]) -> None:
-        super().__init__(step.module)
-        self.step, self.checks, self.arrays = step, checks, arrays
-        self.kept: Forward = step.forward.kept if isinstance(step.forward, WatchedForward) else step.forward
+    def __init__(self, module: nn.Module, arrays: Sequence[tuple[Any, str]]) -> None:
+        self.module, self.arrays = module, arrays
+        self._inputs: list[tuple[int | str, torch.Tensor]] = []
+        self._handles: list[Any] = []
+        layers = [layer for layer in module.modules() if isinstance(layer, EMBEDDINGS)]
+        if layers and any(_holds_ids(rows) for inputs, _ in arrays for rows in leaves_of(inputs)):
+            self._handles = [module.register_forward_pre_hook(self._note_inputs, with_kwargs=True)]
+            self._handles += [layer.register_forward_pre_hook(self._check_layer) for layer in layers]
 
-    def __call__(self, x: Any) -> Any:
-        if self.step.checks is not self.checks or not self.module.training:
-            return self.kept(x)
-        layers = [layer for layer in self.module.modules() if isinstance(layer, EMBEDDINGS)]
-        handles = [layer.register_forward_pre_hook(self._hook(x)) for layer in layers]
-        try:
-            return self.kept(x)
-        finally:
-            for handle in handles:
-                handle.remove()
+    def close(self) -> None:
+        """Remove the hooks."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles, self._inputs = [], []
 
-    def _hook(self, x: Any) -> Callable[[nn.Module, Any], None]:
-        def check(layer: nn.Module, given: Any) -> None:
-            for place, part in enumerate(leaves_of(x)):
-                column = _column(part, given[0]) if given else None
-                if column is not None:
-                    for arrays, prefix in self.arrays:
-                        self._check(layer, arrays, place, column, prefix)
+    def _note_inputs(self, module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """Keep the inputs of the call that begins, by position and by name."""
+        parts: list[tuple[int | str, Any]] = [*enumerate(leaves_of(given)), *named.items()] if module.training else []
+        self._inputs = [(key, part) for key, part in parts if isinstance(part, torch.Tensor)]
 
-        return check
+    def _check_layer(self, layer: nn.Module, given: Any) -> None:
+        for key, part in self._inputs:
+            column = _column(part, given[0]) if given else None
+            if column is not None:
+                for arrays, prefix in self.arrays:
+                    self._check(layer, arrays, key, column, prefix)
 
-    def _check(self, layer: Any, arrays: Any, place: int, column: int, prefix: str) -> None:
+    def _check(self, layer: Any, arrays: Any, key: int | str, column: int, prefix: str) -> None:
         """Refuse ids outside the vocabulary in one array."""
-        labels = list(named_leaves(arrays, f"{prefix}x"))
+        x = f"{prefix}x"
+        is_named = isinstance(key, str) and isinstance(arrays, dict)
+        labels = list(named_leaves(arrays.get(key), f"{x}[{key!r}]") if is_named else named_leaves(arrays, x))
+        place = 0 if isinstance(key, str) else key
         if place >= len(labels):
             return
         name, rows = labels[place]
@@ -69,23 +71,13 @@ class WatchedForward(Forward):
         misfit = wrong_ids(layer, int(first[1]), first[0])
         at = "" if column < 0 else f"[:, {column}]"
         what = describe_layer(self.module, layer)
-        raise DataError(
+        raise BatchError(
             f"{name}{at} must {misfit.must}, since it goes into {what}, got {misfit.found}. {misfit.remedy}"
         )
 
 
-def watch_embeddings(step: Step, checks: Any, arrays: Sequence[tuple[Any, str]]) -> None:
-    """Check the ids of arrays of whole numbers in the next call of a module with embeddings."""
-    if any(isinstance(layer, EMBEDDINGS) for layer in step.module.modules()) and any(
-        not rows.slice(0, 1).is_floating_point() for inputs, _ in arrays for rows in leaves_of(inputs)
-    ):
-        step.forward = WatchedForward(step, checks, arrays)
-
-
-def leave_embeddings(step: Step) -> None:
-    """Give the step back what called its module before."""
-    if isinstance(step.forward, WatchedForward):
-        step.forward = step.forward.kept
+def _holds_ids(rows: Any) -> bool:
+    return not rows.slice(0, 1).is_floating_point()
 
 
 def _column(part: torch.Tensor, given: Any) -> int | None:

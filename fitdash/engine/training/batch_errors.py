@@ -60,12 +60,13 @@ def numbered_error(error: Exception, number: int, batch: Batch | None, step: Ste
     """
     if isinstance(error, BatchError):
         return error
-    if isinstance(error, DataError):
-        return numbered(str(error), number, prefix)
-    if batch is not None and step.example is not None and isinstance(error, (RuntimeError, TypeError, ValueError)):
-        found = _difference(step.example, step.forward.as_passed(batch.x), str(error))
+    of_torch = error.__cause__ if isinstance(error, DataError) else error
+    if batch is not None and step.example is not None and isinstance(of_torch, (RuntimeError, TypeError, ValueError)):
+        found = _difference(step.example, step.forward.as_passed(batch.x), str(of_torch))
         if found:
             return numbered(f"{found}. Give each batch the same inputs.", number, prefix)
+    if isinstance(error, DataError):
+        return numbered(str(error), number, prefix)
     error.add_note(f"This was {prefix}batch {number}.")
     return error
 
