@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 
 from fitdash.engine.callbacks.base import Callback, Logs
-from fitdash.engine.callbacks.learning_rates import learning_rate_of, learning_rates_of, set_learning_rates
+from fitdash.engine.callbacks.learning_rates import (
+    learning_rate_of,
+    learning_rates_of,
+    set_learning_rates,
+    short_rate,
+)
 from fitdash.errors import SettingError
 
 
@@ -35,7 +40,7 @@ class LearningRateScheduler(Callback):
         if rate != before:
             self.tell("learning_rate", value=rate, was=before)
         if self.verbose > 0:
-            self.say(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")
+            self.say(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {short_rate(rate)}.")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if logs is not None:

@@ -14,6 +14,11 @@ def learning_rate_of(model: Any) -> float:
     return next(iter(learning_rates_of(model)), 0.0)
 
 
+def short_rate(rate: float) -> str:
+    """A rate as text: 7 significant digits, so that 0.1 * 0.1 reads 0.01."""
+    return str(float(f"{rate:.7g}"))
+
+
 def set_learning_rates(model: Any, rates: Sequence[float]) -> None:
     """Give each parameter group its rate."""
     if model.optimizer is None:

@@ -19,7 +19,8 @@ class ModelCheckpoint(MonitorCallback):
             save_freq, `batch` (from 1): "{epoch:02d}-{val_loss:.2f}.pt". Missing folders are made.
         monitor: Name in the logs by which the best is chosen.
         verbose: 1 prints what is saved and why.
-        save_best_only: Save only what improves on the best so far; where the monitored name is missing, warn and save.
+        save_best_only: Save only what improves on the best so far. Where the monitored name is missing, warn once, and
+            save only if there is no best and no file yet.
         save_weights_only: Save the state_dict alone.
         mode: "min", "max", or "auto": by the name.
         save_freq: "epoch", or a number of batches, counted across epochs.
@@ -27,6 +28,7 @@ class ModelCheckpoint(MonitorCallback):
 
     Attributes:
         best: The best value so far; it outlives a fit.
+        has_saved: Whether a file was written; it outlives a fit.
 
     Raises:
         KeyError: the template has a field that is not logged, when the first file is written.
@@ -34,7 +36,7 @@ class ModelCheckpoint(MonitorCallback):
     Source: Keras 3 `ModelCheckpoint`; the format is torch's, so any file name will do.
     """
 
-    remembers = ("best", "counted")
+    remembers = ("best", "counted", "has_saved")
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
         self.best = initial_value_threshold
+        self.has_saved = False
         self._steps = StepInterval(parse_frequency("ModelCheckpoint save_freq", save_freq))
 
     @property
@@ -85,11 +88,14 @@ class ModelCheckpoint(MonitorCallback):
             self._save(epoch, {}, logs or {})
 
     def _save(self, epoch: int, batch: dict[str, int], logs: Logs) -> None:
+        if self._has_nothing_to_compare(epoch, logs):
+            return
         path = self._path({**logs, **batch, "epoch": epoch + 1})
         if not self._is_wanted(epoch, logs, path):
             return
         state = self.model.module.state_dict() if self.save_weights_only else training_state(self.model, epoch)
         save_tensors(state, Path(path))
+        self.has_saved = True
         self._comment(epoch, f"finished saving model to {path}")
 
     def _path(self, fields: Logs) -> str:
@@ -100,6 +106,15 @@ class ModelCheckpoint(MonitorCallback):
                 f"ModelCheckpoint filepath {self.filepath!r} has the field {error}, which is not available."
                 f" Available: {', '.join(fields)}."
             ) from None
+
+    def _has_nothing_to_compare(self, epoch: int, logs: Logs) -> bool:
+        """Whether the monitored value is missing, and a file of it would take the place of a better one."""
+        if not self.save_best_only or self.monitored(logs) is not None:
+            return False
+        if self.best is None and not self.has_saved:
+            return False
+        self._comment(epoch, f"{self.monitor} was not measured, nothing is saved")
+        return True
 
     def _is_wanted(self, epoch: int, logs: Logs, path: str) -> bool:
         if not self.save_best_only:

@@ -47,6 +47,11 @@ class MonitorCallback(Callback):
         self.mode = mode
         self.min_delta = abs(min_delta)
         self.best: float | None = None
+        self._has_warned = False
+
+    def set_model(self, model: Any) -> None:
+        super().set_model(model)
+        self._has_warned = False
 
     def check_direction(self) -> None:
         """Refuse, before anything trains, a monitor of which neither `mode` nor the name says what is better.
@@ -67,16 +72,16 @@ class MonitorCallback(Callback):
         return bool(_single(value + self.min_delta) < _single(reference))
 
     def monitored(self, logs: Logs) -> float | None:
-        """The monitored value; None, with a warning that lists the logged names, where it is missing."""
+        """The monitored value; None where it is missing: the first time in a fit, a warning lists the logged names."""
         value = logs.get(self.monitor)
-        if value is None:
+        if value is None and not self._has_warned:
+            self._has_warned = True
             names = ", ".join(logs) or "none"
             warnings.warn(
                 f"{type(self).__name__} watches {self.monitor!r}, which is not available. Available: {names}.",
                 stacklevel=3,
             )
-            return None
-        return float(value)
+        return None if value is None else float(value)
 
     def _maximises(self) -> bool:
         upwards = self.mode == "max" if self.mode != "auto" else higher_is_better(self.monitor)

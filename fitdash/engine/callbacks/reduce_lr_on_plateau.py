@@ -1,9 +1,12 @@
 """`ReduceLROnPlateau`: reduces the learning rate when a monitored value no longer improves."""
 
-from typing import Any
-
 from fitdash.engine.callbacks.base import Logs
-from fitdash.engine.callbacks.learning_rates import learning_rate_of, learning_rates_of, set_learning_rates
+from fitdash.engine.callbacks.learning_rates import (
+    learning_rate_of,
+    learning_rates_of,
+    set_learning_rates,
+    short_rate,
+)
 from fitdash.engine.callbacks.monitor import MonitorCallback
 from fitdash.errors import SettingError
 
@@ -96,5 +99,5 @@ class ReduceLROnPlateau(MonitorCallback):
             self.say(f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {_listed(after)}.")
 
 
-def _listed(rates: list[Any]) -> str:
-    return ", ".join(map(str, dict.fromkeys(rates)))
+def _listed(rates: list[float]) -> str:
+    return ", ".join(dict.fromkeys(map(short_rate, rates)))

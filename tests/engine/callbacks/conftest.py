@@ -26,7 +26,8 @@ class StandIn:
         self.start_epoch = 0
         self.history = None
         self.told = []
-        self.training = SimpleNamespace(passes=EpochBatches(SimpleNamespace(reiterable=True, steps=2)))
+        passes = EpochBatches(SimpleNamespace(reiterable=True, steps=2))
+        self.training = SimpleNamespace(passes=passes, validation=None)
 
     def tell(self, kind, **facts):
         self.told.append({"kind": kind, **facts})

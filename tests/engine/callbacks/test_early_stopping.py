@@ -245,3 +245,12 @@ def _keras_run(callback, values):
             break
     callback.on_train_end()
     return epoch, model.weight
+
+
+def test_16_4_the_warning_comes_once_in_a_fit_and_waits_count_measured_epochs(drive, recwarn):
+    stopping = EarlyStopping(patience=2)
+    measured, unmeasured = {"loss": 1.0, "val_loss": 1.0}, {"loss": 1.0}
+
+    model = drive(stopping, [unmeasured, measured, unmeasured, unmeasured, measured, unmeasured, unmeasured])
+
+    assert (stopping.wait, len(model.history.epoch), len(recwarn.list)) == (1, 7, 1)

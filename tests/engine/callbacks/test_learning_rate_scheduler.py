@@ -59,3 +59,9 @@ def test_16_14_and_16_11_the_rate_that_is_logged_last_wins(drive, losses):
     model = drive(both, losses(1.0, 1.0))
 
     assert model.history.history["learning_rate"] == [0.2, 0.1]
+
+
+def test_16_14_it_prints_rates_without_the_noise_of_their_last_digits(drive, capsys):
+    drive(LearningRateScheduler(lambda epoch: 0.1 * 0.1, verbose=1), [{"loss": 1.0}])
+
+    assert "setting learning rate to 0.01.\n" in capsys.readouterr().out

@@ -111,6 +111,48 @@ def test_16_17_a_missing_monitor_warns_and_saves(drive, tmp_path):
     assert files(tmp_path) == ["1.pt"]
 
 
+@pytest.mark.parametrize("threshold", [None, 0.5])
+def test_16_17_an_epoch_that_measured_nothing_leaves_the_best_file(drive, tmp_path, threshold, recwarn):
+    best = ModelCheckpoint(tmp_path / "best.pt", save_best_only=True, initial_value_threshold=threshold)
+    unmeasured, measured = {"loss": 1.0}, {"loss": 1.0, "val_loss": 0.4}
+
+    drive(best, [measured, unmeasured, unmeasured])
+
+    assert weight(tmp_path / "best.pt") == 1.0
+    assert len(recwarn.list) == 1
+
+
+def test_16_17_without_any_value_one_file_is_saved(drive, tmp_path, recwarn):
+    drive(ModelCheckpoint(tmp_path / "{epoch}.pt", save_best_only=True), [{"loss": 1.0}] * 3)
+
+    assert files(tmp_path) == ["1.pt"]
+    assert len(recwarn.list) == 1
+
+
+def test_16_17_a_threshold_stands_for_a_file_that_must_not_be_lost(drive, tmp_path, recwarn):
+    drive(ModelCheckpoint(tmp_path / "a.pt", save_best_only=True, initial_value_threshold=0.1), [{"loss": 1.0}] * 2)
+
+    assert files(tmp_path) == []
+    assert len(recwarn.list) == 1
+
+
+def test_16_17_unmeasured_epochs_need_no_name_for_their_file(drive, tmp_path, recwarn):
+    best = ModelCheckpoint(tmp_path / "{val_loss:.1f}.pt", save_best_only=True, initial_value_threshold=1.0)
+
+    drive(best, [{"loss": 1.0}, {"loss": 1.0, "val_loss": 0.5}, {"loss": 1.0}])
+
+    assert files(tmp_path) == ["0.5.pt"]
+
+
+def test_16_17_every_few_batches_a_missing_value_leaves_the_best_file(drive, tmp_path, recwarn):
+    best = ModelCheckpoint(tmp_path / "{epoch}-{batch}.pt", save_best_only=True, save_freq=1)
+
+    drive(best, [{"loss": 1.0}] * 2)
+
+    assert files(tmp_path) == ["1-1.pt"]
+    assert len(recwarn.list) == 1
+
+
 def test_16_17_best_of_batches_compares_their_running_values(drive, losses, tmp_path):
     checkpoint = ModelCheckpoint(tmp_path / "{epoch}-{batch}.pt", monitor="loss", save_best_only=True, save_freq=1)
 

@@ -100,3 +100,9 @@ def test_16_12_is_as_in_keras(drive, losses, settings):
             expected.append(logs["learning_rate"])
 
         assert model.history.history["learning_rate"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_16_13_it_prints_rates_without_the_noise_of_their_last_digits(drive, losses, capsys, stand_in):
+    drive(ReduceLROnPlateau(patience=1, verbose=1), losses(1.0, 1.0), model=stand_in(rates=(0.1,)))
+
+    assert "reducing learning rate to 0.01.\n" in capsys.readouterr().out
