@@ -53,6 +53,7 @@ class Model:
         history: The History of the last fit, None before the first.
         stop_training, stop_evaluating, stop_predicting: A callback sets one to end that loop after this batch.
         start_epoch: The epoch that a fit starts with; a callback may set it in `on_train_begin`.
+        is_resuming: Whether the current fit goes on from a backup; callbacks that begin files leave them then.
         watchers: Callbacks that run after the caller's own, History and the progress bar.
         console: The stream that text is printed on, None: standard output.
         training: The current fit, None outside of `fit`; callbacks that change settings or save checkpoints read it.
@@ -65,6 +66,7 @@ class Model:
         self.history: History | None = None
         self.stop_training = self.stop_evaluating = self.stop_predicting = False
         self.start_epoch = self.epoch = 0
+        self.is_resuming = False
         self.watchers: list[Callback] = []
         self.console: TextIO | None = None
         self.training: loop.Fit | None = None

@@ -101,7 +101,10 @@ class Callback:
         """Called with each event that `tell` notes: {"epoch", "kind", …}."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The values that a checkpoint stores of this callback, by name; empty for most callbacks."""
+        """What checkpoints of runs and `BackupAndRestore` store of this callback, by name; empty for most callbacks.
+
+        Numbers, text, tensors, and lists, tuples, sets and dicts of them.
+        """
         return {name: getattr(self, name) for name in self.remembers}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

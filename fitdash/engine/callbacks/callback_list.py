@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from fitdash.engine.callbacks.backup_and_restore import BackupAndRestore
 from fitdash.engine.callbacks.base import Callback, Logs, Moment
 from fitdash.engine.callbacks.history import History
 from fitdash.engine.callbacks.progbar_logger import ProgbarLogger
@@ -65,6 +66,7 @@ class CallbackList:
         self._answers: list[bool | None] | None = None
         self._epoch = 0
         self._due = [one for one in self.callbacks if hasattr(one, "steps_until_due")]
+        self._backups = [one for one in self.callbacks if isinstance(one, BackupAndRestore)]
         self._progress = [one for one in self.callbacks if isinstance(one, ProgbarLogger)]
         self.watches_train_batches = self._hears_batches("train")
         self.watches_test_batches = self._hears_batches("test")
@@ -89,6 +91,8 @@ class CallbackList:
         if answers is None:
             answers = [callback.between_steps(moment) for callback in self._early]
         answers += [callback.between_steps(moment) for callback in self._late]
+        for backup in self._backups:
+            backup.complete()
         return any(answer is True for answer in answers)
 
     def on_progress(self, done: int, logs: Callable[[], Logs]) -> None:
@@ -97,7 +101,12 @@ class CallbackList:
             callback.on_progress(done, logs)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Call the hook; a backup is restored around it: the model before, the states of the callbacks after."""
+        for backup in self._backups:
+            backup.restore_model(self.callbacks)
         self._tell("on_train_begin", logs)
+        for backup in self._backups:
+            backup.restore_callbacks()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         self._tell("on_train_end", logs)
@@ -108,6 +117,8 @@ class CallbackList:
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._tell("on_epoch_end", logs, epoch)
+        for backup in self._backups:
+            backup.complete()
 
     def on_partial_epoch(self, epoch: int, logs: Logs | None = None) -> None:
         self._tell("on_partial_epoch", logs, epoch)

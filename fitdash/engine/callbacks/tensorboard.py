@@ -100,6 +100,12 @@ class TensorBoard(Callback):
         self._in_fit = False
         self._close()
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"trained": self._trained, "counted": self._steps.counted}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._trained, self._steps.counted = state["trained"], state["counted"]
+
     def _write(self, folder: str, tag: str, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             self._writer(folder).add_scalar(tag.format(name), value, step)

@@ -247,7 +247,7 @@ def _begun(member: EnsembleMember) -> bool:
     """Run the callbacks for the beginning of training; False if one of them raised an exception."""
     fit = member.fit
     with member.dice.rolling(), _guarded(member):
-        fit.flags.stop_training = False
+        fit.flags.stop_training = fit.flags.is_resuming = False
         fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
         fit.callbacks.on_train_begin()
     return not member.is_over

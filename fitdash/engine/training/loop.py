@@ -72,7 +72,7 @@ class Fit:
 
 def train(fit: Fit) -> None:
     """Train epoch after epoch."""
-    fit.flags.stop_training = False
+    fit.flags.stop_training = fit.flags.is_resuming = False
     fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
     logs: Logs = {}
     fit.callbacks.on_train_begin()
