@@ -426,9 +426,10 @@ class Model:
         refuse_from_another_thread(self, "train_on_batch")
         batch, weights = prepare_single_batch(x, y, sample_weight, self._target, class_weight=class_weight)
         self._single_book.reset()
-        self.module.train()
-        self._step.prepare()
-        with torch.enable_grad(), self._step.forward.reading(arrays=True):
+        reading = self._step.forward.reading(arrays=True)
+        with loop.mode_kept_on_error(self.module), torch.enable_grad(), reading:
+            self.module.train()
+            self._step.prepare()
             self._step.train(batch, self._single_book, weights)
         return to_return_value(self._single_book.logs(), return_dict)
 

@@ -34,6 +34,7 @@ class EpochBatches:
         self._size: int | None = None
         self._taken = 0
         self._random: torch.Tensor | None = None
+        self._has_warned = False
 
     @property
     def steps(self) -> int | None:
@@ -97,6 +98,13 @@ class EpochBatches:
             self._taken += 1
             seen += 1
             yield batch
+        if self.source.steps is not None and 0 < seen < self.source.steps and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"The training data ran out of data after {seen} of {self.source.steps} steps, which its length "
+                "promises; its epochs end early. Let its __len__ count the batches that it gives.",
+                stacklevel=2,
+            )
         if self.source.reiterable:
             self._pass = None
             self.known = seen if self.source.steps is None else self.known
@@ -209,14 +217,15 @@ class EvaluationBatches:
                 break
             taken += 1
             yield batch
-        if taken == 0 or (self.asked is not None and taken < self.asked):
-            self._warn(taken)
+        expected = self.source.steps if self.asked is None else self.asked
+        if taken == 0 or (expected is not None and taken < expected):
+            self._warn(taken, expected)
 
-    def _warn(self, taken: int) -> None:
+    def _warn(self, taken: int, expected: int | None) -> None:
         is_empty = taken == 0
         if is_empty not in self._warned:
             self._warned.add(is_empty)
-            asked = "" if self.asked is None else f" of {self.asked}"
+            asked = "" if expected is None else f" of {expected}"
             what = "nothing is measured from here on" if is_empty else "what there was is used"
             warnings.warn(
                 f"The data to evaluate ran out of data after {taken}{asked} steps; {what}.",

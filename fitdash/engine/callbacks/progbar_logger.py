@@ -35,7 +35,7 @@ class ProgbarLogger(Callback):
         self.epochs = 1
         self.target: int | None = None
         self.seen = 0
-        self._in_fit = False
+        self._in_fit = self._is_guess = False
         self._start("")
 
     def set_params(self, params: Mapping[str, Any]) -> None:
@@ -44,6 +44,7 @@ class ProgbarLogger(Callback):
         self.verbose = 1 if verbose == "auto" else int(verbose)
         self.epochs = params.get("epochs", 1)
         self.target = params.get("steps")
+        self._is_guess = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._in_fit = True
@@ -63,8 +64,7 @@ class ProgbarLogger(Callback):
 
     def on_partial_epoch(self, epoch: int, logs: Logs) -> None:
         """Finish the line at the step where the epoch ended."""
-        if self.verbose == 1:
-            self._print_bar(self.seen, logs, final=True)
+        self._finish(logs)
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         if not self._in_fit:
@@ -105,19 +105,23 @@ class ProgbarLogger(Callback):
             self._drawn = now
 
     def _finish(self, logs: Logs | None) -> None:
-        if self.target is None:
-            self.target = self.seen
+        """Print the final line, with the steps that ran of those that were expected."""
+        if self.target is None or self._is_guess:
+            self.target, self._is_guess = self.seen, True
+        done = self.seen or self.target  # steps of several fits that train together are not counted
         if self.verbose == 1:
-            self._print_bar(self.target, logs or {}, final=True)
-        elif self.verbose == 2 and self.target:
+            self._print_bar(done, logs or {}, final=True)
+        elif self.verbose == 2 and done:
             seconds = time.perf_counter() - self._began
-            _write(self._stream(), epoch_line(self.target, seconds, self._per_step(self.target), logs or {}) + "\n")
+            line = epoch_line(done, seconds, self._per_step(done), logs or {}, max(done, self.target))
+            _write(self._stream(), line + "\n")
 
     def _print_bar(self, done: int, logs: Logs, *, final: bool) -> None:
         stream = self._stream()
         live = _redraws(stream)
         seconds = time.perf_counter() - self._began
-        text = bar_line(done, self.target, seconds, self._per_step(done), logs, final=final, colour=live)
+        total = self.target if self.target is None else max(done, self.target)
+        text = bar_line(done, total, seconds, self._per_step(done), logs, final=final, colour=live)
         if live:
             text = text if final else _cut(text, _columns(stream))
             width = len(_ESCAPES.sub("", text))

@@ -29,9 +29,9 @@ def bar_line(
     return f"{head} {paint(_BOLD, left)} {step_time(per_step)}{values(logs)}"
 
 
-def epoch_line(done: int, seconds: float, per_step: float, logs: Logs) -> str:
-    """The line of verbose=2."""
-    return f"{done}/{done} - {seconds:.0f}s - {step_time(per_step)}{values(logs)}"
+def epoch_line(done: int, seconds: float, per_step: float, logs: Logs, total: int | None = None) -> str:
+    """The line of verbose=2; without a total, the steps done are all."""
+    return f"{done}/{done if total is None else total} - {seconds:.0f}s - {step_time(per_step)}{values(logs)}"
 
 
 def values(logs: Logs) -> str:

@@ -71,7 +71,12 @@ class Fit:
 
 
 def train(fit: Fit) -> None:
-    """Train epoch after epoch."""
+    """Train epoch after epoch; after an error, Ctrl-C included, every layer is back in the mode it had before."""
+    with mode_kept_on_error(fit.step.module):
+        _train(fit)
+
+
+def _train(fit: Fit) -> None:
     fit.flags.stop_training = fit.flags.is_resuming = False
     fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
     logs: Logs = {}
@@ -257,15 +262,34 @@ def _quiet(window: EvaluationBatches) -> Any:
 @contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Evaluation mode inside the block; every layer gets its own mode back."""
-    modes = [(part, part.training) for part in module.modules()]
+    modes = _modes_of(module)
     if any(was_training for _, was_training in modes):
         module.eval()
     try:
         yield
     finally:
-        for part, was_training in modes:
-            if part.training is not was_training:
-                part.training = was_training
+        _set_modes(modes)
+
+
+@contextmanager
+def mode_kept_on_error(module: nn.Module) -> Iterator[None]:
+    """Where the block raises, KeyboardInterrupt included, every layer gets the mode back that it had before."""
+    modes = _modes_of(module)
+    try:
+        yield
+    except BaseException:
+        _set_modes(modes)
+        raise
+
+
+def _modes_of(module: nn.Module) -> list[tuple[nn.Module, bool]]:
+    return [(part, part.training) for part in module.modules()]
+
+
+def _set_modes(modes: list[tuple[nn.Module, bool]]) -> None:
+    for part, was_training in modes:
+        if part.training is not was_training:
+            part.training = was_training
 
 
 def _epochs(fit: Fit) -> Iterator[int]:

@@ -184,7 +184,7 @@ def test_17_7_evaluate_prints_one_line(verbose, text):
     told = CallbackList([ProgbarLogger()], Model(console), _params(verbose, 1, 5))
 
     told.on_test_begin()
-    told.on_progress(1, dict)
+    told.on_progress(5, dict)
     told.on_test_end({"loss": 0.5})
 
     assert shown(console.getvalue()) == text
@@ -307,7 +307,7 @@ def test_17_3_time_per_step_is_right_where_many_steps_run_between_two_looks(monk
     told = CallbackList([ProgbarLogger()], Model(console), _params(2, 1, 10))
 
     told.on_epoch_begin(0)
-    told.between_steps(Moment(epoch=0, first=0, last=8, steps=10, logs=dict))
+    told.between_steps(Moment(epoch=0, first=0, last=9, steps=10, logs=dict))
     told.on_epoch_end(0, {"loss": 1.0})
 
     assert console.getvalue() == "10/10 - 10s - 1s/step - loss: 1.0000\n"
