@@ -1,12 +1,23 @@
 """`ModelCheckpoint`: saves the model while it trains."""
 
+import difflib
 import os
+import string
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fitdash.engine.callbacks.atomic_files import save_tensors, training_state
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.monitor import MonitorCallback
 from fitdash.engine.callbacks.save_freq import StepInterval, parse_frequency
+from fitdash.errors import SettingError
+
+
+class UnknownFieldError(SettingError, KeyError):
+    """The template of a file name has a field that is not logged."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class ModelCheckpoint(MonitorCallback):
@@ -31,7 +42,9 @@ class ModelCheckpoint(MonitorCallback):
         has_saved: Whether a file was written; it outlives a fit.
 
     Raises:
-        KeyError: the template has a field that is not logged, when the first file is written.
+        UnknownFieldError: the template has a field that is not logged: before the first update where the names are
+            known, else when the first file is written. It is a KeyError as well.
+        SettingError: the template cannot be filled in with numbers.
 
     Source: Keras 3 `ModelCheckpoint`; the format is torch's, so any file name will do.
     """
@@ -71,8 +84,29 @@ class ModelCheckpoint(MonitorCallback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:
             self.check_direction()
+        try:
+            list(string.Formatter().parse(self.filepath))
+        except ValueError as error:
+            raise self._unfit(error) from error
         if os.path.isdir(self.filepath):
             raise IsADirectoryError(f"ModelCheckpoint filepath must be a file, got the directory {self.filepath!r}.")
+
+    def refuse_unknown_fields(self, running: Sequence[str], logged: Sequence[str], unmeasured: int | None) -> None:
+        """Refuse, before anything trains, a template that cannot be filled in.
+
+        Args:
+            running: Names of the running values of batches.
+            logged: Names that an epoch logs, those of its validation included.
+            unmeasured: The first epoch that is not validated, None without one.
+        """
+        if self.save_freq != "epoch":
+            self._path({**dict.fromkeys(running, 0.5), "batch": 1, "epoch": 1})
+            return
+        self._path({**dict.fromkeys(logged, 0.5), "epoch": 1})
+        waits = self.save_best_only and self.monitor.startswith("val_")
+        if unmeasured is not None and not waits:
+            names = [name for name in logged if not name.startswith("val_")]
+            self._path({**dict.fromkeys(names, 0.5), "epoch": 1}, f" in epoch {unmeasured + 1}, which is not validated")
 
     def steps_until_due(self) -> int | None:
         """Training steps that may run before a file is due."""
@@ -90,7 +124,12 @@ class ModelCheckpoint(MonitorCallback):
     def _save(self, epoch: int, batch: dict[str, int], logs: Logs) -> None:
         if self._has_nothing_to_compare(epoch, logs):
             return
-        path = self._path({**logs, **batch, "epoch": epoch + 1})
+        try:
+            path = self._path({**logs, **batch, "epoch": epoch + 1})
+        except UnknownFieldError:
+            if self.save_best_only and self.monitored(logs) is None:
+                return  # a later epoch, which measures more, has a name for its file
+            raise
         if not self._is_wanted(epoch, logs, path):
             return
         state = self.model.module.state_dict() if self.save_weights_only else training_state(self.model, epoch)
@@ -98,14 +137,22 @@ class ModelCheckpoint(MonitorCallback):
         self.has_saved = True
         self._comment(epoch, f"finished saving model to {path}")
 
-    def _path(self, fields: Logs) -> str:
+    def _path(self, fields: Logs, when: str = "") -> str:
         try:
             return self.filepath.format(**fields)
         except KeyError as error:
-            raise KeyError(
-                f"ModelCheckpoint filepath {self.filepath!r} has the field {error}, which is not available."
-                f" Available: {', '.join(fields)}."
+            raise UnknownFieldError(
+                f"ModelCheckpoint filepath {self.filepath!r} has the field {error}, which is not available{when}."
+                f" Available: {', '.join(fields)}.{_hint(error.args[0], fields)}"
             ) from None
+        except (ValueError, IndexError, TypeError, AttributeError) as error:
+            raise self._unfit(error) from error
+
+    def _unfit(self, error: Exception) -> SettingError:
+        return SettingError(
+            f"ModelCheckpoint filepath must be a template of names and number formats, got {self.filepath!r}: {error}."
+            ' Write it like "{epoch:02d}-{val_loss:.2f}.pt", and a brace of the name itself twice.'
+        )
 
     def _has_nothing_to_compare(self, epoch: int, logs: Logs) -> bool:
         """Whether the monitored value is missing, and a file of it would take the place of a better one."""
@@ -134,3 +181,10 @@ class ModelCheckpoint(MonitorCallback):
     def _comment(self, epoch: int, text: str) -> None:
         if self.verbose > 0:
             self.say(f"\nEpoch {epoch + 1}: {text}")
+
+
+def _hint(field: str, known: Iterable[str]) -> str:
+    """The known name that was probably meant: the only longer one of the kind, or a close one."""
+    longer = [name for name in known if name.startswith(field)]
+    near = longer or difflib.get_close_matches(field, list(known), 1)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -1,6 +1,6 @@
 """`FirstBatchChecks` holds the checks of a fit that need the module's first output, its loss or its gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +47,13 @@ class FirstBatchChecks:
     Args:
         step: The step whose first batch is checked.
         parts: The training data, and the validation data if there is any.
+        check_names: Called with the names of all logs of training, which the first output settles; None: nothing is.
     """
 
-    def __init__(self, step: Step, parts: Sequence[CheckedPart]) -> None:
-        self.step, self.parts = step, parts
+    def __init__(
+        self, step: Step, parts: Sequence[CheckedPart], check_names: Callable[[list[str]], None] | None = None
+    ) -> None:
+        self.step, self.parts, self.check_names = step, parts, check_names
         self.normalization = NormalizationCheck(step.module, [part.lone_row for part in parts])
         found = [(part, arrays_of(part.source)) for part in parts]
         self.arrays = [(part, *pair, prefix_of(pair[0], part.prefix)) for part, pair in found if pair is not None]
@@ -58,6 +61,8 @@ class FirstBatchChecks:
 
     def check_prediction(self, batch: Batch, prediction: Any) -> None:
         """Called with what the module gave for the batch, before the loss is computed."""
+        if self.check_names is not None:
+            self.check_names(self.step.objective.names)
         self.normalization.refuse(batch.rows)
         self._check_arrays(batch, prediction)
 

@@ -20,6 +20,7 @@ from fitdash.data.batches.lone_rows import find_lone_row
 from fitdash.data.batches.source import Batch
 from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.callback_list import CallbackList
+from fitdash.engine.first_batch.checkpoint_paths import refuse_unknown_fields
 from fitdash.engine.first_batch.checks import CheckedPart, FirstBatchChecks
 from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.step.step import Step
@@ -81,12 +82,20 @@ def _train(fit: Fit) -> None:
     fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
     logs: Logs = {}
     fit.callbacks.on_train_begin()
-    with closing(FirstBatchChecks(fit.step, _parts(fit))) as checks:
+    checking = FirstBatchChecks(fit.step, _parts(fit), lambda names: _check_names(fit, names))
+    with closing(checking) as checks:
         fit.step.checks = checks
         stepper = choose_strategy(fit)
         for epoch in _epochs(fit):
             logs = train_epoch(fit, stepper, epoch) or logs
     fit.callbacks.on_train_end(logs)
+
+
+def _check_names(fit: Fit, names: list[str]) -> None:
+    """Refuse file names of checkpoints that name values which this fit will not log."""
+    epochs = range(fit.flags.start_epoch, fit.epochs)
+    due = None if fit.validation is None else fit.validation.due
+    refuse_unknown_fields(fit.callbacks.callbacks, names, epochs, due)
 
 
 def _parts(fit: Fit) -> list[CheckedPart]:
