@@ -11,6 +11,7 @@ from fitdash.data.batches.items import BatchError
 from fitdash.data.batches.lone_rows import LoneRow
 from fitdash.data.batches.source import Batch, Source
 from fitdash.engine.first_batch.arrays import arrays_of, prefix_of, rows_of_batch
+from fitdash.engine.first_batch.class_weight_targets import refuse_several_classes
 from fitdash.engine.first_batch.inputs import have_same_shapes, try_row, warn_of_nan
 from fitdash.engine.first_batch.normalization import NormalizationCheck
 from fitdash.engine.first_batch.targets import check_targets
@@ -65,6 +66,10 @@ class FirstBatchChecks:
             self.check_names(self.step.objective.names)
         self.normalization.refuse(batch.rows)
         self._check_arrays(batch, prediction)
+
+    def check_class_weight(self, batch: Batch, prediction: Any) -> None:
+        """Called where `class_weight` is given, before it is looked up."""
+        refuse_several_classes(self.parts[0].source, batch.y, prediction)
 
     def check_loss(self, loss: torch.Tensor) -> None:
         """Called with the total loss, before gradients are computed."""

@@ -158,6 +158,9 @@ class StepChecks(Protocol):
     def check_prediction(self, batch: Batch, prediction: Any) -> None:
         """Called with what the module gave for the batch, before the loss is computed."""
 
+    def check_class_weight(self, batch: Batch, prediction: Any) -> None:
+        """Called where there are class weights, before they are looked up."""
+
     def check_loss(self, loss: torch.Tensor) -> None:
         """Called with the total loss, before gradients are computed."""
 
@@ -236,6 +239,8 @@ class Step:
                 self.checks.check_prediction(batch, prediction)
             weight = batch.weight
             if class_weight is not None:
+                if self.checks is not None:
+                    self.checks.check_class_weight(batch, prediction)
                 weight = class_weight.times(weight, batch.y, prediction)
             return book.add(batch.y, prediction, weight, batch.rows)
 
