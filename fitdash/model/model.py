@@ -19,6 +19,7 @@ from fitdash.data.batches.source import DeviceAndDtype
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
 from fitdash.engine.callbacks.history import History
+from fitdash.engine.objective.ignored import may_hold
 from fitdash.engine.objective.objective import Objective
 from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.optimizers import resolve
@@ -358,6 +359,7 @@ class Model:
         hooks = self._callback_list(callbacks, argument_checks.check_verbose(verbose), window.steps)
         free = self._free_books  # a callback may evaluate while another evaluation runs
         book = free.pop() if free else objective.new_book()
+        book.heed_ignored(may_hold(window.source, objective.ignored))
         with limit_threads():
             logs = loop.evaluate(self, self._step, book, window, hooks, alone=True)
         free.append(book)
@@ -425,6 +427,7 @@ class Model:
         self._compiled("train_on_batch", needs_loss=True)
         refuse_from_another_thread(self, "train_on_batch")
         batch, weights = prepare_single_batch(x, y, sample_weight, self._target, class_weight=class_weight)
+        self._single_book.heed_ignored(bool(self._step.objective.ignored))
         self._single_book.reset()
         reading = self._step.forward.reading(arrays=True)
         with loop.mode_kept_on_error(self.module), torch.enable_grad(), reading:
@@ -441,6 +444,7 @@ class Model:
         self._compiled("test_on_batch", needs_loss=True)
         refuse_from_another_thread(self, "test_on_batch")
         batch, _ = prepare_single_batch(x, y, sample_weight, self._target)
+        self._single_book.heed_ignored(bool(self._step.objective.ignored))
         self._single_book.reset()
         with loop.evaluation_mode(self.module), self._step.forward.reading(arrays=True):
             self._step.test(batch, self._single_book)

@@ -74,6 +74,7 @@ class TorchLoss:
     Attributes:
         link: "sigmoid" or "softmax" where predictions are logits, else None.
         classes_second: Whether a prediction with more than two axes has its classes in the second, as torch wants it.
+        ignore_index: The class id that it leaves out, None: it counts all targets.
         by_position: Whether its values are known to lie where the target's do.
         depends_on_batches: True where the loss of a batch is no plain mean, or is unknown: a user's module.
         ignored: The class id of targets that do not count; None where every one counts.
@@ -86,6 +87,7 @@ class TorchLoss:
         self.link = LINKS.get(self.kind)
         self.by_position = bool(self.kind)
         self.classes_second = self.kind in ("CrossEntropyLoss", "NLLLoss")
+        self.ignore_index = given_ignore_index(given, self.kind)
         self._call: Callable[[Tensor, Tensor], Tensor] = given
         self._module = given if isinstance(given, nn.Module) else None
         self._reduction = getattr(given, "reduction", None) if self._module is not None else None
@@ -199,6 +201,19 @@ def given_weight(module: Any) -> Tensor | None:
     """Class weights of a module, None without."""
     weight = getattr(module, "weight", None)
     return weight if isinstance(weight, Tensor) else None
+
+
+def given_ignore_index(given: Any, kind: str) -> int | None:
+    """`ignore_index` of a module, of the user's own too, or of a function with fixed arguments; None without."""
+    if isinstance(given, nn.Module):
+        found = getattr(given, "ignore_index", None)
+    else:
+        found = -100 if kind in ("CrossEntropyLoss", "NLLLoss") else None
+        while isinstance(given, functools.partial):
+            if "ignore_index" in given.keywords:
+                return int(given.keywords["ignore_index"])
+            given = given.func
+    return found if type(found) is int else None
 
 
 def without_reduction(module: Any) -> Any:

@@ -102,6 +102,7 @@ class MetricFactory:
         by_shape: Whether shapes decide which metric it is ("accuracy").
         classes_last: Whether it takes the classes in the last axis, also where a torch loss has them in the second.
         depends_on_batches: Whether the result depends on how samples are cut into batches.
+        counts_kept: Whether it leaves out targets that the loss ignores; functions and objects see them.
     """
 
     name: str
@@ -109,6 +110,7 @@ class MetricFactory:
     by_shape: bool = False
     classes_last: bool = True
     depends_on_batches: bool = False
+    counts_kept: bool = False
 
 
 def resolve_metric(given: Any, *, weighted: bool = False) -> MetricFactory:
@@ -146,15 +148,20 @@ def _by_name(given: str) -> MetricFactory:
         known = resolve_name(given, [*MEANS, *CELLS, *WHOLE_METRICS], short, "metric")
     if known in CELLS:
         cells, ratio = CELLS[known]
-        return MetricFactory(name=given, make=lambda loss, weighted: ConfusionCounts(given, loss, cells, ratio))
+        return MetricFactory(
+            name=given, make=lambda loss, weighted: ConfusionCounts(given, loss, cells, ratio), counts_kept=True
+        )
     if known in WHOLE_METRICS:
-        return MetricFactory(name=given, make=lambda loss, weighted: WHOLE_METRICS[known](given, loss))
+        return MetricFactory(
+            name=given, make=lambda loss, weighted: WHOLE_METRICS[known](given, loss), counts_kept=True
+        )
     root = known == "root_mean_squared_error"
     return MetricFactory(
         name=given,
         make=lambda loss, weighted: Mean(given, MEANS[known](loss.link if loss else None), weighted, root),
         by_shape=known == "accuracy",
         depends_on_batches=known in ("hinge", "squared_hinge"),
+        counts_kept=True,
     )
 
 

@@ -35,6 +35,7 @@ class Objective:
 
     Attributes:
         has_loss: Whether any output has one.
+        ignored: The class ids that losses leave out (`ignore_index`).
 
     Raises:
         SettingError: an unknown name, or a value that is neither name nor callable.
@@ -62,6 +63,8 @@ class Objective:
         self.outputs: list[OutputObjective] = []
         self._shape: Any = None
         self._check()
+        found = {getattr(resolve_loss(given), "ignore_index", None) for given in leaves(loss)}
+        self.ignored = frozenset(one for one in found if one is not None)
 
     def bind(self, prediction: Any, names: Sequence[str] | None = None) -> list[OutputObjective]:
         """The outputs, learned from the first prediction; later calls only compare.

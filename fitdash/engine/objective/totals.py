@@ -9,6 +9,7 @@ import torch
 from fitdash.engine.losses.resolve import Loss, resolve_loss
 from fitdash.engine.metrics.counted import zeros
 from fitdash.engine.metrics.resolve import Metric, MetricFactory
+from fitdash.engine.objective.ignored import kept_targets, kept_weight
 from fitdash.engine.objective.outputs import outputs_of, targets_per_output
 from fitdash.errors import DataError, SettingError
 
@@ -49,13 +50,17 @@ class OutputTotals:
         plain, weighted: Name in the logs, metric and factory, of the metrics that ignore weights and that use them.
     """
 
-    def __init__(self, output: OutputObjective, prediction: Tensor, alone: bool) -> None:
+    def __init__(self, output: OutputObjective, prediction: Tensor, alone: bool, heeds: bool = False) -> None:
         self.output, self.loss, self.share = output, output.loss, output.share
         self.total = None if alone or output.loss is None else zeros((), prediction)
         if output.loss is not None:
             output.loss.begin(prediction)
         self._classes_second = bool(output.loss and output.loss.classes_second and prediction.ndim > 2)
-        self.plain = [(name, recipe.make(output.loss, False), recipe) for name, recipe in output.metrics]
+        self._ignored: int | None = getattr(output.loss, "ignore_index", None) if heeds else None
+        kept = self._ignored is not None
+        self.plain = [
+            (name, recipe.make(output.loss, kept and recipe.counts_kept), recipe) for name, recipe in output.metrics
+        ]
         self.weighted = [(name, recipe.make(output.loss, True), recipe) for name, recipe in output.weighted]
         for _, metric, recipe in self.plain + self.weighted:
             metric.begin(self._seen(prediction.detach(), recipe))
@@ -68,10 +73,27 @@ class OutputTotals:
         if not (self.plain or self.weighted):
             return
         seen = prediction.detach()
+        if self._ignored is not None and self._measure_kept(target, seen, weight, rows, self._ignored):
+            return
         for _, metric, recipe in self.plain:
             metric.update(target, self._seen(seen, recipe), None, rows)
         for _, metric, recipe in self.weighted:
             metric.update(target, self._seen(seen, recipe), weight, rows)
+
+    def _measure_kept(self, target: Tensor, seen: Tensor, weight: Tensor | None, rows: int, ignored: int) -> bool:
+        """Count the metrics without the targets that the loss ignores; False where targets are no class ids."""
+        parts = kept_targets(target, seen, ignored)
+        if parts is None:
+            return False
+        known, kept = parts
+        for metrics, given in ((self.plain, None), (self.weighted, weight)):
+            for _, metric, recipe in metrics:
+                shown = self._seen(seen, recipe)
+                if recipe.counts_kept:
+                    metric.update(known, shown, kept_weight(given, kept), kept.numel())
+                else:
+                    metric.update(target, shown, given, rows)
+        return True
 
     def _seen(self, prediction: Tensor, recipe: MetricFactory) -> Tensor:
         return prediction.movedim(1, -1) if self._classes_second and recipe.classes_last else prediction
@@ -85,14 +107,22 @@ class RunningTotals:
 
     Attributes:
         rows, batches: Numbers of those counted.
+
+    Metrics count every target, also those that the loss ignores, unless `heed_ignored` was called.
     """
 
     def __init__(self, bind: Callable[[Any], list[OutputObjective]]) -> None:
         self._bind = bind
         self._parts: list[OutputTotals] = []
         self._total: Tensor | None = None
-        self._plain = False
+        self._plain = self._heeds = False
         self.rows = self.batches = 0
+
+    def heed_ignored(self, heeds: bool) -> None:
+        """Whether metrics leave out the targets that the loss ignores; to be called before `reset`."""
+        if heeds is not self._heeds:
+            self._heeds = heeds
+            self._total, self._parts = None, []
 
     def reset(self) -> None:
         """Count from 0 again."""
@@ -134,7 +164,7 @@ class RunningTotals:
         alone = len(trained) == 1
         used = [(output, said) for output, said in zip(outputs, predictions, strict=True) if output.is_used]
         _refuse_other_than_tensors(used)
-        self._parts = [OutputTotals(output, whole(said), alone) for output, said in used]
+        self._parts = [OutputTotals(output, whole(said), alone, self._heeds) for output, said in used]
         self._total = zeros((), predictions[trained[0]])
         self._plain = len(outputs) == 1
         for part, _, said, _ in self._pieces(target, prediction, None):

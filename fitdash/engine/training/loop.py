@@ -22,6 +22,7 @@ from fitdash.engine.callbacks.base import Logs, Moment
 from fitdash.engine.callbacks.callback_list import CallbackList
 from fitdash.engine.first_batch.checkpoint_paths import refuse_unknown_fields
 from fitdash.engine.first_batch.checks import CheckedPart, FirstBatchChecks
+from fitdash.engine.objective.ignored import may_hold
 from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.step.step import Step
 from fitdash.engine.training.batch_errors import numbered_error, with_numbers
@@ -82,6 +83,10 @@ def _train(fit: Fit) -> None:
     fit.flags.start_epoch = fit.flags.epoch = fit.initial_epoch
     logs: Logs = {}
     fit.callbacks.on_train_begin()
+    ignored = fit.step.objective.ignored
+    fit.book.heed_ignored(may_hold(fit.passes.source, ignored))
+    if fit.validation is not None:
+        fit.test_book.heed_ignored(may_hold(fit.validation.window.source, ignored))
     checking = FirstBatchChecks(fit.step, _parts(fit), lambda names: _check_names(fit, names))
     with closing(checking) as checks:
         fit.step.checks = checks
