@@ -61,7 +61,7 @@ class Checkpointing(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._next, self._cut_after = epoch + 1, 0
-        value = _watched(logs or {})
+        value = _watched(logs or {}, validates=self._validates())
         is_best = value is not None and value < self._best
         if is_best and value is not None:
             self._best = value
@@ -91,12 +91,19 @@ class Checkpointing(Callback):
             CheckpointTaken(uid=self.uid, epoch=self._next, step=step, value=value, is_end=is_end, content=self.end)
         )
 
+    def _validates(self) -> bool:
+        """Whether an epoch of this fit is validated."""
+        validation = self.model.training.validation
+        return validation is not None and any(map(validation.due, range(int(self.params.get("epochs") or 0))))
+
     def _others(self) -> list[Callback]:
         """The callbacks whose state belongs to the run: all but the model's watchers."""
         return [callback for callback in self.model.training.callbacks.callbacks if callback not in self.model.watchers]
 
 
-def _watched(logs: Logs) -> float | None:
-    """The value whose minimum marks the best epoch: val_loss, else loss; None if it is not a finite number."""
-    value = logs.get("val_loss", logs.get("loss"))
+def _watched(logs: Logs, *, validates: bool) -> float | None:
+    """The value whose minimum marks the best epoch: val_loss of a run that validates, also where an epoch did not, else
+    loss; None if it is not a finite number.
+    """
+    value = logs.get("val_loss" if validates else "loss")
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

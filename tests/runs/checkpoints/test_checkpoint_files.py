@@ -191,6 +191,12 @@ def test_a_copy_is_taken_at_the_beginning_of_the_best_and_at_the_end():
     assert [event.is_end for event in events] == [False, False, False, False, True]
 
 
+def test_an_epoch_that_is_not_validated_is_not_the_best_by_its_training_loss():
+    events = saved([1e-9, 1e-9, 1e-9, 1e-9], seconds=2.0, validation_split=0.5, validation_freq=2)
+
+    assert [event.value is None for event in events] == [True, True, False, True, False, True]
+
+
 def test_a_copy_is_taken_every_second():
     events = saved([1.0] + [2.0] * 9, seconds=0.4)
 
