@@ -184,7 +184,9 @@ class ModelCheckpoint(MonitorCallback):
 
 
 def _hint(field: str, known: Iterable[str]) -> str:
-    """The known name that was probably meant: the only longer one of the kind, or a close one."""
+    """The known name that was probably meant, a longer or a close one; or when values of validation are logged."""
+    if field.startswith("val_") and not any(name.startswith("val_") for name in known):
+        return " Use values of validation only where the epoch that writes the file is validated."
     longer = [name for name in known if name.startswith(field)]
     near = longer or difflib.get_close_matches(field, list(known), 1)
     return f" Did you mean {near[0]!r}?" if near else ""
