@@ -59,7 +59,7 @@ class ClassWeights:
         if y.shape[-1] == 1:
             last = y.squeeze(-1)
             return last.round() if last.is_floating_point() else last
-        return y.argmax(-1)
+        return (y.byte() if y.dtype == torch.bool else y).argmax(-1)
 
 
 def indexed(given: Any) -> dict[int, float]:

@@ -70,6 +70,9 @@ class FirstBatchChecks:
     def check_class_weight(self, batch: Batch, prediction: Any) -> None:
         """Called where `class_weight` is given, before it is looked up."""
         refuse_several_classes(self.parts[0].source, batch.y, prediction)
+        for part, _, y, _ in self.arrays:
+            if part.class_weight is not None and y is not None:
+                warn_of_classes(part.class_weight, y, prediction)
 
     def check_loss(self, loss: torch.Tensor) -> None:
         """Called with the total loss, before gradients are computed."""
@@ -103,5 +106,3 @@ class FirstBatchChecks:
                 check_targets(outputs, said, y, prefix)
             warn_of_nan(self.step, x, f"{prefix}x")
             warn_of_zero_weights(outputs, getattr(part.source, "weight", None), prefix)
-            if part.class_weight is not None and y is not None:
-                warn_of_classes(part.class_weight, y, prediction)

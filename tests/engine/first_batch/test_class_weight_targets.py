@@ -74,4 +74,8 @@ def test_6_2_a_padded_time_step_has_no_class():
     y = torch.eye(3)[torch.tensor([[0, 1], [2, 2]])]
     y[0, 1] = 0
 
-    model.fit(torch.rand(2, 2, 4), y, verbose=0, epochs=1, class_weight={1: 2.0})
+    model.fit(torch.rand(2, 2, 4), y, verbose=0, epochs=1, class_weight={2: 2.0})
+
+
+def test_6_2_one_hot_rows_of_booleans_are_classes():
+    fitted(ONE_HOT.astype(bool))
