@@ -7,7 +7,8 @@ order of epochs, steps and hooks in `engine/training/loop.py`.
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import numpy as np
@@ -15,14 +16,19 @@ import torch
 from torch import nn
 
 from fitdash.charts.history_plot import plot_history
-from fitdash.data.batches.source import DeviceAndDtype
+from fitdash.data.batches.arrays import ArraySource
+from fitdash.data.batches.class_weights import ClassWeights
+from fitdash.data.batches.source import DeviceAndDtype, Source
 from fitdash.engine.callbacks.base import Callback
 from fitdash.engine.callbacks.callback_list import CallbackList, make_callbacks
 from fitdash.engine.callbacks.history import History
+from fitdash.engine.first_batch.checks import CheckedPart, FirstBatchChecks
 from fitdash.engine.objective.ignored import may_hold
 from fitdash.engine.objective.objective import Objective
 from fitdash.engine.objective.totals import RunningTotals
 from fitdash.engine.optimizers import resolve
+from fitdash.engine.optimizers.learning_rate import give_learning_rate
+from fitdash.engine.optimizers.membership import OptimizerMembers, forget_parameters
 from fitdash.engine.step.devices import device_and_dtype_of, flush_denormals, limit_threads, resolve_device
 from fitdash.engine.step.predictions import classes_of, concatenate_batches, probabilities_of, warn_unless_probabilities
 from fitdash.engine.step.step import Step
@@ -74,6 +80,7 @@ class Model:
         self._feed = feed
         self._objective: Objective | None = None
         self._optimizer: Any = None  # the torch optimizer, once it is needed
+        self._members: OptimizerMembers | None = None  # what it holds; None for an optimizer of the user
         self._listeners: list[Callback] = []  # those of the last fit's callbacks that hear what `tell` notes
         self._forward = Step(module, Objective(), lambda: None)
 
@@ -134,7 +141,7 @@ class Model:
         assert objective is not None
         if place is not None:
             self.module.to(place)
-        self._optimizer_given, self._optimizer = optimizer, None
+        self._optimizer_given, self._optimizer, self._members = optimizer, None, None
         self._measured = measured
         self._settings = {"optimizer": optimizer, **measured, "run_eagerly": run_eagerly, "precision": precision}
         self._measure(objective)
@@ -143,7 +150,11 @@ class Model:
     def _measure(self, objective: Objective) -> None:
         """Use this objective from now on, with new totals."""
         self._objective = objective
-        self._step = Step(self.module, objective, self._optimizer_now, self._settings["precision"])
+        self._step = Step(
+            self.module, objective, self._optimizer_now, self._settings["precision"], self._current_optimizer
+        )
+        self._step.is_given_optimizer = isinstance(self._optimizer_given, torch.optim.Optimizer)
+        self._checked: set[tuple[int, ...]] = set()  # sets of trained parameters for which `train_on_batch` was checked
         self._forward = self._step
         self._train_book, self._test_book, self._single_book = (objective.new_book() for _ in range(3))
         self._free_books: list[RunningTotals] = []
@@ -157,12 +168,33 @@ class Model:
             parameters = [parameter for parameter in self.module.parameters() if parameter.requires_grad]
             if not parameters and not isinstance(self._optimizer_given, torch.optim.Optimizer):
                 return None
-            self._optimizer = resolve.make_optimizer(self._optimizer_given, parameters)
+            self._optimizer = self._make_optimizer(parameters)
+            if not self._step.is_given_optimizer:
+                self._members = OptimizerMembers(self._optimizer, self._make_optimizer, parameters)
         return self._optimizer
+
+    def _make_optimizer(self, parameters: list[nn.Parameter]) -> Any:
+        made = resolve.make_optimizer(self._optimizer_given, parameters)
+        if made is not None:
+            give_learning_rate(made)
+        return made
 
     def _optimizer_now(self) -> Any:
         """`optimizer` as a method, so that the step of a copied model uses the copy's optimizer."""
         return self.optimizer
+
+    def _current_optimizer(self) -> Any:
+        """`optimizer`, after one that was made here has taken what became trainable and left what is gone."""
+        optimizer = self.optimizer
+        if self._members is not None:
+            self._members.update(self.module)
+        return optimizer
+
+    def _can_train(self) -> bool:
+        """Whether the module, or an optimizer of the user, has a parameter that is not frozen."""
+        optimizer = self._current_optimizer()
+        held = [] if optimizer is None else [p for group in optimizer.param_groups for p in group["params"]]
+        return any(parameter.requires_grad for parameter in (*self.module.parameters(), *held))
 
     @property
     def metrics_names(self) -> list[str]:
@@ -294,7 +326,7 @@ class Model:
         self._listeners, self.history = callbacks.listeners, callbacks.history
         assert self.history is not None
         self.history.draw = plot_history
-        if self.optimizer is None:
+        if not self._can_train():
             warnings.warn("The model has no trainable parameters: nothing will be learned.", stacklevel=3)
         self.training = loop.Fit(
             flags=self,
@@ -360,7 +392,7 @@ class Model:
         free = self._free_books  # a callback may evaluate while another evaluation runs
         book = free.pop() if free else objective.new_book()
         book.heed_ignored(may_hold(window.source, objective.ignored))
-        with limit_threads():
+        with limit_threads(), self._checks_of_evaluation(window.source):
             logs = loop.evaluate(self, self._step, book, window, hooks, alone=True)
         free.append(book)
         return to_return_value(logs, return_dict)
@@ -426,15 +458,34 @@ class Model:
         """
         self._compiled("train_on_batch", needs_loss=True)
         refuse_from_another_thread(self, "train_on_batch")
-        batch, weights = prepare_single_batch(x, y, sample_weight, self._target, class_weight=class_weight)
+        source, weights = prepare_single_batch(x, y, sample_weight, self._target, class_weight=class_weight)
         self._single_book.heed_ignored(bool(self._step.objective.ignored))
         self._single_book.reset()
         reading = self._step.forward.reading(arrays=True)
+        before = self._step.checks  # those of a fit whose callback calls this
         with loop.mode_kept_on_error(self.module), torch.enable_grad(), reading:
             self.module.train()
             self._step.prepare()
-            self._step.train(batch, self._single_book, weights)
+            self._step.checks = checks = self._checks_once(source, weights)
+            try:
+                self._step.train(next(source.batches()), self._single_book, weights)
+            finally:
+                self._step.checks = before
+                if checks is not None:
+                    checks.close()
+        if checks is not None:
+            self._checked.add(self._trained_ids())
+            checks.after_epoch()
         return to_return_value(self._single_book.logs(), return_dict)
+
+    def _checks_once(self, source: ArraySource, weights: ClassWeights | None) -> FirstBatchChecks | None:
+        """The checks of a first batch for `train_on_batch`; None once these parameters were trained with them."""
+        if self._trained_ids() in self._checked:
+            return None
+        return FirstBatchChecks(self._step, [CheckedPart(source=source, class_weight=weights)])
+
+    def _trained_ids(self) -> tuple[int, ...]:
+        return tuple(id(parameter) for parameter in self.module.parameters() if parameter.requires_grad)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Values:
         """Loss and metrics of exactly these rows.
@@ -443,11 +494,12 @@ class Model:
         """
         self._compiled("test_on_batch", needs_loss=True)
         refuse_from_another_thread(self, "test_on_batch")
-        batch, _ = prepare_single_batch(x, y, sample_weight, self._target)
+        source, _ = prepare_single_batch(x, y, sample_weight, self._target)
         self._single_book.heed_ignored(bool(self._step.objective.ignored))
         self._single_book.reset()
-        with loop.evaluation_mode(self.module), self._step.forward.reading(arrays=True):
-            self._step.test(batch, self._single_book)
+        reading = self._step.forward.reading(arrays=True)
+        with loop.evaluation_mode(self.module), reading, self._checks_of_evaluation(source):
+            self._step.test(next(source.batches()), self._single_book)
         return to_return_value(self._single_book.logs(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -456,9 +508,9 @@ class Model:
         Source: R keras `predict_on_batch`.
         """
         refuse_from_another_thread(self, "predict_on_batch")
-        batch, _ = prepare_single_batch(x, None, None, self._target, needs_y=False)
+        source, _ = prepare_single_batch(x, None, None, self._target, needs_y=False)
         with loop.evaluation_mode(self.module), self._forward.forward.reading(arrays=True):
-            return self._forward.predict(batch)
+            return self._forward.predict(next(source.batches()))
 
     # the module -------------------------------------------------------------------------------------------------------
 
@@ -494,13 +546,8 @@ class Model:
             SettingError: the module is no nn.Sequential, or empty.
         """
         layer = module_summary.pop_layer(self.module)
-        gone = {id(parameter) for parameter in layer.parameters()}
         if self._optimizer is not None:
-            for group in self._optimizer.param_groups:
-                for parameter in group["params"]:
-                    if id(parameter) in gone:
-                        self._optimizer.state.pop(parameter, None)
-                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in gone]
+            forget_parameters(self._optimizer, layer.parameters())
         self._forget_shapes()
         return layer
 
@@ -574,6 +621,20 @@ class Model:
                 f"{method} needs a loss, got loss=None in compile. Give one, such as compile(loss='mse')."
             )
         return self._objective
+
+    @contextmanager
+    def _checks_of_evaluation(self, source: Source) -> Iterator[None]:
+        """Inside the block, the first batch that these losses see is checked."""
+        before = self._step.checks
+        checks = FirstBatchChecks(self._step, [CheckedPart(source=source)]) if self._step.example is None else None
+        if checks is not None:
+            self._step.checks = checks
+        try:
+            yield
+        finally:
+            self._step.checks = before
+            if checks is not None:
+                checks.close()
 
     @property
     def _target(self) -> DeviceAndDtype:

@@ -137,7 +137,8 @@ def test_1_5_a_torch_optimizer_is_used_as_it_is():
     model = fd.Model(module).compile(optimizer, loss="mse")
     bias = module.bias.detach().clone()
 
-    model.fit(X, Y, epochs=1, verbose=0)
+    with pytest.warns(UserWarning, match=r"holds not all .* 1 parameter \(bias\) will not be trained"):
+        model.fit(X, Y, epochs=1, verbose=0)
 
     assert model.optimizer is optimizer
     assert torch.equal(module.bias, bias)

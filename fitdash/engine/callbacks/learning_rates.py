@@ -23,7 +23,7 @@ def set_learning_rates(model: Any, rates: Sequence[float]) -> None:
     """Give each parameter group its rate."""
     if model.optimizer is None:
         return
-    from fitdash.engine.optimizers.resolve import change_learning_rates
+    from fitdash.engine.optimizers.learning_rate import change_learning_rates
 
     coming = iter(rates)
     change_learning_rates(model.optimizer, lambda _: next(coming))

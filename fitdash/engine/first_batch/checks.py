@@ -10,10 +10,13 @@ from fitdash.data.batches.class_weights import ClassWeights
 from fitdash.data.batches.items import BatchError
 from fitdash.data.batches.lone_rows import LoneRow
 from fitdash.data.batches.source import Batch, Source
+from fitdash.engine.first_batch import gradients
 from fitdash.engine.first_batch.arrays import arrays_of, prefix_of, rows_of_batch
 from fitdash.engine.first_batch.class_weight_targets import refuse_several_classes
 from fitdash.engine.first_batch.inputs import have_same_shapes, try_row, warn_of_nan
 from fitdash.engine.first_batch.normalization import NormalizationCheck
+from fitdash.engine.first_batch.own_training import warn_of_own_training
+from fitdash.engine.first_batch.probabilities import warn_of_scale
 from fitdash.engine.first_batch.targets import check_targets
 from fitdash.engine.first_batch.token_ids import EmbeddingWatch
 from fitdash.engine.first_batch.weights import warn_of_classes, warn_of_zero_weights
@@ -59,6 +62,8 @@ class FirstBatchChecks:
         found = [(part, arrays_of(part.source)) for part in parts]
         self.arrays = [(part, *pair, prefix_of(pair[0], part.prefix)) for part, pair in found if pair is not None]
         self.embeddings = EmbeddingWatch(step.module, [(x, prefix) for _, x, _, prefix in self.arrays])
+        self.unreached = gradients.UnreachedParameters(step)
+        self.missing = gradients.MissingParameters(step)
 
     def check_prediction(self, batch: Batch, prediction: Any) -> None:
         """Called with what the module gave for the batch, before the loss is computed."""
@@ -66,6 +71,11 @@ class FirstBatchChecks:
             self.check_names(self.step.objective.names)
         self.normalization.refuse(batch.rows)
         self._check_arrays(batch, prediction)
+        if torch.is_grad_enabled():  # else it is an evaluation
+            warn_of_own_training(self.step.module)
+            gradients.refuse_constant_outputs(self.step, prediction)
+            self.unreached.leave_out(prediction)
+        warn_of_scale(self.step.objective, batch, prediction)
 
     def check_class_weight(self, batch: Batch, prediction: Any) -> None:
         """Called where `class_weight` is given, before it is looked up."""
@@ -76,9 +86,18 @@ class FirstBatchChecks:
 
     def check_loss(self, loss: torch.Tensor) -> None:
         """Called with the total loss, before gradients are computed."""
+        gradients.refuse_constant_loss(self.step, loss)
 
     def check_gradients(self) -> None:
         """Called when the parameters have their gradients, before the update."""
+        gradients.refuse_unreachable(self.step)
+        self.missing.warn()
+        self.unreached.collect()
+
+    def after_epoch(self) -> None:
+        """Called after the last batch of each epoch, or after the one batch of `train_on_batch`: what took longer."""
+        self.unreached.warn()
+        self.missing.warn()
 
     def close(self) -> None:
         """Remove from the module what the checks put there; called at the end of the fit, however it ended."""
@@ -105,4 +124,5 @@ class FirstBatchChecks:
             if y is not None and said is not None:
                 check_targets(outputs, said, y, prefix)
             warn_of_nan(self.step, x, f"{prefix}x")
-            warn_of_zero_weights(outputs, getattr(part.source, "weight", None), prefix)
+            if torch.is_grad_enabled():
+                warn_of_zero_weights(outputs, getattr(part.source, "weight", None), prefix)

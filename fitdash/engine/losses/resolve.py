@@ -13,7 +13,7 @@ from torch import nn
 
 from fitdash.engine.losses.alignment import add_last_axis, align_target, kind_by_shape, match_ranks, weighted_mean
 from fitdash.engine.losses.keras_losses import BY_KIND, BY_NAME, SYNONYMS, WHOLE
-from fitdash.engine.losses.torch_losses import TorchLoss, callable_name, is_functional
+from fitdash.engine.losses.torch_losses import TorchLoss, callable_name, is_functional, loss_tensor
 from fitdash.errors import SettingError
 
 Tensor = torch.Tensor
@@ -115,7 +115,7 @@ class CallableLoss:
 
     def values(self, target: Tensor, prediction: Tensor) -> Tensor:
         value = self._function(*match_ranks(target, prediction))
-        value = value if isinstance(value, Tensor) else torch.as_tensor(value, device=prediction.device)
+        value = value if isinstance(value, Tensor) else loss_tensor(value, self.name, prediction)
         return value if value.is_floating_point() else value.to(prediction.dtype)
 
     def __call__(self, target: Tensor, prediction: Tensor, weight: Tensor | None = None) -> Tensor:

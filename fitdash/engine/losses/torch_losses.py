@@ -6,8 +6,10 @@ Weights multiply the values that the loss gives without its reduction, so weight
 import copy
 import functools
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,7 +22,7 @@ from fitdash.engine.losses.alignment import (
     weighted_mean,
     wrong_class_error,
 )
-from fitdash.errors import DataError
+from fitdash.errors import DataError, SettingError
 
 Tensor = torch.Tensor
 
@@ -133,7 +135,8 @@ class TorchLoss:
 
     def _called(self, loss: Callable[[Tensor, Tensor], Tensor], target: Tensor, prediction: Tensor) -> Tensor:
         try:
-            return loss(prediction, target)
+            value = loss(prediction, target)
+            return value if isinstance(value, Tensor) else loss_tensor(value, self.name, prediction)
         except (IndexError, RuntimeError) as error:
             if self.kind not in CLASSES or target.is_floating_point():
                 raise
@@ -195,6 +198,23 @@ def ignore_index_of(given: Any) -> int:
     """The class id that a crossentropy of torch leaves out, -100 unless the user chose another."""
     fixed = given.keywords if isinstance(given, functools.partial) else {}
     return int(fixed.get("ignore_index", getattr(given, "ignore_index", -100)))
+
+
+def loss_tensor(value: Any, name: str, prediction: Tensor) -> Tensor:
+    """A loss that is no tensor as one: a number or an array, which has no gradient.
+
+    Raises:
+        SettingError: it is neither.
+    """
+    if isinstance(value, (Real, np.ndarray)):
+        return torch.as_tensor(value, device=prediction.device)
+    raise SettingError(
+        f"loss must return a tensor, one number or one for each sample; {name} returned {_shortened(value)}."
+    )
+
+
+def _shortened(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
 
 
 def given_weight(module: Any) -> Tensor | None:

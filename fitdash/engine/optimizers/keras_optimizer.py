@@ -1,7 +1,8 @@
 """`UpdateRule`, an optimizer's settings and arithmetic, and `KerasOptimizer`, the torch optimizer that applies it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, fields, replace
+from difflib import get_close_matches
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from fitdash.engine.optimizers.buckets import Bucket, buckets_of
 from fitdash.engine.optimizers.foreach import foreach
+from fitdash.engine.optimizers.learning_rate import LearningRate
 from fitdash.errors import SettingError
 from fitdash.private_names import find_private
 
@@ -96,13 +98,16 @@ def _undecorated(method: Callable[..., Any]) -> Any:
     return getattr(method, "__wrapped__", method)
 
 
-class KerasOptimizer(torch.optim.Optimizer):
+class KerasOptimizer(LearningRate, torch.optim.Optimizer):
     """A torch optimizer with Keras arithmetic.
 
     A group holds `lr`, `weight_decay` and `step` (updates so far), which may differ between groups; the other settings
     are those of `rule`. Parameters without a gradient, or that do not require one, are skipped, weight decay included.
     `step` counts the updates of a group, not of a parameter, as in Keras: a parameter that gets its first gradient
     late joins at the group's count. An update in which no parameter of a group has a gradient is not counted.
+
+    The settings can be read and set as attributes: `learning_rate` (or `lr`) and `weight_decay` are those of the
+    groups, the others those of `rule`. Any other attribute cannot be set.
 
     Args:
         parameters: What torch optimizers take: parameters, or dicts of groups with their own `lr` or `weight_decay`.
@@ -119,6 +124,27 @@ class KerasOptimizer(torch.optim.Optimizer):
         self._buckets: dict[tuple[int, ...], list[Bucket]] = {}
         start = {"lr": float(rule.learning_rate), "weight_decay": rule.weight_decay, "step": 0, **rule.counters}
         super().__init__(parameters, start)
+
+    def __getattr__(self, name: str) -> Any:
+        rule = vars(self).get("rule")
+        if rule is None or name not in _settings_of(rule):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return self.param_groups[0][name] if name == "weight_decay" else getattr(rule, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_") or name in _TORCH_ATTRIBUTES or hasattr(type(self), name):
+            super().__setattr__(name, value)
+            return
+        known = _settings_of(self.rule)
+        if name not in known:
+            likely = get_close_matches(name, known, n=1)
+            hint = f" Did you mean '{likely[0]}'?" if likely else ""
+            raise AttributeError(f"An optimizer has no setting '{name}'.{hint} Known: {', '.join(sorted(known))}.")
+        self.rule = replace(self.rule, **{name: value})
+        self._buckets.clear()
+        if name == "weight_decay":
+            for group in self.param_groups:
+                group[name] = value
 
     def update(self) -> None:
         """One step from the gradients that the parameters hold: `step` without torch's hooks and profiling."""
@@ -167,6 +193,13 @@ class KerasOptimizer(torch.optim.Optimizer):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._buckets = {}
+
+
+_TORCH_ATTRIBUTES = ("rule", "defaults", "state", "param_groups")
+
+
+def _settings_of(rule: UpdateRule) -> list[str]:
+    return [field.name for field in fields(rule)]
 
 
 def _fused_devices(rule: UpdateRule) -> tuple[str, ...]:

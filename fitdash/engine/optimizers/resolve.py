@@ -1,5 +1,7 @@
-"""Resolves what `compile(optimizer=…)` takes to a torch optimizer, and changes the learning rates of one."""
+"""Resolves what `compile(optimizer=…)` takes to a torch optimizer."""
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -33,7 +35,7 @@ def make_optimizer(given: Any, parameters: Iterable[Any]) -> torch.optim.Optimiz
         None if there are no parameters and `given` is no optimizer yet: nothing could be trained.
 
     Raises:
-        SettingError: An unknown name, or something that is no optimizer.
+        SettingError: An unknown name, something that is no optimizer, or one whose step needs a closure.
     """
     check_optimizer(given)
     if isinstance(given, torch.optim.Optimizer):
@@ -44,6 +46,7 @@ def make_optimizer(given: Any, parameters: Iterable[Any]) -> torch.optim.Optimiz
     made = _factory(given)(parameters)
     if not isinstance(made, torch.optim.Optimizer):
         raise SettingError(f"A factory of optimizers must give a torch.optim.Optimizer, {given!r} gave {made!r}.")
+    _refuse_closure(type(made))
     return made
 
 
@@ -51,7 +54,7 @@ def check_optimizer(given: Any) -> bool:
     """True if `make_optimizer` takes it; all that can be said before there are parameters.
 
     Raises:
-        SettingError: An unknown name, or something that is no optimizer.
+        SettingError: An unknown name, something that is no optimizer, or one whose step needs a closure.
     """
     if isinstance(given, str):
         if given.lower() not in RULES:
@@ -63,17 +66,34 @@ def check_optimizer(given: Any) -> bool:
             "optimizer must be a name, a torch optimizer or a callable that makes one from parameters, "
             f"got {given!r}. Known: {', '.join(sorted(RULES))}."
         )
+    kind = given
+    while isinstance(kind, functools.partial):
+        kind = kind.func
+    kind = type(kind) if isinstance(kind, torch.optim.Optimizer) else kind
+    if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer):
+        _refuse_closure(kind)
     return True
 
 
-def change_learning_rates(optimizer: torch.optim.Optimizer, change: Callable[[float], float]) -> None:
-    """Give every parameter group a rate computed from its own: `lambda rate: max(rate * 0.1, 1e-6)`."""
-    for group in optimizer.param_groups:
-        rate = float(change(float(group["lr"])))
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)  # captured and compiled steps read this very tensor
-        else:
-            group["lr"] = rate
+def _refuse_closure(kind: type[torch.optim.Optimizer]) -> None:
+    """Refuse an optimizer whose `step` cannot be called without arguments, as that of LBFGS.
+
+    Raises:
+        SettingError: naming the arguments.
+    """
+    places = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
+    parameters = list(inspect.signature(kind.step).parameters.values())[1:]
+    needed = [p.name for p in parameters if p.kind in places and p.default is p.empty]
+    if needed:
+        raise SettingError(
+            f"optimizer must have a step() that takes no argument, got {kind.__name__}, whose step needs "
+            f"{' and '.join(needed)}: fit computes the loss of each batch once, then updates. Use another, such as "
+            "'adam', or train with this one in a loop of your own."
+        )
 
 
 def _factory(given: Any) -> Callable[[list[Any]], Any]:

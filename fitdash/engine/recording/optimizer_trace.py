@@ -24,7 +24,7 @@ def refuse_optimizer(optimizer: Any) -> None:
         raise NotRecordable("trains nothing")
     if type(optimizer) is not KerasOptimizer or type(optimizer.rule) not in RULES.values():
         raise NotRecordable(f"is updated by {type(optimizer).__name__}, which keeps its own account")
-    if step_hooks(optimizer) or {"step", "update"} & vars(optimizer).keys():
+    if step_hooks(optimizer) or {"step", "update", "zero_grad"} & vars(optimizer).keys():
         raise NotRecordable("runs a hook of the optimizer")
 
 

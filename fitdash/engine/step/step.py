@@ -176,17 +176,27 @@ class Step:
         objective: Losses and metrics.
         optimizer: Gives the optimizer when it is first needed; None where nothing can be trained.
         precision: "float32" or "bfloat16" (automatic casting).
+        current: As `optimizer`, after it has taken parameters that became trainable; `prepare` calls it.
 
     Attributes:
         cleared: Parameters whose gradients a step clears, looked up by `prepare`.
+        clear: The optimizer's own `zero_grad`, called before `backward`, where it is not torch's.
         update: Changes the parameters by their gradients, looked up by `prepare`; None where there is no optimizer.
-        checks: What the next trained batch goes through, once; None: nothing.
+        checks: What the next trained batch goes through, once, or the first of an evaluation before any training;
+            None: nothing.
+        is_given_optimizer: Whether `compile` was given a torch optimizer, which keeps the parameters it was made of.
     """
 
     def __init__(
-        self, module: nn.Module, objective: Objective, optimizer: Callable[[], Any], precision: str = "float32"
+        self,
+        module: nn.Module,
+        objective: Objective,
+        optimizer: Callable[[], Any],
+        precision: str = "float32",
+        current: Callable[[], Any] | None = None,
     ) -> None:
         self.module, self.objective, self.optimizer = module, objective, optimizer
+        self._current = current or optimizer
         self.forward = Forward(module)
         self.precision = precision
         self.output_names = getattr(module, "output_names", None)
@@ -199,15 +209,19 @@ class Step:
         """Inputs of the first batch as tensors without values, from which `summary` reads shapes."""
         self.update: Callable[[], Any] | None = None
         self.cleared: list[nn.Parameter] = []
+        self.clear: Callable[[], Any] | None = None
         self.checks: StepChecks | None = None
+        self.is_given_optimizer = False
 
     def prepare(self) -> None:
         """Look up once an epoch what each update needs: the optimizer and the parameters whose gradients it clears."""
-        optimizer = self.optimizer()
+        optimizer = self._current()
         parameters = dict.fromkeys(self.module.parameters())
+        held: dict[nn.Parameter, None] = {}
         if optimizer is not None:
-            parameters |= dict.fromkeys(p for group in optimizer.param_groups for p in group["params"])
-        self.cleared = list(parameters)
+            held = dict.fromkeys(p for group in optimizer.param_groups for p in group["params"])
+        self.clear = optimizer.zero_grad if has_own_zero_grad(optimizer) else None
+        self.cleared = list(parameters | held) if self.clear is None else [p for p in parameters if p not in held]
         self.update = None if optimizer is None else _update_of(optimizer)
 
     def train(self, batch: Batch, book: RunningTotals, class_weight: ClassWeights | None) -> None:
@@ -222,6 +236,8 @@ class Step:
             checks.check_loss(loss)
         for parameter in self.cleared:
             parameter.grad = None
+        if self.clear is not None:
+            self.clear()
         if loss.requires_grad:
             backward(loss)
             if checks is not None:
@@ -251,6 +267,8 @@ class Step:
             prediction = self.forward(batch.x)
             if self.example is None:
                 self._look_at(batch.x, prediction)
+                if self.checks is not None:
+                    self.checks.check_prediction(batch, prediction)
             book.add(batch.y, prediction, batch.weight, batch.rows)
 
     @_without_gradients
@@ -304,6 +322,14 @@ def step_hooks(optimizer: Any) -> bool:
             "torch.optim.Optimizer._optimizer_step_pre_hooks", "every update goes through the optimizer's step"
         )
         return True
+
+
+def has_own_zero_grad(optimizer: Any) -> bool:
+    """True if the optimizer clears gradients in its own way, such as once in several batches."""
+    if optimizer is None:
+        return False
+    own = type(optimizer).zero_grad
+    return "zero_grad" in vars(optimizer) or own not in (torch.optim.Optimizer.zero_grad, KerasOptimizer.zero_grad)
 
 
 def _update_of(optimizer: Any) -> Callable[[], Any]:

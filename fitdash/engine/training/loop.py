@@ -54,6 +54,7 @@ class Fit:
         tester: The strategy of validation; None: batch by batch.
         has_tested: Whether `tester` was chosen, which the first validation does.
         was_cut: Whether an epoch ended before its last step, and the fit with it.
+        checks: The checks of its first batch, which also look back at the end of an epoch; None before training.
     """
 
     flags: Any
@@ -70,6 +71,7 @@ class Fit:
     tester: StepStrategy | None = None
     has_tested: bool = False
     was_cut: bool = False
+    checks: FirstBatchChecks | None = None
 
 
 def train(fit: Fit) -> None:
@@ -89,7 +91,7 @@ def _train(fit: Fit) -> None:
         fit.test_book.heed_ignored(may_hold(fit.validation.window.source, ignored))
     checking = FirstBatchChecks(fit.step, _parts(fit), lambda names: _check_names(fit, names))
     with closing(checking) as checks:
-        fit.step.checks = checks
+        fit.step.checks = fit.checks = checks
         stepper = choose_strategy(fit)
         for epoch in _epochs(fit):
             logs = train_epoch(fit, stepper, epoch) or logs
@@ -125,6 +127,8 @@ def train_epoch(fit: Fit, stepper: StepStrategy, epoch: int) -> Logs:
     fit.step.prepare()
     with _reading(fit.step, fit.passes):
         _train_steps(fit, stepper, epoch)
+    if fit.checks is not None:
+        fit.checks.after_epoch()
     fit.step.module.eval()
     if fit.was_cut or not book.rows:
         return _cut_short(fit, epoch)

@@ -10,7 +10,7 @@ from fitdash.data.batches.epochs import EpochBatches, EvaluationBatches
 from fitdash.data.batches.generator import ANY
 from fitdash.data.batches.items import InputNames
 from fitdash.data.batches.make_source import SOURCE_NAMES, make_source
-from fitdash.data.batches.source import Batch, DeviceAndDtype, Source, detect_source_kind
+from fitdash.data.batches.source import DeviceAndDtype, Source, detect_source_kind
 from fitdash.engine.callbacks.callback_list import make_callbacks
 from fitdash.engine.step.step import Step
 from fitdash.engine.training import argument_checks
@@ -173,8 +173,8 @@ def prepare_evaluation(
 
 def prepare_single_batch(
     x: Any, y: Any, weight: Any, target: DeviceAndDtype, *, class_weight: Any = None, needs_y: bool = True
-) -> tuple[Batch, ClassWeights | None]:
-    """All rows of arrays as one batch, and the class weights.
+) -> tuple[ArraySource, ClassWeights | None]:
+    """All rows of arrays as a source of one batch, and the class weights.
 
     Raises:
         SettingError, DataError: all problems, in one error.
@@ -184,8 +184,7 @@ def prepare_single_batch(
     source = problems.checked(_rows_of_arrays, x, y, weight, target=target, needs_y=needs_y)
     problems.refuse()
     assert source is not None
-    whole = source.narrow(0, source.rows, batch_size=source.rows, order="given")
-    return next(whole.batches()), by_class
+    return source.narrow(0, source.rows, batch_size=source.rows, order="given"), by_class
 
 
 def _rows_of_arrays(x: Any, y: Any, weight: Any, *, target: DeviceAndDtype, needs_y: bool) -> ArraySource:

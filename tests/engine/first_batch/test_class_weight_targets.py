@@ -12,7 +12,8 @@ ONE_HOT = np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2, 0, 1]]
 
 
 def fitted(y, x=X, loss="binary_crossentropy", **how):
-    module = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Sigmoid())
+    ends = torch.nn.Softmax(-1) if "categorical" in loss else torch.nn.Sigmoid()
+    module = torch.nn.Sequential(torch.nn.Linear(4, 3), ends)
     weights = [value.clone() for value in module.parameters()]
     model = fd.Model(module).compile("sgd", loss)
     try:

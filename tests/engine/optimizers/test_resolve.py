@@ -8,9 +8,9 @@ from torch import nn
 
 from fitdash import optimizers as by_name
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
+from fitdash.engine.optimizers.learning_rate import change_learning_rates
 from fitdash.engine.optimizers.resolve import (
     RULES,
-    change_learning_rates,
     check_optimizer,
     make_optimizer,
 )

@@ -78,6 +78,7 @@ def gru():
 @pytest.mark.parametrize(
     ("make", "x"), [(mlp, X), (dropout, X), (conv, IMAGES), (gru, SERIES), (Unused, X)]
 )  # fmt: skip
+@pytest.mark.filterwarnings("ignore:No gradient reaches")
 def test_captured_steps_train_as_eager_ones(make, x, stand):
     ours, theirs = both(make, x, Y, metrics=["mae"], validation_split=0.2, epochs=6)
 

@@ -121,6 +121,7 @@ MODULES = {
 
 
 @pytest.mark.parametrize("name", MODULES)
+@pytest.mark.filterwarnings("ignore:No gradient reaches")
 def test_modules_have_the_same_bits(name):
     make, x = MODULES[name]
     y = Y.double() if x.dtype == torch.float64 else Y
@@ -156,6 +157,7 @@ def test_named_losses_have_the_same_bits(loss, weighted):
     ],
     ids=named,
 )
+@pytest.mark.filterwarnings("ignore:Predictions must be")
 def test_losses_of_classes_have_the_same_bits(loss, weighted):
     weights = {"class_weight": {"1": 3.0}, "sample_weight": list(range(N))} if weighted else {}
 

@@ -233,6 +233,7 @@ TABLES = [
 
 @pytest.mark.usefixtures("_records_short_fits")
 @pytest.mark.parametrize("make", [*SERIES, *TABLES], ids=lambda make: make.__name__)
+@pytest.mark.filterwarnings("ignore:No gradient reaches")
 def test_what_only_looks_alike_has_the_bits_of_the_eager_step(make):
     rows = 32 if make is TellsSignsOfZero else 8  # sums of fewer numbers stay as they are
 

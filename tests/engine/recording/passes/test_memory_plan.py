@@ -276,6 +276,7 @@ X, Y = torch.randn(50, 6, generator=DICE), torch.randn(50, 3, generator=DICE).so
 @pytest.mark.usefixtures("_records_short_fits")
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 @pytest.mark.parametrize("name", MODULES)
+@pytest.mark.filterwarnings("ignore:Predictions must be")
 def test_fits_in_memory_that_is_there_have_the_bits_of_eager_ones(monkeypatch, name, loss):
     pipeline._found.cache_clear()
     texts, write = [], recording.Recording._write

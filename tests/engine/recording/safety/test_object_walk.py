@@ -151,6 +151,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.filterwarnings("ignore:No gradient reaches")
 def test_a_change_in_a_far_corner_is_seen(name):
     make, change = CHANGES[name]
 
@@ -255,5 +256,6 @@ ORDINARY = [
 
 
 @pytest.mark.parametrize("make", ORDINARY, ids=lambda make: make.__name__)
+@pytest.mark.filterwarnings("ignore:No gradient reaches")
 def test_ordinary_modules_are_recorded(make):
     assert_recorded(make, X, Y)
