@@ -87,7 +87,10 @@ def _recency(column: pd.Series, train: Array) -> Array:
     neighbours among the training rows, and at 1 behind the last of them.
     """
     dates = to_sortable_dates(column)
-    places = (column if dates is None else dates).rank(method="dense", na_option="top").to_numpy(dtype=np.int64)
+    ordered = column if dates is None else dates
+    if pd.api.types.is_string_dtype(ordered.dtype):  # pandas 3.0.0 ranks texts with what PyArrow 25 deprecates
+        ordered = ordered.astype(object)
+    places = ordered.rank(method="dense", na_option="top").to_numpy(dtype=np.int64)
     counts = np.bincount(places[train], minlength=places.max() + 1)
     before = np.cumsum(counts) - counts
     return np.asarray(np.minimum((before + (counts + 1) / 2)[places] / len(train), 1.0))
