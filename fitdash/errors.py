@@ -19,7 +19,16 @@ class SettingError(FitdashError, ValueError):
 
 
 class DataError(FitdashError, ValueError):
-    """Data cannot be trained on."""
+    """Data cannot be trained on.
+
+    Args:
+        text: What must hold, what was given, and the remedy.
+        is_located: True where the text names the batch or the row, so that it needs no number of a batch in front.
+    """
+
+    def __init__(self, text: str = "", *, is_located: bool = False) -> None:
+        super().__init__(text)
+        self.is_located = is_located
 
 
 class NotCompiledError(FitdashError, RuntimeError):

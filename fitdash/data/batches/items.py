@@ -31,10 +31,6 @@ class InputNames(NamedTuple):
     taken: frozenset[str] | None = None
 
 
-class BatchError(DataError):
-    """Data that cannot be trained on; the text names the batch or the row."""
-
-
 def read_each(items: Iterable[Any], read: Callable[[Any], Batch], given: Any, prefix: str = "") -> Iterator[Batch]:
     """The batches of one pass.
 
@@ -45,7 +41,7 @@ def read_each(items: Iterable[Any], read: Callable[[Any], Batch], given: Any, pr
         prefix: "" or "validation ", the name of the data in errors.
 
     Raises:
-        BatchError: an item is no batch; it names its number, from 1.
+        DataError: an item is no batch; it names its number, from 1.
     """
     is_stream = isinstance(given, IterableDataset)
     for number, item in enumerate(items, 1):
@@ -58,9 +54,9 @@ def read_each(items: Iterable[Any], read: Callable[[Any], Batch], given: Any, pr
         yield batch
 
 
-def numbered(text: str, number: int, prefix: str = "") -> BatchError:
+def numbered(text: str, number: int, prefix: str = "") -> DataError:
     """The error of the batch of this number, from 1."""
-    return BatchError(f"{'Validation batch' if prefix else 'Batch'} {number}: {text}")
+    return DataError(f"{'Validation batch' if prefix else 'Batch'} {number}: {text}", is_located=True)
 
 
 def parts_of(item: Any, names: InputNames, *, inputs_only: bool) -> tuple[Any, Any, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from fitdash.data.batches.class_weights import ClassWeights
-from fitdash.data.batches.items import BatchError
 from fitdash.data.batches.lone_rows import LoneRow
 from fitdash.data.batches.source import Batch, Source
 from fitdash.engine.first_batch import gradients
@@ -114,7 +113,8 @@ class FirstBatchChecks:
         try:
             self._check_rows(outputs, batch, prediction)
         except DataError as error:  # it names a row, so that it needs no number of a batch
-            raise BatchError(str(error)) from error
+            error.is_located = True
+            raise
 
     def _check_rows(self, outputs: list[OutputObjective], batch: Batch, prediction: Any) -> None:
         for part, x, y, prefix in self.arrays:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from fitdash.data.batches.items import BatchError
 from fitdash.data.batches.lone_rows import LoneRow
+from fitdash.errors import DataError
 
 OVER_BATCHES = (
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
@@ -51,7 +51,7 @@ class NormalizationCheck:
             rows: Rows of the batch that went through the module.
 
         Raises:
-            BatchError: naming the first such layer, the sizes and the remedy.
+            DataError: naming the first such layer, the sizes and the remedy.
         """
         self.close()
         for lone, prefix in zip(self.lone_rows, ("", "validation "), strict=False):
@@ -61,10 +61,11 @@ class NormalizationCheck:
                 if seen.values == rows and (seen.always or not prefix):
                     kind = type(self._layers[name]).__name__
                     where = f"layer {name!r}, a {kind}," if name else f"a {kind}"
-                    raise BatchError(
+                    raise DataError(
                         f"A {prefix}batch must have two rows or more where it is normalized, but {where} will get 1: "
                         f"{lone.rows} rows in batches of {lone.batch_size} leave one over. "
-                        f"{lone.remedy('validation_batch_size' if prefix else 'batch_size')}"
+                        f"{lone.remedy('validation_batch_size' if prefix else 'batch_size')}",
+                        is_located=True,
                     )
 
     def close(self) -> None:

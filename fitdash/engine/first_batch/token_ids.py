@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from fitdash.data.batches.items import BatchError
 from fitdash.data.batches.source import leaves_of
 from fitdash.engine.first_batch.arrays import extremes, first_where
 from fitdash.engine.step.layer_inputs import describe_layer, named_leaves, wrong_ids
+from fitdash.errors import DataError
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 
@@ -71,8 +71,9 @@ class EmbeddingWatch:
         misfit = wrong_ids(layer, int(first[1]), first[0])
         at = "" if column < 0 else f"[:, {column}]"
         what = describe_layer(self.module, layer)
-        raise BatchError(
-            f"{name}{at} must {misfit.must}, since it goes into {what}, got {misfit.found}. {misfit.remedy}"
+        raise DataError(
+            f"{name}{at} must {misfit.must}, since it goes into {what}, got {misfit.found}. {misfit.remedy}",
+            is_located=True,
         )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from fitdash.data.batches.items import BatchError, numbered
+from fitdash.data.batches.items import numbered
 from fitdash.data.batches.source import Batch, leaves_of
 from fitdash.engine.step.step import Step
 from fitdash.errors import DataError
@@ -38,7 +38,7 @@ def with_numbers(
         prefix: "" or "validation ", the name of the data.
 
     Raises:
-        BatchError, Exception: as `numbered_error` makes them.
+        DataError, Exception: as `numbered_error` makes them.
     """
     done, remembered = 0, _Remembering(batches)
     try:
@@ -58,7 +58,7 @@ def numbered_error(error: Exception, number: int, batch: Batch | None, step: Ste
     A `DataError` gets the number into its text, and so does an error of torch where x differs from that of the first
     batch; any other error stays the same object, with a note.
     """
-    if isinstance(error, BatchError):
+    if isinstance(error, DataError) and error.is_located:
         return error
     of_torch = error.__cause__ if isinstance(error, DataError) else error
     if batch is not None and step.example is not None and isinstance(of_torch, (RuntimeError, TypeError, ValueError)):
