@@ -46,6 +46,7 @@ def test_the_view_is_drawn_less_often_at_full_speed_than_where_it_is_watched(tra
         return fragment(function, run_every=run_every, key=key)
 
     monkeypatch.setattr(live_view.st, "fragment", noted)
+    monkeypatch.setattr(live_updates, "planned_seconds", lambda run: 0.0)
     for pace, watched in ((20, 0), ("watchable", 400), ("watchable", 399), ("full", 400)):
         monkeypatch.setattr(live_updates, "WATCHED_EPOCHS", watched)
         run.control.pace = pace
