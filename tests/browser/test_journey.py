@@ -35,10 +35,15 @@ def set_number(page, label, value):
     field.press("Enter")
 
 
+NO_EXAMPLE = "() => document.querySelector('.st-key-state')?.textContent.includes('Example') === false"
+
+
 def fit(page):
     """Press Fit; gives the uid of the run."""
     page.get_by_role("button", name="Fit", exact=True).click()
     page.wait_for_url(re.compile("run="))
+    # The example is a finished run too, and stands until the new one is drawn.
+    page.wait_for_function(NO_EXAMPLE)
     return re.search(r"run=(\w+)", page.url)[1]
 
 

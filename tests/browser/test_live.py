@@ -177,11 +177,20 @@ SEEN = """() => {
 }"""
 
 
+def drawn_with(page, *, epochs):
+    """Wait until the charts are those of the run with so many epochs, no longer of the example."""
+    page.wait_for_function(
+        "epochs => document.querySelector('.fitdash-where')?.textContent.includes(`of ${epochs}`)", arg=epochs
+    )
+    ready(page)
+
+
 def test_curves_cursor_and_progress_go_on_between_two_drawings(context, server):
     page = open_page(context, server, "?data.name=iris&fit.epochs=9000&fit.validation_split=0.2&pace=full+speed")
     ready(page)
     fit(page)
     expect_state(page, "running")
+    drawn_with(page, epochs=9000)
     page.evaluate(SEEN)
     page.evaluate(f"() => window.boxes = ({CHARTS})()")
 
@@ -190,21 +199,21 @@ def test_curves_cursor_and_progress_go_on_between_two_drawings(context, server):
     news = response.value.json()
     told, printed = int(news["charts"]["chart-loss"]["rev"]), news["words"]["log-lines"]["words"].splitlines()[-2]
     page.wait_for_function(
-        "line => document.querySelector('.st-key-log .fitdash-words').textContent.includes(line)", arg=printed
+        "line => document.querySelector('.st-key-log .fitdash-words')?.textContent.includes(line)", arg=printed
     )
     log, text = (page.locator(place).bounding_box() for place in (".st-key-log", ".st-key-log .fitdash-words"))
     assert 0 <= log["y"] + log["height"] - (text["y"] + text["height"]) < 40  # the newest line is in sight
 
-    page.wait_for_function("told => window.seen.includes(told)", arg=told)
+    page.wait_for_function("told => window.seen.some(rev => rev >= told)", arg=told)
     page.wait_for_function(
-        "told => parseInt(document.querySelector('.fitdash-where').textContent.slice(6)) >= told", arg=told
+        "told => parseInt(document.querySelector('.fitdash-where')?.textContent.slice(6)) >= told", arg=told
     )
     shown = page.get_by_role("progressbar").get_attribute("aria-valuetext")
     assert int(shown.split()[1]) >= told
     page.keyboard.press("s")
     expect_state(page, "stopped")
     page.wait_for_function(
-        "() => document.querySelector('.fitdash-where').textContent.startsWith(`epoch ${window.seen.at(-1)} of`)"
+        "() => document.querySelector('.fitdash-where')?.textContent.startsWith(`epoch ${window.seen.at(-1)} of`)"
     )
     assert page.evaluate("() => window.seen.every((rev, place) => !place || rev >= window.seen[place - 1])")
     assert page.evaluate("() => window.boxes.every(box => box.isConnected)")
@@ -217,7 +226,7 @@ def test_the_newest_line_of_the_log_stays_in_sight(context, server):
     expect_state(page, "finished")
 
     log = page.locator(".st-key-log")
-    page.wait_for_function("() => document.querySelector('.st-key-log pre').textContent.includes('Epoch 120/120')")
+    page.wait_for_function("() => document.querySelector('.st-key-log pre')?.textContent.includes('Epoch 120/120')")
     foot = log.bounding_box()["y"] + log.bounding_box()["height"]
     text = log.locator("pre").bounding_box()
     assert text["height"] > 2 * log.bounding_box()["height"]
@@ -319,6 +328,7 @@ def test_a_page_that_cannot_ask_is_drawn_now_and_then(context, server):
     fit(other)
 
     expect_state(other, "running")
+    drawn_with(other, epochs=4000)
     other.evaluate(SEEN)
     other.wait_for_function("() => new Set(window.seen).size >= 3")
     expect(page.get_by_text("Another run is on.")).to_be_visible()
