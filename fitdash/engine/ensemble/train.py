@@ -5,6 +5,7 @@ The results agree with those of a fit alone to a relative 1e-4, not to the last 
 
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,13 +13,14 @@ import torch
 from torch import nn
 
 from fitdash.data.batches.arrays import ArraySource
+from fitdash.data.batches.source import Batch
 from fitdash.engine.ensemble.batches import EnsembleBatches, MemberRandomState
 from fitdash.engine.ensemble.ensemble_step import EnsembleStep, EnsembleStepState, EnsembleTotals
 from fitdash.engine.ensemble.stacked_parameters import unstack_parameters
 from fitdash.engine.optimizers.keras_optimizer import KerasOptimizer
 from fitdash.engine.optimizers.resolve import RULES
 from fitdash.engine.step.devices import flush_denormals
-from fitdash.engine.training.loop import Fit
+from fitdash.engine.training.loop import Fit, checks_of
 from fitdash.engine.training.strategies import EagerStrategy, RecordedStrategy, StepStrategy
 
 Tensor = torch.Tensor
@@ -274,8 +276,21 @@ def _shaped(fit: Fit, rows: EnsembleBatches, place: int) -> None:
         said = fit.step.forward(batch.x)
         if fit.step.example is None:
             fit.step._look_at(batch.x, said)
+            _checked(fit, batch, said)
         for book in (fit.book, fit.test_book):
             book.prepare(batch.y, said)
+
+
+def _checked(fit: Fit, batch: Batch, said: Any) -> None:
+    """Check the arrays and the outputs of a member before the first update of all.
+
+    Raises:
+        DataError: they do not fit each other; each member is trained alone then, and its own error comes up there.
+    """
+    with closing(checks_of(fit)) as checks:
+        checks.check_prediction(batch, said)
+        if fit.class_weight is not None:
+            checks.check_class_weight(batch, said)
 
 
 def _with_state(fit: Fit) -> None:

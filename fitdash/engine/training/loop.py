@@ -89,13 +89,17 @@ def _train(fit: Fit) -> None:
     fit.book.heed_ignored(may_hold(fit.passes.source, ignored))
     if fit.validation is not None:
         fit.test_book.heed_ignored(may_hold(fit.validation.window.source, ignored))
-    checking = FirstBatchChecks(fit.step, _parts(fit), lambda names: _check_names(fit, names))
-    with closing(checking) as checks:
+    with closing(checks_of(fit)) as checks:
         fit.step.checks = fit.checks = checks
         stepper = choose_strategy(fit)
         for epoch in _epochs(fit):
             logs = train_epoch(fit, stepper, epoch) or logs
     fit.callbacks.on_train_end(logs)
+
+
+def checks_of(fit: Fit) -> FirstBatchChecks:
+    """The checks of a fit's first batch; the caller closes them."""
+    return FirstBatchChecks(fit.step, _parts(fit), lambda names: _check_names(fit, names))
 
 
 def _check_names(fit: Fit, names: list[str]) -> None:

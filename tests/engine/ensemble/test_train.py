@@ -325,3 +325,28 @@ def test_short_fits_are_not_recorded(monkeypatch):
 
     assert models[0].history.params["stepper"] == "eager, together with 1 others"
     assert train.LEAST_STEPS > 4
+
+
+def test_a_label_that_only_the_last_validation_row_has_is_refused_before_the_first_update():
+    x, y = rows()
+    held = y.copy()
+    held[-1] = 3
+    models = [make() for make, _ in seeds(2)]
+    before = [[parameter.detach().clone() for parameter in model.module.parameters()] for model in models]
+    members = [member_of(model, x=x, y=y, epochs=2, validation_data=(x, held)) for model in models]
+
+    with pytest.raises(fitdash.DataError, match="^validation y must have class ids 0 to 2, .* got 3 in row 89"):
+        train_ensemble(members)
+
+    for model, kept in zip(models, before, strict=True):
+        assert all(map(torch.equal, model.module.parameters(), kept))
+
+
+def test_each_member_is_warned_of_outputs_that_its_loss_does_not_read():
+    x, y = rows()
+    models = [fitdash.Model(network(3, None)).compile("adam", "sparse_categorical_crossentropy") for _ in range(2)]
+
+    with pytest.warns(UserWarning, match="^Predictions must be probabilities") as told:
+        train_ensemble([member_of(model, x=x, y=y, epochs=2) for model in models])
+
+    assert len(told) == 2
