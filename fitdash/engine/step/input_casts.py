@@ -153,7 +153,7 @@ class InputCasts:
         with counting:
             try:
                 self.run(self._restored(x, before, places))
-            except Exception:
+            except Exception:  # whatever it is: this cast does not help, and the first error is raised
                 return counting.calls
         return math.inf
 
